@@ -1,0 +1,25 @@
+"""regbench: which regularizer helps my model on my data, how much, is it real, and what does it cost?"""
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__version__ = "0.1.0"
+
+
+def load(folder: str, weights: Literal["best", "last"] = "best") -> "nn.Module":
+    """Return the trained model of a run folder, in evaluation mode, on the CPU.
+
+    It takes images in [0, 1] (its first module is the normalization) and returns logits (B, C).
+    "best" are the weights of the best epoch by the select split; "last" those that the run ended with
+    (which are the ones a member kept, where early stopping or an average did so).
+
+    Raises:
+        ValueError: the folder is no run folder, or holds no such weights.
+    """
+    from regbench.loading import (
+        load_model,
+    )  # torch takes seconds to import; `import regbench` must not
+
+    return load_model(folder, weights)

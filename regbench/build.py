@@ -1,0 +1,211 @@
+"""A configuration in, a run out."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from regbench.config import Settings, TrainSettings, read_settings
+from regbench.data.splits import SplitOptions, carve
+from regbench.errors import ConfigError
+from regbench.fields import checked, make, nearest
+from regbench.models.normalization import Normalization, Normalized
+from regbench.optimizers import innermost
+from regbench.regularizers.base import MemberError, Regularizer, Stack
+from regbench.streams import Clock
+from regbench.training import Run
+from regbench.types import Dataset
+
+Config = Mapping[str, Any]  # resolved: plain values only
+
+
+def build_run(config: Config, stack: Stack | None = None, learn: bool = True) -> Run:
+    """Everything that a run needs, on its device.
+
+    Args:
+        config: a resolved configuration.
+        stack: use this one instead of the configuration's.
+        learn: let the members learn from the train split (`prepare_data`), which may take long.
+
+    Raises:
+        ConfigError: anything in the configuration that cannot be.
+    """
+    settings, train = read_settings(config)
+    stack = build_stack(config["reg"]) if stack is None else stack
+    device = find_device(settings.device)
+    data = load_data(config["dataset"])
+    _check_sizes(train, data)
+    clock = Clock()
+    stack.bind(settings.seed, clock)
+    model = build_model(config["model"], data, settings.seed)
+    data = data.to(device)
+    try:
+        if learn:
+            stack.prepare_data(data.train)
+        model = stack.prepare_model(model.to(device)).to(device)
+        optimizer = build_optimizer(config["optimizer"], model, train.lr)
+        optimizer = stack.prepare_optimizer(optimizer)
+    except MemberError as error:
+        raise ConfigError(f"reg.{error.name}: {error}") from error
+    return Run(
+        model=model,
+        reg=stack,
+        optimizer=optimizer,
+        schedule=make(config["schedule"], "schedule"),
+        data=data,
+        device=device,
+        seed=settings.seed,
+        epochs=train.epochs,
+        batch_size=train.batch_size,
+        lr=train.lr,
+        accumulate=train.accumulate,
+        evaluate_every=train.evaluate_every,
+        bf16=settings.precision == "bf16",
+        clock=clock,
+    )
+
+
+def build_stack(members: Config | None, key: str = "reg") -> Stack:
+    """The stack that a configuration lists; a node without `_target_` is a stack within it.
+
+    Raises:
+        ConfigError: a member cannot be made, or two of them exclude each other.
+    """
+    made: dict[str, Regularizer] = {}
+    for name, node in (members or {}).items():
+        inner = f"{key}.{name}"
+        if not isinstance(node, Mapping):
+            raise ConfigError(f"{inner}: must be a regularizer, got {node!r}; add one with +reg=NAME")
+        made[name] = make(node, inner) if "_target_" in node else build_stack(node, inner)
+        if not isinstance(made[name], Regularizer):
+            raise ConfigError(f"{inner}._target_: must name a Regularizer, got {node['_target_']}")
+    try:
+        return Stack(made)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from error
+
+
+def find_device(name: str) -> torch.device:
+    """The device that `device=` means here.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    kind, _, index = name.partition(":")
+    if name == "auto":
+        return torch.device("cuda" if count else "cpu")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, got {name!r}")
+    if kind == "cuda" and int(index or 0) >= count:
+        raise ConfigError(f"device: {name} is not there; this machine has {count} CUDA devices")
+    return torch.device(name)
+
+
+def load_data(node: Config) -> Dataset:
+    """The dataset of a configuration, carved into its splits; the last one is kept for the next run.
+
+    Raises:
+        ConfigError: it is missing, corrupt, or too small for its splits.
+    """
+    return _load_data(json.dumps(node))
+
+
+@functools.lru_cache(maxsize=1)
+def _load_data(node: str) -> Dataset:
+    values = json.loads(node)
+    shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__}
+    root = values.pop("root")
+    try:
+        options = SplitOptions(**checked(SplitOptions, shared, "dataset", {}))
+        source = make(values, "dataset", root=root)
+        source.fetch()
+        return carve(source, options)
+    except ConfigError:
+        raise
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"dataset: {error}") from error
+
+
+def build_model(node: Config, data: Dataset, seed: int) -> nn.Module:
+    """The plain model with its normalization in front, its initial weights fixed by the seed.
+
+    Raises:
+        ConfigError: it cannot be made, or does not return logits (B, C).
+    """
+    values = {name: value for name, value in node.items() if name != "lr"}
+    torch.manual_seed(seed)
+    net = make(values, "model", in_shape=data.in_shape, num_classes=data.num_classes)
+    if not isinstance(net, nn.Module):
+        raise ConfigError(f"model._target_: must name a torch module, got {node['_target_']}")
+    model = Normalized(Normalization.of(data.train), net)
+    _check_logits(model, data)
+    return model
+
+
+def _check_logits(model: nn.Module, data: Dataset) -> None:
+    model.eval()
+    with torch.no_grad():
+        logits = model(data.train[:2].inputs)
+    model.train()
+    want = (2, data.num_classes)
+    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != want:
+        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise ConfigError(f"model: must return logits of shape (B, {want[1]}), got {got} for two rows")
+
+
+def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """The optimizer over all of the model's parameters.
+
+    Raises:
+        ConfigError: a setting is wrong, or it decays weights by itself.
+    """
+    values = {**node, "lr": lr}
+    if values.get("weight_decay"):
+        raise ConfigError(
+            f"optimizer: weight_decay must be 0, got {values['weight_decay']}; the regularizer l2 decays weights"
+        )
+    optimizer = make(values, "optimizer", params=list(model.parameters()))
+    if any(group.get("weight_decay") for group in innermost(optimizer).param_groups):
+        raise ConfigError("optimizer: decays weights by its own default; set +optimizer.weight_decay=0")
+    return optimizer
+
+
+def _check_sizes(train: TrainSettings, data: Dataset) -> None:
+    if train.batch_size > len(data.train):
+        raise ConfigError(
+            f"train: batch_size must be at most the {len(data.train)} rows of the train split, "
+            f"got {train.batch_size}"
+        )
+
+
+def check(config: Config) -> None:
+    """Build all that can be built without long work, and forget it.
+
+    Raises:
+        ConfigError: the configuration cannot be run.
+    """
+    build_run(config, learn=False)
+
+
+def use_settings(settings: Settings) -> int:
+    """Set the process's threads and determinism; return the number of threads."""
+    torch.set_num_threads(settings.threads or _cores())
+    torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # only costs time: nothing reads it
+    torch.backends.cudnn.benchmark = not settings.deterministic
+    return torch.get_num_threads()
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+__all__ = ["build_model", "build_run", "build_stack", "check", "find_device", "load_data", "nearest"]

@@ -1,0 +1,77 @@
+"""Checkpoints: written whole or not at all, and read without running anything that is in them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
+
+
+def save(path: Path, state: Mapping[str, Any]) -> None:
+    """Write to a temporary file, sync, rename; a file of that name is replaced in one go or kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(dict(state), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except RuntimeError as error:  # torch's writer hides the system's reason for a failed write
+        raise OSError(f"cannot write {path}: {str(error).splitlines()[0]}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_last(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the newest checkpoint and keep the one before it."""
+    if (folder / LAST).exists():
+        link = folder / (PREVIOUS + ".tmp")
+        link.unlink(missing_ok=True)
+        try:
+            os.link(folder / LAST, link)
+        except OSError:  # a file system without links
+            shutil.copy2(folder / LAST, link)
+        os.replace(link, folder / PREVIOUS)
+    save(folder / LAST, state)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint.
+
+    Raises:
+        ValueError: the file is no whole checkpoint.
+    """
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{path.name} is no whole checkpoint: {str(error).splitlines()[0]}") from error
+
+
+def exists(folder: Path) -> bool:
+    """Whether a run folder holds a checkpoint to continue from."""
+    return any((folder / name).exists() for name in (LAST, PREVIOUS))
+
+
+def load_newest(folder: Path) -> tuple[dict[str, Any], str]:
+    """The newest whole checkpoint, and what is to be said of one that was not whole ("" if nothing).
+
+    Raises:
+        ValueError: none is whole, or there is none.
+    """
+    complaints = []
+    for name in (LAST, PREVIOUS):
+        if not (folder / name).exists():
+            continue
+        try:
+            return load(folder / name), "; ".join(complaints)
+        except ValueError as error:
+            complaints.append(str(error))
+    raise ValueError("; ".join(complaints) or f"{folder} holds no checkpoint")

@@ -1,0 +1,87 @@
+"""The first word of the command line, to the command that it names."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import signal
+import sys
+from types import FrameType
+
+from regbench import __version__
+
+COMMANDS = {
+    "train": ("regbench.train:main", "train one stack of regularizers, or sweep over many with -m"),
+    "resume": ("regbench.resume:main", "continue a run after its last finished epoch"),
+    "test": ("regbench.sealed:main", "read the sealed test split of finished runs, once more"),
+    "list": ("regbench.listing:main", "show every model, dataset, optimizer, schedule and regularizer"),
+}
+
+HELP = f"""regbench {__version__}: which regularizer helps my model on my data, how much, is it real, and what does it cost?
+
+usage: regbench COMMAND ...
+
+{chr(10).join(f"  {name:8}{what}" for name, (_, what) in COMMANDS.items())}
+
+  regbench train                            the baseline: no regularizer, on the bundled digits
+  regbench train +reg=dropout               one regularizer
+  regbench train '+reg=[dropout,mixup]' reg.dropout.p=0.3 model=cnn dataset=fashion_mnist
+  regbench train -m '+reg=[],dropout,[dropout,mixup]' seed=0,1,2
+  regbench COMMAND --help                   what a command takes
+"""
+
+
+def main() -> None:
+    """Run a command; exit with its status."""
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("regbench: interrupted", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:  # the reader has gone, e.g. `regbench list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(HELP, end="")
+        return 0
+    if words[0] == "--version":
+        print(f"regbench {__version__}")
+        return 0
+    if words[0] in ("-sc", "--shell-completion") or words[0].startswith("-sc"):
+        return _complete(words)
+    if words[0] not in COMMANDS:
+        from regbench.fields import nearest
+
+        return _fail(f"unknown command {words[0]!r}{nearest(words[0], COMMANDS)}; see `regbench --help`")
+    from regbench.errors import ConfigError
+
+    try:
+        return pkgutil.resolve_name(COMMANDS[words[0]][0])(words[1:]) or 0
+    except ConfigError as error:
+        return _fail(str(error))
+
+
+def _fail(sentence: str) -> int:
+    print(f"regbench: {sentence}", file=sys.stderr)
+    return 2
+
+
+def _complete(words: list[str]) -> int:
+    """Hydra's completion calls `regbench -sc ...` with the line typed so far in COMP_LINE."""
+    line = os.environ.get("COMP_LINE", "").split(" ")
+    if line[1:] and (line[1] not in COMMANDS or len(line) == 2):
+        print(" ".join(COMMANDS))
+        return 0
+    if line[1:] and line[1] != "train":
+        return 0
+    os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
+    return pkgutil.resolve_name(COMMANDS["train"][0])(words)
+
+
+def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

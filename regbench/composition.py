@@ -1,0 +1,204 @@
+"""Every job of a command line, composed before any of them starts; Hydra's errors in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from regbench.config import resolved
+from regbench.errors import ConfigError
+from regbench.fields import nearest
+from regbench.paths import config_dir
+
+PRIMARY = "train"
+BASE = "1.3"  # the Hydra version whose behaviour is asked for
+
+
+@dataclass
+class ComposedJob:
+    """A resolved configuration and the folder that it will run in."""
+
+    config: dict[str, Any]
+    folder: Path
+
+
+def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
+    """The jobs that Hydra will run for its parsed command line, in order.
+
+    Raises:
+        ConfigError: the command line or a configuration is wrong.
+    """
+    with_hydra = _Composer(args.config_dir)
+    try:
+        overrides = list(args.overrides)
+        _refuse_repeated(with_hydra, overrides)
+        if not args.multirun:
+            return [with_hydra.job(overrides, "hydra.run.dir")]
+        return [
+            with_hydra.job(job, "hydra.sweep.dir", number)
+            for number, job in enumerate(with_hydra.sweep(overrides))
+        ]
+    finally:
+        GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
+
+
+class _Composer:
+    """Hydra as `regbench train` sets it up, for looking only."""
+
+    def __init__(self, extra: str | None) -> None:
+        GlobalHydra.instance().clear()
+        version.setbase(BASE)
+        path = create_config_search_path(str(config_dir()))
+        if extra is not None:
+            if not os.path.isdir(extra):
+                raise ConfigError(f"--config-dir: must be a folder, got {extra}")
+            where = f"file://{os.path.abspath(extra)}"
+            path.prepend(provider="command-line", path=where, anchor=SearchPathQuery(provider="schema"))
+        self.hydra = Hydra.create_main_hydra2(task_name=PRIMARY, config_search_path=path)
+        self.parser = OverridesParser.create(config_loader=self.hydra.config_loader)
+
+    def sweep(self, overrides: list[str]) -> list[list[str]]:
+        """The overrides of each job of a multirun; of a sweeper that is not Hydra's own, the first ones only."""
+        config = self.compose(overrides, RunMode.MULTIRUN)
+        sweeper = config.hydra.sweeper
+        if not sweeper._target_.endswith("BasicSweeper"):
+            return []
+        params = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
+        parsed = self.parse([*params, *overrides])
+        empty = [o.input_line for o in parsed if o.is_sweep_override() and not list(o.sweep_iterator())]
+        if empty:
+            raise ConfigError(f"{empty[0]}: must list at least one value to sweep over")
+        return [job for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+
+    def parse(self, overrides: list[str]) -> list[Any]:
+        try:
+            return self.parser.parse_overrides(overrides)
+        except OverrideParseException as error:
+            reason = str(error.message).removeprefix(f"Error parsing override '{error.override}'").strip()
+            reason = reason.splitlines()[0] if reason else "no value"
+            raise ConfigError(f"{error.override}: must have the form key=value ({reason})") from error
+        except HydraException as error:
+            raise ConfigError(_first_line(error)) from error
+
+    def job(self, overrides: list[str], folder_key: str, number: int = 0) -> ComposedJob:
+        """One job's resolved configuration and folder."""
+        cfg = self.compose(overrides, RunMode.RUN)
+        self._refuse_shared_packages(overrides)
+        with open_dict(cfg):
+            cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)
+        HydraConfig.instance().set_config(cfg)
+        try:
+            folder = Path(OmegaConf.select(cfg, folder_key))
+            if folder_key == "hydra.sweep.dir":
+                folder /= str(cfg.hydra.sweep.subdir)
+            with open_dict(cfg):
+                del cfg["hydra"]
+            return ComposedJob(resolved(cfg), folder)
+        except OmegaConfBaseException as error:
+            key = getattr(error, "full_key", "") or "config"
+            raise ConfigError(f"{key}: {_first_line(error)}") from error
+
+    def compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
+        try:
+            return self._compose(overrides, mode)
+        except MissingConfigException as error:
+            raise ConfigError(_no_option(error)) from error
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(self._explain(error, overrides)) from error
+
+    def _compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
+        self.parse(overrides)
+        return self.hydra.compose_config(
+            config_name=PRIMARY,
+            overrides=overrides,
+            run_mode=mode,
+            from_shell=True,
+            with_log_configuration=False,
+        )
+
+    def _explain(self, error: Exception, overrides: list[str]) -> str:
+        text = _first_line(error)
+        unknown = text.removeprefix("Could not override '").removesuffix("'.")
+        if unknown == text:
+            return text
+        parts = unknown.split(".")
+        known = set(self._keys([o for o in overrides if not o.lstrip("+~").startswith(unknown)]))
+        if parts[0] == "reg" and len(parts) > 1 and f"reg.{parts[1]}" not in known:
+            return f"reg.{parts[1]}: set, but never added; add it with +reg={parts[1]}"
+        return f"{unknown}: no such key{nearest(unknown, known)}"
+
+    def _keys(self, overrides: list[str]) -> Iterator[str]:
+        """Every key of the configuration without the override that is wrong."""
+        try:
+            cfg = self._compose(overrides, RunMode.RUN)
+        except (HydraException, OmegaConfBaseException, ConfigError):
+            cfg = self._compose([], RunMode.RUN)
+        with open_dict(cfg):
+            del cfg["hydra"]
+        return _flat(OmegaConf.to_container(cfg, resolve=False))
+
+    def _refuse_shared_packages(self, overrides: list[str]) -> None:
+        """Two options under one name would merge into one, silently."""
+        chosen = self.hydra.config_loader.compute_defaults_list(PRIMARY, overrides, RunMode.RUN).defaults
+        packages = [d.package for d in chosen if (d.package or "").startswith("reg.")]
+        for name, count in Counter(packages).items():
+            if count > 1:
+                options = " and ".join(d.config_path for d in chosen if d.package == name)
+                raise ConfigError(
+                    f"{name}: reached by {options}; to use one technique twice, give each a name: "
+                    "'+reg@reg.first=NAME' '+reg@reg.second=NAME'"
+                )
+
+
+def _refuse_repeated(composer: _Composer, overrides: Sequence[str]) -> None:
+    """Of two values for one key Hydra keeps the last without a word."""
+    seen: dict[str, str] = {}
+    for override, text in zip(composer.parse(list(overrides)), overrides, strict=True):
+        key = override.get_key_element().lstrip("+~")
+        if key in seen and key == "reg":
+            names = ",".join(t.split("=", 1)[1].strip("[]") for t in (seen[key], text))
+            raise ConfigError(f"reg: given twice, and only the last would count; write '+reg=[{names}]'")
+        if key in seen:
+            raise ConfigError(f"{key}: given twice, as {seen[key]} and as {text}")
+        seen[key] = text
+
+
+def _no_option(error: MissingConfigException) -> str:
+    group, _, name = str(error.missing_cfg_file).rpartition("/")
+    options = list(error.options or [])
+    if not group:
+        return f"{name}: no such configuration"
+    close = nearest(name, options)
+    there = f"; there are {', '.join(options)}" if options and not close else ""
+    return f"{group}: no option {name!r}{close}{there}"
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _flat(node: Any, prefix: str = "") -> Iterator[str]:
+    for name, value in node.items():
+        yield f"{prefix}{name}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")

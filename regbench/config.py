@@ -1,0 +1,109 @@
+"""The shared settings: their types and ranges, where the YAML lies, and what makes two configurations one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+
+from regbench.errors import ConfigError
+from regbench.fields import checked, converted, hints_of, nearest
+
+RECORD_VERSION = 1  # of what a run leaves behind; part of a configuration's identity
+NOT_IDENTITY = ("device", "evaluate_test")
+PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
+
+
+@dataclass
+class Settings:
+    """What every run is told, beside its parts."""
+
+    seed: int
+    device: str
+    precision: Literal["fp32", "bf16"]
+    threads: int | None
+    deterministic: bool
+    evaluate_test: bool
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed: must lie in [0, 2^32 - 1], got {self.seed}")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"threads: must be at least 1, got {self.threads}")
+
+
+@dataclass
+class TrainSettings:
+    """How long, in what batches, how fast."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    accumulate: int
+    evaluate_every: int
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate", "evaluate_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
+        if self.lr < 0:
+            raise ConfigError(f"train: lr must be at least 0, got {self.lr}")
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, references replaced by what they refer to."""
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    plain.pop("experiment", None)  # type: ignore[union-attr]
+    return plain  # type: ignore[return-value]
+
+
+def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
+    """The shared settings of a resolved configuration.
+
+    Raises:
+        ConfigError: a value has the wrong type or lies out of range.
+    """
+    hints = hints_of(Settings)
+    for name in config:
+        if name not in hints and name not in PARTS:
+            raise ConfigError(f"{name}: no such key{nearest(name, [*hints, *PARTS])}")
+    common = {
+        name: converted(config[name], hint, f"{name}:") for name, hint in hints.items() if name != "return"
+    }
+    return Settings(**common), TrainSettings(**checked(TrainSettings, config["train"], "train", {}))
+
+
+def identity(config: Mapping[str, Any]) -> str:
+    """A hash of all that decides a run's results, the order of the stack's members included.
+
+    Left out: the device, paths, whether the test split is read. `1` and `1.0` are the same value.
+    """
+    kept = {name: value for name, value in config.items() if name not in NOT_IDENTITY}
+    kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
+    text = json.dumps([RECORD_VERSION, _numbers_as_floats(kept), list(_order(config["reg"]))], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _numbers_as_floats(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _numbers_as_floats(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers_as_floats(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _order(stack: Mapping[str, Any]) -> Iterator[Any]:
+    for name, node in stack.items():
+        yield [name, [] if "_target_" in node else list(_order(node))]
+
+
+def stack_name(members: Mapping[str, Any] | None) -> str:
+    """How a stack is called in the names of folders: its members in order, or `baseline`."""
+    return "+".join(members) if members else "baseline"
+
+
+OmegaConf.register_new_resolver("stack", stack_name, replace=True)

@@ -1,0 +1,1 @@
+"""Where rows come from: sources, and how a source is cut into splits."""

@@ -1,0 +1,44 @@
+"""Is a file the one that it should be?"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from pathlib import Path
+
+
+def require_digest(path: Path, algorithm: str, expected: str) -> None:
+    """Read the file and compare its digest, in hexadecimal.
+
+    Raises:
+        ValueError: it differs.
+    """
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    require_equal(path, algorithm, expected, found)
+
+
+def require_crc_of_gzip(path: Path, archive: Path) -> None:
+    """Compare the file with the CRC-32 that a gzip archive keeps of its content.
+
+    Raises:
+        ValueError: it differs.
+    """
+    with archive.open("rb") as file:
+        file.seek(-8, 2)  # the archive ends with the CRC-32 and the length, four bytes each
+        expected = int.from_bytes(file.read(4), "little")
+    found = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            found = zlib.crc32(chunk, found)
+    require_equal(path, "crc32", f"{expected:08x}", f"{found:08x}")
+
+
+def require_equal(path: Path, algorithm: str, expected: str, found: str) -> None:
+    """Refuse a file whose checksum is not the expected one.
+
+    Raises:
+        ValueError: it differs.
+    """
+    if found != expected:
+        raise ValueError(f"{path} must have the {algorithm} {expected}, got {found}")

@@ -1,0 +1,162 @@
+"""Cutting a source into train, select, val and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from regbench.data.source import Source
+from regbench.types import Dataset, Split
+
+MOST_HELD_OUT = 5000  # rows of val, and of select
+TEST_SEED = 0  # of the test split where a source has none; fixed for ever, whatever split_seed is
+
+
+@dataclass
+class SplitOptions:
+    """How to cut, whatever the source.
+
+    Attributes:
+        split_seed: decides which rows are val, which are select, and the order of train; 0 to 2^32 - 1.
+        train_fraction: the share of the train rows to keep, in (0, 1].
+        num_train: how many train rows to keep, at least 1; the smaller of the two holds.
+        label_noise: the share of kept train rows to be told a wrong class, in [0, 1).
+
+    Raises:
+        ValueError: one of them is out of range.
+    """
+
+    split_seed: int
+    train_fraction: float
+    num_train: int | None
+    label_noise: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.split_seed < 2**32:
+            raise ValueError(f"split_seed must lie in 0 to 2^32 - 1, got {self.split_seed}")
+        if not 0 < self.train_fraction <= 1:
+            raise ValueError(f"train_fraction must lie in (0, 1], got {self.train_fraction}")
+        if self.num_train is not None and self.num_train < 1:
+            raise ValueError(f"num_train must be at least 1, got {self.num_train}")
+        if not 0 <= self.label_noise < 1:
+            raise ValueError(f"label_noise must lie in [0, 1), got {self.label_noise}")
+
+
+def carve(source: Source, options: SplitOptions) -> Dataset:
+    """Cut the source's train rows in three and seal its test rows.
+
+    Of n rows in stratified order the first k are val and the next k select, k = min(5000, n // 6); the rest
+    is train, of which a prefix is kept. So fewer train rows are always among more of them, and val and
+    select do not depend on their number. Only train labels are ever made wrong.
+
+    Raises:
+        ValueError: a split would be empty, there are fewer rows than asked for, or the source's rows do not
+            have the shape or the labels that it says they have.
+    """
+    generator = torch.Generator().manual_seed(options.split_seed)
+    inputs, labels = _checked(source, *source.train())
+    order = stratified_order(labels, generator)
+    held_out = min(MOST_HELD_OUT, len(order) // 6)
+    val, select, rest = (order[:held_out], order[held_out : 2 * held_out], order[2 * held_out :])
+    _require_rows("val", held_out, f"6 rows make one of val, and the source has {len(order)}")
+    kept = rest[: _num_kept(len(rest), options)]
+    train = _split(source, inputs[kept], labels[kept])
+    if options.label_noise > 0:
+        told = mislabel(train.labels, source.num_classes, options.label_noise, len(rest), generator)
+        train = replace(train, labels=told, true_labels=train.labels)
+    return Dataset(
+        train=train,
+        select=_split(source, inputs[select], labels[select]),
+        val=_split(source, inputs[val], labels[val]),
+        read_test=lambda: _read_test(source),
+        in_shape=tuple(source.in_shape),
+        num_classes=source.num_classes,
+    )
+
+
+def stratified_order(labels: Tensor, generator: torch.Generator) -> Tensor:
+    """An order of the rows (N,) in which every prefix holds the classes in proportion.
+
+    The r-th row, from 0, of a class of n rows in random order has the key (r + 0.5) / n; rows are sorted by
+    key, equal keys in random order. Up to a key t a class has n * t rows, to within half a row.
+    """
+    shuffled = torch.randperm(len(labels), generator=generator)
+    by_class = shuffled[labels[shuffled].argsort(stable=True)]
+    sizes = torch.bincount(labels)
+    starts = sizes.cumsum(0) - sizes
+    classes = labels[by_class]
+    ranks = torch.arange(len(labels)) - starts[classes]
+    keys = (ranks.double() + 0.5) / sizes[classes]
+    ties = torch.randperm(len(labels), generator=generator)
+    return by_class[ties[keys[ties].argsort(stable=True)]]
+
+
+def fifth_apart(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Row numbers of a train and of a test part, for a source that has no test split of its own.
+
+    The test part is a stratified fifth, rounded up, and depends on nothing but the labels.
+    """
+    order = stratified_order(labels, torch.Generator().manual_seed(TEST_SEED))
+    cut = -(-len(order) // 5)
+    return order[cut:].sort().values, order[:cut].sort().values
+
+
+def mislabel(
+    labels: Tensor, num_classes: int, share: float, available: int, generator: torch.Generator
+) -> Tensor:
+    """A copy of the labels (N,) in which exactly round(share * N) have become another class, drawn uniformly.
+
+    Rows that are wrong at one share are as wrong at a larger one. Draws are made for `available` rows, N or
+    more, so that a row's wrong class does not depend on how many rows are kept.
+
+    Raises:
+        ValueError: there is no other class.
+    """
+    if num_classes < 2:
+        raise ValueError(f"label_noise needs at least 2 classes, got {num_classes}")
+    keys = torch.rand(available, dtype=torch.double, generator=generator)[: len(labels)]
+    steps = torch.randint(1, num_classes, (available,), generator=generator)[: len(labels)]
+    noisy = keys.argsort(stable=True)[: round(share * len(labels))]
+    told = labels.clone()
+    told[noisy] = (labels[noisy] + steps[noisy]) % num_classes
+    return told
+
+
+def _num_kept(available: int, options: SplitOptions) -> int:
+    """Length of the prefix of the train rows that the options ask for."""
+    wanted = available if options.num_train is None else options.num_train
+    if wanted > available:
+        raise ValueError(f"num_train must be at most the {available} train rows there are, got {wanted}")
+    kept = min(wanted, round(options.train_fraction * available))
+    _require_rows("train", kept, f"train_fraction {options.train_fraction} of {available} rows is none")
+    return kept
+
+
+def _read_test(source: Source) -> Split:
+    inputs, labels = _checked(source, *source.test())
+    _require_rows("test", len(labels), "the source has no test rows")
+    return _split(source, inputs, labels)
+
+
+def _split(source: Source, inputs: Tensor, labels: Tensor) -> Split:
+    return Split(inputs, labels, source.num_classes, scale=source.scale, mirrors=source.mirrors)
+
+
+def _require_rows(split: str, rows: int, reason: str) -> None:
+    if rows == 0:
+        raise ValueError(f"the {split} split is empty: {reason}")
+
+
+def _checked(source: Source, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows, if they are what the source says of them."""
+    expected, found = (len(labels), *source.in_shape), tuple(inputs.shape)
+    if found != expected:
+        raise ValueError(f"inputs must have the shape {expected}, got {found}")
+    if labels.dtype != torch.int64 or labels.ndim != 1:
+        raise ValueError(f"labels must be one int64 a row, got {labels.dtype} {tuple(labels.shape)}")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < source.num_classes:
+        found_range = f"{labels.min()} to {labels.max()}"
+        raise ValueError(f"labels must lie in 0 to {source.num_classes - 1}, got {found_range}")
+    return inputs, labels

@@ -1,0 +1,55 @@
+"""Where a run happened: versions, revision, machine, command line."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import resource
+import subprocess
+import sys
+from typing import Any
+
+import torch
+
+PACKAGES = ("torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "tensorboard")
+
+
+def describe(device: torch.device, threads: int) -> dict[str, Any]:
+    """What a person needs to know to repeat the run."""
+    from regbench import __version__
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "regbench": __version__,
+        "python": platform.python_version(),
+        "packages": {package: importlib.metadata.version(package) for package in PACKAGES},
+        "git": _revision(),
+        "platform": platform.platform(),
+        "device": str(device),
+        "device_name": name or platform.machine(),
+        "threads": threads,
+        "command": sys.argv,
+    }
+
+
+def peak_memory_mb(device: torch.device) -> dict[str, float]:
+    """The most memory held so far, in MB (10^6 bytes): resident, and on the GPU where there is one."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    peaks = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
+    if device.type == "cuda":
+        peaks["device"] = torch.cuda.max_memory_allocated(device) / 1e6
+    return peaks
+
+
+def _revision() -> str | None:
+    """The revision of the current folder's repository, with a + where it holds uncommitted changes."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

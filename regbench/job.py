@@ -1,0 +1,218 @@
+"""One run in one folder: train, record, keep what can be continued, say how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from torch import nn
+
+from regbench import checkpoint
+from regbench.audit import audit
+from regbench.build import build_run, build_stack, use_settings
+from regbench.config import RECORD_VERSION, identity, read_settings
+from regbench.console import Watch, show_audit, show_summary
+from regbench.environment import describe, peak_memory_mb
+from regbench.errors import ConfigError
+from regbench.interruption import StopRequest
+from regbench.measurement import evaluate, gaps, measure
+from regbench.regularizers.base import hooks
+from regbench.sinks import JsonLines, TensorBoard
+from regbench.snapshots import WithWeights
+from regbench.summary import SUMMARY, best_of, read_summary, summarize, write_json
+from regbench.training import Diverged, EpochEnd, Run, fit
+from regbench.types import Record
+from regbench.weights import load_plain_state, plain_state
+
+EXIT_STATUS = {"finished": 0, "stopped": 0, "failed": 1, "diverged": 3, "interrupted": 130}
+Config = Mapping[str, Any]
+
+
+@dataclass
+class Job:
+    """A configuration and the folder that its run lives in."""
+
+    config: Config
+    folder: Path
+    choices: Mapping[str, str]
+    console: Console
+
+
+def train(job: Job) -> str:
+    """Train from the start; return the status.
+
+    Raises:
+        ConfigError: the configuration cannot be run.
+        OSError: the folder cannot be written.
+    """
+    threads = use_settings(read_settings(job.config)[0])
+    found = asdict(audit(lambda without: _copy(job.config, without)))
+    show_audit(job.console, found["findings"], found["warnings"])
+    (job.folder / SUMMARY).unlink(missing_ok=True)
+    return _Session(job, build_run(job.config), threads, found).go()
+
+
+def resume(job: Job) -> str:
+    """Continue after the last finished epoch; return the status.
+
+    Raises:
+        ConfigError: there is nothing whole to continue from, or it is of another configuration.
+    """
+    if not checkpoint.exists(job.folder):
+        return train(job)  # stopped within its first epoch
+    try:
+        state, complaint = checkpoint.load_newest(job.folder)
+    except ValueError as error:
+        raise ConfigError(f"{job.folder}: {error}") from error
+    if complaint:
+        job.console.print(f"{complaint}; continuing from the one before", markup=False, soft_wrap=True)
+    if (state["version"], state["identity"]) != (RECORD_VERSION, identity(job.config)):
+        raise ConfigError(
+            f"{job.folder}: its checkpoint is of a different configuration; train into a new folder"
+        )
+    settings, _ = read_settings(job.config)
+    settings.threads = state["threads"]  # another number would change the last bits
+    threads = use_settings(settings)
+    session = _Session(job, build_run(job.config), threads, state["audit"])
+    session.restore(state)
+    return session.go()
+
+
+def _copy(config: Config, without: str | None) -> Run:
+    stack = build_stack(config["reg"])
+    return build_run(config, stack.without(without) if without else stack)
+
+
+class _Session:
+    """From the first step after the start, or after a resume, to the end or the next stop."""
+
+    def __init__(self, job: Job, run: Run, threads: int, found: Mapping[str, Any]) -> None:
+        self.job, self.run, self.threads, self.found = job, run, threads, found
+        self.history: list[Record] = []
+        self.stopped = False
+        self._before, self._started = 0.0, time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, pauses between sessions left out."""
+        return self._before + time.perf_counter() - self._started
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a checkpoint."""
+        self.run.model.load_state_dict(state["model"])
+        self.run.optimizer.load_state_dict(state["optimizer"])
+        self.run.reg.load_state_dict(state["reg"])
+        self.history = [Record(epoch, metrics) for epoch, metrics in state["history"]]
+        self.stopped, self._before = state["stopped"], state["seconds"]
+
+    def go(self) -> str:
+        """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
+        job, folder = self.job, self.job.folder
+        write_json(folder / "environment.json", describe(self.run.device, self.threads))
+        sinks = [
+            JsonLines(folder / "metrics.jsonl", self.history),
+            TensorBoard(folder / "tensorboard", self.history),
+        ]
+        watch = Watch(job.console, self.run.epochs, self.history)
+        status, reason = "failed", ""
+        try:
+            with StopRequest() as request:
+                status = self._train([*sinks, watch], watch, lambda: request.made)
+        except Diverged as error:
+            status, reason = "diverged", str(error)
+        except BaseException as error:
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            reason = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            for open_thing in (*sinks, watch):
+                open_thing.close()
+            self._end(status, reason)
+        return status
+
+    def _train(self, sinks: Sequence[Any], watch: Watch, asked: Callable[[], bool]) -> str:
+        if self.stopped:  # it had stopped by itself, and was killed before it could say so
+            return "stopped"
+        for event in fit(self.run, self.history):
+            if not isinstance(event, EpochEnd):
+                watch.step(event.epoch, (event.step + 1) / event.steps)
+                if asked():
+                    return "interrupted"
+                continue
+            self.history.append(event.record)
+            self.stopped = event.stopped
+            for sink in sinks:
+                sink.write(event.record)
+            self._save(event)
+        return "stopped" if self.stopped else "finished"
+
+    def _save(self, event: EpochEnd) -> None:
+        run, folder = self.run, self.job.folder
+        evaluated = event.evaluated or run.reg.eval_model(run.model)
+        if event.evaluated is not None and best_of(self.history) is event.record:
+            checkpoint.save(folder / checkpoint.BEST, plain_state(evaluated))
+        state = {
+            "version": RECORD_VERSION,
+            "identity": identity(self.job.config),
+            "threads": self.threads,
+            "stopped": self.stopped,
+            "history": [[record.epoch, record.metrics] for record in self.history],
+            "seconds": self.seconds,
+            "audit": self.found,
+            "in_shape": list(run.data.in_shape),
+            "num_classes": run.data.num_classes,
+            "model": run.model.state_dict(),
+            "optimizer": run.optimizer.state_dict(),
+            "reg": run.reg.state_dict(),
+            "evaluated": plain_state(evaluated),
+        }
+        checkpoint.save_last(folder, state)
+
+    def _end(self, status: str, reason: str) -> None:
+        """Keep what the members keep, measure it, and write the summary: on every way out."""
+        run, folder = self.run, self.job.folder
+        if not checkpoint.exists(folder):
+            return
+        summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
+        final = run.reg.final_model(run.reg.eval_model(run.model))
+        _keep(folder, final)
+        if any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves()):
+            summary["kept"] = self._measured(final)
+        before = read_summary(folder) or {}
+        summary |= {"status": status, "reason": reason, "test": before.get("test")}
+        if read_settings(self.job.config)[0].evaluate_test and status in ("finished", "stopped"):
+            summary["test"] = read_test(run, final, folder, before.get("test"))
+        summary |= {"seconds": self.seconds, "peak_memory_mb": peak_memory_mb(run.device)}
+        write_json(folder / SUMMARY, summary)
+        show_summary(self.job.console, summary, str(folder))
+
+    def _measured(self, final: nn.Module) -> dict[str, Any]:
+        """The figures of the weights that a member kept, with the epoch that they are of."""
+        metrics = measure(final, self.run.data, self.run.autocast)
+        metrics |= gaps(metrics)
+        of = (r.epoch for r in self.history if metrics.items() <= r.metrics.items())
+        return {"epoch": next(of, None), "metrics": metrics}
+
+
+def _keep(folder: Path, final: nn.Module) -> None:
+    """Put the weights that the run ends with into its newest checkpoint."""
+    state, _ = checkpoint.load_newest(folder)
+    weights = plain_state(final)
+    if all(weight.isfinite().all() for weight in weights.values()):  # else those before it diverged
+        checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": weights})
+
+
+def read_test(run: Run, final: nn.Module, folder: Path, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Open the sealed test split once, for the last and the best weights together, and count it."""
+    test = run.data.read_test()
+    figures = {"last": evaluate(final, test, run.autocast)}
+    best = WithWeights(run.model, run.model.state_dict())
+    load_plain_state(
+        best, {n: w.to(run.device) for n, w in checkpoint.load(folder / checkpoint.BEST).items()}
+    )
+    figures["best"] = evaluate(best, test, run.autocast)
+    return figures | {"reads": (before or {}).get("reads", 0) + 1}

@@ -1,0 +1,28 @@
+"""What every model asks of its sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def require_positive(**sizes: int) -> None:
+    """Refuse a size below 1.
+
+    Raises:
+        ValueError: a size is below 1; it is called by its keyword.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
+
+
+def require_image(in_shape: Sequence[int]) -> tuple[int, int, int]:
+    """Channels, height and width of a per-example shape.
+
+    Raises:
+        ValueError: the shape has not three axes.
+    """
+    if len(in_shape) != 3:
+        raise ValueError(f"in_shape must be (channels, height, width), got {tuple(in_shape)}")
+    channels, height, width = in_shape
+    return channels, height, width

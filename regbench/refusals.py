@@ -1,0 +1,35 @@
+"""Which regularizers cannot act on a model, and why: found by trying."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from omegaconf import OmegaConf
+
+from regbench.build import check
+from regbench.composition import compose_jobs
+from regbench.errors import ConfigError
+from regbench.paths import config_dir
+
+
+def refusals(model: str) -> dict[str, str]:
+    """Name and reason of each regularizer of the package that cannot act on a model of the package.
+
+    Raises:
+        ConfigError: there is no such model, or it cannot be built on the default dataset.
+    """
+    base = compose_jobs(get_args_parser().parse_args([f"model={model}"]))[0].config
+    check(base)
+    found = {}
+    for path in sorted((config_dir() / "reg").glob("*.yaml")):
+        try:
+            check({**base, "reg": {path.stem: option(path.read_text())}})
+        except ConfigError as error:
+            found[path.stem] = str(error).removeprefix(f"reg.{path.stem}: ")
+    return found
+
+
+def option(text: str) -> dict[str, Any]:
+    """The values of an option's file, read as Hydra reads them (1e-3 is a number)."""
+    return OmegaConf.to_container(OmegaConf.create(text))  # type: ignore[return-value]

@@ -1,0 +1,272 @@
+"""Regularizer and Stack: what training calls, and several of them acting as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from regbench.streams import Clock, Stream
+from regbench.types import Batch, ForwardPass, Record, Split
+
+T = TypeVar("T")
+Optimizer = Any  # a torch optimizer, or a wrapper of one (regbench.optimizers): step(closure), param_groups
+
+
+class Regularizer:
+    """Something that acts on training through the hooks it overrides; each default does nothing.
+
+    A regularizer is a dataclass: its fields are its hyperparameters, checked in `__post_init__`. What changes
+    while it works stands under a leading underscore.
+
+    Attributes:
+        off: the values at which it does nothing; always legal.
+        probe: values at which a test can see it act, where the defaults are too mild to show.
+        records_hidden: whether `ForwardPass.hidden` must be filled for it.
+        stream: its own random draws, given by the stack before any hook is called.
+    """
+
+    off: ClassVar[Mapping[str, Any]]
+    probe: ClassVar[Mapping[str, Any]] = {}
+    records_hidden: ClassVar[bool] = False
+    stream: Stream
+
+    # prepare_*: once, while the run is built; at its off values it returns its argument untouched
+
+    def prepare_data(self, train: Split) -> None:
+        """Learn from the train split alone; its rows never change."""
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        """Insert modules at sites, parametrize weights, or wrap the model."""
+        return model
+
+    def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
+        """Wrap the optimizer, or read its settings."""
+        return optimizer
+
+    def begin_epoch(self, progress: float) -> None:
+        """Set what follows a ramp; progress is the share of the budget spent, in [0, 1)."""
+
+    # transform_*: returns a new value, leaves its argument alone
+
+    def transform_batch(self, batch: Batch) -> Batch:
+        """Change what the step is shown: inputs, targets, or both."""
+        return batch
+
+    def data_loss(self, forward: ForwardPass) -> Tensor | None:
+        """Replace the cross-entropy; one member of a stack at most may."""
+        return None
+
+    def transform_loss(self, loss: Tensor) -> Tensor:
+        """Change the data loss, a scalar."""
+        return loss
+
+    def penalty(self, forward: ForwardPass) -> Tensor | None:
+        """A scalar to add to the objective, already weighted."""
+        return None
+
+    # edit_*: changes the model's own tensors in place
+
+    def edit_gradients(self, model: nn.Module) -> None:
+        """After the backward pass, before the step."""
+
+    def edit_weights(self, model: nn.Module) -> None:
+        """After the step."""
+
+    def end_step(self, model: nn.Module) -> None:
+        """After every member has edited the weights: look, but leave them alone."""
+
+    def eval_model(self, model: nn.Module) -> nn.Module:
+        """What to evaluate instead of the model; one member of a stack at most may."""
+        return model
+
+    def metrics(self, model: nn.Module) -> dict[str, float]:
+        """Figures of its own about the evaluated model, recorded as "<member>/<name>"."""
+        return {}
+
+    def end_epoch(self, history: Sequence[Record], evaluated: nn.Module) -> bool:
+        """After an evaluation: True to stop the run."""
+        return False
+
+    def final_model(self, model: nn.Module) -> nn.Module:
+        """What to keep at the end, given the evaluated model of the last epoch; called however a run ends."""
+        return model
+
+    # what a person is told
+
+    def inert(self) -> str:
+        """Why changing nothing is right for this member here; empty where it must act."""
+        values = [f"{name}={value}" for name, value in self.off.items()]
+        return f"off ({', '.join(values)})" if self.is_off else ""
+
+    def note(self) -> str:
+        """What a person should know of how it was understood here, for the audit."""
+        return ""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether every field that `off` names has its off value."""
+        return all(getattr(self, name) == value for name, value in self.off.items())
+
+    # resume: all that has changed since it was built
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers, strings, and lists and dicts of them."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` returned."""
+
+
+class Stack(Regularizer):
+    """Regularizers acting as one, in the order they were listed; the empty stack is the baseline.
+
+    Raises:
+        ValueError: two members each own the data loss or the evaluated model, or two leaves share a name.
+    """
+
+    off: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, members: Mapping[str, Regularizer]) -> None:
+        self.members = dict(members)
+        names = [name for name, _ in self.leaves()]
+        if len(set(names)) < len(names) or "data" in names:
+            twice = next(name for name in [*names, "data"] if [*names, "data"].count(name) > 1)
+            raise ValueError(f"each member needs a name of its own, got {twice!r} twice")
+        for hook, what in (("eval_model", "evaluated model"), ("data_loss", "data loss")):
+            owners = [name for name, leaf in self.leaves() if hook in hooks(type(leaf))]
+            if len(owners) > 1:
+                raise ValueError(f"{' and '.join(owners)} each replace the {what}; keep one")
+        self.records_hidden = any(leaf.records_hidden for _, leaf in self.leaves())  # type: ignore[misc]
+
+    def leaves(self) -> Iterator[tuple[str, Regularizer]]:
+        """Name and regularizer of every member that is no stack, in order."""
+        for name, member in self.members.items():
+            if isinstance(member, Stack):
+                yield from member.leaves()
+            else:
+                yield name, member
+
+    def without(self, leaf: str) -> Stack:
+        """The same stack, one leaf left out; the members are the same objects."""
+        kept = {
+            name: member.without(leaf) if isinstance(member, Stack) else member
+            for name, member in self.members.items()
+            if name != leaf or isinstance(member, Stack)
+        }
+        return Stack(kept)
+
+    def bind(self, seed: int, clock: Clock) -> Stack:
+        """Give every leaf the stream that belongs to its name."""
+        for name, leaf in self.leaves():
+            leaf.stream = Stream(seed, name, clock)
+        return self
+
+    def prepare_data(self, train: Split) -> None:
+        for member in self.members.values():
+            member.prepare_data(train)
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        return _through(self.members, lambda m, value: m.prepare_model(value), model)
+
+    def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
+        return _through(self.members, lambda m, value: m.prepare_optimizer(value), optimizer)
+
+    def begin_epoch(self, progress: float) -> None:
+        for member in self.members.values():
+            member.begin_epoch(progress)
+
+    def transform_batch(self, batch: Batch) -> Batch:
+        for member in self.members.values():
+            batch = member.transform_batch(batch)
+        return batch
+
+    def data_loss(self, forward: ForwardPass) -> Tensor | None:
+        owned = (member.data_loss(forward) for member in self.members.values())
+        return next((loss for loss in owned if loss is not None), None)
+
+    def transform_loss(self, loss: Tensor) -> Tensor:
+        for member in self.members.values():
+            loss = member.transform_loss(loss)
+        return loss
+
+    def penalty(self, forward: ForwardPass) -> Tensor | None:
+        terms = list(self.penalties(forward).values())
+        return torch.stack(terms).sum() if terms else None
+
+    def penalties(self, forward: ForwardPass) -> dict[str, Tensor]:
+        """The penalty of each leaf that has one, under the leaf's name."""
+        terms = {name: leaf.penalty(forward) for name, leaf in self.leaves()}
+        return {name: term for name, term in terms.items() if term is not None}
+
+    def edit_gradients(self, model: nn.Module) -> None:
+        for member in self.members.values():
+            member.edit_gradients(model)
+
+    def edit_weights(self, model: nn.Module) -> None:
+        for member in self.members.values():
+            member.edit_weights(model)
+
+    def end_step(self, model: nn.Module) -> None:
+        for member in self.members.values():
+            member.end_step(model)
+
+    def eval_model(self, model: nn.Module) -> nn.Module:
+        return _through(self.members, lambda m, value: m.eval_model(value), model)
+
+    def metrics(self, model: nn.Module) -> dict[str, float]:
+        return {
+            f"{name}/{figure}": value
+            for name, leaf in self.leaves()
+            for figure, value in leaf.metrics(model).items()
+        }
+
+    def end_epoch(self, history: Sequence[Record], evaluated: nn.Module) -> bool:
+        return any([m.end_epoch(history, evaluated) for m in self.members.values()])  # ask them all
+
+    def final_model(self, model: nn.Module) -> nn.Module:
+        return _through(self.members, lambda m, value: m.final_model(value), model)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: member.state_dict() for name, member in self.members.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, member in self.members.items():
+            member.load_state_dict(state[name])
+
+
+def _through(members: Mapping[str, Regularizer], hook: Callable[[Regularizer, T], T], value: T) -> T:
+    """Pass the value through every member's hook, an error named after the member it came from."""
+    for name, member in members.items():
+        try:
+            value = hook(member, value)
+        except MemberError:
+            raise
+        except ValueError as error:
+            raise MemberError(name, error) from error
+    return value
+
+
+class MemberError(ValueError):
+    """A member refuses; `name` says which."""
+
+    def __init__(self, name: str, reason: ValueError) -> None:
+        super().__init__(str(reason))
+        self.name = name
+
+
+def hooks(cls: type[Regularizer]) -> list[str]:
+    """Names of the hooks that a class overrides, in the order of training."""
+    return [h for h in HOOKS if getattr(cls, h) is not getattr(Regularizer, h)]
+
+
+HOOKS = [
+    name
+    for name, member in vars(Regularizer).items()
+    if callable(member)
+    and not name.startswith("_")
+    and name not in {"inert", "note"}
+    and not name.endswith("state_dict")
+]

@@ -1,0 +1,78 @@
+"""Exponential moving average of the weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from regbench.regularizers.base import Regularizer
+from regbench.snapshots import WithWeights
+
+
+@dataclass
+class EMA(Regularizer):
+    """Evaluate an exponential moving average of the weights instead of the weights.
+
+    average <- d * average + (1 - d) * w after every step, with d = decay, or with warmup
+    d = min(decay, (1 + t) / (10 + t)), t the number of steps before this one. The average begins as a copy of
+    the weights after the first step (t = 0), so d acts from t = 1. Floating-point buffers, among them running
+    statistics, are averaged in the same way; integer ones are copied. What is evaluated follows the average
+    as training goes on, it is no copy.
+
+    Paper: Polyak and Juditsky, 1992, https://doi.org/10.1137/0330046; exponential form: Tarvainen and
+    Valpola, 2017, https://arxiv.org/abs/1703.01780, section 2
+    """
+
+    off: ClassVar = {"decay": 0.0}
+
+    decay: float
+    warmup: bool
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"decay must lie in [0, 1), got {self.decay}")
+        self._t = 0
+        self._average: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def end_step(self, model: nn.Module) -> None:
+        if self.decay == 0:
+            return
+        current = model.state_dict()
+        if self._t == 0:
+            self._average = {name: tensor.clone() for name, tensor in current.items()}
+        else:
+            # a loaded average may lie on another device
+            self._average = {n: tensor.to(current[n].device) for n, tensor in self._average.items()}
+            _move(self._average, current, 1 - self._decay_now())
+        self._t += 1
+
+    def eval_model(self, model: nn.Module) -> nn.Module:
+        return WithWeights(model, self._average) if self._t > 0 else model
+
+    def note(self) -> str:
+        if self.decay == 0:
+            return ""
+        return f"the average forgets half in {math.log(0.5) / math.log(self.decay):.3g} steps"
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"t": self._t, "average": dict(self._average)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._t = state["t"]
+        self._average = {name: tensor.clone() for name, tensor in state["average"].items()}
+
+    def _decay_now(self) -> float:
+        return min(self.decay, (1 + self._t) / (10 + self._t)) if self.warmup else self.decay
+
+
+def _move(average: dict[str, Tensor], towards: dict[str, Tensor], share: float) -> None:
+    """Move each floating-point tensor by a share of the way; copy the others."""
+    smooth = [name for name, tensor in average.items() if tensor.is_floating_point()]
+    torch._foreach_lerp_([average[n] for n in smooth], [towards[n] for n in smooth], share)
+    for name in average.keys() - set(smooth):
+        average[name].copy_(towards[name])

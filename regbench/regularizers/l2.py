@@ -1,0 +1,119 @@
+"""L2 penalty and weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from regbench.optimizers import Wrapper, innermost, wrap_innermost
+from regbench.regularizers.base import Optimizer, Regularizer
+from regbench.types import ForwardPass
+from regbench.weights import Scope, regularized_weights
+
+
+@dataclass
+class L2(Regularizer):
+    """Pull every weight towards zero in proportion to its size.
+
+    mode penalty adds (strength / 2) * sum(w^2) to the objective; coupled adds strength * w to the gradient
+    that the optimizer sees, after clipping; decoupled does w <- (1 - lr * strength) w at the scheduled lr and
+    leaves the gradient alone. All are one method under plain SGD only: penalty equals coupled under momentum
+    too, where decoupled differs, as it does under Adam. mode auto is decoupled where the optimizer is
+    Adam-like (it has betas), else coupled. Coupled and decoupled pass over a weight without a gradient, as
+    torch does. scope weights spares biases, normalizations and embeddings.
+
+    Paper: Krogh and Hertz, 1992, https://papers.nips.cc/paper/1991/hash/8eefcfdf5990e441f0fb6f3fad709e21-Abstract.html;
+    decoupled: Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101, algorithms 1 and 2
+    """
+
+    off: ClassVar = {"strength": 0.0}
+
+    strength: float
+    mode: Literal["auto", "penalty", "coupled", "decoupled"]
+    scope: Scope
+
+    def __post_init__(self) -> None:
+        if self.strength < 0:
+            raise ValueError(f"strength must be at least 0, got {self.strength}")
+        self._note = ""
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        if self.strength > 0 and not regularized_weights(model, self.scope):
+            raise ValueError(f"the model must have weights to decay, got none in scope {self.scope!r}")
+        self._model = model  # read again in prepare_optimizer: a later member may parametrize a weight
+        return model
+
+    def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
+        if self.strength == 0 or self.mode == "penalty":
+            return optimizer
+        decoupled = self._is_decoupled(optimizer)
+        for group in optimizer.param_groups:
+            _require_no_decay(group)
+            if decoupled and group["lr"] * self.strength >= 1:
+                raise ValueError(f"lr * strength must lie below 1, got {group['lr'] * self.strength}")
+        weights = [weight for _, weight in regularized_weights(self._model, self.scope)]
+        return wrap_innermost(optimizer, lambda inner: Decay(inner, weights, self.strength, decoupled))
+
+    def penalty(self, forward: ForwardPass) -> Tensor | None:
+        if self.strength == 0 or self.mode != "penalty":
+            return None
+        squares = [w.square().sum() for _, w in regularized_weights(forward.model, self.scope)]
+        return self.strength / 2 * torch.stack(squares).sum()
+
+    def note(self) -> str:
+        return self._note
+
+    def _is_decoupled(self, optimizer: Optimizer) -> bool:
+        if self.mode != "auto":
+            return self.mode == "decoupled"
+        inner = innermost(optimizer)
+        name, adam_like = type(inner).__name__, "betas" in inner.param_groups[0]
+        chosen, why = ("decoupled", "has betas") if adam_like else ("coupled", "has no betas")
+        self._note = f"mode auto means {chosen}: {name} {why}"
+        return adam_like
+
+
+class Decay(Wrapper):
+    """Decays weights just before the torch optimizer inside makes its step.
+
+    Args:
+        inner: any torch optimizer.
+        weights: the parameters to decay.
+        strength: what multiplies a weight in its gradient, or lr times which it loses.
+        decoupled: shrink the weight itself, instead of adding to its gradient.
+    """
+
+    def __init__(self, inner: Any, weights: list[Tensor], strength: float, decoupled: bool) -> None:
+        super().__init__(inner)
+        self._chosen = {id(weight) for weight in weights}
+        self._strength, self._decoupled = strength, decoupled
+
+    @torch.no_grad()
+    def step(self, closure: Callable[..., Tensor] | None = None) -> Tensor | None:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if id(weight) in self._chosen and weight.grad is not None:
+                    self._decay(weight, group["lr"])
+        self.inner.step()
+        return loss
+
+    def _decay(self, weight: Tensor, lr: float) -> None:
+        if self._decoupled:
+            weight.mul_(1 - lr * self._strength)
+        else:
+            weight.grad.add_(weight, alpha=self._strength)  # type: ignore[union-attr]
+
+
+def _require_no_decay(group: dict[str, Any]) -> None:
+    if group.get("weight_decay", 0) != 0:
+        raise ValueError(
+            f"the optimizer's own weight_decay must be 0 beside this one, got {group['weight_decay']}"
+        )

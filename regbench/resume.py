@@ -1,0 +1,36 @@
+"""regbench resume: continue a run after its last finished epoch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from regbench import job
+from regbench.runs import read_run
+from regbench.summary import read_summary
+
+
+def main(argv: list[str]) -> int:
+    """Continue the run of a folder; return the exit status.
+
+    Raises:
+        ConfigError: the folder is no run folder, or cannot be continued.
+    """
+    parser = argparse.ArgumentParser(prog="regbench resume", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
+    folder = parser.parse_args(argv).folder
+    config, choices = read_run(folder)
+    summary = read_summary(folder)
+    if summary and summary["status"] in ("finished", "stopped", "diverged"):
+        reason = f" ({summary['reason']})" if summary["reason"] else ""
+        print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
+        return job.EXIT_STATUS[summary["status"]]
+    try:
+        status = job.resume(job.Job(config, folder, choices, Console()))
+    except OSError as error:
+        print(f"regbench: {error}", file=sys.stderr)
+        return 2
+    return job.EXIT_STATUS[status]

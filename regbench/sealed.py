@@ -1,0 +1,68 @@
+"""regbench test: read the sealed test split of finished runs, and count it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from regbench.build import find_device, load_data
+from regbench.config import read_settings
+from regbench.errors import ConfigError
+from regbench.loading import load_model
+from regbench.measurement import evaluate
+from regbench.runs import read_run
+from regbench.summary import SUMMARY, read_summary, write_json
+from regbench.training import autocast_for
+
+
+def main(argv: list[str]) -> int:
+    """Measure the last and the best weights of each run on its test split.
+
+    Raises:
+        ConfigError: a folder holds no finished run; then none is read.
+    """
+    parser = argparse.ArgumentParser(prog="regbench test", description=__doc__)
+    parser.add_argument("folders", type=Path, metavar="RUN_FOLDER", nargs="+")
+    folders = parser.parse_args(argv).folders
+    summaries = {folder: _finished(folder) for folder in folders}
+    table = Table(title="test split: accuracy (loss)", title_justify="left")
+    for title in ("run", "last weights", "best weights", "times read"):
+        table.add_column(title, overflow="fold")
+    for folder, summary in summaries.items():
+        summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0))
+        write_json(folder / SUMMARY, summary)
+        cells = (f"{figures['accuracy']:.4f} ({figures['loss']:.4f})" for figures in _both(summary["test"]))
+        table.add_row(str(folder), *cells, str(summary["test"]["reads"]))
+    Console().print(table)
+    return 0
+
+
+def _both(test: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+    return test["last"], test["best"]
+
+
+def _finished(folder: Path) -> dict[str, Any]:
+    read_run(folder)
+    summary = read_summary(folder)
+    if summary is None or summary["status"] not in ("finished", "stopped"):
+        status = summary["status"] if summary else "unfinished"
+        raise ConfigError(f"{folder}: must be a finished run, and is {status}")
+    return summary
+
+
+def _read(folder: Path, reads: int) -> dict[str, Any]:
+    config, _ = read_run(folder)
+    settings, _ = read_settings(config)
+    device = find_device(settings.device)
+    test = load_data(config["dataset"]).to(device).read_test()
+
+    def figures(model: nn.Module) -> dict[str, float]:
+        return evaluate(model.to(device), test, lambda: autocast_for(device, settings.precision == "bf16"))
+
+    last, best = (figures(load_model(folder, weights)) for weights in ("last", "best"))
+    return {"last": last, "best": best, "reads": reads + 1}

@@ -1,0 +1,89 @@
+"""Sinks: where records go."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from regbench.types import Record
+
+
+class Sink(Protocol):
+    """Takes one record after another."""
+
+    def write(self, record: Record) -> None:
+        """Take a record."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+class JsonLines:
+    """`metrics.jsonl`, a line per epoch, each on the disk before the next begins: the truth."""
+
+    def __init__(self, path: Path, history: Sequence[Record] = ()) -> None:
+        temporary = path.with_name(path.name + ".tmp")  # what is there may end in the middle of a line
+        temporary.write_text("".join(_line(record) for record in history))
+        temporary.replace(path)
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, record: Record) -> None:
+        before = self._file.tell()
+        line = _line(record).encode()
+        try:
+            if self._file.write(line) < len(line):
+                raise OSError(28, "No space left on device", self._file.name)
+        except OSError:
+            self._file.truncate(before)  # no half a line
+            raise
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class TensorBoard:
+    """Event files: "val/loss" becomes tag `loss` of the sub-run `val`, so train and val share a chart."""
+
+    def __init__(self, folder: Path, history: Sequence[Record] = ()) -> None:
+        shutil.rmtree(folder, ignore_errors=True)  # events cannot be cut, so they are written again
+        self._folder = folder
+        self._writers: dict[str, Any] = {}
+        for record in history:
+            self.write(record)
+
+    def write(self, record: Record) -> None:
+        for name, value in record.metrics.items():
+            run, tag = name.split("/", 1)
+            self._writer(run).add_scalar(tag, value, record.epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def _writer(self, run: str) -> Any:
+        if run not in self._writers:
+            from torch.utils.tensorboard import SummaryWriter  # a second that a run without it must not pay
+
+            self._writers[run] = SummaryWriter(str(self._folder / run))
+        return self._writers[run]
+
+    def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+
+def _line(record: Record) -> str:
+    return json.dumps({"epoch": record.epoch, **record.metrics}, allow_nan=False) + "\n"
+
+
+def read_records(path: Path) -> list[Record]:
+    """The records of a `metrics.jsonl`, up to the first line that is not whole."""
+    records = []
+    for line in path.read_text().splitlines():
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError:
+            break
+        records.append(Record(int(values.pop("epoch")), values))
+    return records

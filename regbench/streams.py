@@ -1,0 +1,107 @@
+"""Keyed random streams: what a member draws depends on where it stands, not on what was drawn before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Clock:
+    """Where training stands: the loop moves it, streams read it.
+
+    Attributes:
+        step: optimizer steps done before this one.
+        micro: index of the micro-batch within the step.
+        passes: forward passes over this step's batch before this one (SAM makes two).
+    """
+
+    step: int = 0
+    micro: int = 0
+    passes: int = 0
+
+
+def keyed_seed(*parts: object) -> int:
+    """A 63-bit seed that depends on every part, equal on every machine."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+class Stream:
+    """The random draws of one member at one place.
+
+    Before the first draw at each reading of the clock the generator is seeded anew, from (run seed, the
+    member's own name, site, step, micro-batch, pass). A second pass or another member therefore shifts
+    nobody's draws, and resuming a run needs no generator state.
+    """
+
+    def __init__(self, seed: int, name: str, clock: Clock, site: str = "") -> None:
+        self._key, self._clock = (seed, name, site), clock
+        self._now: dict[str, tuple[int, int, int]] = {}
+        self._generators: dict[str, torch.Generator] = {}
+
+    def at(self, site: str) -> Stream:
+        """The same member's stream at a site of the model."""
+        seed, name, _ = self._key
+        return Stream(seed, name, self._clock, site)
+
+    def generator(self, device: torch.device | str = "cpu") -> torch.Generator:
+        """A generator on the device, seeded for this moment, and continued within it."""
+        where, clock = str(device), self._clock
+        now = (clock.step, clock.micro, clock.passes)
+        if self._now.get(where) != now:
+            if where not in self._generators:
+                self._generators[where] = torch.Generator(device)
+            self._generators[where].manual_seed(keyed_seed(*self._key, *now))
+            self._now[where] = now
+        return self._generators[where]
+
+    def mask(self, like: Tensor, keep: float, shape: Sequence[int] | None = None) -> Tensor:
+        """Ones with probability keep, else zeros, in `like`'s type; `like`'s shape unless another is given.
+
+        Made from 16-bit random words compared with a threshold (keep is exact to 1/65536), because
+        `bernoulli_` is single-threaded on CPUs and costs up to one and a half times a whole step.
+        """
+        shape = like.shape if shape is None else torch.Size(shape)
+        threshold = round(keep * 65536) - 32768
+        if threshold > 32767:
+            return torch.ones(shape, dtype=like.dtype, device=like.device)
+        words = torch.empty((shape.numel() + 3) // 4, dtype=torch.int64, device=like.device)
+        words.random_(-(2**63), None, generator=self.generator(like.device))
+        kept = words.view(torch.int16)[: shape.numel()].view(shape) < threshold
+        return kept.to(like.dtype)
+
+    def uniform(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+        """Uniform draws in [0, 1)."""
+        return torch.rand(tuple(shape), generator=self.generator(device), device=device)
+
+    def normal(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+        """Standard normal draws."""
+        return torch.randn(tuple(shape), generator=self.generator(device), device=device)
+
+    def integers(self, high: int, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+        """Whole numbers drawn uniformly from 0 to high - 1."""
+        return torch.randint(high, tuple(shape), generator=self.generator(device), device=device)
+
+    def permutation(self, length: int, device: torch.device | str = "cpu") -> Tensor:
+        """A random order of `length` rows."""
+        return torch.randperm(length, generator=self.generator(device), device=device)
+
+    def beta(self, a: float, b: float) -> float:
+        """One draw from Beta(a, b)."""
+        return float(self._numpy().beta(a, b))
+
+    def betas(self, a: float, b: float, count: int, device: torch.device | str = "cpu") -> Tensor:
+        """Draws from Beta(a, b), of shape (count,), equal on every device."""
+        draws = self._numpy().beta(a, b, count)
+        return torch.as_tensor(draws, dtype=torch.get_default_dtype(), device=device)
+
+    def _numpy(self) -> np.random.Generator:
+        """A generator for what torch draws without taking a generator."""
+        seed = torch.randint(2**62, (), generator=self.generator()).item()
+        return np.random.Generator(np.random.Philox(key=int(seed)))

@@ -1,0 +1,94 @@
+"""`summary.json`: what a finished run has to say, in one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from regbench.audit import Audit
+from regbench.config import RECORD_VERSION, Settings
+from regbench.regularizers.base import Stack, hooks
+from regbench.training import Run
+from regbench.types import Record
+
+SUMMARY = "summary.json"
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write to a temporary name, then rename: never half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """The summary of a run folder, or None where there is none yet."""
+    path = folder / SUMMARY
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def best_of(history: Sequence[Record]) -> Record | None:
+    """The epoch of highest select accuracy; of equals the one of least select loss, then the first."""
+    evaluated = [record for record in history if "select/loss" in record.metrics]
+    return max(evaluated, key=_merit, default=None)
+
+
+def _merit(record: Record) -> tuple[float, float]:
+    return record.metrics["select/accuracy"], -record.metrics["select/loss"]
+
+
+def describe_stack(stack: Stack) -> list[dict[str, Any]]:
+    """Each leaf with its values, its off values, and where it acts."""
+    return [
+        {
+            "name": name,
+            "target": f"{type(leaf).__module__}.{type(leaf).__qualname__}",
+            "values": asdict(leaf),  # type: ignore[call-overload]
+            "off": dict(leaf.off),
+            "hooks": hooks(type(leaf)),
+        }
+        for name, leaf in stack.leaves()
+    ]
+
+
+def summarize(
+    run: Run,
+    config: Mapping[str, Any],
+    choices: Mapping[str, str],
+    history: Sequence[Record],
+    found: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Everything but how the run ended and what was measured after it."""
+    evaluated = [record for record in history if "val/loss" in record.metrics]
+    rows = len(run.data.train) * len(history)
+    return {
+        "version": RECORD_VERSION,
+        "name": "+".join(name for name, _ in run.reg.leaves()) or "baseline",
+        "epochs": {"planned": run.epochs, "done": len(history)},
+        "last": asdict(evaluated[-1]) if evaluated else None,
+        "best": asdict(best) if (best := best_of(history)) else None,
+        "choices": dict(choices),
+        "config": dict(config),
+        "stack": describe_stack(run.reg),
+        "audit": found["findings"],
+        "warnings": found["warnings"],
+        "in_shape": list(run.data.in_shape),
+        "num_classes": run.data.num_classes,
+        "rows": {"train": len(run.data.train), "select": len(run.data.select), "val": len(run.data.val)},
+        "parameters": sum(p.numel() for p in run.model.parameters()),
+        "flops": {"per_example": found["flops_per_example"], "total": found["flops_per_example"] * rows},
+    }
+
+
+def audit_record(audit: Audit) -> dict[str, Any]:
+    """The audit as plain values."""
+    return asdict(audit)
+
+
+__all__ = ["SUMMARY", "Settings", "best_of", "read_summary", "summarize", "write_json"]

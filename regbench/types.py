@@ -1,0 +1,140 @@
+"""The values that travel: batches, forward passes, splits, datasets, records.
+
+Shapes, everywhere: B examples, C classes (or channels, beside H and W), ... feature axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a training step sees.
+
+    Attributes:
+        inputs: (B, ...) float; images in [0, 1] as (B, C, H, W). Token ids (B, T) stay integer.
+        targets: (B, C) float, each row a distribution; a label is a one-hot row.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, rows: Tensor | slice) -> Batch:
+        return Batch(self.inputs[rows], self.targets[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardPass:
+    """What one training forward pass produced, as a penalty sees it.
+
+    Attributes:
+        model: the model in training mode.
+        batch: as shown to the model, after every batch hook.
+        logits: (B, C).
+        hidden: output of each hidden site in forward order; empty unless a member asks for them
+            (`Regularizer.records_hidden`).
+    """
+
+    model: nn.Module
+    batch: Batch
+    logits: Tensor
+    hidden: Sequence[Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows of a dataset in their storage type; indexing makes a Batch of them.
+
+    Attributes:
+        inputs: (N, ...): uint8 pixels, floats in [0, 1], or int64 token ids.
+        labels: (N,) int64, as training is told them.
+        num_classes: C.
+        scale: the stored pixel value that means 1.0.
+        true_labels: (N,) int64 where `labels` hold noise, else None.
+        mirrors: whether a mirrored image keeps its label (false for digits and letters).
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    num_classes: int
+    scale: float = 255.0
+    true_labels: Tensor | None = None
+    mirrors: bool = True
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: Tensor | slice) -> Batch:
+        inputs = self.inputs[rows]
+        if inputs.dtype == torch.uint8:
+            inputs = inputs.to(torch.get_default_dtype()).div_(self.scale)
+        targets = F.one_hot(self.labels[rows], self.num_classes).to(torch.get_default_dtype())
+        return Batch(inputs, targets)
+
+    def subset(self, rows: Tensor | slice) -> Split:
+        """The same split with these rows only."""
+        true = None if self.true_labels is None else self.true_labels[rows]
+        return replace(self, inputs=self.inputs[rows], labels=self.labels[rows], true_labels=true)
+
+    def to(self, device: torch.device) -> Split:
+        """The same split on another device."""
+        true = None if self.true_labels is None else self.true_labels.to(device)
+        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device), true_labels=true)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a run is told of a dataset.
+
+    Attributes:
+        train: the rows to learn from, in stratified order: every prefix has the classes' proportions.
+        select: stops runs and picks the best epoch.
+        val: judges; every gap is measured here, and it chooses nothing.
+        read_test: reads the sealed test split; called after the run, and counted.
+        in_shape: per-example shape of the inputs.
+        num_classes: C.
+    """
+
+    train: Split
+    select: Split
+    val: Split
+    read_test: Callable[[], Split]
+    in_shape: tuple[int, ...]
+    num_classes: int
+
+    @property
+    def measured(self) -> Split:
+        """The train rows that stand for train in every gap: as many as `val`, stratified, fixed."""
+        return self.train.subset(slice(0, len(self.val)))
+
+    def to(self, device: torch.device) -> Dataset:
+        """The same dataset with its splits on another device."""
+        return replace(
+            self,
+            train=self.train.to(device),
+            select=self.select.to(device),
+            val=self.val.to(device),
+            read_test=lambda: self.read_test().to(device),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one epoch left behind.
+
+    Attributes:
+        epoch: 1 for the first.
+        metrics: "<split>/<name>"; losses in nats, accuracies in [0, 1], times in seconds.
+    """
+
+    epoch: int
+    metrics: dict[str, float]

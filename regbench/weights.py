@@ -1,0 +1,71 @@
+"""Weights: which ones regularization acts on, and their names in a plain model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils import parametrize
+
+Scope = Literal["weights", "all"]
+
+
+def regularized_weights(model: nn.Module, scope: Scope = "weights") -> list[tuple[str, Tensor]]:
+    """Name and parameter of what weight penalties act on, each parameter once.
+
+    "weights": matrices and kernels of dense, convolutional, recurrent and attention layers, chosen by the
+    type of the module; never biases, normalizations, embeddings. Where a weight is parametrized it is the
+    original. "all": every parameter.
+    """
+    if scope == "all":
+        return list(model.named_parameters())
+    found: dict[int, tuple[str, Tensor]] = {}
+    for prefix, module in model.named_modules():
+        for name in _weight_names(module):
+            weight = _original(module, name)
+            if weight is not None:
+                found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), weight))
+    return list(found.values())
+
+
+def _weight_names(module: nn.Module) -> list[str]:
+    if isinstance(module, nn.Linear | nn.Bilinear | _ConvNd):
+        return ["weight"]
+    if isinstance(module, nn.RNNBase):  # not its parameters: a parametrized matrix is none of them
+        return [n for n in module._flat_weights_names if n.startswith(("weight_ih", "weight_hh"))]
+    if isinstance(module, nn.RNNCellBase):
+        return ["weight_ih", "weight_hh"]
+    if isinstance(module, nn.MultiheadAttention):
+        return ["in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"]
+    return list(getattr(module, "regularized", ()))  # a layer of another type says it itself
+
+
+def _original(module: nn.Module, name: str) -> Tensor | None:
+    """The parameter behind a weight; of a weight norm's two originals, the direction."""
+    if not parametrize.is_parametrized(module, name):
+        return getattr(module, name)
+    behind = module.parametrizations[name]  # type: ignore[index]
+    return behind.original if hasattr(behind, "original") else behind.original1
+
+
+def plain_state(model: nn.Module) -> dict[str, Tensor]:
+    """The model's state under the names that it has without parametrizations (W, not its mask)."""
+    return {_plain(name): tensor for name, tensor in model.state_dict().items()}
+
+
+def load_plain_state(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load what `plain_state` returned, into a plain model or a parametrized one.
+
+    Raises:
+        RuntimeError: the names or shapes are not the model's.
+    """
+    names = {_plain(name): name for name in model.state_dict()}
+    model.load_state_dict({names.get(name, name): tensor for name, tensor in state.items()})
+
+
+def _plain(name: str) -> str:
+    """a.parametrizations.weight.original -> a.weight."""
+    if "parametrizations." not in name:
+        return name
+    return name.replace("parametrizations.", "").removesuffix(".original")
