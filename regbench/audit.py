@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -13,13 +13,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from regbench.errors import ConfigError
+from regbench.measurement import gaps, measure
 from regbench.regularizers.base import Regularizer, hooks
-from regbench.training import Run, objective, train_step
-from regbench.types import Batch, ForwardPass
+from regbench.training import Run, train_step
+from regbench.types import Batch, ForwardPass, Record
 
 PROBE_ROWS = 64
 PROBE_STEPS = (2, 16)  # where the first number shows nothing of a member, the second is tried
-DECIDING = {"eval_model", "end_epoch"}  # a member that has one of these, and else only those beside, is a rule
+DECIDING = {
+    "eval_model",
+    "end_epoch",
+}  # a member that has one of these, and else only those beside, is a rule
 BESIDE = {"begin_epoch", "end_step", "metrics", "final_model"}
 
 
@@ -127,6 +131,7 @@ def _examine(name: str, leaf: Regularizer, make: Callable[[str | None], Run]) ->
             f"reg.{name}: changes nothing of {_model_name(present.run)} in {count} probe steps with "
             f"{_fields(leaf)}; change these values, or take it out of the stack"
         )
+    _try_end_of_epoch(name, leaf, present)
     state = inert or ("rule" if rule else "acts")
     facts = [_fields(leaf), *shares, *_modules(present.run.model, modules)]
     if not inert and not rule:
@@ -137,8 +142,24 @@ def _examine(name: str, leaf: Regularizer, make: Callable[[str | None], Run]) ->
     return Finding(name, state, acts_in, modules, facts)
 
 
+def _try_end_of_epoch(name: str, leaf: Regularizer, probe: Probe) -> None:
+    """Let a member read a record now, so that one it cannot read is no surprise after the first epoch."""
+    if "end_epoch" not in hooks(type(leaf)):
+        return
+    run, few = probe.run, slice(0, probe.rows)
+    evaluated = run.reg.eval_model(run.model)
+    data = replace(run.data, select=run.data.select.subset(few), val=run.data.val.subset(few))
+    measured = measure(evaluated, data, run.autocast)
+    try:
+        leaf.end_epoch([Record(1, measured | gaps(measured))], evaluated)
+    except ValueError as error:
+        raise ConfigError(f"reg.{name}: {error}") from error
+
+
 def _same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    """Equal to the bit; where the probe itself diverged, NaN equals NaN."""
+    equal = (torch.allclose(one[n], other[n], rtol=0, atol=0, equal_nan=True) for n in one if n in other)
+    return one.keys() == other.keys() and all(equal)
 
 
 def _differing(absent: nn.Module, present: nn.Module) -> list[str]:
@@ -236,7 +257,7 @@ def _update_facts(present: Probe, absent: Probe) -> list[str]:
 
 
 def _fields(leaf: Regularizer) -> str:
-    values = asdict(leaf) if is_dataclass(leaf) else {}  # type: ignore[call-overload]
+    values: dict[str, Any] = asdict(leaf) if is_dataclass(leaf) else {}  # type: ignore[call-overload]
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
@@ -269,6 +290,3 @@ def _warnings(run: Run, findings: list[Finding]) -> list[str]:
                 "is not that of evaluation (Li et al., 2019)"
             )
     return said
-
-
-__all__ = ["Audit", "Finding", "audit", "objective"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import nn
 from regbench.config import Settings, TrainSettings, read_settings
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
-from regbench.fields import checked, make, nearest
+from regbench.fields import checked, make
 from regbench.models.normalization import Normalization, Normalized
 from regbench.optimizers import innermost
 from regbench.regularizers.base import MemberError, Regularizer, Stack
@@ -97,10 +98,10 @@ def find_device(name: str) -> torch.device:
         ConfigError: there is no such device.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    kind, _, index = name.partition(":")
+    kind, colon, index = name.partition(":")
     if name == "auto":
         return torch.device("cuda" if count else "cpu")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+    if kind not in ("cpu", "cuda") or (colon and not index.isdigit()):
         raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, got {name!r}")
     if kind == "cuda" and int(index or 0) >= count:
         raise ConfigError(f"device: {name} is not there; this machine has {count} CUDA devices")
@@ -119,7 +120,7 @@ def load_data(node: Config) -> Dataset:
 @functools.lru_cache(maxsize=1)
 def _load_data(node: str) -> Dataset:
     values = json.loads(node)
-    shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__}
+    shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__ if name in values}
     root = values.pop("root")
     try:
         options = SplitOptions(**checked(SplitOptions, shared, "dataset", {}))
@@ -168,7 +169,7 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
     values = {**node, "lr": lr}
     if values.get("weight_decay"):
         raise ConfigError(
-            f"optimizer: weight_decay must be 0, got {values['weight_decay']}; the regularizer l2 decays weights"
+            f"optimizer: weight_decay must be 0, got {values['weight_decay']}; weights are decayed by +reg=l2"
         )
     optimizer = make(values, "optimizer", params=list(model.parameters()))
     if any(group.get("weight_decay") for group in innermost(optimizer).param_groups):
@@ -197,15 +198,11 @@ def use_settings(settings: Settings) -> int:
     """Set the process's threads and determinism; return the number of threads."""
     torch.set_num_threads(settings.threads or _cores())
     torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # only costs time: nothing reads it
+    # filling fresh memory with NaN would only cost time: nothing reads it before it is written
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not settings.deterministic
     return torch.get_num_threads()
 
 
 def _cores() -> int:
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-__all__ = ["build_model", "build_run", "build_stack", "check", "find_device", "load_data", "nearest"]

@@ -25,7 +25,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except RuntimeError as error:  # torch's writer hides the system's reason for a failed write
-        raise OSError(f"cannot write {path}: {str(error).splitlines()[0]}") from error
+        raise OSError(f"cannot write {path}: {_reason(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -52,7 +52,13 @@ def load(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError) as error:
-        raise ValueError(f"{path.name} is no whole checkpoint: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{path.name} is no whole checkpoint: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of what torch says: the next ones advise to load the file unsafely."""
+    sentences = str(error).partition("\n")[0].split(". ")
+    return sentences[0].removesuffix(".") or "it ends too early"
 
 
 def exists(folder: Path) -> bool:
@@ -66,7 +72,7 @@ def load_newest(folder: Path) -> tuple[dict[str, Any], str]:
     Raises:
         ValueError: none is whole, or there is none.
     """
-    complaints = []
+    complaints: list[str] = []
     for name in (LAST, PREVIOUS):
         if not (folder / name).exists():
             continue

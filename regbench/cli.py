@@ -17,7 +17,7 @@ COMMANDS = {
     "list": ("regbench.listing:main", "show every model, dataset, optimizer, schedule and regularizer"),
 }
 
-HELP = f"""regbench {__version__}: which regularizer helps my model on my data, how much, is it real, and what does it cost?
+HELP = f"""regbench {__version__}: which regularizer helps my model on my data, how much, at what cost?
 
 usage: regbench COMMAND ...
 

@@ -77,7 +77,7 @@ class _Composer:
         self.parser = OverridesParser.create(config_loader=self.hydra.config_loader)
 
     def sweep(self, overrides: list[str]) -> list[list[str]]:
-        """The overrides of each job of a multirun; of a sweeper that is not Hydra's own, the first ones only."""
+        """The overrides of each job of a multirun; none where the sweeper is not Hydra's own."""
         config = self.compose(overrides, RunMode.MULTIRUN)
         sweeper = config.hydra.sweeper
         if not sweeper._target_.endswith("BasicSweeper"):
@@ -124,6 +124,10 @@ class _Composer:
             raise ConfigError(_no_option(error)) from error
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(self._explain(error, overrides)) from error
+        except ConfigError:
+            raise
+        except ValueError as error:  # an option's name that Hydra reads as a number or as null
+            raise ConfigError(self._no_name(overrides)) from error
 
     def _compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
         self.parse(overrides)
@@ -135,11 +139,19 @@ class _Composer:
             with_log_configuration=False,
         )
 
+    def _no_name(self, overrides: list[str]) -> str:
+        """What to say of the first override whose option is no name."""
+        groups = self.hydra.config_loader.list_groups("")
+        for override in self.parse(overrides):
+            if override.key_or_group in groups and not isinstance(override.value(), str | list):
+                return f"{override.key_or_group}: must be the name of an option, got {override.input_line}"
+        return "config: an option must be given by its name"
+
     def _explain(self, error: Exception, overrides: list[str]) -> str:
         text = _first_line(error)
-        unknown = text.removeprefix("Could not override '").removesuffix("'.")
-        if unknown == text:
+        if not text.startswith("Could not override '"):
             return text
+        unknown = text.removeprefix("Could not override '").removesuffix("'.")
         parts = unknown.split(".")
         known = set(self._keys([o for o in overrides if not o.lstrip("+~").startswith(unknown)]))
         if parts[0] == "reg" and len(parts) > 1 and f"reg.{parts[1]}" not in known:

@@ -56,9 +56,7 @@ class TrainSettings:
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
     """The configuration as plain values, references replaced by what they refer to."""
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    plain.pop("experiment", None)  # type: ignore[union-attr]
-    return plain  # type: ignore[return-value]
+    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
 
 
 def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
@@ -71,6 +69,12 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     for name in config:
         if name not in hints and name not in PARTS:
             raise ConfigError(f"{name}: no such key{nearest(name, [*hints, *PARTS])}")
+    for name in (*hints, *PARTS):
+        if name not in config and name != "return":
+            raise ConfigError(f"{name}: must have a value, got none")
+    for name in PARTS:
+        if not isinstance(config[name], Mapping):
+            raise ConfigError(f"{name}: must be a group of settings, got {config[name]!r}")
     common = {
         name: converted(config[name], hint, f"{name}:") for name, hint in hints.items() if name != "return"
     }

@@ -11,7 +11,10 @@ from rich.table import Table
 
 from regbench.types import Record
 
-FIGURES = "train {train/accuracy:.4f} ({train/loss:.4f})  val {val/accuracy:.4f} ({val/loss:.4f})  gap {gap/accuracy:+.4f} ({gap/loss:+.4f})"
+FIGURES = (
+    "train {train/accuracy:.4f} ({train/loss:.4f})  val {val/accuracy:.4f} ({val/loss:.4f})  "
+    "gap {gap/accuracy:+.4f} ({gap/loss:+.4f})"
+)
 
 
 class Watch:
@@ -89,13 +92,13 @@ def show_summary(console: Console, summary: Mapping[str, Any], folder: str) -> N
             table.add_row(f"test, {name} weights", _cell(metrics, "test"))
     if columns:
         console.print(table)
-    console.print(f"run folder: {folder}", markup=False, highlight=False, soft_wrap=True)
-    console.print(
-        f"curves:     tensorboard --logdir {folder}/tensorboard",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    if summary["reason"]:
+        console.print(f"{summary['status']}: {summary['reason']}", markup=False, soft_wrap=True)
+    lines = {"run folder": folder, "curves": f"tensorboard --logdir {folder}/tensorboard"}
+    if summary["status"] == "interrupted":
+        lines["continue"] = f"regbench resume {folder}"
+    for what, text in lines.items():
+        console.print(f"{what + ':':12}{text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _cell(metrics: Mapping[str, float], split: str) -> str:

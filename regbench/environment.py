@@ -28,7 +28,7 @@ def describe(device: torch.device, threads: int) -> dict[str, Any]:
         "device": str(device),
         "device_name": name or platform.machine(),
         "threads": threads,
-        "command": sys.argv,
+        "command": sys.orig_argv,
     }
 
 

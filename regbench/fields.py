@@ -44,6 +44,8 @@ def make(node: Mapping[str, Any], key: str, **given: Any) -> Any:
     Raises:
         ConfigError: a field is unknown, missing, of the wrong type, or refused by the class.
     """
+    if "_target_" not in node:
+        raise ConfigError(f"{key}._target_: must name a class, got none")
     target = locate(node["_target_"], key)
     values = {name: value for name, value in node.items() if name != "_target_"}
     arguments = checked(target, values, key, given)

@@ -21,13 +21,14 @@ from regbench.errors import ConfigError
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
 from regbench.regularizers.base import hooks
-from regbench.sinks import JsonLines, TensorBoard
+from regbench.sinks import JsonLines, Sink, TensorBoard
 from regbench.snapshots import WithWeights
 from regbench.summary import SUMMARY, best_of, read_summary, summarize, write_json
 from regbench.training import Diverged, EpochEnd, Run, fit
 from regbench.types import Record
 from regbench.weights import load_plain_state, plain_state
 
+ENDED = ("finished", "stopped")  # by itself, at the end of an epoch
 EXIT_STATUS = {"finished": 0, "stopped": 0, "failed": 1, "diverged": 3, "interrupted": 130}
 Config = Mapping[str, Any]
 
@@ -101,11 +102,15 @@ class _Session:
         """Since the run began, pauses between sessions left out."""
         return self._before + time.perf_counter() - self._started
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a checkpoint."""
+    def _back_to(self, state: Mapping[str, Any]) -> None:
+        """Undo what has been done of an epoch since the checkpoint."""
         self.run.model.load_state_dict(state["model"])
         self.run.optimizer.load_state_dict(state["optimizer"])
         self.run.reg.load_state_dict(state["reg"])
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a checkpoint."""
+        self._back_to(state)
         self.history = [Record(epoch, metrics) for epoch, metrics in state["history"]]
         self.stopped, self._before = state["stopped"], state["seconds"]
 
@@ -113,7 +118,7 @@ class _Session:
         """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
         job, folder = self.job, self.job.folder
         write_json(folder / "environment.json", describe(self.run.device, self.threads))
-        sinks = [
+        sinks: list[Sink] = [
             JsonLines(folder / "metrics.jsonl", self.history),
             TensorBoard(folder / "tensorboard", self.history),
         ]
@@ -129,12 +134,12 @@ class _Session:
             reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            for open_thing in (*sinks, watch):
-                open_thing.close()
+            for sink in (*sinks, watch):
+                sink.close()
             self._end(status, reason)
         return status
 
-    def _train(self, sinks: Sequence[Any], watch: Watch, asked: Callable[[], bool]) -> str:
+    def _train(self, sinks: Sequence[Sink], watch: Watch, asked: Callable[[], bool]) -> str:
         if self.stopped:  # it had stopped by itself, and was killed before it could say so
             return "stopped"
         for event in fit(self.run, self.history):
@@ -175,16 +180,18 @@ class _Session:
     def _end(self, status: str, reason: str) -> None:
         """Keep what the members keep, measure it, and write the summary: on every way out."""
         run, folder = self.run, self.job.folder
-        if not checkpoint.exists(folder):
-            return
+        if status not in ENDED and checkpoint.exists(folder):
+            self._back_to(checkpoint.load_newest(folder)[0])
         summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
         final = run.reg.final_model(run.reg.eval_model(run.model))
-        _keep(folder, final)
-        if any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves()):
+        sound = all(tensor.isfinite().all() for tensor in final.state_dict().values())
+        if sound and checkpoint.exists(folder):
+            _keep(folder, final)
+        if sound and any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves()):
             summary["kept"] = self._measured(final)
         before = read_summary(folder) or {}
         summary |= {"status": status, "reason": reason, "test": before.get("test")}
-        if read_settings(self.job.config)[0].evaluate_test and status in ("finished", "stopped"):
+        if read_settings(self.job.config)[0].evaluate_test and status in ENDED:
             summary["test"] = read_test(run, final, folder, before.get("test"))
         summary |= {"seconds": self.seconds, "peak_memory_mb": peak_memory_mb(run.device)}
         write_json(folder / SUMMARY, summary)
@@ -201,9 +208,7 @@ class _Session:
 def _keep(folder: Path, final: nn.Module) -> None:
     """Put the weights that the run ends with into its newest checkpoint."""
     state, _ = checkpoint.load_newest(folder)
-    weights = plain_state(final)
-    if all(weight.isfinite().all() for weight in weights.values()):  # else those before it diverged
-        checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": weights})
+    checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": plain_state(final)})
 
 
 def read_test(run: Run, final: nn.Module, folder: Path, before: Mapping[str, Any] | None) -> dict[str, Any]:

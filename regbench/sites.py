@@ -140,14 +140,15 @@ def extra_pass(model: nn.Module) -> Iterator[None]:
     # an instance normalization moves whatever statistics it holds, so for the while it holds none
     held = [(m, m.running_mean, m.running_var) for m in moving if isinstance(m, _InstanceNorm)]
     for module in moving:
-        module.track_running_stats = False  # in training mode: normalize by the batch, record nothing
+        # in training mode without it: normalize by the batch, record nothing
+        module.track_running_stats = False  # type: ignore[assignment]
     for instance, _, _ in held:
         instance.running_mean = instance.running_var = None
     try:
         yield
     finally:
         for module in moving:
-            module.track_running_stats = True
+            module.track_running_stats = True  # type: ignore[assignment]
         for instance, mean, var in held:
             instance.running_mean, instance.running_var = mean, var
 

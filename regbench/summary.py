@@ -8,8 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from regbench.audit import Audit
-from regbench.config import RECORD_VERSION, Settings
+from regbench.config import RECORD_VERSION
 from regbench.regularizers.base import Stack, hooks
 from regbench.training import Run
 from regbench.types import Record
@@ -84,11 +83,3 @@ def summarize(
         "parameters": sum(p.numel() for p in run.model.parameters()),
         "flops": {"per_example": found["flops_per_example"], "total": found["flops_per_example"] * rows},
     }
-
-
-def audit_record(audit: Audit) -> dict[str, Any]:
-    """The audit as plain values."""
-    return asdict(audit)
-
-
-__all__ = ["SUMMARY", "Settings", "best_of", "read_summary", "summarize", "write_json"]

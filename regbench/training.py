@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -96,7 +96,7 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
             return
 
 
-def train_epoch(run: Run, epoch: int) -> Iterator[StepEnd]:
+def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, float]]:
     """Show every train row once; return the epoch's objective, learning rate and speed."""
     run.model.train()
     order = batch_order(run, epoch)
@@ -176,7 +176,7 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     return {"data": run.reg.transform_loss(loss)} | run.reg.penalties(forward)
 
 
-def _require_finite(values: Iterator[float] | Any, what: str) -> None:
+def _require_finite(values: Iterable[float], what: str) -> None:
     if not all(map(_finite, values)):
         raise Diverged(f"{what} is not finite")
 

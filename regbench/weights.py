@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
@@ -45,7 +45,7 @@ def _original(module: nn.Module, name: str) -> Tensor | None:
     """The parameter behind a weight; of a weight norm's two originals, the direction."""
     if not parametrize.is_parametrized(module, name):
         return getattr(module, name)
-    behind = module.parametrizations[name]  # type: ignore[index]
+    behind: Any = module.parametrizations[name]  # type: ignore[index]
     return behind.original if hasattr(behind, "original") else behind.original1
 
 

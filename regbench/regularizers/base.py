@@ -165,8 +165,7 @@ class Stack(Regularizer):
         return self
 
     def prepare_data(self, train: Split) -> None:
-        for member in self.members.values():
-            member.prepare_data(train)
+        _through(self.members, lambda member, _: member.prepare_data(train), None)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         return _through(self.members, lambda m, value: m.prepare_model(value), model)
@@ -242,15 +241,15 @@ def _through(members: Mapping[str, Regularizer], hook: Callable[[Regularizer, T]
     for name, member in members.items():
         try:
             value = hook(member, value)
-        except MemberError:
-            raise
+        except MemberError as error:
+            raise MemberError(f"{name}.{error.name}", error) from error
         except ValueError as error:
             raise MemberError(name, error) from error
     return value
 
 
 class MemberError(ValueError):
-    """A member refuses; `name` says which."""
+    """A member refuses; `name` is its path through the stack."""
 
     def __init__(self, name: str, reason: ValueError) -> None:
         super().__init__(str(reason))

@@ -1,0 +1,188 @@
+"""Imports point one way. A new module fails here until it has a place in the table."""
+
+from __future__ import annotations
+
+import ast
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import regbench
+
+PACKAGE = Path(regbench.__file__).parent
+
+# Each line may import from the lines above it, never from its own or those below.
+LEVELS = [
+    ["__version__", "errors", "paths", "interruption"],
+    [
+        "fields",
+        "streams",
+        "types",
+        "sites",
+        "weights",
+        "schedules",
+        "optimizers",
+        "environment",
+        "checkpoint",
+    ],
+    ["snapshots", "measurement", "config", "sinks", "console", "catalogue"],
+    ["regularizers.base", "data.checksums", "data.folders", "data.source", "models.checks", "models.norms"],
+    ["data.downloads", "data.splits", "models.layers", "models.normalization"],
+    ["regularizers.*", "models.*", "data.*"],
+    ["training"],
+    ["audit", "build", "composition", "runs"],
+    ["summary", "refusals", "loading"],
+    ["job", "sealed", "listing"],
+    ["train", "resume"],
+    ["", "cli"],  # "" is __init__, whose one function imports when it is called
+    ["__main__"],
+]
+
+# What a folder may import of ours, whatever its level.
+ROOMS = {
+    "regularizers.base": ["streams", "types"],
+    "regularizers.*": [
+        "regularizers.base",
+        "types",
+        "sites",
+        "streams",
+        "weights",
+        "optimizers",
+        "snapshots",
+    ],
+    "models.*": ["models.*", "sites", "types"],
+    "data.*": ["data.*", "types"],
+    "training": ["measurement", "regularizers.base", "sites", "streams", "types"],
+    "catalogue": ["paths"],
+    "types": [],
+    "sites": [],
+    "streams": [],
+    "weights": [],
+    "schedules": [],
+}
+
+# Which modules may import a package of others.
+GUESTS = {
+    "hydra": ["composition", "refusals", "train"],
+    "omegaconf": ["config", "composition", "refusals", "runs", "train"],
+    "tensorboard": [],
+    "torch.utils.tensorboard": ["sinks"],
+    "torchvision": ["data.torchvision_sets"],
+    "rich": ["console", "job", "train", "resume", "listing", "sealed"],
+}
+
+LIGHT = ["", "cli", "errors", "paths", "fields", "catalogue", "listing"]  # no torch before it is needed
+
+
+@cache
+def modules() -> list[str]:
+    """Dotted names within the package; an `__init__` with code goes by its folder's name."""
+    names = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[-1] != "__init__":
+            names.append(".".join(parts))
+        elif len(ast.parse(path.read_text()).body) > 1:
+            names.append(".".join(parts[:-1]))
+    return names
+
+
+@cache
+def source(module: str) -> ast.Module:
+    path = PACKAGE.joinpath(*module.split(".")) if module else PACKAGE
+    return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
+
+
+def imported(module: str, at_once: bool = False) -> set[str]:
+    """Full names of all that a module imports; at_once: when it is imported itself, not later."""
+    tree = source(module)
+    nodes = list(tree.body) if at_once else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {_whole(node, alias.name, module) for alias in node.names}
+    return found
+
+
+def _whole(node: ast.ImportFrom, name: str, module: str) -> str:
+    if node.level:
+        pytest.fail(f"{module} imports relatively")
+    candidate = f"{node.module}.{name}"
+    own = candidate.removeprefix("regbench.")
+    is_module = own in modules() or own == "__version__"
+    return candidate if node.module == "regbench" or is_module else str(node.module)
+
+
+def ours(module: str) -> set[str]:
+    """The modules of the package that a module imports."""
+    return {n.removeprefix("regbench").lstrip(".") for n in imported(module) if n.split(".")[0] == "regbench"}
+
+
+def matches(module: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(module, pattern) for pattern in patterns)
+
+
+def level(module: str) -> int:
+    """The place of a module; its own name counts before a pattern of its folder."""
+    exact = [i for i, names in enumerate(LEVELS) if module in names]
+    places = exact or [i for i, names in enumerate(LEVELS) if matches(module, names)]
+    if not places:
+        pytest.fail(f"{module!r} has no place in LEVELS: give it one")
+    return places[0]
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_only_from_levels_below_its_own(module: str) -> None:
+    above = {name for name in ours(module) if level(name) >= level(module)}
+    assert not above, f"{module} stands at level {level(module)}"
+
+
+def test_every_place_in_the_table_is_taken() -> None:
+    there = [*modules(), "__version__"]
+    named = [name for names in LEVELS for name in names]
+    assert [name for name in named if not any(matches(module, [name]) for module in there)] == []
+    assert len(named) == len(set(named))
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_room_imports_only_what_it_may(module: str) -> None:
+    exact = [module] if module in ROOMS else [room for room in ROOMS if matches(module, [room])]
+    for room in exact:
+        strangers = {name for name in ours(module) if not matches(name, ROOMS[room])}
+        assert not strangers, f"{module} may import {ROOMS[room]}"
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+def test_a_package_of_others_is_imported_only_where_it_may(guest: str) -> None:
+    users = {module for module in modules() if any(within(name, guest) for name in imported(module))}
+    assert users == set(GUESTS[guest])
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_a_light_module_does_not_wait_for_torch(module: str) -> None:
+    seen, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name == "__version__":
+            continue
+        seen.add(name)
+        direct = imported(name, at_once=True)
+        assert not any(within(n, "torch") or within(n, "torchvision") for n in direct), f"{name} does"
+        own = {n.removeprefix("regbench").lstrip(".") for n in direct if n.split(".")[0] == "regbench"}
+        waiting += [n for n in own if n in modules()]
+
+
+def test_importing_one_regularizer_from_another_would_be_seen() -> None:
+    assert not matches("regularizers.dropout", ROOMS["regularizers.*"])
+    assert not matches("models.mlp", ROOMS["regularizers.*"])
+    assert not matches("regularizers.base", ROOMS["models.*"])
+    assert "regularizers.base" in ours("regularizers.dropout")
+    assert "checkpoint" in ours("job"), "`from regbench import checkpoint` counts"

@@ -1,0 +1,212 @@
+"""Config values into annotated types, and classes called with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+import torch
+
+from regbench.errors import ConfigError
+from regbench.fields import checked, converted, locate, make, nearest
+from regbench.sites import Where
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@dataclass
+class Field:
+    """A class of a person's own, with a range of its own."""
+
+    size: int
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"size must be at least 1, got {self.size}")
+
+
+def takes_anything(**values: Any) -> dict[str, Any]:
+    return values
+
+
+def takes_rows(*rows: int) -> tuple[int, ...]:
+    return rows
+
+
+def annotated_with_what_is_not_there(size: Missing) -> Any:  # type: ignore[name-defined]  # noqa: F821
+    return size
+
+
+def node(name: str, **values: Any) -> dict[str, Any]:
+    return {"_target_": f"{__name__}.{name}", **values}
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "meant"),
+    [
+        (3, int, 3),
+        (3.0, int, 3),
+        (-2, int, -2),
+        (3, float, 3.0),
+        (1e-3, float, 0.001),
+        (True, bool, True),
+        (False, bool, False),
+        ("abc", str, "abc"),
+        (3, str, "3"),
+        (None, int | None, None),
+        (4.0, int | None, 4),
+        ("mlp", Literal["mlp", "cnn"], "mlp"),
+        ([1.0, 2], list[int], [1, 2]),
+        ([], list[int], []),
+        ((1, 2), list[float], [1.0, 2.0]),
+        ([0.9, 1], tuple[float, float], (0.9, 1.0)),
+        ([1, "a"], list, [1, "a"]),
+        ([1, 2], tuple, (1, 2)),
+        ("all", Where, "all"),
+        ([0, -1], Where, [0, -1]),
+        ([2.0], Where, [2]),
+        (5, str | None, "5"),
+        ({"a": 1}, Any, {"a": 1}),
+        (None, type(None), None),
+    ],
+)
+def test_converts_what_a_hint_takes(value: Any, hint: Any, meant: Any) -> None:
+    got = converted(value, hint, "it")
+    assert got == meant
+    assert type(got) is type(meant)
+    if isinstance(meant, list | tuple):
+        assert [type(item) for item in got] == [type(item) for item in meant]
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "complaint"),
+    [
+        (2.5, int, "it must be a whole number, got 2.5"),
+        (True, int, "it must be a whole number, got true"),
+        ("abc", int, "it must be a whole number, got 'abc'"),
+        ("3", int, "it must be a whole number, got '3'"),
+        (None, int, "it must be a whole number, got null"),
+        ([1], int, "it must be a whole number, got [1]"),
+        (NAN, int, "it must be finite, got nan"),
+        (INFINITY, int, "it must be finite, got inf"),
+        (True, float, "it must be a number, got true"),
+        ("0.5", float, "it must be a number, got '0.5'"),
+        (INFINITY, float, "it must be finite, got inf"),
+        (-INFINITY, float, "it must be finite, got -inf"),
+        (NAN, float, "it must be finite, got nan"),
+        (None, float, "it must be a number, got null"),
+        (NAN, float | None, "it must be finite, got nan"),
+        (NAN, Any, "it must be finite, got nan"),
+        (1, bool, "it must be true or false, got 1"),
+        ("true", bool, "it must be true or false, got 'true'"),
+        (None, bool, "it must be true or false, got None"),
+        (True, str, "it must be a word, got true"),
+        (None, str, "it must be a word, got null"),
+        (["a"], str, "it must be a word, got ['a']"),
+        ("???", str, "it has no value, and must have one"),
+        (2.5, int | None, "it must be a whole number, got 2.5"),
+        ("mpl", Literal["mlp", "cnn"], "it must be one of mlp, cnn, got 'mpl'; did you mean 'mlp'?"),
+        ("tree", Literal["mlp", "cnn"], "it must be one of mlp, cnn, got 'tree'"),
+        (True, Literal[1, 2], "it must be one of 1, 2, got true"),
+        ([1.5], list[int], "it must be a whole number, got 1.5"),
+        ([0.1, NAN], list[float], "it must be finite, got nan"),
+        (3, list[int], "it must be a list, got 3"),
+        ("ab", list[str], "it must be a list, got 'ab'"),
+        (
+            "al",
+            Where,
+            "it must be one of default, all, input, first, last, got 'al'; did you mean 'all'?",
+        ),
+        ([0.5], Where, "it must be one of default, all, input, first, last, got [0.5]"),
+    ],
+)
+def test_refuses_what_a_hint_does_not_take(value: Any, hint: Any, complaint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        converted(value, hint, "it")
+    assert str(caught.value) == complaint
+
+
+def test_nearest_says_nothing_where_nothing_is_near() -> None:
+    assert nearest("droput", ["dropout", "mixup"]) == "; did you mean 'dropout'?"
+    assert nearest("xyz", ["dropout", "mixup"]) == ""
+
+
+# --- calling
+
+
+def test_makes_what_the_target_names() -> None:
+    made = make(node("Field", size=2.0), "reg.mine")
+    assert (type(made).__name__, made.size, type(made.size), made.share) == ("Field", 2, int, 0.5)
+
+
+def test_an_unknown_field_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"^reg\.mine: no such field 'sise'; did you mean 'size'\?$"):
+        make(node("Field", sise=2), "reg.mine")
+
+
+def test_a_missing_field_is_asked_for() -> None:
+    with pytest.raises(ConfigError, match=r"^reg\.mine: size has no value; set reg\.mine\.size=\.\.\.$"):
+        make(node("Field", share=0.1), "reg.mine")
+
+
+def test_a_wrong_type_is_told_with_key_and_field() -> None:
+    with pytest.raises(ConfigError, match=r"^reg\.mine: share must be a number, got 'much'$"):
+        make(node("Field", size=1, share="much"), "reg.mine")
+
+
+def test_the_range_that_a_class_checks_is_told_with_its_key() -> None:
+    with pytest.raises(ConfigError, match=r"^reg\.mine: size must be at least 1, got 0$"):
+        make(node("Field", size=0), "reg.mine")
+
+
+def test_gives_only_what_the_signature_takes() -> None:
+    made = make(node("Field"), "model", size=7, num_classes=10)
+    assert (made.size, made.share) == (7, 0.5)
+    assert make(node("takes_anything", a=1), "model", num_classes=10) == {"a": 1, "num_classes": 10}
+
+
+def test_what_the_node_says_stands_before_what_is_given() -> None:
+    assert make(node("Field", size=3), "model", size=7).size == 3
+
+
+def test_variadic_arguments_need_no_value() -> None:
+    assert checked(takes_rows, {}, "it", {}) == {}
+
+
+def test_hints_that_cannot_be_resolved_take_any_value_that_is_finite() -> None:
+    assert make(node("annotated_with_what_is_not_there", size="x"), "model") == "x"
+    with pytest.raises(ConfigError, match="size must be finite"):
+        make(node("annotated_with_what_is_not_there", size=NAN), "model")
+
+
+def test_torch_optimizers_take_the_values_of_a_file() -> None:
+    values = {"_target_": "torch.optim.Adam", "lr": 0.1, "betas": [0.5, 0.6]}
+    optimizer = make(values, "optimizer", params=[torch.nn.Parameter(torch.zeros(1))])
+    assert optimizer.param_groups[0]["betas"] == (0.5, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        ("Dropout", "reg.x._target_: must be a full path such as my_module.MyClass, got 'Dropout'"),
+        ("no_such_package.Net", "no module named 'no_such_package', needed for no_such_package.Net"),
+        (
+            "regbench.regularizers.drop.Dropout",
+            "reg.x._target_: no module named 'regbench.regularizers.drop'",
+        ),
+        ("regbench.regularizers.dropout.Droput", "dropout has no class 'Droput'"),
+        ("math.pi", "reg.x._target_: module math has no class 'pi'"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused(path: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        locate(path, "reg.x")
+    assert str(caught.value).startswith("reg.x._target_: ")
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_locates_a_class_at_its_path() -> None:
+    assert locate("torch.nn.Linear", "model") is torch.nn.Linear
