@@ -14,7 +14,7 @@ from torch import nn
 from regbench.config import Settings, TrainSettings, read_settings
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
-from regbench.fields import checked, make
+from regbench.fields import checked, converted, make
 from regbench.models.normalization import Normalization, Normalized
 from regbench.optimizers import innermost
 from regbench.regularizers.base import MemberError, Regularizer, Stack
@@ -81,7 +81,8 @@ def build_stack(members: Config | None, key: str = "reg") -> Stack:
     for name, node in (members or {}).items():
         inner = f"{key}.{name}"
         if not isinstance(node, Mapping):
-            raise ConfigError(f"{inner}: must be a regularizer, got {node!r}; add one with +reg=NAME")
+            adding = "+reg=NAME" if key == "reg" else f"+reg={key.removeprefix('reg.')}"
+            raise ConfigError(f"{inner}: set, but what it belongs to was never added; add it with {adding}")
         made[name] = make(node, inner) if "_target_" in node else build_stack(node, inner)
         if not isinstance(made[name], Regularizer):
             raise ConfigError(f"{inner}._target_: must name a Regularizer, got {node['_target_']}")
@@ -121,8 +122,8 @@ def load_data(node: Config) -> Dataset:
 def _load_data(node: str) -> Dataset:
     values = json.loads(node)
     shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__ if name in values}
-    root = values.pop("root")
     try:
+        root = converted(values.pop("root", None), str, "dataset: root")
         options = SplitOptions(**checked(SplitOptions, shared, "dataset", {}))
         source = make(values, "dataset", root=root)
         source.fetch()

@@ -7,6 +7,7 @@ import platform
 import resource
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,11 +35,22 @@ def describe(device: torch.device, threads: int) -> dict[str, Any]:
 
 def peak_memory_mb(device: torch.device) -> dict[str, float]:
     """The most memory held so far, in MB (10^6 bytes): resident, and on the GPU where there is one."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    peaks = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
+    peaks = {"resident": _peak_resident_bytes() / 1e6}
     if device.type == "cuda":
         peaks["device"] = torch.cuda.max_memory_allocated(device) / 1e6
     return peaks
+
+
+def _peak_resident_bytes() -> int:
+    """Linux tells it of this program alone; the portable figure may be that of the shell that started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = (line.split() for line in status.read_text().splitlines())
+        found = next((words for words in lines if words[:1] == ["VmHWM:"]), None)
+        if found:
+            return int(found[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _revision() -> str | None:

@@ -72,6 +72,8 @@ def checked(
     for name, value in values.items():
         if name not in parameters and not takes_any:
             raise ConfigError(f"{key}: no such field {name!r}{nearest(name, parameters)}")
+        if name in given:
+            raise ConfigError(f"{key}: {name} is not to be set; it is found while the run is built")
         arguments[name] = converted(value, hints.get(name, Any), f"{key}: {name}")
     for name, parameter in parameters.items():
         variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)

@@ -90,19 +90,19 @@ def _ask(asked: argparse.Namespace) -> tuple[list[Entry], dict[tuple[str, str], 
         raise ValueError(
             f"--model marks regularizers, and must come with group reg or none, got {asked.group!r}"
         )
-    refused = {} if asked.model is None else _refusals(asked.model)
+    refused = {} if asked.model is None else _refusals(asked.model, asked.config_dir)
     groups = GROUPS if asked.group is None else [asked.group]
     return [entry for group in groups for entry in entries(group, asked.config_dir)], refused
 
 
-def _refusals(model: str) -> dict[tuple[str, str], str]:
+def _refusals(model: str, extra: Path | None) -> dict[tuple[str, str], str]:
     known = [entry.name for entry in entries("model") if entry.target != MISSING]
     if model not in known:
         hint = nearest(model, known) or f"; choose from {', '.join(known)}"
         raise ValueError(f"unknown model {model!r}{hint}")
     from regbench.refusals import refusals  # imports torch, which takes seconds
 
-    return {("reg", name): reason for name, reason in refusals(model).items()}
+    return {("reg", name): reason for name, reason in refusals(model, extra).items()}
 
 
 def _key(entry: Entry) -> tuple[str, str]:

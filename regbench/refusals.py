@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
@@ -11,10 +12,11 @@ from regbench.build import check
 from regbench.composition import compose_jobs
 from regbench.errors import ConfigError
 from regbench.paths import config_dir
+from regbench.runs import import_from
 
 
-def refusals(model: str) -> dict[str, str]:
-    """Name and reason of each regularizer of the package that cannot act on a model of the package.
+def refusals(model: str, extra: Path | None = None) -> dict[str, str]:
+    """Name and reason of each regularizer, of the package or of a folder more, that cannot act on a model.
 
     Raises:
         ConfigError: there is no such model, or it cannot be built on the default dataset.
@@ -22,7 +24,9 @@ def refusals(model: str) -> dict[str, str]:
     base = compose_jobs(get_args_parser().parse_args([f"model={model}"]))[0].config
     check(base)
     found = {}
-    for path in sorted((config_dir() / "reg").glob("*.yaml")):
+    folders = [config_dir(), *([extra] if extra else [])]
+    import_from(*(str(folder) for folder in folders[1:]))
+    for path in sorted(path for folder in folders for path in (folder / "reg").glob("*.yaml")):
         try:
             check({**base, "reg": {path.stem: option(path.read_text())}})
         except ConfigError as error:

@@ -77,8 +77,8 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
         Diverged: a loss became infinite or NaN.
     """
     records = list(history)
+    started = time.perf_counter()
     for epoch in range(len(records), run.epochs):
-        started = time.perf_counter()
         torch.manual_seed(keyed_seed(run.seed, "epoch", epoch))  # for modules that draw by themselves
         run.reg.begin_epoch(epoch / run.epochs)
         metrics = yield from train_epoch(run, epoch)
@@ -88,7 +88,11 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
             measured = measure(evaluated, run.data, run.autocast)
             metrics |= measured | gaps(measured) | run.reg.metrics(evaluated)
             _require_finite(measured.values(), f"a measured loss of epoch {epoch + 1}")
-        metrics["time/epoch_s"] = time.perf_counter() - started
+        now = time.perf_counter()
+        metrics["time/epoch_s"], started = (
+            now - started,
+            now,
+        )  # what is done with a record counts for the next
         records.append(Record(epoch + 1, metrics))
         stopped = evaluated is not None and run.reg.end_epoch(records, evaluated)
         yield EpochEnd(records[-1], evaluated, stopped)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -77,8 +76,8 @@ class Split:
         inputs = self.inputs[rows]
         if inputs.dtype == torch.uint8:
             inputs = inputs.to(torch.get_default_dtype()).div_(self.scale)
-        targets = F.one_hot(self.labels[rows], self.num_classes).to(torch.get_default_dtype())
-        return Batch(inputs, targets)
+        one_hot = torch.eye(self.num_classes, device=self.labels.device)
+        return Batch(inputs, one_hot[self.labels[rows]])
 
     def subset(self, rows: Tensor | slice) -> Split:
         """The same split with these rows only."""

@@ -32,8 +32,8 @@ LEVELS = [
     ["data.downloads", "data.splits", "models.layers", "models.normalization"],
     ["regularizers.*", "models.*", "data.*"],
     ["training"],
-    ["audit", "build", "composition", "runs"],
-    ["summary", "refusals", "loading"],
+    ["probe", "build", "composition", "runs"],
+    ["audit", "summary", "refusals", "loading"],
     ["job", "sealed", "listing"],
     ["train", "resume"],
     ["", "cli"],  # "" is __init__, whose one function imports when it is called

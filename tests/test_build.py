@@ -157,7 +157,7 @@ def test_a_refusal_of_the_optimizer_is_named_by_its_path() -> None:
     [
         ({"dropout": reg_node("dropout", p=1.5)}, "reg.dropout: p must lie in [0, 1), got 1.5"),
         ({"s": {"d": reg_node("dropout", p=1)}}, "reg.s.d: p must lie in [0, 1), got 1.0"),
-        ({"dropout": 0.5}, "reg.dropout: must be a regularizer, got 0.5; add one with +reg=NAME"),
+        ({"dropout": 0.5}, "reg.dropout: set, but what it belongs to was never added; add it with +reg=NAME"),
         (
             {"x": {"_target_": "fractions.Fraction"}},
             "reg.x._target_: must name a Regularizer, got fractions.Fraction",
@@ -222,7 +222,7 @@ def test_an_optimizer_that_decays_weights_is_refused(name: str) -> None:
 
 
 def test_an_optimizer_that_decays_by_its_own_default_is_refused() -> None:
-    with pytest.raises(ConfigError, match="^optimizer: decays weights by its own default"):
+    with pytest.raises(ConfigError, match=r"^optimizer: decays weights by its own default"):
         build_optimizer({"_target_": "torch.optim.AdamW"}, torch.nn.Linear(1, 1), 0.1)
 
 

@@ -142,7 +142,7 @@ def test_two_truncated_files_are_refused_with_both_names(tmp_path: Path) -> None
 def test_an_empty_folder_holds_none(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / BEST, {})
     assert not checkpoint.exists(tmp_path)
-    with pytest.raises(ValueError, match="holds no checkpoint$"):
+    with pytest.raises(ValueError, match=r"holds no checkpoint$"):
         checkpoint.load_newest(tmp_path)
 
 

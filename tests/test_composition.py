@@ -62,7 +62,7 @@ def test_a_bad_command_line_is_one_sentence_that_begins_with_the_key(line: str, 
 
 
 def test_an_option_that_is_like_no_other_is_answered_with_all() -> None:
-    with pytest.raises(ConfigError, match="^schedule: no option 'zzz'; there are constant, cosine, step$"):
+    with pytest.raises(ConfigError, match=r"^schedule: no option 'zzz'; there are constant, cosine, step$"):
         jobs("schedule=zzz")
 
 
@@ -90,12 +90,12 @@ def test_two_options_put_under_one_name_by_hand_are_refused() -> None:
 
 
 def test_a_bad_job_of_a_sweep_is_refused_before_any_is_returned() -> None:
-    with pytest.raises(ConfigError, match="^reg: no option 'droput'; did you mean 'dropout'"):
+    with pytest.raises(ConfigError, match=r"^reg: no option 'droput'; did you mean 'dropout'"):
         jobs("-m", "+reg=dropout,droput")
 
 
 def test_a_config_folder_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="^--config-dir: must be a folder, got "):
+    with pytest.raises(ConfigError, match=r"^--config-dir: must be a folder, got "):
         jobs("--config-dir", str(tmp_path / "none"))
 
 

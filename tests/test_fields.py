@@ -167,8 +167,9 @@ def test_gives_only_what_the_signature_takes() -> None:
     assert make(node("takes_anything", a=1), "model", num_classes=10) == {"a": 1, "num_classes": 10}
 
 
-def test_what_the_node_says_stands_before_what_is_given() -> None:
-    assert make(node("Field", size=3), "model", size=7).size == 3
+def test_what_is_given_is_not_to_be_set() -> None:
+    with pytest.raises(ConfigError, match=r"^model: size is not to be set"):
+        make(node("Field", size=3), "model", size=7)
 
 
 def test_variadic_arguments_need_no_value() -> None:

@@ -201,12 +201,32 @@ def test_json_has_the_documented_keys(capsys):
     }
 
 
-def test_marks_what_cannot_act_on_a_model_and_says_why(capsys):
-    pytest.importorskip("regbench.build", reason="the model and the regularizers are built for this")
-    told = {e["name"]: e["refused"] for e in json.loads(listed(capsys, "reg", "--model", "mlp", "--json"))}
-    assert "branch" in told["stochastic_depth"]  # an MLP has no residual branches
+SKIPPING = """
+from dataclasses import dataclass
+from typing import ClassVar
+from torch import nn
+from regbench.regularizers.base import Regularizer
+from regbench.sites import wrap
+
+@dataclass
+class Skip(Regularizer):
+    off: ClassVar = {"p": 0.0}
+    p: float
+    def prepare_model(self, model):
+        wrap(model, "branch", "all", lambda name, site: nn.Identity())
+        return model
+"""
+
+
+def test_marks_what_cannot_act_on_a_model_and_says_why(capsys, tmp_path):
+    (tmp_path / "reg").mkdir()
+    (tmp_path / "skipping.py").write_text(SKIPPING)
+    (tmp_path / "reg" / "skip.yaml").write_text("# @package reg.skip\n_target_: skipping.Skip\np: 0.5\n")
+    words = ["reg", "--model", "mlp", "--config-dir", str(tmp_path)]
+    told = {e["name"]: e["refused"] for e in json.loads(listed(capsys, *words, "--json"))}
+    assert told["skip"] == "MLP has no 'branch' site"
     assert told["dropout"] is None
-    assert "  cannot act on mlp: " + told["stochastic_depth"] in listed(capsys, "reg", "--model", "mlp")
+    assert "  cannot act on mlp: MLP has no 'branch' site" in listed(capsys, *words)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from regbench.composition import compose_jobs
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 LINES = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.S) for line in block.splitlines()]
-REGBENCH = sorted({shlex.join(shlex.split(line, comments=True)) for line in LINES if line.startswith("regbench ")})
+REGBENCH = sorted(
+    {shlex.join(shlex.split(line, comments=True)) for line in LINES if line.startswith("regbench ")}
+)
 
 
 def test_the_readme_shows_commands() -> None:

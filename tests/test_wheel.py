@@ -29,7 +29,10 @@ def test_the_wheel_brings_its_configs_along(tmp_path: Path) -> None:
         return subprocess.run(command, cwd=tmp_path / "elsewhere", capture_output=True, text=True)
 
     where = subprocess.run(
-        [str(python), "-c", "import regbench; print(regbench.__file__)"], capture_output=True, text=True
+        [str(python), "-c", "import regbench; print(regbench.__file__)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert where.stdout.startswith(str(site))
     assert "dropout" in run("list", "reg").stdout
