@@ -6,6 +6,7 @@ import functools
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ from regbench.training import Run
 from regbench.types import Dataset
 
 Config = Mapping[str, Any]  # resolved: plain values only
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what repeatable sums on CUDA ask for
 
 
 def build_run(config: Config, stack: Stack | None = None, learn: bool = True) -> Run:
@@ -46,6 +49,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     model = build_model(config["model"], data, settings.seed)
     data = data.to(device)
     try:
+        stack.check_data(data.train)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model.to(device)).to(device)
@@ -81,11 +85,15 @@ def build_stack(members: Config | None, key: str = "reg") -> Stack:
     for name, node in (members or {}).items():
         inner = f"{key}.{name}"
         if not isinstance(node, Mapping):
-            adding = "+reg=NAME" if key == "reg" else f"+reg={key.removeprefix('reg.')}"
-            raise ConfigError(f"{inner}: set, but what it belongs to was never added; add it with {adding}")
+            absent = inner if key == "reg" else key
+            raise ConfigError(
+                f"{inner}: set, but {absent} was never added; add it with +{absent.replace('.', '=', 1)}"
+            )
         made[name] = make(node, inner) if "_target_" in node else build_stack(node, inner)
         if not isinstance(made[name], Regularizer):
             raise ConfigError(f"{inner}._target_: must name a Regularizer, got {node['_target_']}")
+        if not isinstance(made[name], Stack) and not is_dataclass(made[name]):
+            raise ConfigError(f"{inner}._target_: must be a dataclass, and {node['_target_']} is none")
     try:
         return Stack(made)
     except ValueError as error:
@@ -151,9 +159,16 @@ def build_model(node: Config, data: Dataset, seed: int) -> nn.Module:
 
 
 def _check_logits(model: nn.Module, data: Dataset) -> None:
+    inputs = data.train[:2].inputs
     model.eval()
-    with torch.no_grad():
-        logits = model(data.train[:2].inputs)
+    try:
+        with torch.no_grad():
+            logits = model(inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"model: must take inputs of shape {tuple(inputs.shape)}, and says: {reason}"
+        ) from error
     model.train()
     want = (2, data.num_classes)
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != want:

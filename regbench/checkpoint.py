@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import shutil
@@ -15,17 +16,23 @@ LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write to a temporary file, sync, rename; a file of that name is replaced in one go or kept."""
+    """Write to a temporary file, sync, rename; a file of that name is replaced in one go or kept.
+
+    Raises:
+        OSError: it cannot be written, for the reason that the system gives.
+    """
+    content = io.BytesIO()
+    torch.save(dict(state), content)  # not into the file itself: torch would hide the reason of a failure
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
-            torch.save(dict(state), file)
+            file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except RuntimeError as error:  # torch's writer hides the system's reason for a failed write
-        raise OSError(f"cannot write {path}: {_reason(error)}") from error
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -63,6 +63,8 @@ def _run(words: list[str]) -> int:
     try:
         return pkgutil.resolve_name(COMMANDS[words[0]][0])(words[1:]) or 0
     except ConfigError as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
         return _fail(str(error))
 
 

@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from regbench.config import resolved
+from regbench.config import PARTS, resolved
 from regbench.errors import ConfigError
 from regbench.fields import nearest
 from regbench.paths import config_dir
@@ -102,6 +102,9 @@ class _Composer:
     def job(self, overrides: list[str], folder_key: str, number: int = 0) -> ComposedJob:
         """One job's resolved configuration and folder."""
         cfg = self.compose(overrides, RunMode.RUN)
+        missing = next((part for part in PARTS if part not in cfg), None)
+        if missing:
+            raise ConfigError(f"{missing}: must be there, and was taken away")
         self._refuse_shared_packages(overrides)
         with open_dict(cfg):
             cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)

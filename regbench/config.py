@@ -14,6 +14,7 @@ from regbench.errors import ConfigError
 from regbench.fields import checked, converted, hints_of, nearest
 
 RECORD_VERSION = 1  # of what a run leaves behind; part of a configuration's identity
+LARGEST = 3e38  # single precision ends there
 NOT_IDENTITY = ("device", "evaluate_test")
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
 
@@ -50,8 +51,8 @@ class TrainSettings:
         for name in ("epochs", "batch_size", "accumulate", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
-        if self.lr < 0:
-            raise ConfigError(f"train: lr must be at least 0, got {self.lr}")
+        if not 0 <= self.lr < LARGEST:
+            raise ConfigError(f"train: lr must lie in [0, {LARGEST:g}), got {self.lr}")
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -33,6 +33,9 @@ def locate(path: str, key: str) -> Callable[..., Any]:
         found = getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError as error:
         raise ConfigError(f"{key}._target_: no module named {error.name!r}, needed for {path}") from error
+    except (ImportError, SyntaxError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{key}._target_: module {module} cannot be imported: {reason}") from error
     if not callable(found):
         raise ConfigError(f"{key}._target_: module {module} has no class {name!r}")
     return found
@@ -53,8 +56,8 @@ def make(node: Mapping[str, Any], key: str, **given: Any) -> Any:
         return target(**arguments)
     except ConfigError:
         raise
-    except ValueError as error:
-        raise ConfigError(f"{key}: {error}") from error
+    except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
+        raise ConfigError(f"{key}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
 
 
 def checked(

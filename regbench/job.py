@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -51,7 +52,12 @@ def train(job: Job) -> str:
         OSError: the folder cannot be written.
     """
     threads = use_settings(read_settings(job.config)[0])
-    found = asdict(audit(lambda without: _copy(job.config, without)))
+    try:
+        found = asdict(audit(lambda without: _copy(job.config, without)))
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"train: the first step is refused: {str(error).splitlines()[0]}") from error
     show_audit(job.console, found["findings"], found["warnings"])
     (job.folder / SUMMARY).unlink(missing_ok=True)
     return _Session(job, build_run(job.config), threads, found).go()
@@ -71,6 +77,7 @@ def resume(job: Job) -> str:
         raise ConfigError(f"{job.folder}: {error}") from error
     if complaint:
         job.console.print(f"{complaint}; continuing from the one before", markup=False, soft_wrap=True)
+        os.replace(job.folder / checkpoint.PREVIOUS, job.folder / checkpoint.LAST)
     if (state["version"], state["identity"]) != (RECORD_VERSION, identity(job.config)):
         raise ConfigError(
             f"{job.folder}: its checkpoint is of a different configuration; train into a new folder"
@@ -129,8 +136,10 @@ class _Session:
                 status = self._train([*sinks, watch], watch, lambda: request.made)
         except Diverged as error:
             status, reason = "diverged", str(error)
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
         except BaseException as error:
-            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             reason = f"{type(error).__name__}: {error}"
             raise
         finally:
@@ -153,6 +162,8 @@ class _Session:
             for sink in sinks:
                 sink.write(event.record)
             self._save(event)
+            if asked():
+                return "interrupted"
         return "stopped" if self.stopped else "finished"
 
     def _save(self, event: EpochEnd) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer, hooks
+from regbench.sites import recording
 from regbench.training import Run, train_step
 from regbench.types import Batch, ForwardPass
 
@@ -54,6 +55,11 @@ class Probe:
         return losses | self.run.model.state_dict() | {"logits": logits}
 
 
+def _class(module: nn.Module) -> tuple[str, str]:
+    """Its name: torch makes a new class, of the same name, for each module that it parametrizes."""
+    return type(module).__module__, type(module).__qualname__
+
+
 def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
     """Equal to the bit; where the probe itself diverged, NaN equals NaN."""
     equal = (torch.allclose(one[n], other[n], rtol=0, atol=0, equal_nan=True) for n in one if n in other)
@@ -62,11 +68,11 @@ def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
 
 def differing(absent: nn.Module, present: nn.Module) -> list[str]:
     """Modules that are new with the member, or of another type; of a new one's inside, nothing more."""
-    before = {name: type(module) for name, module in absent.named_modules()}
+    before = {name: _class(module) for name, module in absent.named_modules()}
     found: list[str] = []
     for name, module in present.named_modules():
         inside = any(name.startswith(f"{outer}.") for outer in found)
-        if before.get(name) is not type(module) and not inside:
+        if before.get(name) != _class(module) and not inside:
             found.append(name)
     return found
 
@@ -135,8 +141,10 @@ def penalty_facts(probe: Probe, leaf: Regularizer) -> list[str]:
     if "penalty" not in hooks(type(leaf)):
         return []
     run, batch = probe.run, probe.batch(0)
-    value = leaf.penalty(ForwardPass(run.model, batch, run.model(batch.inputs).float(), ()))
-    if value is None:
+    with recording(run.model, leaf.records_hidden) as hidden, run.autocast():
+        logits = run.model(batch.inputs).float()
+    value = leaf.penalty(ForwardPass(run.model, batch, logits, hidden))
+    if value is None or not value.requires_grad:
         return []
     weights = [p for p in run.model.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(value, weights, allow_unused=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from regbench import job
+from regbench.arguments import Arguments
 from regbench.runs import read_run
 from regbench.summary import read_summary
 
@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: the folder is no run folder, or cannot be continued.
     """
-    parser = argparse.ArgumentParser(prog="regbench resume", description=__doc__)
+    parser = Arguments(prog="regbench resume", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
     folder = parser.parse_args(argv).folder
     config, choices = read_run(folder)

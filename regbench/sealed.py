@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from regbench.arguments import Arguments
 from regbench.build import find_device, load_data
 from regbench.config import read_settings
 from regbench.errors import ConfigError
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: a folder holds no finished run; then none is read.
     """
-    parser = argparse.ArgumentParser(prog="regbench test", description=__doc__)
+    parser = Arguments(prog="regbench test", description=__doc__)
     parser.add_argument("folders", type=Path, metavar="RUN_FOLDER", nargs="+")
     folders = parser.parse_args(argv).folders
     summaries = {folder: _finished(folder) for folder in folders}

@@ -82,6 +82,8 @@ def select(model: nn.Module, kind: Kind, where: Where = "all") -> list[tuple[str
                 f"where must list indices of {_called(model)}'s {kind} sites, 0 to {len(found) - 1}, "
                 f"got {where}"
             )
+        if len({index % len(found) for index in where}) < len(where):
+            raise ValueError(f"where must name each site once, got {where}")
         return [found[index] for index in where]
     if where == "default":
         return [pair for pair in found if pair[1].default] or found[-1:]

@@ -18,7 +18,8 @@ class Clock:
     Attributes:
         step: optimizer steps done before this one.
         micro: index of the micro-batch within the step.
-        passes: forward passes over this step's batch before this one (SAM makes two).
+        passes: forward passes over this step's batch before this one (SAM makes two); -1 while the batch
+            is being made.
     """
 
     step: int = 0

@@ -8,6 +8,8 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +21,7 @@ from rich.console import Console
 
 from regbench import checkpoint, job
 from regbench.build import check
-from regbench.composition import BASE, PRIMARY, compose_jobs
+from regbench.composition import BASE, PRIMARY, ComposedJob, compose_jobs
 from regbench.config import resolved
 from regbench.errors import ConfigError
 from regbench.paths import config_dir
@@ -34,7 +36,12 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
-    args = _parser().parse_args(argv)
+    args = _parser().parse_intermixed_args(argv)
+    argv = [*_options(argv, args.overrides), *args.overrides]  # Hydra wants them apart
+    if args.config_name or args.config_path:
+        raise ConfigError(
+            "train: --config-name and --config-path are not for regbench; add options by --config-dir"
+        )
     import_from(*([args.config_dir] if args.config_dir else []))
     codes: list[int] = []
     if args.help or args.hydra_help or args.shell_completion or args.info:
@@ -51,6 +58,7 @@ def main(argv: list[str]) -> int:
             check(composed.config)
             checked.add(config)
         _refuse_occupied(composed.folder)
+    _refuse_shared_folders(jobs)
     for folder in {composed.folder.parent for composed in jobs}:
         _refuse_unwritable(folder)
     _hydra(argv, codes)
@@ -69,6 +77,18 @@ def _parser() -> argparse.ArgumentParser:
 
     parser.error = complain  # type: ignore[method-assign]
     return parser
+
+
+def _options(argv: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The words of a command line that are no overrides."""
+    left = Counter(overrides)
+    options = []
+    for word in argv:
+        if left[word]:
+            left[word] -= 1
+        else:
+            options.append(word)
+    return options
 
 
 def _hydra(argv: list[str], codes: list[int]) -> None:
@@ -118,7 +138,17 @@ def forget(folder: Path) -> None:
         empty.rmdir()
 
 
+def _refuse_shared_folders(jobs: Sequence[ComposedJob]) -> None:
+    for folder, count in Counter(composed.folder for composed in jobs).items():
+        if count > 1:
+            raise ConfigError(
+                f"hydra.sweep.subdir: must differ from job to job, and {count} jobs share {folder}"
+            )
+
+
 def _refuse_occupied(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"hydra.run.dir: {folder} must be a folder, and is a file")
     if checkpoint.exists(folder):
         raise ConfigError(f"{folder}: holds a checkpoint; continue it with `regbench resume {folder}`")
 

@@ -82,6 +82,8 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
         torch.manual_seed(keyed_seed(run.seed, "epoch", epoch))  # for modules that draw by themselves
         run.reg.begin_epoch(epoch / run.epochs)
         metrics = yield from train_epoch(run, epoch)
+        if not all(parameter.isfinite().all() for parameter in run.model.parameters()):
+            raise Diverged(f"a weight is not finite after epoch {epoch + 1}")
         evaluated = None
         if (epoch + 1) % run.evaluate_every == 0 or epoch + 1 == run.epochs:
             evaluated = run.reg.eval_model(run.model)
@@ -141,10 +143,11 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
     """Update the weights once; return the terms of the objective, means over the batch."""
     parts = max(1, min(run.accumulate, len(batch) // 2))
     shown = []
-    run.clock.passes = 0
+    run.clock.passes = -1  # before the first
     for run.clock.micro, rows in enumerate(torch.arange(len(batch)).tensor_split(parts)):
         micro = batch if parts == 1 else batch[rows.to(run.device)]
         shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
+    run.clock.passes = 0
     first: dict[str, Tensor] = {}
 
     def closure(probe: bool = False) -> Tensor:

@@ -27,7 +27,7 @@ LEVELS = [
         "environment",
         "checkpoint",
     ],
-    ["snapshots", "measurement", "config", "sinks", "console", "catalogue"],
+    ["snapshots", "measurement", "config", "sinks", "console", "catalogue", "arguments"],
     ["regularizers.base", "data.checksums", "data.folders", "data.source", "models.checks", "models.norms"],
     ["data.downloads", "data.splits", "models.layers", "models.normalization"],
     ["regularizers.*", "models.*", "data.*"],

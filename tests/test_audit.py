@@ -96,7 +96,7 @@ def test_each_member_is_found_under_its_name_in_order() -> None:
         ("early_stopping", "rule"),
     ]
     assert [f.hooks for f in found] == [
-        ["prepare_data", "transform_batch"],
+        ["check_data", "transform_batch"],
         ["prepare_model"],
         ["end_epoch", "final_model"],
     ]

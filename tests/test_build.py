@@ -157,7 +157,7 @@ def test_a_refusal_of_the_optimizer_is_named_by_its_path() -> None:
     [
         ({"dropout": reg_node("dropout", p=1.5)}, "reg.dropout: p must lie in [0, 1), got 1.5"),
         ({"s": {"d": reg_node("dropout", p=1)}}, "reg.s.d: p must lie in [0, 1), got 1.0"),
-        ({"dropout": 0.5}, "reg.dropout: set, but what it belongs to was never added; add it with +reg=NAME"),
+        ({"dropout": 0.5}, "reg.dropout: set, but reg.dropout was never added; add it with +reg=dropout"),
         (
             {"x": {"_target_": "fractions.Fraction"}},
             "reg.x._target_: must name a Regularizer, got fractions.Fraction",

@@ -477,3 +477,38 @@ def test_python_runs_as_a_module_and_stops_for_a_closed_pipe(cli: Cli) -> None:
     command = f"{sys.executable} -m regbench list | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["-m", "+reg=label_smoothing", "reg.label_smoothing.epsilon=0.1,0.95"],
+            r"reg\.label_smoothing: eps",
+        ),
+        (["-m", "seed=0,1", "hydra.sweep.dir=same", "hydra.sweep.subdir=x"], r"2 jobs share same/x"),
+        (["+reg=batch_norm", "train.batch_size=1"], r"train: the first step is refused"),
+        (["--config-name", "foo"], r"--config-name and --config-path are not for regbench"),
+        (["~model"], r"^regbench: model: must be there"),
+        (["model.width=1000000000000"], r"^regbench: model: "),
+        (["optimizer=adam", "optimizer.betas=[0.9]"], r"^regbench: optimizer: "),
+    ],
+)
+def test_more_bad_input_is_refused_in_one_line(
+    cli: Cli, tmp_path: Path, words: list[str], sentence: str
+) -> None:
+    refused(cli("train", *words), sentence, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_may_stand_between_overrides(cli: Cli, tmp_path: Path) -> None:
+    done = cli(
+        "train", "seed=0,1", "-m", *QUICK, "hydra.sweep.dir=sweep", "--config-dir", ".", "+reg=dropout"
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("sweep/*/summary.json"))) == 2
+
+
+@pytest.mark.parametrize("command", ["resume", "test"])
+def test_a_missing_folder_is_asked_for_in_one_line(cli: Cli, tmp_path: Path, command: str) -> None:
+    refused(cli(command), f"^regbench: {command}: the following arguments are required", tmp_path)

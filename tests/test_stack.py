@@ -251,7 +251,14 @@ def test_hooks_are_what_a_class_overrides_in_the_order_of_training() -> None:
 
 
 def test_a_stack_passes_every_hook_on() -> None:
-    order = ["prepare_data", "prepare_model", "prepare_optimizer", "begin_epoch", "transform_batch"]
+    order = [
+        "check_data",
+        "prepare_data",
+        "prepare_model",
+        "prepare_optimizer",
+        "begin_epoch",
+        "transform_batch",
+    ]
     order += ["data_loss", "transform_loss", "penalty", "edit_gradients", "edit_weights", "end_step"]
     order += ["eval_model", "metrics", "end_epoch", "final_model"]
     assert hooks(Stack) == order

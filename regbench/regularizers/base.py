@@ -33,6 +33,9 @@ class Regularizer:
     records_hidden: ClassVar[bool] = False
     stream: Stream
 
+    def check_data(self, train: Split) -> None:
+        """Refuse, by a ValueError, a train split that it cannot work on; quick, before any learning."""
+
     # prepare_*: once, while the run is built; at its off values it returns its argument untouched
 
     def prepare_data(self, train: Split) -> None:
@@ -163,6 +166,9 @@ class Stack(Regularizer):
         for name, leaf in self.leaves():
             leaf.stream = Stream(seed, name, clock)
         return self
+
+    def check_data(self, train: Split) -> None:
+        _through(self.members, lambda member, _: member.check_data(train), None)
 
     def prepare_data(self, train: Split) -> None:
         _through(self.members, lambda member, _: member.prepare_data(train), None)

@@ -40,7 +40,7 @@ class EarlyStopping(Regularizer):
 
     patience: int
     min_delta: float
-    monitor: str
+    monitor: Literal["select/loss", "select/accuracy"]
     mode: Literal["min", "max"]
     start_from: int
     restore_best: bool

@@ -31,7 +31,7 @@ class FlipCrop(Regularizer):
         fill: what is added: zeros, or the image reflected at its border.
 
     Raises:
-        ValueError: a field is out of range; `prepare_data` and `transform_batch`: inputs are no images, or
+        ValueError: a field is out of range; `check_data` and `transform_batch`: inputs are no images, or
             too small for the padding.
     """
 
@@ -50,7 +50,7 @@ class FlipCrop(Regularizer):
             raise ValueError(f"padding must be at least 0, got {self.padding}")
         self._mirrors = True
 
-    def prepare_data(self, train: Split) -> None:
+    def check_data(self, train: Split) -> None:
         self._mirrors = train.mirrors
         if not self.is_off:
             self._pixels(train.inputs)

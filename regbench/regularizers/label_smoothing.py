@@ -25,7 +25,7 @@ class LabelSmoothing(Regularizer):
         form: which of the two.
 
     Raises:
-        ValueError: epsilon is out of range; `prepare_data`, `transform_batch`: it is for that many classes.
+        ValueError: epsilon is out of range; `check_data`, `transform_batch`: it is for that many classes.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"epsilon": 0.0}
@@ -38,7 +38,7 @@ class LabelSmoothing(Regularizer):
             raise ValueError(f"epsilon must lie in [0, 1), got {self.epsilon}")
         self._num_classes: int | None = None
 
-    def prepare_data(self, train: Split) -> None:
+    def check_data(self, train: Split) -> None:
         self._check(train.num_classes)
         self._num_classes = train.num_classes
 

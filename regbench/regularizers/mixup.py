@@ -26,7 +26,7 @@ class Mixup(Regularizer):
         per: whether the whole batch has one share, or each example its own.
 
     Raises:
-        ValueError: alpha is out of range; `prepare_data` and `transform_batch`: inputs are token ids.
+        ValueError: alpha is out of range; `check_data` and `transform_batch`: inputs are token ids.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
@@ -38,7 +38,7 @@ class Mixup(Regularizer):
         if self.alpha < 0:
             raise ValueError(f"alpha must be at least 0, got {self.alpha}")
 
-    def prepare_data(self, train: Split) -> None:
+    def check_data(self, train: Split) -> None:
         if not self.is_off:
             _require_float(train[:1].inputs)
 

@@ -133,14 +133,14 @@ def test_says_where_mirroring_changes_the_meaning():
     digits = Split(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]), 2, mirrors=False)
     for fields, said in (({}, True), ({"flip": 0.0}, False), ({"p": 0.0}, False)):
         member = make(**fields)
-        member.prepare_data(digits)
+        member.check_data(digits)
         expected = "mirrored images of this dataset change their meaning; set flip=0" if said else ""
         assert member.note() == expected
 
 
 def test_says_nothing_of_images_that_may_be_mirrored():
     member = make()
-    member.prepare_data(Split(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]), 2))
+    member.check_data(Split(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]), 2))
     assert member.note() == ""
 
 
@@ -155,7 +155,7 @@ def test_refuses_what_is_no_image():
     with pytest.raises(ValueError, match=message):
         augmented(torch.zeros(2, 7))
     with pytest.raises(ValueError, match=message):
-        make().prepare_data(Split(torch.zeros(2, 7), torch.tensor([0, 1]), 2))
+        make().check_data(Split(torch.zeros(2, 7), torch.tensor([0, 1]), 2))
 
 
 def test_refuses_padding_beyond_half_the_image():

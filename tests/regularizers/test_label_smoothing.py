@@ -96,7 +96,7 @@ def test_epsilon_zero_returns_the_batch_itself():
 def test_note_names_the_equivalent_epsilon_of_torch(form: Form, equivalent: str):
     member = LabelSmoothing(epsilon=0.1, form=form)
     assert member.note() == ""
-    member.prepare_data(train_split(5))  # 0.1 * 5 / 4
+    member.check_data(train_split(5))  # 0.1 * 5 / 4
     assert member.note() == f"the same as label_smoothing={equivalent} in torch"
 
 
@@ -109,7 +109,7 @@ def test_refuses_an_epsilon_outside_its_range(epsilon: float):
 def test_review_form_refuses_what_leaves_the_true_class_no_lead():
     message = r"^epsilon must be below 0\.5 with 2 classes in the review form, got 0\.5$"
     with pytest.raises(ValueError, match=message):
-        LabelSmoothing(epsilon=0.5, form="review").prepare_data(train_split(2))
+        LabelSmoothing(epsilon=0.5, form="review").check_data(train_split(2))
     with pytest.raises(ValueError, match=message):
         smoothed(one_hot([0], 2), 0.5, "review")
     assert smoothed(one_hot([0], 2), 0.5, "uniform").tolist() == [[0.75, 0.25]]

@@ -140,11 +140,11 @@ def test_refuses_token_ids():
     with pytest.raises(ValueError, match=message):
         make().transform_batch(Batch(ids, torch.eye(2)))
     with pytest.raises(ValueError, match=message):
-        make().prepare_data(Split(ids, torch.tensor([0, 1]), 2))
+        make().check_data(Split(ids, torch.tensor([0, 1]), 2))
 
 
 def test_takes_pixels_in_storage():
-    make().prepare_data(Split(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), 2))
+    make().check_data(Split(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), 2))
 
 
 def test_refuses_a_negative_alpha():
