@@ -37,6 +37,8 @@ def main() -> None:
     try:
         code = _run(sys.argv[1:])
     except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # it is ending; another one must not change its status
         print("regbench: interrupted", file=sys.stderr)
         code = 130
     except BrokenPipeError:  # the reader has gone, e.g. `regbench list | head`

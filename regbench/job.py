@@ -131,21 +131,18 @@ class _Session:
         ]
         watch = Watch(job.console, self.run.epochs, self.history)
         status, reason = "failed", ""
-        try:
-            with StopRequest() as request:
+        with StopRequest() as request:
+            try:
                 status = self._train([*sinks, watch], watch, lambda: request.made)
-        except Diverged as error:
-            status, reason = "diverged", str(error)
-        except KeyboardInterrupt:
-            status = "interrupted"
-            raise
-        except BaseException as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise
-        finally:
-            for sink in (*sinks, watch):
-                sink.close()
-            self._end(status, reason)
+            except Diverged as error:
+                status, reason = "diverged", str(error)
+            except BaseException as error:
+                reason = f"{type(error).__name__}: {error}"
+                raise
+            finally:
+                for sink in (*sinks, watch):
+                    sink.close()
+                self._end(status, reason)
         return status
 
     def _train(self, sinks: Sequence[Sink], watch: Watch, asked: Callable[[], bool]) -> str:

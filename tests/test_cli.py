@@ -272,7 +272,10 @@ def stopped_after(folder: Path, words: list[str], epochs: int, *signals: signal.
         for number in signals:
             process.send_signal(number)
             time.sleep(0.05)
-        _, said = process.communicate(timeout=60)
+        try:
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     return process.returncode, said
 
 
