@@ -33,6 +33,10 @@ def test_every_command_is_one(line: str) -> None:
         assert compose_jobs(get_args_parser().parse_args(words))
 
 
+def test_nothing_is_left_to_fill_in() -> None:
+    assert "@@" not in TEXT
+
+
 def test_every_file_it_points_at_is_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert target.startswith("http") or (ROOT / target).exists(), target
