@@ -51,6 +51,11 @@ class Stream:
         seed, name, _ = self._key
         return Stream(seed, name, self._clock, site)
 
+    @property
+    def micro(self) -> int:
+        """The micro-batch that the clock stands at, for what is drawn once and used in several passes."""
+        return self._clock.micro
+
     def generator(self, device: torch.device | str = "cpu") -> torch.Generator:
         """A generator on the device, seeded for this moment, and continued within it."""
         where, clock = str(device), self._clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import io
 import re
@@ -48,6 +49,28 @@ def config_for(model: str, reg: dict[str, Any], **train: Any) -> dict[str, Any]:
     if any("enabled" in node for node in reg.values()):
         config["model"]["norm"] = "none"
     return config
+
+
+@functools.cache
+def refusal(name: str, model: str) -> str:
+    """Why a technique cannot act on a model, in its own words; empty where it can."""
+    try:
+        build_run(config_for(model, {name: on(name)}))
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def require_acting(name: str, model: str) -> None:
+    """Skip a pair that the technique itself refuses."""
+    if why := refusal(name, model):
+        pytest.skip(f"{model}: {why}")
+
+
+def home(name: str) -> str:
+    """The first of the models on which a technique can act."""
+    found = [model for model in MODELS if not refusal(name, model)]
+    return found[0] if found else pytest.fail(f"{name} acts on none of {MODELS}: {refusal(name, MODELS[0])}")
 
 
 def finish(run: Run, history: list[Record] | None = None) -> list[Record]:
@@ -114,6 +137,13 @@ def test_refuses_negative_strengths(name: str) -> None:
                 build_stack({name: reg_node(name, **{key: -1})})
 
 
+@pytest.mark.parametrize("name", REGS)
+def test_acts_on_one_of_the_models_and_refuses_the_others_in_its_own_name(name: str) -> None:
+    assert home(name)
+    refusals = [refusal(name, model) for model in MODELS]
+    assert all(why.startswith(f"reg.{name}: ") for why in refusals if why)
+
+
 # --- off, on
 
 
@@ -141,6 +171,7 @@ def test_off_prepares_nothing(name: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", REGS)
 def test_on_makes_a_difference(name: str, model: str) -> None:
+    require_acting(name, model)
     config = config_for(model, {name: on(name)}, epochs=4)
     records, weights = outcome(config)
     base_records, base_weights = outcome(config | {"reg": {}})
@@ -174,7 +205,8 @@ def test_two_empty_stacks_draw_nothing_and_agree() -> None:
 
 @pytest.mark.parametrize("name", REGS)
 def test_a_stack_within_a_stack_is_its_members(name: str) -> None:
-    flat, nested = outcome(tiny(reg={name: on(name)})), outcome(tiny(reg={"s": {"t": {name: on(name)}}}))
+    flat = outcome(config_for(home(name), {name: on(name)}))
+    nested = outcome(config_for(home(name), {"s": {"t": {name: on(name)}}}))
     assert flat[0] == nested[0]
     assert same_tensors(flat[1], nested[1])
 
@@ -182,6 +214,7 @@ def test_a_stack_within_a_stack_is_its_members(name: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", REGS)
 def test_clean_start(name: str, model: str) -> None:
+    require_acting(name, model)
     config = config_for(model, {name: on(name)})
     run, base = build_run(config), build_run(config | {"reg": {}})
     start, clean = plain_state(run.model), plain_state(base.model)
@@ -219,8 +252,8 @@ def drawn(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[Any, 
 def test_own_stream(name: str, beside: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == beside:
         pytest.skip("a member beside itself")
-    alone = drawn(tiny(reg={name: on(name)}), monkeypatch)
-    joined = drawn(tiny(reg={beside: reg_node(beside), name: on(name)}), monkeypatch)
+    alone = drawn(config_for(home(name), {name: on(name)}), monkeypatch)
+    joined = drawn(config_for(home(name), {beside: reg_node(beside), name: on(name)}), monkeypatch)
     mine = {key: values for key, values in joined.items() if key[0][1] == name and key in alone}
     assert mine.keys() == alone.keys()
     for key, values in alone.items():
@@ -230,6 +263,7 @@ def test_own_stream(name: str, beside: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", REGS)
 def test_a_stop_and_a_resume_leave_no_trace(name: str, model: str) -> None:
+    require_acting(name, model)
     config = config_for(model, {"first": reg_node("dropout"), "s": {name: on(name)}}, epochs=3)
     whole = build_run(config)
     records = finish(whole)
@@ -255,7 +289,7 @@ def test_a_stop_and_a_resume_leave_no_trace(name: str, model: str) -> None:
 
 @pytest.mark.parametrize("name", REGS)
 def test_the_same_seed_gives_the_same_run(name: str) -> None:
-    config = tiny(reg={name: on(name)})
+    config = config_for(home(name), {name: on(name)})
     assert outcome(config)[0] == outcome(config)[0]
     assert outcome(config)[0] != outcome(config | {"seed": 1})[0]
 
@@ -266,6 +300,7 @@ def test_the_same_seed_gives_the_same_run(name: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", REGS)
 def test_evaluation_is_the_same_twice(name: str, model: str) -> None:
+    require_acting(name, model)
     run = build_run(config_for(model, {name: on(name)}))
     finish(run)
     evaluated = run.reg.eval_model(run.model)
@@ -278,6 +313,7 @@ def test_evaluation_is_the_same_twice(name: str, model: str) -> None:
 @pytest.mark.parametrize("name", REGS)
 def test_the_view_is_clean(name: str, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While train, select and val are measured, no module trains and no batch is transformed."""
+    require_acting(name, model)
     run = build_run(config_for(model, {name: on(name)}, epochs=1))
     transformed: list[int] = []
     transform = Stack.transform_batch
@@ -299,7 +335,7 @@ def test_the_view_is_clean(name: str, model: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("name", REGS)
 def test_train_rows_as_validation_have_no_gap(name: str) -> None:
-    run = build_run(tiny(reg={name: on(name)}))
+    run = build_run(config_for(home(name), {name: on(name)}))
     finish(run)
     evaluated = run.reg.eval_model(run.model)
     found = gaps(measure(evaluated, replace(run.data, val=run.data.measured), run.autocast))
@@ -308,14 +344,14 @@ def test_train_rows_as_validation_have_no_gap(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in REGS if not {"end_epoch", "metrics"} & set(hooks(cls_of(n)))])
 def test_how_often_is_evaluated_does_not_matter(name: str) -> None:
-    often = outcome(tiny(reg={name: on(name)}))
-    seldom = outcome(tiny(reg={name: on(name)}, evaluate_every=2))
+    often = outcome(config_for(home(name), {name: on(name)}))
+    seldom = outcome(config_for(home(name), {name: on(name)}, evaluate_every=2))
     assert same_tensors(often[1], seldom[1])
 
 
 @pytest.mark.parametrize("name", REGS)
 def test_works_in_micro_batches(name: str) -> None:
-    records, _ = outcome(tiny(reg={name: on(name)}, accumulate=3))
+    records, _ = outcome(config_for(home(name), {name: on(name)}, accumulate=3))
     assert len(records) >= 1
 
 
@@ -325,6 +361,7 @@ def test_works_in_micro_batches(name: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", REGS)
 def test_the_audit_sees_it_act(name: str, model: str) -> None:
+    require_acting(name, model)
     config = config_for(model, {name: reg_node(name)})
     (finding,) = audit(lambda out: build_run(config, build_stack(config["reg"] if not out else {}))).findings
     assert finding.state == "acts" or (
@@ -338,8 +375,8 @@ def test_the_audit_catches_it_when_it_does_nothing(name: str, monkeypatch: pytes
     for hook in hooks(cls_of(name)):
         nothing = getattr(Regularizer, hook)
         monkeypatch.setattr(cls_of(name), hook, lambda self, *given, _does=nothing: _does(self, *given))
-    config = config_for("mlp", {name: on(name) | {k: True for k in reg_node(name) if k == "enabled"}})
-    with pytest.raises(ConfigError, match=rf"^reg\.{name}: changes nothing of MLP"):
+    config = config_for(home(name), {name: on(name) | {k: True for k in reg_node(name) if k == "enabled"}})
+    with pytest.raises(ConfigError, match=rf"^reg\.{name}: changes nothing of "):
         audit(lambda out: build_run(config, build_stack(config["reg"] if not out else {})))
 
 

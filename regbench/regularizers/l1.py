@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from regbench.optimizers import innermost
 from regbench.regularizers.base import Optimizer, Regularizer
-from regbench.snapshots import evaluated_weights
+from regbench.sparsity import soft_threshold, zero_shares
 from regbench.types import ForwardPass
 from regbench.weights import Scope, regularized_weights
 
@@ -73,19 +73,10 @@ class L1(Regularizer):
             for weight in group["params"]:
                 if id(weight) in chosen and weight.requires_grad:
                     threshold = group["lr"] * self.strength / self._scale(weight, group)
-                    weight.copy_(weight.sign() * (weight.abs() - threshold).clamp(min=0))
+                    weight.copy_(soft_threshold(weight, threshold))
 
-    @torch.no_grad()
     def metrics(self, model: nn.Module) -> dict[str, float]:
-        if self.strength == 0:
-            return {}
-        weights = evaluated_weights(model, self.scope)
-        counts = torch.stack([(weight == 0).sum() for _, weight in weights]).tolist()
-        shares = {
-            f"zeros.{name.removesuffix('.weight')}": count / weight.numel()
-            for (name, weight), count in zip(weights, counts, strict=True)
-        }
-        return shares | {"zeros": sum(counts) / sum(weight.numel() for _, weight in weights)}
+        return {} if self.strength == 0 else zero_shares(model, self.scope)
 
     def _scale(self, weight: Tensor, group: dict[str, Any]) -> Tensor | float:
         """What divides the step's threshold: a number, or one for each entry of the weight."""

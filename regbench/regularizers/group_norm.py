@@ -1,0 +1,94 @@
+"""Group normalization."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from regbench.regularizers.base import Regularizer
+from regbench.sites import Site, replace, sites
+
+FEWEST_VALUES = 3  # one value normalizes to 0 and two to -1 and 1: nothing of the input is left
+
+
+@dataclass
+class GroupNorm(Regularizer):
+    """Normalize each group of an example's channels by its mean and variance.
+
+    y = scale * (h - mean) / sqrt(variance + eps) + shift, in training and in evaluation alike, with the
+    biased variance over the channels of the group and every position; scale and shift are per channel. One
+    group is layer normalization over (C, H, W), as many as channels is instance normalization. It takes the
+    place of what stands at every norm site; where group normalization with these groups stands at all of them
+    already, the model is left as it is, its own eps included.
+
+    The paper asks that the groups divide the channels. Here a site has the largest number up to `groups` that
+    does and that leaves at least three values to each; the audit says where that is another number.
+
+    Paper: Wu & He, 2018, https://arxiv.org/abs/1803.08494, eq. 1 and 7
+
+    Attributes:
+        enabled: whether to act at all.
+        groups: most groups that a site's channels are divided into, at least 1.
+        eps: what is added to the variance, above 0.
+
+    Raises:
+        ValueError: a field is out of range; `prepare_model`: the model has no norm site, one holds fewer than
+            three values, or another member has replaced what stands there.
+    """
+
+    off: ClassVar[Mapping[str, Any]] = {"enabled": False}
+
+    enabled: bool
+    groups: int
+    eps: float
+
+    def __post_init__(self) -> None:
+        if self.groups < 1:
+            raise ValueError(f"groups must be at least 1, got {self.groups}")
+        if self.eps <= 0:
+            raise ValueError(f"eps must be above 0, got {self.eps}")
+        self._already = False
+        self._counts: list[int] = []
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        if self.is_off:
+            return model
+        found = sites(model, "norm")
+        self._counts = [self._count(name, site) for name, site in found]
+        bodies = [site.body for _, site in found]
+        self._already = bool(bodies) and all(
+            isinstance(body, nn.GroupNorm) and body.num_groups == count
+            for body, count in zip(bodies, self._counts, strict=True)
+        )
+        if not self._already:
+            replace(model, "norm", "all", self._make)
+        return model
+
+    def inert(self) -> str:
+        return super().inert() or ("already the model's own" if self._already else "")
+
+    def note(self) -> str:
+        fewer = sorted({count for count in self._counts if count != self.groups})
+        return f"groups of a site: {', '.join(map(str, fewer))} in place of {self.groups}" if fewer else ""
+
+    def _count(self, name: str, site: Site) -> int:
+        channels, values = site.shape[site.axis], math.prod(site.shape)
+        if values < FEWEST_VALUES:
+            raise ValueError(f"{name} must hold at least {FEWEST_VALUES} values to normalize, got {values}")
+        most = min(self.groups, channels)
+        fitting = (n for n in range(most, 0, -1) if channels % n == 0 and values // n >= FEWEST_VALUES)
+        return next(fitting)
+
+    def _make(self, name: str, site: Site) -> nn.Module:
+        first = site.axis % len(site.shape) == 0
+        layer = nn.GroupNorm if first else ChannelsLastGroups
+        return layer(self._count(name, site), site.shape[site.axis], eps=self.eps)
+
+
+class ChannelsLastGroups(nn.GroupNorm):
+    """Group normalization of (B, ..., C), such as tokens (B, T, C), over the group and every position."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs.movedim(-1, 1)).movedim(1, -1)

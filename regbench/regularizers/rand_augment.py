@@ -1,0 +1,70 @@
+"""RandAugment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from regbench.image_ops import OPS, SIGNED, Space, apply_each, require_images
+from regbench.regularizers.base import Regularizer
+from regbench.types import Batch, Split
+
+BINS = 31  # of the magnitude, 0 to 30
+DROPPED_BITS = 4
+
+
+@dataclass
+class RandAugment(Regularizer):
+    """Apply a few random operations to each image, all equally strong.
+
+    num_ops times, each example by itself draws one of 14 operations (identity, shears, translations, rotate,
+    brightness, saturation, contrast, sharpness, posterize, solarize, autocontrast, equalize), each as likely,
+    and a sign where it has one. The strength is magnitude / 30 of the widest: slope 0.3, 150 / 331 of the
+    side in whole pixels, 30 degrees, factors 1 - 0.9 or 1 + 0.9, 4 bits dropped, everything inverted. These
+    are torchvision's ranges, which the paper leaves to its code; geometric operations are bilinear here and
+    leave black behind. Saturation leaves a grey image as it is.
+
+    Paper: Cubuk et al., 2020, https://arxiv.org/abs/1909.13719, section 3
+
+    Attributes:
+        num_ops: operations one after another, at least 0.
+        magnitude: their strength, from 0 to 30.
+
+    Raises:
+        ValueError: a field is out of range; `check_data`: inputs are no images in [0, 1] with 1 or 3
+            channels.
+    """
+
+    off: ClassVar[Mapping[str, Any]] = {"num_ops": 0}
+
+    num_ops: int
+    magnitude: int
+
+    def __post_init__(self) -> None:
+        if self.num_ops < 0:
+            raise ValueError(f"num_ops must be at least 0, got {self.num_ops}")
+        if not 0 <= self.magnitude < BINS:
+            raise ValueError(f"magnitude must lie in [0, {BINS - 1}], got {self.magnitude}")
+
+    def check_data(self, train: Split) -> None:
+        if not self.is_off:
+            require_images(train, colors=True)
+
+    def transform_batch(self, batch: Batch) -> Batch:
+        if self.is_off:
+            return batch
+        images, rows = batch.inputs, (len(batch),)
+        space = _space(*images.shape[2:])
+        levels = torch.full(rows, self.magnitude / (BINS - 1))
+        for _ in range(self.num_ops):
+            chosen, negative = self.stream.integers(len(OPS), rows), self.stream.integers(2, rows) == 1
+            images = apply_each(images, chosen, space.strengths(chosen, levels, negative))
+        return Batch(images, batch.targets)
+
+
+def _space(height: int, width: int) -> Space:
+    """The widest strengths for images of a size."""
+    widest = dict.fromkeys(SIGNED, 0.9) | {"shear_x": 0.3, "shear_y": 0.3, "rotate": 30.0}
+    widest |= {"translate_x": 150 / 331 * width, "translate_y": 150 / 331 * height}
+    return Space(widest, DROPPED_BITS)

@@ -1,0 +1,66 @@
+"""TrivialAugment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from regbench.image_ops import OPS, SIGNED, Space, apply_each, require_images
+from regbench.regularizers.base import Regularizer
+from regbench.types import Batch, Split
+
+BINS = 31  # of the strength
+MOST_PIXELS = 32  # of a translation
+DROPPED_BITS = 6
+
+
+@dataclass
+class TrivialAugment(Regularizer):
+    """Apply one random operation of random strength to each image.
+
+    Each example by itself draws one of 14 operations (identity, shears, translations, rotate, brightness,
+    saturation, contrast, sharpness, posterize, solarize, autocontrast, equalize), one of 31 levels from 0 to
+    1, each as likely, and a sign where the operation has one. The strength is the level times the widest of
+    the paper's wide space: slope 0.99, 32 pixels, 135 degrees, factors 1 - 0.99 or 1 + 0.99, 6 bits dropped,
+    everything inverted. An image is shifted by at most its own side, where that is below 32 pixels;
+    geometric operations are bilinear and leave black behind. Saturation leaves a grey image as it is.
+
+    Paper: Müller & Hutter, 2021, https://arxiv.org/abs/2103.10158, section 3 (the wide space)
+
+    Attributes:
+        p: share of the examples that are augmented at all, in [0, 1]; the paper has 1.
+
+    Raises:
+        ValueError: p is out of range; `check_data`: inputs are no images in [0, 1] with 1 or 3 channels.
+    """
+
+    off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+
+    p: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"p must lie in [0, 1], got {self.p}")
+
+    def check_data(self, train: Split) -> None:
+        if not self.is_off:
+            require_images(train, colors=True)
+
+    def transform_batch(self, batch: Batch) -> Batch:
+        if self.is_off:
+            return batch
+        images, rows = batch.inputs, (len(batch),)
+        chosen, negative = self.stream.integers(len(OPS), rows), self.stream.integers(2, rows) == 1
+        levels = self.stream.integers(BINS, rows) / (BINS - 1)
+        strengths = _space(*images.shape[2:]).strengths(chosen, levels, negative)
+        left_alone = self.stream.uniform(rows) >= self.p
+        chosen = torch.where(left_alone, list(OPS).index("identity"), chosen)
+        return Batch(apply_each(images, chosen, strengths), batch.targets)
+
+
+def _space(height: int, width: int) -> Space:
+    """The widest strengths for images of a size."""
+    widest = dict.fromkeys(SIGNED, 0.99) | {"rotate": 135.0}
+    widest |= {"translate_x": min(MOST_PIXELS, width), "translate_y": min(MOST_PIXELS, height)}
+    return Space(widest, DROPPED_BITS)
