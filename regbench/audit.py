@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
+from itertools import combinations
+from math import prod
 from typing import Any
 
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -19,6 +21,7 @@ from regbench.probe import (
     modules_by_kind,
     penalty_facts,
     same,
+    short,
     update_facts,
     zeroed_shares,
 )
@@ -31,6 +34,7 @@ DECIDING = {
     "eval_model",
     "end_epoch",
 }  # a member that has one of these, and else only those beside, is a rule
+FEW = 0.5  # of a place's values: where less comes through several members, that is seldom meant
 BESIDE = {"begin_epoch", "end_step", "metrics", "final_model"}
 Make = Callable[[str | None], Run]
 
@@ -78,7 +82,7 @@ def audit(make: Make) -> Audit:
     """
     whole = make(None)
     leaves = dict(whole.reg.leaves())
-    modules = {name: differing(make(name).model, whole.model) for name in leaves}
+    modules = {name: _due_to(name, whole, make(name)) for name in leaves}
     added = [module for names in modules.values() for module in names]
     with FlopCounterMode(display=False) as counter, zeroed_shares(whole.model, added) as shares:
         present = Probe(whole).steps(STEPS)
@@ -96,7 +100,8 @@ def audit(make: Make) -> Audit:
                 f"{_fields(leaf)}; change these values, or take it out of the stack"
             )
         _try_end_of_epoch(name, leaf, present)
-        facts = [_fields(leaf), *(shares[m] for m in modules[name] if m in shares)]
+        dropped = [f"{short(m)}: dropped {shares[m]:.3f} of its inputs" for m in modules[name] if m in shares]
+        facts = [_fields(leaf), *dropped]
         facts += modules_by_kind(whole.model, modules[name])
         if state == "acts":
             facts += [
@@ -106,7 +111,19 @@ def audit(make: Make) -> Audit:
             ]
         facts += [leaf.note()] if leaf.note() else []
         findings.append(Finding(name, state, hooks(type(leaf)), modules[name], facts))
-    return Audit(findings, _warnings(whole, findings), flops)
+    return Audit(findings, [*_warnings(whole, findings), *_shared_places(whole, findings, shares)], flops)
+
+
+def _due_to(name: str, whole: Run, without: Run) -> list[str]:
+    """Names of the modules that a leaf has put into the model, or that are of another type because of it."""
+    makers = whole.reg.makers()
+    changed = differing(without.model, whole.model)
+    found: list[str] = []
+    for place, module in whole.model.named_modules():
+        inside = any(place.startswith(f"{outer}.") for outer in found)
+        if not inside and makers.get(module, name if place in changed else "") == name:
+            found.append(place)
+    return found
 
 
 def _state(leaf: Regularizer) -> str:
@@ -160,4 +177,25 @@ def _warnings(run: Run, findings: list[Finding]) -> list[str]:
                 f"{finding.name} adds noise before a batch normalization, whose running variance then "
                 "is not that of evaluation (Li et al., 2019)"
             )
+    return said
+
+
+def _shared_places(run: Run, findings: list[Finding], shares: Mapping[str, float]) -> list[str]:
+    """Members that act at one place: two of a kind, and several that together let less than half through."""
+    said = []
+    leaves = dict(run.reg.leaves())
+    places = {f.name: {short(module) for module in f.modules} for f in findings}
+    for one, other in combinations(places, 2):
+        both = sorted(places[one] & places[other])
+        if both and type(leaves[one]) is type(leaves[other]):
+            kind = type(leaves[one]).__name__
+            said.append(
+                f"{one} and {other} are both {kind} at {', '.join(both)}; each acts on top of the other"
+            )
+    for place in sorted(set().union(*places.values())):
+        kept = {
+            f.name: 1 - shares[m] for f in findings for m in f.modules if short(m) == place and m in shares
+        }
+        if len(kept) > 1 and prod(kept.values()) < FEW:
+            said.append(f"{', '.join(kept)} together let {prod(kept.values()):.2f} of {place} through")
     return said

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ from torch import nn
 from regbench.config import Settings, TrainSettings, read_settings
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
-from regbench.fields import checked, converted, make
+from regbench.fields import checked, converted, locate, make
 from regbench.models.normalization import Normalization, Normalized
+from regbench.models.tying import tie
 from regbench.optimizers import innermost
 from regbench.regularizers.base import MemberError, Regularizer, Stack
 from regbench.streams import Clock
@@ -148,14 +150,53 @@ def build_model(node: Config, data: Dataset, seed: int) -> nn.Module:
     Raises:
         ConfigError: it cannot be made, or does not return logits (B, C).
     """
-    values = {name: value for name, value in node.items() if name != "lr"}
+    _require_tokens_taken(node, data)
     torch.manual_seed(seed)
-    net = make(values, "model", in_shape=data.in_shape, num_classes=data.num_classes)
-    if not isinstance(net, nn.Module):
-        raise ConfigError(f"model._target_: must name a torch module, got {node['_target_']}")
-    model = Normalized(Normalization.of(data.train), net)
+    net = build_net(node, data.in_shape, data.num_classes, data.vocabulary)
+    normalization = Normalization.of(data.train) if data.vocabulary is None else nn.Identity()
+    model = Normalized(normalization, net)
     _check_logits(model, data)
     return model
+
+
+def build_net(node: Config, in_shape: Sequence[int], num_classes: int, vocabulary: int | None) -> nn.Module:
+    """The plain model of a configuration, weights tied as it says.
+
+    Raises:
+        ConfigError: it cannot be made, is no module, or a tie is wrong.
+    """
+    values = {name: value for name, value in node.items() if name not in ("lr", "tie")}
+    given = {"in_shape": tuple(in_shape), "num_classes": num_classes, "vocabulary": vocabulary}
+    net = make(values, "model", **given)
+    if not isinstance(net, nn.Module):
+        raise ConfigError(f"model._target_: must name a torch module, got {node['_target_']}")
+    _tie_weights(net, node)
+    return net
+
+
+def _require_tokens_taken(node: Config, data: Dataset) -> None:
+    """Refuse a model that would take token ids for pixels: one that does not ask how many there are."""
+    if data.vocabulary is None or "_target_" not in node:
+        return
+    parameters = inspect.signature(locate(node["_target_"], "model")).parameters
+    if "vocabulary" not in parameters and all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
+        name = str(node["_target_"]).rpartition(".")[2]
+        raise ConfigError(
+            f"model: {name} takes no token ids, got a text dataset; models for text are rnn, transformer"
+        )
+
+
+def _tie_weights(net: nn.Module, node: Config) -> None:
+    """Tie what the model's node lists under `tie`, in place.
+
+    Raises:
+        ConfigError: the list or one of its paths is wrong.
+    """
+    pairs = converted(node.get("tie", []), list[list[str] | str], "model: tie")
+    try:
+        tie(net, pairs)
+    except ValueError as error:
+        raise ConfigError(f"model: {error}") from error
 
 
 def _check_logits(model: nn.Module, data: Dataset) -> None:

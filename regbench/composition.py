@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
@@ -74,6 +76,8 @@ class _Composer:
             where = f"file://{os.path.abspath(extra)}"
             path.prepend(provider="command-line", path=where, anchor=SearchPathQuery(provider="schema"))
         self.hydra = Hydra.create_main_hydra2(task_name=PRIMARY, config_search_path=path)
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._groups = {*self.hydra.config_loader.list_groups("")}
         self.parser = OverridesParser.create(config_loader=self.hydra.config_loader)
 
     def sweep(self, overrides: list[str]) -> list[list[str]]:
@@ -89,6 +93,10 @@ class _Composer:
             raise ConfigError(f"{empty[0]}: must list at least one value to sweep over")
         return [job for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
 
+    def _is_group(self, override: str) -> bool:
+        name = override.lstrip("+~").split("=", 1)[0].split("@", 1)[0]
+        return "." not in name and name.split("/", 1)[0] in self._groups
+
     def parse(self, overrides: list[str]) -> list[Any]:
         try:
             return self.parser.parse_overrides(overrides)
@@ -101,11 +109,10 @@ class _Composer:
 
     def job(self, overrides: list[str], folder_key: str, number: int = 0) -> ComposedJob:
         """One job's resolved configuration and folder."""
-        cfg = self.compose(overrides, RunMode.RUN)
+        cfg = self._varied(overrides)
         missing = next((part for part in PARTS if part not in cfg), None)
         if missing:
             raise ConfigError(f"{missing}: must be there, and was taken away")
-        self._refuse_shared_packages(overrides)
         with open_dict(cfg):
             cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)
         HydraConfig.instance().set_config(cfg)
@@ -119,6 +126,20 @@ class _Composer:
         except OmegaConfBaseException as error:
             key = getattr(error, "full_key", "") or "config"
             raise ConfigError(f"{key}: {_first_line(error)}") from error
+
+    def _varied(self, overrides: list[str]) -> DictConfig:
+        """What `compose` gives for a run; jobs that choose the same options share all but their values."""
+        chosen = [o for o in overrides if self._is_group(o)]
+        values = [o for o in overrides if not self._is_group(o)]
+        try:
+            if tuple(chosen) not in self._composed:
+                self._composed[tuple(chosen)] = self.compose(chosen, RunMode.RUN)
+                self._refuse_shared_packages(chosen)
+            cfg = copy.deepcopy(self._composed[tuple(chosen)])
+            ConfigLoaderImpl._apply_overrides_to_config(self.parse(values), cfg)
+        except (HydraException, OmegaConfBaseException):
+            return self.compose(overrides, RunMode.RUN)  # which says what is wrong with them
+        return cfg
 
     def compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
         try:

@@ -60,7 +60,10 @@ def train(job: Job) -> str:
         raise ConfigError(f"train: the first step is refused: {str(error).splitlines()[0]}") from error
     show_audit(job.console, found["findings"], found["warnings"])
     (job.folder / SUMMARY).unlink(missing_ok=True)
-    return _Session(job, build_run(job.config), threads, found).go()
+    run = build_run(job.config)
+    if run.data.note:
+        job.console.print(f"data: {run.data.note}", markup=False, highlight=False, soft_wrap=True)
+    return _Session(job, run, threads, found).go()
 
 
 def resume(job: Job) -> str:
@@ -125,10 +128,9 @@ class _Session:
         """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
         job, folder = self.job, self.job.folder
         write_json(folder / "environment.json", describe(self.run.device, self.threads))
-        sinks: list[Sink] = [
-            JsonLines(folder / "metrics.jsonl", self.history),
-            TensorBoard(folder / "tensorboard", self.history),
-        ]
+        board = TensorBoard(folder / "tensorboard", self.history)
+        board.show(self.run.reg.images())
+        sinks: list[Sink] = [JsonLines(folder / "metrics.jsonl", self.history), board]
         watch = Watch(job.console, self.run.epochs, self.history)
         status, reason = "failed", ""
         with StopRequest() as request:
@@ -178,6 +180,7 @@ class _Session:
             "audit": self.found,
             "in_shape": list(run.data.in_shape),
             "num_classes": run.data.num_classes,
+            "vocabulary": run.data.vocabulary,
             "model": run.model.state_dict(),
             "optimizer": run.optimizer.state_dict(),
             "reg": run.reg.state_dict(),

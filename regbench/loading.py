@@ -8,10 +8,9 @@ import torch
 from torch import nn
 
 from regbench import checkpoint
-from regbench.build import build_stack
+from regbench.build import build_net, build_stack
 from regbench.config import read_settings
 from regbench.errors import ConfigError
-from regbench.fields import make
 from regbench.models.normalization import Normalization, Normalized
 from regbench.runs import read_run
 from regbench.streams import Clock
@@ -29,11 +28,12 @@ def load_model(folder: str | Path, weights: str = "best") -> nn.Module:
         tensors = state["evaluated"] if weights == "last" else checkpoint.load(folder / checkpoint.BEST)
     except ValueError as error:
         raise ConfigError(f"{folder}: {error}") from error
-    values = {name: value for name, value in config["model"].items() if name != "lr"}
     with torch.random.fork_rng():  # whoever calls this keeps their own draws
-        net = make(values, "model", in_shape=tuple(state["in_shape"]), num_classes=state["num_classes"])
-    mean, std = tensors["normalization.mean"], tensors["normalization.std"]
+        net = build_net(config["model"], state["in_shape"], state["num_classes"], state["vocabulary"])
+    normalization: nn.Module = nn.Identity()
+    if state["vocabulary"] is None:
+        normalization = Normalization(tensors["normalization.mean"], tensors["normalization.std"])
     stack = build_stack(config["reg"]).bind(read_settings(config)[0].seed, Clock())
-    model = stack.prepare_model(Normalized(Normalization(mean, std), net))
+    model = stack.prepare_model(Normalized(normalization, net))
     load_plain_state(model, tensors)
     return model.eval()

@@ -78,9 +78,9 @@ def differing(absent: nn.Module, present: nn.Module) -> list[str]:
 
 
 @contextmanager
-def zeroed_shares(model: nn.Module, modules: Sequence[str]) -> Iterator[dict[str, str]]:
+def zeroed_shares(model: nn.Module, modules: Sequence[str]) -> Iterator[dict[str, float]]:
     """Measure which share of its non-zero inputs each new module turns to zero in training."""
-    facts: dict[str, str] = {}
+    shares: dict[str, float] = {}
     counts: dict[str, list[int]] = {}
 
     def count(name: str) -> Callable[..., None]:
@@ -98,10 +98,10 @@ def zeroed_shares(model: nn.Module, modules: Sequence[str]) -> Iterator[dict[str
         for name in modules:
             handle = model.get_submodule(name).register_forward_hook(count(name))
             handles.callback(handle.remove)
-        yield facts
+        yield shares
     for name, (zeroed, alive) in counts.items():
         if zeroed and alive:
-            facts[name] = f"{short(name)}: dropped {zeroed / alive:.3f} of its inputs"
+            shares[name] = zeroed / alive
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+
+from torch import Tensor
 
 from regbench.types import Record
 
@@ -61,6 +64,12 @@ class TensorBoard:
         for writer in self._writers.values():
             writer.flush()
 
+    def show(self, pictures: Mapping[str, Tensor]) -> None:
+        """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
+        for name, images in pictures.items():
+            run, tag = name.split("/", 1)
+            self._writer(run).add_image(tag, grid(images), 0)
+
     def _writer(self, run: str) -> Any:
         if run not in self._writers:
             from torch.utils.tensorboard import SummaryWriter  # a second that a run without it must not pay
@@ -71,6 +80,21 @@ class TensorBoard:
     def close(self) -> None:
         for writer in self._writers.values():
             writer.close()
+
+
+def grid(images: Tensor) -> Tensor:
+    """Lay (N, C, H, W) out as one picture (C, rows * H, columns * W), about square; black fills up.
+
+    Where it can the rows are full, so that pictures that come in groups of a size stand in columns.
+    """
+    side = math.isqrt(len(images))
+    full_rows = [columns for columns in range(side, side // 2, -1) if len(images) % columns == 0]
+    columns = full_rows[0] if full_rows else side + (side * side < len(images))
+    rows = math.ceil(len(images) / columns)
+    full = images.new_zeros(rows * columns, *images.shape[1:])
+    full[: len(images)] = images
+    by_row = full.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4)
+    return by_row.flatten(3, 4).flatten(1, 2)
 
 
 def _line(record: Record) -> str:

@@ -52,14 +52,27 @@ class Stream:
         return Stream(seed, name, self._clock, site)
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """Run seed, member's name and site: what two streams with the same draws have in common."""
+        return self._key
+
+    @property
+    def moment(self) -> tuple[int, int, int]:
+        """The reading of the clock, for what must stay the same within one forward pass."""
+        return (self._clock.step, self._clock.micro, self._clock.passes)
+
+    def seed_of(self, purpose: str) -> int:
+        """A seed of this stream's own that no clock moves, for what happens once in a run."""
+        return keyed_seed(*self._key, purpose)
+
+    @property
     def micro(self) -> int:
         """The micro-batch that the clock stands at, for what is drawn once and used in several passes."""
         return self._clock.micro
 
     def generator(self, device: torch.device | str = "cpu") -> torch.Generator:
         """A generator on the device, seeded for this moment, and continued within it."""
-        where, clock = str(device), self._clock
-        now = (clock.step, clock.micro, clock.passes)
+        where, now = str(device), self.moment
         if self._now.get(where) != now:
             if where not in self._generators:
                 self._generators[where] = torch.Generator(device)

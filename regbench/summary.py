@@ -77,6 +77,7 @@ def summarize(
         "stack": describe_stack(run.reg),
         "audit": found["findings"],
         "warnings": found["warnings"],
+        "data": run.data.note,
         "in_shape": list(run.data.in_shape),
         "num_classes": run.data.num_classes,
         "rows": {"train": len(run.data.train), "select": len(run.data.select), "val": len(run.data.val)},

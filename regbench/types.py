@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+PADDING, UNKNOWN = 0, 1  # token ids: what fills a row up, and words that the vocabulary lacks
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -60,6 +62,7 @@ class Split:
         scale: the stored pixel value that means 1.0.
         true_labels: (N,) int64 where `labels` hold noise, else None.
         mirrors: whether a mirrored image keeps its label (false for digits and letters).
+        vocabulary: number of token ids, padding and unknown among them; None where inputs are no tokens.
     """
 
     inputs: Tensor
@@ -68,6 +71,7 @@ class Split:
     scale: float = 255.0
     true_labels: Tensor | None = None
     mirrors: bool = True
+    vocabulary: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -101,6 +105,7 @@ class Dataset:
         read_test: reads the sealed test split; called after the run, and counted.
         in_shape: per-example shape of the inputs.
         num_classes: C.
+        note: what a person should know of how the inputs were made; empty where there is nothing.
     """
 
     train: Split
@@ -109,6 +114,12 @@ class Dataset:
     read_test: Callable[[], Split]
     in_shape: tuple[int, ...]
     num_classes: int
+    note: str = ""
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Number of token ids; None where inputs are no tokens."""
+        return self.train.vocabulary
 
     @property
     def measured(self) -> Split:

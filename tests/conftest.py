@@ -16,8 +16,13 @@ from regbench.composition import compose_jobs
 from regbench.paths import config_dir
 from regbench.refusals import option
 
+# made-up sentences of three kinds: what an animal does, where it is, how many were seen
+CSV = Path(__file__).parent / "sentences.csv"
+SENTENCES = ["dataset=text_csv", f"dataset.path={CSV}", "dataset.length=12"]
 TINY = {
     "mlp": ["model=mlp", "model.width=16", "train.lr=0.05"],
+    "transformer": ["model=transformer", "model.width=8", "model.depth=2", "model.heads=2", "train.lr=0.05"],
+    "text": ["model=rnn", "model.width=8", "model.embedding=8", *SENTENCES],
     "resnet": ["model=resnet", "model.depth=8", "model.width=4", "train.lr=0.05"],
 }
 SMALL = ["train.epochs=2", "train.batch_size=32", "dataset.num_train=97", "threads=1", "device=cpu"]
@@ -52,6 +57,12 @@ def all_regs() -> list[str]:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _artefacts_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What members learn in tests is kept for this session only."""
+    os.environ["REGBENCH_CACHE"] = str(tmp_path_factory.mktemp("artefacts"))
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

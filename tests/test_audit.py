@@ -212,3 +212,29 @@ def test_operations_of_an_mlp_are_two_for_each_product_forward_and_four_backward
 def test_two_passes_cost_twice_as_much() -> None:
     once, twice = audited(tiny()), audited(tiny(reg={"sam": reg_node("sam")}))
     assert twice.flops_per_example == pytest.approx(2 * once.flops_per_example, rel=0.01)
+
+
+def test_two_of_a_kind_at_one_site_are_allowed_and_noted() -> None:
+    both = {"one": reg_node("dropout", p=0.1), "two": reg_node("dropout", p=0.1)}
+    (said,) = audited(tiny(reg=both)).warnings
+    assert said.startswith("one and two are both Dropout at layers.0.hidden, layers.1.hidden")
+    apart = {
+        "one": reg_node("dropout", p=0.1, where="first"),
+        "two": reg_node("dropout", p=0.1, where="last"),
+    }
+    assert audited(tiny(reg=apart)).warnings == []
+
+
+def test_members_that_together_let_less_than_half_through_are_noted() -> None:
+    """0.6 * 0.6 = 0.36 of the values survive, and 0.9 * 0.6 = 0.54."""
+    much = {
+        "dropout": reg_node("dropout", p=0.4),
+        "spatial_dropout": reg_node("spatial_dropout", p=0.4, where="last"),
+    }
+    much["dropout"]["where"] = [-2]  # the last with a map
+    config = tiny("resnet", much)
+    config["model"]["norm"] = "none"
+    said = audited(config).warnings
+    assert any(line.startswith("dropout, spatial_dropout together let 0.3") for line in said), said
+    much["dropout"]["p"] = 0.1
+    assert not [line for line in audited(config).warnings if "together" in line]

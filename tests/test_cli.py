@@ -86,6 +86,7 @@ def test_train_leaves_a_whole_run_behind(
     assert said["status"] == "finished"
     assert [member["name"] for member in said["stack"]] == stack
     assert [finding["state"] for finding in said["audit"]] == ["acts"] * len(stack)
+    assert said["data"] == ""
     assert {p.name for p in folder.iterdir()} >= {
         "metrics.jsonl", "tensorboard", "summary.json", "environment.json", ".hydra", "last.pt", "best.pt",
     }  # fmt: skip
@@ -475,6 +476,20 @@ def test_an_image_folder(cli: Cli, tmp_path: Path) -> None:
     done = cli("train", *words, "hydra.run.dir=run", "train.batch_size=8", "model.width=16", "train.epochs=5")
     assert done.returncode == 0, done.stderr
     assert summary(tmp_path / "run")["last"]["metrics"]["train/accuracy"] == 1
+
+
+def test_a_table_of_sentences(cli: Cli, tmp_path: Path) -> None:
+    rows = [("a red cat sits .", "cat"), ("two big dogs run , run and run .", "dog")] * 30
+    table = "\n".join(["words;animal", *(f"{text};{animal}" for text, animal in rows)])
+    (tmp_path / "animals.csv").write_text(table + "\n")
+    words = ["model=rnn", "dataset=text_csv", "dataset.path=animals.csv", 'dataset.delimiter=";"']
+    words += ["dataset.text=words", "dataset.label=animal", "dataset.length=6", "train.batch_size=8"]
+    done = cli("train", *words, "hydra.run.dir=run", "evaluate_test=true", *QUICK)
+    assert done.returncode == 0, done.stderr
+    note = summary(tmp_path / "run")["data"]
+    assert note.startswith("a vocabulary of 10 words ")  # of the eleven `and` stands only where it is cut off
+    assert done.stdout.count(f"data: {note}\n") == 1
+    assert summary(tmp_path / "run")["test"]["reads"] == 1
 
 
 def test_python_runs_as_a_module_and_stops_for_a_closed_pipe(cli: Cli) -> None:

@@ -28,7 +28,7 @@ from regbench.weights import plain_state
 from .conftest import all_regs, reg_node, tiny
 
 REGS = all_regs()
-MODELS = ["mlp", "resnet"]
+MODELS = ["mlp", "resnet", "transformer", "text"]
 
 
 def cls_of(name: str) -> type[Regularizer]:
@@ -46,7 +46,7 @@ def on(name: str) -> dict[str, Any]:
 def config_for(model: str, reg: dict[str, Any], **train: Any) -> dict[str, Any]:
     """A normalization is judged where the model has none of its own."""
     config = tiny(model, reg, **train)
-    if any("enabled" in node for node in reg.values()):
+    if "norm" in config["model"] and any("enabled" in node for node in reg.values()):
         config["model"]["norm"] = "none"
     return config
 
@@ -252,6 +252,7 @@ def drawn(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[Any, 
 def test_own_stream(name: str, beside: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == beside:
         pytest.skip("a member beside itself")
+    require_acting(beside, home(name))
     alone = drawn(config_for(home(name), {name: on(name)}), monkeypatch)
     joined = drawn(config_for(home(name), {beside: reg_node(beside), name: on(name)}), monkeypatch)
     mine = {key: values for key, values in joined.items() if key[0][1] == name and key in alone}

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 
-from regbench.sinks import JsonLines, TensorBoard, read_records
+from regbench.sinks import JsonLines, TensorBoard, grid, read_records
 from regbench.types import Record
 
 FIRST = Record(1, {"train/loss": 2.5, "val/loss": 2.75, "val/accuracy": 0.125})
@@ -167,3 +168,26 @@ def test_a_rewritten_history_holds_no_event_beyond_it(tmp_path: Path) -> None:
 def test_without_a_record_nothing_is_written(tmp_path: Path) -> None:
     TensorBoard(tmp_path / "tb").close()
     assert not (tmp_path / "tb").exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "columns"), [(1, 1, 1), (6, 3, 2), (7, 3, 3), (80, 10, 8), (64, 8, 8)]
+)
+def test_a_grid_lays_pictures_out_in_reading_order(count: int, rows: int, columns: int) -> None:
+    images = torch.arange(1.0, count + 1).view(-1, 1, 1, 1).expand(-1, 3, 2, 5)
+    picture = grid(images)
+    assert picture.shape == (3, rows * 2, columns * 5)
+    numbers = picture[0, ::2, ::5].flatten().tolist()
+    assert numbers == [*range(1, count + 1), *[0] * (rows * columns - count)]
+    assert torch.equal(picture[:, :2, :5], torch.ones(3, 2, 5))
+
+
+def test_pictures_of_members_stand_in_their_own_sub_run(tmp_path: Path) -> None:
+    board = TensorBoard(tmp_path)
+    board.show({"gan/samples": torch.rand(4, 1, 8, 8)})
+    board.close()
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "gan"), size_guidance={"images": 0}).Reload()
+    (shown,) = events.Images("samples")
+    assert (shown.width, shown.height, shown.step) == (16, 16, 0)

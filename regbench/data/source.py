@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -42,3 +42,28 @@ class Source(Protocol):
 
     def test(self) -> tuple[Tensor, Tensor]:
         """The same for the test split; nothing calls this while a run trains."""
+
+
+class Encoding(Protocol):
+    """How the rows that a source returns become inputs, as learned from the train split.
+
+    Attributes:
+        size: number of token ids; None where inputs are no tokens.
+    """
+
+    @property
+    def size(self) -> int | None: ...
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Rows as the source returns them, to inputs (N, *in_shape)."""
+
+    def note(self, train: Tensor, val: Tensor) -> str:
+        """What a person should know of it: what of the rows it leaves out."""
+
+
+@runtime_checkable
+class Encoded(Protocol):
+    """A source whose rows need a vocabulary, or anything else that only the train split may decide."""
+
+    def encoding(self, train: Tensor) -> Encoding:
+        """The encoding by the rows (N, ...) that the train split has kept."""

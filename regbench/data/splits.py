@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from regbench.data.source import Source
+from regbench.data.source import Encoded, Encoding, Source
 from regbench.types import Dataset, Split
 
 MOST_HELD_OUT = 5000  # rows of val, and of select
@@ -56,23 +56,26 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
             have the shape or the labels that it says they have.
     """
     generator = torch.Generator().manual_seed(options.split_seed)
-    inputs, labels = _checked(source, *source.train())
+    rows, labels = source.train()
+    _require_labels(source, rows, labels)
     order = stratified_order(labels, generator)
     held_out = min(MOST_HELD_OUT, len(order) // 6)
     val, select, rest = (order[:held_out], order[held_out : 2 * held_out], order[2 * held_out :])
     _require_rows("val", held_out, f"6 rows make one of val, and the source has {len(order)}")
     kept = rest[: _num_kept(len(rest), options)]
-    train = _split(source, inputs[kept], labels[kept])
+    encode = source.encoding(rows[kept]) if isinstance(source, Encoded) else _AsTheyAre()
+    train = _split(source, encode, rows[kept], labels[kept])
     if options.label_noise > 0:
         told = mislabel(train.labels, source.num_classes, options.label_noise, len(rest), generator)
         train = replace(train, labels=told, true_labels=train.labels)
     return Dataset(
         train=train,
-        select=_split(source, inputs[select], labels[select]),
-        val=_split(source, inputs[val], labels[val]),
-        read_test=lambda: _read_test(source),
+        select=_split(source, encode, rows[select], labels[select]),
+        val=_split(source, encode, rows[val], labels[val]),
+        read_test=lambda: _read_test(source, encode),
         in_shape=tuple(source.in_shape),
         num_classes=source.num_classes,
+        note=encode.note(rows[kept], rows[val]),
     )
 
 
@@ -134,14 +137,36 @@ def _num_kept(available: int, options: SplitOptions) -> int:
     return kept
 
 
-def _read_test(source: Source) -> Split:
-    inputs, labels = _checked(source, *source.test())
+def _read_test(source: Source, encode: Encoding) -> Split:
+    rows, labels = source.test()
+    _require_labels(source, rows, labels)
     _require_rows("test", len(labels), "the source has no test rows")
-    return _split(source, inputs, labels)
+    return _split(source, encode, rows, labels)
 
 
-def _split(source: Source, inputs: Tensor, labels: Tensor) -> Split:
-    return Split(inputs, labels, source.num_classes, scale=source.scale, mirrors=source.mirrors)
+def _split(source: Source, encode: Encoding, rows: Tensor, labels: Tensor) -> Split:
+    """Encoded rows as a split.
+
+    Raises:
+        ValueError: they are not what the source says of them.
+    """
+    inputs = encode(rows)
+    expected, found = (len(labels), *source.in_shape), tuple(inputs.shape)
+    if found != expected:
+        raise ValueError(f"inputs must have the shape {expected}, got {found}")
+    return Split(inputs, labels, source.num_classes, source.scale, None, source.mirrors, encode.size)
+
+
+class _AsTheyAre:
+    """The encoding of sources that need none."""
+
+    size = None
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return rows
+
+    def note(self, train: Tensor, val: Tensor) -> str:
+        return ""
 
 
 def _require_rows(split: str, rows: int, reason: str) -> None:
@@ -149,14 +174,12 @@ def _require_rows(split: str, rows: int, reason: str) -> None:
         raise ValueError(f"the {split} split is empty: {reason}")
 
 
-def _checked(source: Source, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows, if they are what the source says of them."""
-    expected, found = (len(labels), *source.in_shape), tuple(inputs.shape)
-    if found != expected:
-        raise ValueError(f"inputs must have the shape {expected}, got {found}")
+def _require_labels(source: Source, rows: Tensor, labels: Tensor) -> None:
+    """Refuse labels that are not what the source says of them, or not one for each row."""
     if labels.dtype != torch.int64 or labels.ndim != 1:
         raise ValueError(f"labels must be one int64 a row, got {labels.dtype} {tuple(labels.shape)}")
+    if len(rows) != len(labels):
+        raise ValueError(f"labels must be one int64 a row, got {len(labels)} for {len(rows)} rows")
     if len(labels) and not 0 <= labels.min() <= labels.max() < source.num_classes:
         found_range = f"{labels.min()} to {labels.max()}"
         raise ValueError(f"labels must lie in 0 to {source.num_classes - 1}, got {found_range}")
-    return inputs, labels

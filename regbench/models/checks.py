@@ -26,3 +26,18 @@ def require_image(in_shape: Sequence[int]) -> tuple[int, int, int]:
         raise ValueError(f"in_shape must be (channels, height, width), got {tuple(in_shape)}")
     channels, height, width = in_shape
     return channels, height, width
+
+
+def require_sequence(in_shape: Sequence[int], vocabulary: int | None) -> None:
+    """Refuse what is neither token ids, of shape (T,), nor an image, of shape (C, H, W).
+
+    Args:
+        in_shape: per-example shape of the inputs.
+        vocabulary: number of token ids, or None where the inputs are none.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if len(in_shape) != (3 if vocabulary is None else 1):
+        want = "(channels, height, width)" if vocabulary is None else "(tokens,)"
+        raise ValueError(f"in_shape must be {want}, got {tuple(in_shape)}")

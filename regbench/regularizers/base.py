@@ -108,6 +108,10 @@ class Regularizer:
         """What a person should know of how it was understood here, for the audit."""
         return ""
 
+    def images(self) -> dict[str, Tensor]:
+        """Pictures to look at before the first step, (N, C, H, W) in [0, 1], by name."""
+        return {}
+
     @property
     def is_off(self) -> bool:
         """Whether every field that `off` names has its off value."""
@@ -142,6 +146,7 @@ class Stack(Regularizer):
             owners = [name for name, leaf in self.leaves() if hook in hooks(type(leaf))]
             if len(owners) > 1:
                 raise ValueError(f"{' and '.join(owners)} each replace the {what}; keep one")
+        self._made: dict[str, set[nn.Module]] = {}
         self.records_hidden = any(leaf.records_hidden for _, leaf in self.leaves())  # type: ignore[misc]
 
     def leaves(self) -> Iterator[tuple[str, Regularizer]]:
@@ -174,7 +179,21 @@ class Stack(Regularizer):
         _through(self.members, lambda member, _: member.prepare_data(train), None)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
-        return _through(self.members, lambda m, value: m.prepare_model(value), model)
+        for name, member in self.members.items():
+            before = _modules(model)
+            model = _through({name: member}, lambda m, value: m.prepare_model(value), model)
+            self._made[name] = _modules(model) - before
+        return model
+
+    def makers(self) -> dict[nn.Module, str]:
+        """The leaf that put it there, for every module that the model has because of one."""
+        found: dict[nn.Module, str] = {}
+        for name, member in self.members.items():
+            if isinstance(member, Stack):
+                found |= member.makers()
+            else:
+                found |= dict.fromkeys(self._made.get(name, ()), name)
+        return found
 
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
         return _through(self.members, lambda m, value: m.prepare_optimizer(value), optimizer)
@@ -228,6 +247,13 @@ class Stack(Regularizer):
             for figure, value in leaf.metrics(model).items()
         }
 
+    def images(self) -> dict[str, Tensor]:
+        return {
+            f"{name}/{title}": pictures
+            for name, leaf in self.leaves()
+            for title, pictures in leaf.images().items()
+        }
+
     def end_epoch(self, history: Sequence[Record], evaluated: nn.Module) -> bool:
         return any([m.end_epoch(history, evaluated) for m in self.members.values()])  # ask them all
 
@@ -240,6 +266,10 @@ class Stack(Regularizer):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, member in self.members.items():
             member.load_state_dict(state[name])
+
+
+def _modules(model: object) -> set[nn.Module]:
+    return set(model.modules()) if isinstance(model, nn.Module) else set()
 
 
 def _through(members: Mapping[str, Regularizer], hook: Callable[[Regularizer, T], T], value: T) -> T:
@@ -272,6 +302,6 @@ HOOKS = [
     for name, member in vars(Regularizer).items()
     if callable(member)
     and not name.startswith("_")
-    and name not in {"inert", "note"}
+    and name not in {"inert", "note", "images"}
     and not name.endswith("state_dict")
 ]

@@ -30,7 +30,7 @@ class Cutout(Regularizer):
             at least 1.
 
     Raises:
-        ValueError: a field is out of range; `prepare_data` and `transform_batch`: inputs are no images, or
+        ValueError: a field is out of range; `check_data` and `transform_batch`: inputs are no images, or
             too small for the size.
     """
 
@@ -46,9 +46,12 @@ class Cutout(Regularizer):
             raise ValueError(f"size must be at least 1, got {self.size}")
         self._fill = torch.zeros(())
 
-    def prepare_data(self, train: Split) -> None:
+    def check_data(self, train: Split) -> None:
         if not self.is_off:
             self._pixels(train.inputs)
+
+    def prepare_data(self, train: Split) -> None:
+        if not self.is_off:
             self._fill = channel_means(train)
 
     def transform_batch(self, batch: Batch) -> Batch:

@@ -18,10 +18,11 @@ class GroupNorm(Regularizer):
     """Normalize each group of an example's channels by its mean and variance.
 
     y = scale * (h - mean) / sqrt(variance + eps) + shift, in training and in evaluation alike, with the
-    biased variance over the channels of the group and every position; scale and shift are per channel. One
-    group is layer normalization over (C, H, W), as many as channels is instance normalization. It takes the
-    place of what stands at every norm site; where group normalization with these groups stands at all of them
-    already, the model is left as it is, its own eps included.
+    biased variance over the channels of the group and every position (over the group in each token where the
+    channels come last, since some tokens are padding); scale and shift are per channel. One group is layer
+    normalization over (C, H, W), as many as channels is instance normalization. It takes the place of what
+    stands at every norm site; where group normalization with these groups stands at all of them already, the
+    model is left as it is, its own eps included.
 
     The paper asks that the groups divide the channels. Here a site has the largest number up to `groups` that
     does and that leaves at least three values to each; the audit says where that is another number.
@@ -74,7 +75,7 @@ class GroupNorm(Regularizer):
         return f"groups of a site: {', '.join(map(str, fewer))} in place of {self.groups}" if fewer else ""
 
     def _count(self, name: str, site: Site) -> int:
-        channels, values = site.shape[site.axis], math.prod(site.shape)
+        channels, values = site.shape[site.axis], math.prod(site.shape[site.axis :])
         if values < FEWEST_VALUES:
             raise ValueError(f"{name} must hold at least {FEWEST_VALUES} values to normalize, got {values}")
         most = min(self.groups, channels)
@@ -88,7 +89,7 @@ class GroupNorm(Regularizer):
 
 
 class ChannelsLastGroups(nn.GroupNorm):
-    """Group normalization of (B, ..., C), such as tokens (B, T, C), over the group and every position."""
+    """Group normalization of (B, ..., C), such as tokens (B, T, C), over the group in each token."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return super().forward(inputs.movedim(-1, 1)).movedim(1, -1)
+        return super().forward(inputs.flatten(0, -2)).view(inputs.shape)

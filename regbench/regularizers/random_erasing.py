@@ -37,7 +37,7 @@ class RandomErasing(Regularizer):
         fill: random (each value of each pixel uniform in [0, 1)) or mean (of the train rows' channel).
 
     Raises:
-        ValueError: a field is out of range; `prepare_data` and `transform_batch`: inputs are no images.
+        ValueError: a field is out of range; `check_data` and `transform_batch`: inputs are no images.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
@@ -61,11 +61,12 @@ class RandomErasing(Regularizer):
             raise ValueError(f"max_aspect must be at least {self.min_aspect}, got {self.max_aspect}")
         self._mean = torch.zeros(())
 
+    def check_data(self, train: Split) -> None:
+        if not self.is_off:
+            require_images(train.inputs)
+
     def prepare_data(self, train: Split) -> None:
-        if self.is_off:
-            return
-        require_images(train.inputs)
-        if self.fill == "mean":
+        if not self.is_off and self.fill == "mean":
             self._mean = channel_means(train)
 
     def transform_batch(self, batch: Batch) -> Batch:

@@ -60,7 +60,7 @@ class StochasticDepth(Regularizer):
         survivals = iter(survival(self.p_last, self.schedule, count))
 
         def make(name: str, site: Site) -> nn.Module:
-            return Skip(next(survivals), self.form, self.mode, site.shape, self.stream.at(name))
+            return Skip(next(survivals), self.form, self.mode, site.shape[site.axis :], self.stream.at(name))
 
         wrap(model, "branch", "all", make)
         expected = sum(survival(self.p_last, self.schedule, count))
@@ -85,7 +85,8 @@ class Skip(nn.Module):
         survival: probability of computing it, in (0, 1].
         form: as of `StochasticDepth`.
         mode: as of `StochasticDepth`.
-        shape: per-example shape of the branch's output.
+        shape: shape of the branch's output from its channel axis on; the axes before that are the input's,
+            for sentences differ in length.
         stream: where the draws come from.
     """
 
@@ -106,7 +107,7 @@ class Skip(nn.Module):
             return outputs * (rows * scale).view(-1, *[1] * (outputs.ndim - 1))
         # drawn on the CPU, or each branch would wait for the device
         if self.stream.mask(torch.empty(()), self.survival).item() == 0:
-            return inputs.new_zeros(len(inputs), *self.shape)
+            return inputs.new_zeros(*inputs.shape[: -len(self.shape)], *self.shape)
         return body(inputs) * scale
 
     def extra_repr(self) -> str:

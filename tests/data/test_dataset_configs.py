@@ -11,7 +11,8 @@ FILES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
 
 def test_every_dataset_has_its_file():
     grey, colour = {"digits", "mnist", "fashion_mnist", "kmnist"}, {"cifar10", "cifar100", "svhn"}
-    assert set(FILES) == grey | colour | {"image_folder", "own"}
+    text = {"trec", "sst2", "text_csv"}
+    assert set(FILES) == grey | colour | text | {"image_folder", "own"}
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "own"])

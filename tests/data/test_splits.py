@@ -223,7 +223,7 @@ def test_refuses_options_out_of_range(changed: dict, message: str):
         (Numbered(LABELS * 0, num_classes=1), {"label_noise": 0.1}, "at least 2 classes, got 1"),
         (Numbered(LABELS, num_classes=2), {}, "labels must lie in 0 to 1, got 0 to 2"),
         (Numbered(LABELS.int()), {}, "labels must be one int64 a row, got torch.int32"),
-        (Numbered(LABELS, in_shape=(2,)), {}, r"inputs must have the shape \(180, 2\), got \(180, 1\)"),
+        (Numbered(LABELS, in_shape=(2,)), {}, r"inputs must have the shape \(120, 2\), got \(120, 1\)"),
     ],
 )
 def test_refuses_what_cannot_be_cut(source: Numbered, chosen: dict, message: str):

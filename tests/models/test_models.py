@@ -29,7 +29,8 @@ BODIES = {
 def build(name: str, norm: str = "batch", in_shape: tuple[int, ...] = (1, 8, 8)) -> nn.Module:
     sizes = {"mlp": (96, 2), "cnn": (24, 2), "resnet": (8, 8), "resnet18": (12, 18)}
     width, depth = sizes[name]
-    return TARGETS[name](in_shape, 10, width=width, depth=depth, norm=norm)
+    more = {"connection": "conv"} if name == "cnn" else {}
+    return TARGETS[name](in_shape, 10, width=width, depth=depth, norm=norm, **more)
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -112,11 +113,12 @@ def test_the_yaml_holds_the_constructors_arguments_and_builds(name: str) -> None
     cls = TARGETS[name]
     assert values.pop("_target_") == f"{cls.__module__}.{cls.__name__}"
     values.pop("lr", None)
+    values.pop("tie", None)
     assert values.keys() == inspect.signature(cls).parameters.keys() - {"in_shape", "num_classes"}
     with torch.device("meta"):
         assert isinstance(cls((1, 28, 28), 10, **values), nn.Module)
 
 
 def test_every_yaml_is_a_model_of_ours_or_a_persons_own() -> None:
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*TARGETS, "own"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*TARGETS, "rnn", "transformer", "own"}
     assert yaml.safe_load((CONFIGS / "own.yaml").read_text()) == {"_target_": "???"}

@@ -118,7 +118,7 @@ def test_refuses_what_is_out_of_range(fields: dict[str, float], message: str):
 def test_refuses_what_is_no_image_or_too_small():
     split = Split(torch.zeros(2, 7), torch.tensor([0, 1]), 2)
     with pytest.raises(ValueError, match=r"^inputs must be images of shape \(B, C, H, W\), got \(2, 7\)$"):
-        make().prepare_data(split)
+        make().check_data(split)
     images = Batch(torch.zeros(2, 1, 4, 5), torch.eye(2))
     make(size=8).transform_batch(images)
     with pytest.raises(ValueError, match=r"^size must be at most 8 for images of 4 px, got 9$"):

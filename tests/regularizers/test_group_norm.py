@@ -36,14 +36,19 @@ def test_as_many_groups_as_channels_are_instance_normalization():
     torch.testing.assert_close(normalized(images(), groups=4), F.instance_norm(images()))
 
 
-def test_tokens_are_normalized_over_the_group_and_every_position():
-    tokens = torch.randn(3, 5, 4) * 3 + 1
+def test_tokens_are_normalized_each_over_the_group_alone():
+    tokens = torch.randn(3, 5, 6) * 3 + 1
     outputs = normalized(tokens, groups=2, axis=1)
-    for part in (slice(0, 2), slice(2, 4)):
+    for part in (slice(0, 3), slice(3, 6)):
         group = tokens[..., part]
-        centered = group - group.mean((1, 2), keepdim=True)
-        expected = centered / (group.var((1, 2), correction=0, keepdim=True) + 1e-5).sqrt()
+        centered = group - group.mean(2, keepdim=True)
+        expected = centered / (group.var(2, correction=0, keepdim=True) + 1e-5).sqrt()
         torch.testing.assert_close(outputs[..., part], expected)
+
+
+def test_a_group_of_tokens_has_three_channels_or_more_however_many_tokens():
+    tokens = torch.randn(3, 5, 4) * 3 + 1  # four groups of one channel would all be 0
+    torch.testing.assert_close(normalized(tokens, groups=4, axis=1), F.layer_norm(tokens, (4,)))
 
 
 @pytest.mark.parametrize(

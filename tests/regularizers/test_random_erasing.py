@@ -156,4 +156,4 @@ def test_refuses_what_is_out_of_range(fields: dict[str, float], message: str):
 def test_refuses_what_is_no_image():
     split = Split(torch.zeros(2, 7), torch.tensor([0, 1]), 2)
     with pytest.raises(ValueError, match=r"^inputs must be images of shape \(B, C, H, W\), got \(2, 7\)$"):
-        make().prepare_data(split)
+        make().check_data(split)

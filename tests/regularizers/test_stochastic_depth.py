@@ -94,6 +94,15 @@ def test_a_skipped_branch_is_not_computed():
     assert torch.equal(zeros, torch.zeros(2, 3))
 
 
+def test_a_skipped_branch_of_tokens_is_as_long_as_its_sentences():
+    member = StochasticDepth(p_last=0.5, form="huang", mode="batch", schedule="linear")
+    member.stream = Stream(0, "stochastic_depth", Clock())
+    site = Site("branch", (9, 3), axis=1)  # up to nine tokens
+    member.prepare_model(nn.Sequential(site))
+    site.around[0].stream = FixedMask(0)
+    assert torch.equal(site(torch.ones(2, 4, 3)), torch.zeros(2, 4, 3))
+
+
 def test_a_skipped_branch_has_no_gradient_and_moves_no_statistics():
     model = prepared(depth=8)
     for block, draw in zip(model.blocks, (1, 0, 1), strict=True):

@@ -1,0 +1,115 @@
+"""Recurrent layers: the fused kernel, or step by step where something stands between the steps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Cell = Literal["lstm", "gru"]
+GATES = {"lstm": 4, "gru": 3}
+
+
+class Recurrence(nn.Module):
+    """Run an LSTM or a GRU over a sequence: (B, T, inputs) to the states (B, T, width), the first state zero.
+
+    Gates and weights are in torch's order (LSTM: input, forget, cell, output; GRU: reset, update, new), so
+    that its kernel can run. Weights are read anew in every forward pass: one that is parametrized acts.
+
+    Paper: Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735, with the forget gate
+    of Gers et al., 2000; Cho et al., 2014, https://arxiv.org/abs/1406.1078, with torch's place of the reset.
+
+    Args:
+        cell: which of the two.
+        inputs: width of an input.
+        width: width of the state.
+
+    Attributes:
+        gates: how many there are, and blocks of rows in the weights.
+        between: what the state (B, width) passes through on its way from one step to the recurrent weights of
+            the next. A member puts its modules here; each returns (B, width), or (B, gates, width) where
+            every gate is to see a state of its own, and is the identity in evaluation. What a cell carries
+            over by itself (an LSTM's memory, the share of the old state that a GRU keeps) does not pass
+            through. While none of them is in training mode the fused kernel runs (on CPUs in float32 only).
+    """
+
+    regularized = ("weight_ih", "weight_hh")
+
+    def __init__(self, cell: Cell, inputs: int, width: int) -> None:
+        super().__init__()
+        self.cell, self.inputs, self.width = cell, inputs, width
+        self.gates = GATES[cell]
+        rows = self.gates * width
+        self.weight_ih = nn.Parameter(torch.empty(rows, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(rows, width))
+        self.bias_ih = nn.Parameter(torch.empty(rows))
+        self.bias_hh = nn.Parameter(torch.empty(rows))
+        self._initialize()
+        self.between = nn.ModuleList()
+
+    def _initialize(self) -> None:
+        """Keep the state's scale over many steps: with torch's own start 5 epochs of digits learn nothing."""
+        nn.init.xavier_uniform_(self.weight_ih)
+        for gate in self.weight_hh.chunk(self.gates):
+            nn.init.orthogonal_(gate)
+        nn.init.zeros_(self.bias_ih)
+        nn.init.zeros_(self.bias_hh)
+        if self.cell == "lstm":  # remember by default (Jozefowicz et al., 2015)
+            nn.init.ones_(self.bias_ih.data[self.width : 2 * self.width])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        acting = any(module.training for module in self.between)
+        # in lower precision torch's kernel fails on many CPUs
+        lower = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        return self._stepwise(inputs) if acting or lower else self._fused(inputs)
+
+    def extra_repr(self) -> str:
+        return f"{self.cell}, {self.inputs}, {self.width}"
+
+    def _fused(self, inputs: Tensor) -> Tensor:
+        weights: list[Tensor] = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
+        start = inputs.new_zeros(1, len(inputs), self.width)
+        # weights, biases?, layers, dropout, training?, both directions?, batch first?
+        if self.cell == "lstm":
+            return torch.lstm(inputs, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
+        return torch.gru(inputs, start, weights, True, 1, 0.0, self.training, False, True)[0]
+
+    def _stepwise(self, inputs: Tensor) -> Tensor:
+        weight_hh, bias_hh = self.weight_hh, self.bias_hh  # one reading for all steps
+        entering = F.linear(inputs, self.weight_ih, self.bias_ih)
+        state = memory = entering.new_zeros(len(inputs), self.width)
+        states = []
+        for step in entering.unbind(1):
+            returning = self._returning(state, weight_hh, bias_hh)
+            if self.cell == "lstm":
+                state, memory = _lstm(step + returning, memory)
+            else:
+                state = _gru(step, returning, state)
+            states.append(state)
+        return torch.stack(states, 1)
+
+    def _returning(self, state: Tensor, weight_hh: Tensor, bias_hh: Tensor) -> Tensor:
+        """What the state before adds to the gates: (B, gates * width)."""
+        for module in self.between:
+            state = module(state)
+        if state.ndim == 2:
+            return F.linear(state, weight_hh, bias_hh)
+        blocks = weight_hh.unflatten(0, (self.gates, self.width)).transpose(1, 2)
+        biases = bias_hh.view(self.gates, 1, self.width)
+        return torch.baddbmm(biases, state.transpose(0, 1), blocks).transpose(0, 1).flatten(1)
+
+
+def _lstm(gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    entry, keep, new, out = gates.chunk(4, 1)
+    memory = keep.sigmoid() * memory + entry.sigmoid() * new.tanh()
+    return out.sigmoid() * memory.tanh(), memory
+
+
+def _gru(entering: Tensor, returning: Tensor, state: Tensor) -> Tensor:
+    reset_in, update_in, new_in = entering.chunk(3, 1)
+    reset_back, update_back, new_back = returning.chunk(3, 1)
+    reset, update = (reset_in + reset_back).sigmoid(), (update_in + update_back).sigmoid()
+    new = (new_in + reset * new_back).tanh()
+    return (1 - update) * new + update * state
