@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from regbench.config import Settings, TrainSettings, read_settings
+from regbench.data.checksums import digest_of
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
 from regbench.fields import checked, converted, locate, make
@@ -128,14 +129,38 @@ def load_data(node: Config) -> Dataset:
     return _load_data(json.dumps(node))
 
 
+def content_of(config: Config) -> str:
+    """A digest of the person's own data, for a configuration's identity; empty where checksums pin the data.
+
+    Raises:
+        ConfigError: the dataset cannot be read.
+    """
+    node = config["dataset"]
+    return _content(json.dumps({n: v for n, v in node.items() if n not in SplitOptions.__dataclass_fields__}))
+
+
+@functools.lru_cache(maxsize=8)
+def _content(node: str) -> str:
+    source = _source(json.loads(node))
+    try:
+        source.fetch()
+        return source.content() if hasattr(source, "content") else digest_of(*source.train())
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"dataset: {error}") from error
+
+
+def _source(values: dict[str, Any]) -> Any:
+    root = converted(values.pop("root", None), str, "dataset: root")
+    return make(values, "dataset", root=root)
+
+
 @functools.lru_cache(maxsize=1)
 def _load_data(node: str) -> Dataset:
     values = json.loads(node)
     shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__ if name in values}
     try:
-        root = converted(values.pop("root", None), str, "dataset: root")
         options = SplitOptions(**checked(SplitOptions, shared, "dataset", {}))
-        source = make(values, "dataset", root=root)
+        source = _source(values)
         source.fetch()
         return carve(source, options)
     except ConfigError:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
+OF_EPOCH = "epoch_{:04}.pt"
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
@@ -48,6 +49,16 @@ def save_last(folder: Path, state: Mapping[str, Any]) -> None:
             shutil.copy2(folder / LAST, link)
         os.replace(link, folder / PREVIOUS)
     save(folder / LAST, state)
+
+
+def leave(folder: Path, wanted: str) -> None:
+    """Remove the checkpoints that are not wanted: none, last, best, last+best or all of them."""
+    kept = {"last": ("last",), "best": ("best",), "none": ()}.get(wanted, ("last", "best"))
+    if "last" not in kept:
+        (folder / LAST).unlink(missing_ok=True)
+        (folder / PREVIOUS).unlink(missing_ok=True)
+    if "best" not in kept:
+        (folder / BEST).unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from regbench import __version__
 
 COMMANDS = {
     "train": ("regbench.train:main", "train one stack of regularizers, or sweep over many with -m"),
+    "plan": ("regbench.plan:main", "what a sweep would run, what of it is done, what the rest will take"),
     "resume": ("regbench.resume:main", "continue a run after its last finished epoch"),
     "test": ("regbench.sealed:main", "read the sealed test split of finished runs, once more"),
     "list": ("regbench.listing:main", "show every model, dataset, optimizer, schedule and regularizer"),
@@ -81,7 +82,7 @@ def _complete(words: list[str]) -> int:
     if line[1:] and (line[1] not in COMMANDS or len(line) == 2):
         print(" ".join(COMMANDS))
         return 0
-    if line[1:] and line[1] != "train":
+    if line[1:] and line[1] not in ("train", "plan"):
         return 0
     os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
     return pkgutil.resolve_name(COMMANDS["train"][0])(words)

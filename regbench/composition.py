@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import argparse
 import copy
+import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from hydra import version
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
+from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.types import RunMode
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -29,17 +32,65 @@ from regbench.config import PARTS, resolved
 from regbench.errors import ConfigError
 from regbench.fields import nearest
 from regbench.paths import config_dir
+from regbench.runs import choices_of, import_from
 
+T = TypeVar("T")
 PRIMARY = "train"
+FORCE = "--force"  # run what is finished again, into new folders
 BASE = "1.3"  # the Hydra version whose behaviour is asked for
 
 
 @dataclass
 class ComposedJob:
-    """A resolved configuration and the folder that it will run in."""
+    """A resolved configuration, and what Hydra makes of it.
+
+    Attributes:
+        config: resolved.
+        folder: where it will run; of a job of a sweep, the sweep's folder as the command line has it.
+        overrides: the words of the command line that make it.
+        choices: which option of each group was chosen.
+    """
 
     config: dict[str, Any]
     folder: Path
+    overrides: list[str]
+    choices: dict[str, str]
+
+
+def parsed(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """A command line of `train` or `plan` as Hydra's parser reads it, and in the order that Hydra wants.
+
+    Raises:
+        ConfigError: it has an option that is not for regbench, or cannot be read.
+    """
+    parser = get_args_parser()
+
+    def complain(message: str) -> NoReturn:
+        raise ConfigError(f"train: {message}; see `regbench train --hydra-help`")
+
+    parser.error = complain  # type: ignore[method-assign]
+    parser.add_argument(FORCE, action="store_true")
+    args = parser.parse_intermixed_args(argv)
+    if args.config_name or args.config_path:
+        raise ConfigError(
+            "train: --config-name and --config-path are not for regbench; add options by --config-dir"
+        )
+    if args.force and not args.multirun:
+        raise ConfigError(f"train: {FORCE} is for a sweep, and needs -m")
+    import_from(*([args.config_dir] if args.config_dir else []))
+    return args, [*_options(argv, args.overrides), *args.overrides]
+
+
+def _options(argv: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The words of a command line that are no overrides, and not ours."""
+    left = Counter([*overrides, FORCE])
+    options = []
+    for word in argv:
+        if left[word]:
+            left[word] -= 1
+        else:
+            options.append(word)
+    return options
 
 
 def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
@@ -54,13 +105,81 @@ def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
         _refuse_repeated(with_hydra, overrides)
         if not args.multirun:
             return [with_hydra.job(overrides, "hydra.run.dir")]
-        return [
-            with_hydra.job(job, "hydra.sweep.dir", number)
-            for number, job in enumerate(with_hydra.sweep(overrides))
-        ]
+        jobs = with_hydra.sweep(in_sweep(overrides))
+        return [with_hydra.job(job, "hydra.sweep.dir", number) for number, job in enumerate(jobs)]
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
+
+
+def keys_of(overrides: Sequence[str]) -> list[str]:
+    """The key of each override, without signs and package."""
+    return [override.lstrip("+~").split("=", 1)[0].split("@", 1)[0] for override in overrides]
+
+
+def in_sweep(overrides: list[str]) -> list[str]:
+    """The overrides of a sweep: one thread for each job, unless the command line says how many."""
+    return overrides if "threads" in keys_of(overrides) else [*overrides, "threads=1"]
+
+
+class Launch:
+    """Run jobs by the launcher that a command line names, in turn or several at once.
+
+    Args:
+        args: Hydra's parsed command line.
+        root: the folder of the sweep.
+
+    Attributes:
+        workers: how many jobs run at once.
+
+    Raises:
+        ConfigError: there is no such launcher.
+    """
+
+    def __init__(self, args: argparse.Namespace, root: Path) -> None:
+        self._root, self._composer = root, _Composer(args.config_dir)
+        overrides = in_sweep(list(args.overrides))
+        quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]
+        quiet.append(f"hydra.sweep.dir={_quoted(root)}")
+        config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
+        if "n_jobs" in config.hydra.launcher and "hydra.launcher.n_jobs" not in keys_of(overrides):
+            config.hydra.launcher.n_jobs = max(1, cores() // (config.threads or cores()))
+        self._config = config
+        asked = config.hydra.launcher.get("n_jobs") or 1
+        self.workers = asked if asked > 0 else cores()
+
+    def __call__(self, task: Callable[[DictConfig], T], jobs: Sequence[tuple[list[str], str]]) -> list[T]:
+        """What the task returns for each job, given by its overrides and its folder's name below the root.
+
+        Raises:
+            KeyboardInterrupt: one of them was stopped by a signal.
+        """
+        context = HydraContext(self._composer.hydra.config_loader, Callbacks(self._config))
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=context, task_function=task, config=self._config
+        )
+        logging.getLogger(type(launcher).__module__).setLevel(logging.WARNING)
+        where = f"hydra.sweep.dir={_quoted(self._root)}"
+        words = [
+            [*_of_task(overrides), where, f"hydra.sweep.subdir={_quoted(name)}"] for overrides, name in jobs
+        ]
+        return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _of_task(overrides: Sequence[str]) -> list[str]:
+    """Without what is Hydra's own: the launcher adds that."""
+    return [o for o, key in zip(overrides, keys_of(overrides), strict=True) if not key.startswith("hydra")]
+
+
+def _quoted(value: object) -> str:
+    """A value that Hydra takes for what it is, whatever signs are in it."""
+    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 class _Composer:
@@ -118,11 +237,10 @@ class _Composer:
         HydraConfig.instance().set_config(cfg)
         try:
             folder = Path(OmegaConf.select(cfg, folder_key))
-            if folder_key == "hydra.sweep.dir":
-                folder /= str(cfg.hydra.sweep.subdir)
+            choices = choices_of(cfg.hydra)
             with open_dict(cfg):
                 del cfg["hydra"]
-            return ComposedJob(resolved(cfg), folder)
+            return ComposedJob(resolved(cfg), folder, overrides, choices)
         except OmegaConfBaseException as error:
             key = getattr(error, "full_key", "") or "config"
             raise ConfigError(f"{key}: {_first_line(error)}") from error

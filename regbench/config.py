@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,8 +15,10 @@ from regbench.errors import ConfigError
 from regbench.fields import checked, converted, hints_of, nearest
 
 RECORD_VERSION = 1  # of what a run leaves behind; part of a configuration's identity
+NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 LARGEST = 3e38  # single precision ends there
-NOT_IDENTITY = ("device", "evaluate_test")
+NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
+Checkpoints = Literal["none", "last", "best", "last+best", "all"]
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
 
 
@@ -29,12 +32,16 @@ class Settings:
     threads: int | None
     deterministic: bool
     evaluate_test: bool
+    checkpoints: Checkpoints
+    sweep: str | None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed: must lie in [0, 2^32 - 1], got {self.seed}")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"threads: must be at least 1, got {self.threads}")
+        if self.sweep is not None and not NAME.fullmatch(self.sweep):
+            raise ConfigError(f"sweep: must be letters, digits, and _ . + - within, got {self.sweep!r}")
 
 
 @dataclass
@@ -82,15 +89,26 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     return Settings(**common), TrainSettings(**checked(TrainSettings, config["train"], "train", {}))
 
 
-def identity(config: Mapping[str, Any]) -> str:
+def identity(config: Mapping[str, Any], content: str = "") -> str:
     """A hash of all that decides a run's results, the order of the stack's members included.
 
-    Left out: the device, paths, whether the test split is read. `1` and `1.0` are the same value.
+    Left out: the device, paths, what is left on the disk, whether the test split is read. `1` is `1.0`.
+
+    Args:
+        config: resolved.
+        content: a digest of the person's own data; empty where checksums pin it.
     """
     kept = {name: value for name, value in config.items() if name not in NOT_IDENTITY}
-    kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
-    text = json.dumps([RECORD_VERSION, _numbers_as_floats(kept), list(_order(config["reg"]))], sort_keys=True)
+    kept["dataset"] = {
+        n: v for n, v in config["dataset"].items() if not (n == "root" or (content and _is_path(n)))
+    }
+    order = list(_order(config["reg"]))
+    text = json.dumps([RECORD_VERSION, content, _numbers_as_floats(kept), order], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_path(field: str) -> bool:
+    return field == "path" or field.endswith("_path")
 
 
 def _numbers_as_floats(value: Any) -> Any:
@@ -112,3 +130,4 @@ def stack_name(members: Mapping[str, Any] | None) -> str:
 
 
 OmegaConf.register_new_resolver("stack", stack_name, replace=True)
+OmegaConf.register_new_resolver("sweep_or", lambda name, other: name or other, replace=True)

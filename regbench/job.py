@@ -14,7 +14,7 @@ from torch import nn
 
 from regbench import checkpoint
 from regbench.audit import audit
-from regbench.build import build_run, build_stack, use_settings
+from regbench.build import build_run, build_stack, content_of, use_settings
 from regbench.config import RECORD_VERSION, identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
@@ -81,7 +81,10 @@ def resume(job: Job) -> str:
     if complaint:
         job.console.print(f"{complaint}; continuing from the one before", markup=False, soft_wrap=True)
         os.replace(job.folder / checkpoint.PREVIOUS, job.folder / checkpoint.LAST)
-    if (state["version"], state["identity"]) != (RECORD_VERSION, identity(job.config)):
+    if (state["version"], state["identity"]) != (
+        RECORD_VERSION,
+        identity(job.config, content_of(job.config)),
+    ):
         raise ConfigError(
             f"{job.folder}: its checkpoint is of a different configuration; train into a new folder"
         )
@@ -103,6 +106,8 @@ class _Session:
 
     def __init__(self, job: Job, run: Run, threads: int, found: Mapping[str, Any]) -> None:
         self.job, self.run, self.threads, self.found = job, run, threads, found
+        self.checkpoints = read_settings(job.config)[0].checkpoints
+        self.identity = identity(job.config, content_of(job.config))
         self.history: list[Record] = []
         self.stopped = False
         self._before, self._started = 0.0, time.perf_counter()
@@ -170,9 +175,11 @@ class _Session:
         evaluated = event.evaluated or run.reg.eval_model(run.model)
         if event.evaluated is not None and best_of(self.history) is event.record:
             checkpoint.save(folder / checkpoint.BEST, plain_state(evaluated))
+        if self.checkpoints == "all":
+            checkpoint.save(folder / checkpoint.OF_EPOCH.format(event.record.epoch), plain_state(evaluated))
         state = {
             "version": RECORD_VERSION,
-            "identity": identity(self.job.config),
+            "identity": self.identity,
             "threads": self.threads,
             "stopped": self.stopped,
             "history": [[record.epoch, record.metrics] for record in self.history],
@@ -206,6 +213,8 @@ class _Session:
             summary["test"] = read_test(run, final, folder, before.get("test"))
         summary |= {"seconds": self.seconds, "peak_memory_mb": peak_memory_mb(run.device)}
         write_json(folder / SUMMARY, summary)
+        if status in ENDED:  # before, any of them may be needed
+            checkpoint.leave(folder, self.checkpoints)
         show_summary(self.job.console, summary, str(folder))
 
     def _measured(self, final: nn.Module) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from regbench import job
 from regbench.arguments import Arguments
+from regbench.holding import held
 from regbench.runs import read_run
 from regbench.summary import read_summary
 
@@ -22,6 +23,12 @@ def main(argv: list[str]) -> int:
     parser = Arguments(prog="regbench resume", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
     folder = parser.parse_args(argv).folder
+    read_run(folder)  # before a lock is put into what is no run folder
+    with held(folder):
+        return _resume(folder)
+
+
+def _resume(folder: Path) -> int:
     config, choices = read_run(folder)
     summary = read_summary(folder)
     if summary and summary["status"] in ("finished", "stopped", "diverged"):

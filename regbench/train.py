@@ -8,26 +8,26 @@ import os
 import shutil
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
 from regbench import checkpoint, job
-from regbench.build import check
-from regbench.composition import BASE, PRIMARY, ComposedJob, compose_jobs
+from regbench.build import check, content_of
+from regbench.composition import BASE, PRIMARY, ComposedJob, Launch, compose_jobs, parsed
 from regbench.config import resolved
 from regbench.errors import ConfigError
+from regbench.holding import LOCK, Held, held, is_held
+from regbench.jobs import ENDED, arrange, state_of
 from regbench.paths import config_dir
-from regbench.runs import choices_of, import_from
+from regbench.runs import choices_of
+from regbench.sweep import SOME_FAILED, place_of, run_sweep
 
-OURS = (".hydra", "train.log", "metrics.jsonl", "environment.json", "tensorboard", "summary.json")
+OURS = (".hydra", "train.log", "metrics.jsonl", "environment.json", "tensorboard", "summary.json", LOCK)
 
 
 def main(argv: list[str]) -> int:
@@ -36,13 +36,7 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
-    args = _parser().parse_intermixed_args(argv)
-    argv = [*_options(argv, args.overrides), *args.overrides]  # Hydra wants them apart
-    if args.config_name or args.config_path:
-        raise ConfigError(
-            "train: --config-name and --config-path are not for regbench; add options by --config-dir"
-        )
-    import_from(*([args.config_dir] if args.config_dir else []))
+    args, argv = parsed(argv)
     codes: list[int] = []
     if args.help or args.hydra_help or args.shell_completion or args.info:
         _hydra(argv, codes)
@@ -51,44 +45,31 @@ def main(argv: list[str]) -> int:
     if args.cfg:
         _hydra(argv, codes)
         return 0
-    checked = set()
+    if args.multirun and jobs:
+        return _sweep(args, jobs)
     for composed in jobs:
-        config = json.dumps(composed.config)
-        if config not in checked:
-            check(composed.config)
-            checked.add(config)
+        check(composed.config)
         _refuse_occupied(composed.folder)
-    _refuse_shared_folders(jobs)
-    for folder in {composed.folder.parent for composed in jobs}:
-        _refuse_unwritable(folder)
+        _refuse_unwritable(composed.folder.parent)
     _hydra(argv, codes)
     failed = [code for code in codes if code]
     if not failed:
         return 0
-    return failed[0] if len(codes) == 1 else 4
+    return failed[0] if len(codes) == 1 else SOME_FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    """Hydra's own, with its complaints in one line."""
-    parser = get_args_parser()
-
-    def complain(message: str) -> NoReturn:
-        raise ConfigError(f"train: {message}; see `regbench train --hydra-help`")
-
-    parser.error = complain  # type: ignore[method-assign]
-    return parser
-
-
-def _options(argv: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The words of a command line that are no overrides."""
-    left = Counter(overrides)
-    options = []
-    for word in argv:
-        if left[word]:
-            left[word] -= 1
-        else:
-            options.append(word)
-    return options
+def _sweep(args: argparse.Namespace, composed: list[ComposedJob]) -> int:
+    """Check what is to be run, and run it."""
+    place = place_of(args, composed)
+    jobs = arrange(composed, place.root, content_of, args.force)
+    checked = set()
+    for one in jobs:
+        config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
+        if state_of(one.folder) not in ENDED and config not in checked:  # another seed is as right or wrong
+            check(one.config)
+            checked.add(config)
+    _refuse_unwritable(place.root)
+    return run_sweep(Launch(args, place.root), jobs, place.words)
 
 
 def _hydra(argv: list[str], codes: list[int]) -> None:
@@ -113,8 +94,12 @@ def run_job(cfg: DictConfig) -> tuple[str, int]:
     console = Console()
     shown = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
     try:
-        _refuse_occupied(shown)
-        status = job.train(job.Job(resolved(cfg), shown, choices_of(about), console))
+        with held(shown):
+            _refuse_checkpoint(shown)
+            status = job.train(job.Job(resolved(cfg), shown, choices_of(about), console))
+    except Held as error:  # it is not ours to tidy up
+        print(f"regbench: {error}", file=sys.stderr)
+        return "failed", 2
     except (ConfigError, OSError) as error:
         forget(folder)
         print(f"regbench: {error}", file=sys.stderr)
@@ -138,17 +123,17 @@ def forget(folder: Path) -> None:
         empty.rmdir()
 
 
-def _refuse_shared_folders(jobs: Sequence[ComposedJob]) -> None:
-    for folder, count in Counter(composed.folder for composed in jobs).items():
-        if count > 1:
-            raise ConfigError(
-                f"hydra.sweep.subdir: must differ from job to job, and {count} jobs share {folder}"
-            )
-
-
 def _refuse_occupied(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"hydra.run.dir: {folder} must be a folder, and is a file")
+    if is_held(folder):
+        raise Held(f"{folder}: another process works in it; wait for it, or stop it")
+    _refuse_checkpoint(folder)
+
+
+def _refuse_checkpoint(folder: Path) -> None:
+    if state_of(folder) in ENDED:
+        raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")
     if checkpoint.exists(folder):
         raise ConfigError(f"{folder}: holds a checkpoint; continue it with `regbench resume {folder}`")
 
@@ -164,5 +149,5 @@ def _refuse_unwritable(folder: Path) -> None:
         raise ConfigError(f"hydra.run.dir: {folder} cannot be written: {error.strerror}") from error
     finally:
         for path in missing:
-            if path.is_dir():
+            with suppress(OSError):  # another process has begun to use it
                 path.rmdir()

@@ -59,10 +59,12 @@ LEVELS = [
     ["data.downloads", "data.splits", "data.text", "models.layers", "models.local", "models.normalization"],
     ["regularizers.*", "models.*", "data.*"],
     ["training"],
-    ["probe", "build", "composition", "runs"],
-    ["audit", "summary", "refusals", "loading"],
-    ["job", "sealed", "listing"],
-    ["train", "resume"],
+    ["probe", "build", "runs", "holding"],
+    ["audit", "summary", "composition", "loading"],
+    ["jobs", "refusals", "sealed"],
+    ["job", "board", "listing"],
+    ["sweep"],
+    ["train", "resume", "plan"],
     ["", "cli"],  # "" is __init__, whose one function imports when it is called
     ["__main__"],
 ]
@@ -105,12 +107,13 @@ ROOMS = {
 
 # Which modules may import a package of others.
 GUESTS = {
-    "hydra": ["composition", "refusals", "train"],
-    "omegaconf": ["config", "composition", "refusals", "runs", "train"],
+    "hydra": ["composition", "refusals", "sweep", "train"],
+    "omegaconf": ["config", "composition", "refusals", "runs", "sweep", "train"],
     "tensorboard": [],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
-    "rich": ["console", "job", "train", "resume", "listing", "sealed"],
+    "rich": ["board", "console", "job", "train", "resume", "listing", "sealed", "sweep", "plan"],
+    "filelock": ["holding"],
 }
 
 LIGHT = ["", "cli", "errors", "paths", "fields", "catalogue", "listing"]  # no torch before it is needed

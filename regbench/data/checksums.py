@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
+
+from torch import Tensor
 
 
 def require_digest(path: Path, algorithm: str, expected: str) -> None:
@@ -32,6 +35,24 @@ def require_crc_of_gzip(path: Path, archive: Path) -> None:
         while chunk := file.read(1 << 20):
             found = zlib.crc32(chunk, found)
     require_equal(path, "crc32", f"{expected:08x}", f"{found:08x}")
+
+
+def digest_of(*tensors: Tensor) -> str:
+    """A digest of the shapes, types and values of tensors."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def digest_of_files(files: Iterable[tuple[str, Path]]) -> str:
+    """A digest of files, each with the name that it goes by."""
+    digest = hashlib.sha256()
+    for name, path in files:
+        with path.open("rb") as file:
+            digest.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def require_equal(path: Path, algorithm: str, expected: str, found: str) -> None:

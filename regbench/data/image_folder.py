@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regbench.data.checksums import digest_of_files
 from regbench.data.folders import undone_on_failure
 from regbench.data.splits import fifth_apart
 
@@ -68,6 +69,10 @@ class ImageFolder:
             expected, found = map(", ".join, names)
             raise ValueError(f"{self._parts[1]} must have the class folders {expected}, got {found}")
         self._decoded([path for part in self._parts for path, _ in _listed(part)])
+
+    def content(self) -> str:
+        named = ((str(f.relative_to(self.path)), f) for part in self._parts for f, _ in _listed(part))
+        return digest_of_files((name, file) for name, file in named)
 
     def train(self) -> tuple[Tensor, Tensor]:
         return self._rows(test=False)

@@ -37,6 +37,12 @@ class Source(Protocol):
             ValueError: a file is missing and cannot be had, or does not hold what it should.
         """
 
+    def content(self) -> str:
+        """A digest of what the files hold; empty where `fetch` compares them with published checksums.
+
+        A source that has no such method is known by its train rows.
+        """
+
     def train(self) -> tuple[Tensor, Tensor]:
         """Inputs (N, *in_shape), uint8 pixels or another storage type of `Split`, and labels (N,) int64."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
 from regbench.data.text import Labelled, Text, labelled, words_of
 
@@ -76,6 +77,10 @@ class TextCSV(Text):
         for _, label in test:
             if label not in classes:
                 raise ValueError(f"{self.test_path} must have labels of {self.path} only, got {label!r}")
+
+    def content(self) -> str:
+        files = [self.path, *([self.test_path] if self.test_path else [])]
+        return digest_of_files((str(place), Path(file).expanduser()) for place, file in enumerate(files))
 
     def read(self, part: str) -> Labelled:
         classes = {label: number for number, label in enumerate(self._classes)}

@@ -49,6 +49,9 @@ class TREC(Text):
         for name in self.files:
             download_url_to_file(self.address + name, str(folder / name))
 
+    def content(self) -> str:
+        return ""
+
     def read(self, part: str) -> Labelled:
         file = "train_5500.label" if part == "train" else "TREC_10.label"
         lines = _lines(_folder(self.root, "trec") / file, "latin-1")
@@ -94,6 +97,9 @@ class SST2(Text):
             _unpack(archive, [f"SST-2/{name}" for name in self.files], folder)
         finally:
             archive.unlink(missing_ok=True)
+
+    def content(self) -> str:
+        return ""
 
     def read(self, part: str) -> Labelled:
         file = "train.tsv" if part == "train" else "dev.tsv"

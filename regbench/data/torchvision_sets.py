@@ -74,6 +74,9 @@ class MNISTFamily:
             else:
                 require_idx(folder / file, IDX_SHAPES[file])
 
+    def content(self) -> str:
+        return ""
+
     def train(self) -> tuple[Tensor, Tensor]:
         return self._part("train")
 
@@ -119,6 +122,9 @@ class CIFAR:
         for file, md5 in digests.items():
             require_digest(folder / file, "md5", md5)
 
+    def content(self) -> str:
+        return ""
+
     def train(self) -> tuple[Tensor, Tensor]:
         return self._part(train=True)
 
@@ -156,6 +162,9 @@ class SVHN:
         obtain(home, list(digests), f"put both files into {home}", download)
         for file, md5 in digests.items():
             require_digest(home / file, "md5", md5)
+
+    def content(self) -> str:
+        return ""
 
     def train(self) -> tuple[Tensor, Tensor]:
         return self._part("train")

@@ -1,0 +1,134 @@
+"""The jobs of a sweep: what each is called, where it lives, and how far it has come."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from regbench.config import RECORD_VERSION, identity, stack_name
+from regbench.errors import ConfigError
+from regbench.summary import SUMMARY, read_summary
+
+DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
+LONGEST_STEM = 60  # characters
+State = Literal["new", "left", "finished", "stopped", "diverged", "failed"]
+ENDED = ("finished", "stopped", "diverged")  # nothing is left to do there
+
+
+class Composed(Protocol):
+    """What a command line has been made into."""
+
+    config: dict[str, Any]
+    overrides: list[str]
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """One configuration of a sweep.
+
+    Attributes:
+        number: its place in the sweep, from 0.
+        overrides: the words of the command line that make it.
+        config: resolved.
+        folder: where its run lives.
+    """
+
+    number: int
+    overrides: list[str]
+    config: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+
+def state_of(folder: Path) -> State:
+    """How far the run of a folder has come; left: begun, and not ended.
+
+    Raises:
+        ConfigError: its record is of another version.
+    """
+    try:
+        summary = read_summary(folder)
+    except json.JSONDecodeError:
+        return "left"
+    if summary is None:
+        return "left" if (folder / "metrics.jsonl").exists() or any(folder.glob("*.pt")) else "new"
+    if summary.get("version") != RECORD_VERSION:
+        raise ConfigError(
+            f"{folder}: holds a record of version {summary.get('version')}, and this regbench writes "
+            f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"
+        )
+    status = summary["status"]
+    return "left" if status == "interrupted" else status
+
+
+def stem(config: Mapping[str, Any]) -> str:
+    """What a person recognizes a job by: its stack and its seed."""
+    name = re.sub(r"[^\w+.-]", "_", stack_name(config["reg"]))
+    if len(name) > LONGEST_STEM:
+        name = name[: LONGEST_STEM - 1] + "~"
+    return f"{name}_seed{config['seed']}"
+
+
+def arrange(
+    composed: Iterable[Composed],
+    root: Path,
+    digest: Callable[[Mapping[str, Any]], str],
+    force: bool,
+) -> list[SweepJob]:
+    """Give each configuration its folder below `root`; those with the same identity are one job.
+
+    Args:
+        composed: overrides and resolved configuration of each, in order.
+        root: the sweep's folder.
+        digest: the content hash of a configuration's dataset, empty where checksums pin it.
+        force: give each a folder that is not there yet.
+    """
+    present = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    jobs: dict[str, SweepJob] = {}
+    for one in composed:
+        name = f"{stem(one.config)}_{identity(one.config, digest(one.config))[:DIGITS]}"
+        if name not in jobs:
+            folder = root / (_unused(name, present) if force else _newest(name, present))
+            jobs[name] = SweepJob(len(jobs), one.overrides, one.config, folder)
+    return list(jobs.values())
+
+
+def _newest(name: str, present: set[str]) -> str:
+    """The last of the folders that a job has by --force, or its only one."""
+    found, number = name, 2
+    while f"{name}_{number}" in present:
+        found, number = f"{name}_{number}", number + 1
+    return found
+
+
+def _unused(name: str, present: set[str]) -> str:
+    if name not in present:
+        return name
+    number = 2
+    while f"{name}_{number}" in present:
+        number += 1
+    return f"{name}_{number}"
+
+
+def sweep_name(choices: Sequence[Mapping[str, str]]) -> str:
+    """What a sweep is called by default: its datasets and its models."""
+    parts = (dict.fromkeys(choice[group] for choice in choices) for group in ("dataset", "model"))
+    return "_".join("+".join(names) for names in parts)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files of a run folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run that has left a summary."""
+    return (folder / SUMMARY).is_file()

@@ -1,0 +1,163 @@
+"""regbench plan: what a command line would run, what of it is done, and what the rest will take."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from regbench.build import build_run, build_stack, check, content_of, use_settings
+from regbench.composition import Launch, compose_jobs, parsed
+from regbench.config import read_settings
+from regbench.errors import ConfigError
+from regbench.jobs import ENDED, SweepJob, arrange, size_of, state_of
+from regbench.measurement import evaluate
+from regbench.regularizers.base import hooks
+from regbench.summary import read_summary
+from regbench.sweep import place_of
+from regbench.training import train_epoch
+
+SAMPLE = 40  # finished runs that are looked at for an estimate
+TIMED_STEPS = 5
+TIMED_ROWS = 1000
+STATE_COPIES = 8  # of the weights: last and previous with the optimizer's momentum, best, and what is kept
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job is expected to take.
+
+    Attributes:
+        seconds: of one process.
+        size: bytes on the disk.
+    """
+
+    seconds: float
+    size: float
+
+
+def main(argv: list[str]) -> int:
+    """Compose a command line of `regbench train -m`, look at its folder, and start nothing.
+
+    Raises:
+        ConfigError: the command line is wrong.
+    """
+    args, _ = parsed(argv)
+    args.multirun = True
+    composed = compose_jobs(args)
+    if not composed:
+        raise ConfigError(
+            "hydra/sweeper: must be Hydra's own for a plan, which must know the jobs beforehand"
+        )
+    place = place_of(args, composed)
+    show(arrange(composed, place.root, content_of, args.force), Launch(args, place.root).workers)
+    return 0
+
+
+def show(jobs: Sequence[SweepJob], workers: int) -> None:
+    """Print each job with its state, and time and disk of those that are left."""
+    console = Console()
+    costs: dict[tuple[str, ...], Cost] = {}
+    finished = list(_finished(jobs[0].folder.parent))
+    table = Table(title=str(jobs[0].folder.parent), title_justify="left")
+    for title in ("job", "state", "time", "disk"):
+        table.add_column(title, overflow="fold")
+    left = []
+    for job in jobs:
+        state = state_of(job.folder)
+        cells = ["", ""]
+        if state not in ENDED:
+            kind = _kind(job.config)
+            if kind not in costs:
+                check(job.config)
+                costs[kind] = _from_finished(job, finished) or _from_steps(job)
+            left.append(costs[kind])
+            cells = [_seconds(costs[kind].seconds), _bytes(costs[kind].size)]
+        table.add_row(*map(Text, (job.name, state, *cells)))
+    console.print(table)
+    total, size = sum(cost.seconds for cost in left), sum(cost.size for cost in left)
+    console.print(
+        f"{len(jobs)} jobs, {len(jobs) - len(left)} done, {len(left)} left: "
+        f"about {_seconds(total / workers)} with {workers} at once, {_bytes(size)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Jobs of one kind take about the same: they differ in the seed alone."""
+    return tuple(f"{name}={value}" for name, value in config.items() if name != "seed")
+
+
+def _finished(root: Path) -> Iterator[Mapping[str, Any]]:
+    """Summaries of runs that have finished in a sweep, with their folders' sizes, newest first."""
+    if not root.is_dir():
+        return
+    folders = sorted(root.iterdir(), key=lambda path: -path.stat().st_mtime)
+    summaries = ((folder, read_summary(folder)) for folder in folders if (folder / "summary.json").is_file())
+    ended = (
+        (folder, summary) for folder, summary in summaries if summary and summary["status"] == "finished"
+    )
+    for folder, summary in islice(ended, SAMPLE):
+        yield summary | {"size": size_of(folder)}
+
+
+def _from_finished(job: SweepJob, finished: Sequence[Mapping[str, Any]]) -> Cost | None:
+    """By runs of the same model and data, if there are any of the same stack by these; for as many epochs."""
+    alike = [
+        s for s in finished if all(s["config"][part] == job.config[part] for part in ("model", "dataset"))
+    ]
+    same = [s for s in alike if list(s["config"]["reg"]) == list(job.config["reg"])] or alike
+    if not same:
+        return None
+    epochs = job.config["train"]["epochs"]
+    seconds = statistics.median(s["seconds"] / s["epochs"]["done"] for s in same) * epochs
+    return Cost(seconds, statistics.median(s["size"] for s in same))
+
+
+def _from_steps(job: SweepJob) -> Cost:
+    """By a few steps of training and one evaluation; what members learn before the run is left out."""
+    settings, train = read_settings(job.config)
+    use_settings(settings)
+    stack = build_stack(job.config["reg"])
+    for name, leaf in list(stack.leaves()):
+        if "prepare_data" in hooks(type(leaf)):  # it cannot act before it has learned
+            stack = stack.without(name)
+    run = build_run(job.config, stack)
+    loop = train_epoch(run, 0)
+    next(loop)
+    started = time.perf_counter()
+    taken = sum(1 for _ in islice(loop, TIMED_STEPS))
+    step = (time.perf_counter() - started) / max(1, taken)
+    started = time.perf_counter()
+    few = run.data.val.subset(slice(0, TIMED_ROWS))
+    evaluate(run.model, few, run.autocast)
+    evaluation = 3 * (time.perf_counter() - started) * len(run.data.val) / len(few)  # train, select and val
+    steps = -(-len(run.data.train) // run.batch_size)
+    seconds = train.epochs * (steps * step + evaluation / train.evaluate_every)
+    size = STATE_COPIES * sum(p.numel() * p.element_size() for p in run.model.parameters())
+    return Cost(seconds, size)
+
+
+def _seconds(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return (
+        f"{hours} h {minutes} min" if hours else f"{minutes} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+    )
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

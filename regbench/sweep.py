@@ -1,0 +1,181 @@
+"""A sweep: every job once, whoever asks first, and none lost."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from regbench import checkpoint, job
+from regbench.board import Board
+from regbench.composition import FORCE, ComposedJob, Launch, keys_of
+from regbench.config import resolved
+from regbench.errors import ConfigError
+from regbench.holding import Held, held, wait_for
+from regbench.jobs import ENDED, SweepJob, state_of, sweep_name
+from regbench.runs import choices_of
+from regbench.summary import read_summary
+
+SWEEPS = Path("outputs") / "sweeps"
+HELD = "held"  # what comes of a job that another process works at
+SOME_FAILED = 4  # exit status
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one try at a job: a status of a run, or `held`; and the reason of a failure."""
+
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sweep lives, and the words of a command line that say so."""
+
+    root: Path
+    words: list[str]
+
+
+def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place:
+    """The folder of the jobs of a command line.
+
+    Raises:
+        ConfigError: they do not share one, or the command line names the jobs' folders itself.
+    """
+    keys = keys_of(args.overrides)
+    options = ["--config-dir", args.config_dir] if args.config_dir else []
+    if "hydra.sweep.subdir" in keys:
+        raise ConfigError("hydra.sweep.subdir: is made of a job's stack, seed and identity; leave it out")
+    names = {one.config["sweep"] for one in composed}
+    if len(names) > 1:
+        raise ConfigError(f"sweep: must be one name for all jobs, got {', '.join(map(str, sorted(names)))}")
+    if "hydra.sweep.dir" in keys:
+        roots = {one.folder for one in composed}
+        if len(roots) > 1:
+            raise ConfigError(f"hydra.sweep.dir: must be one folder for all jobs, got {len(roots)}")
+        (root,) = roots
+        return Place(root, [f"hydra.sweep.dir={root}", *options])
+    name = names.pop() or sweep_name([one.choices for one in composed])
+    return Place(SWEEPS / name, [f"sweep={name}", *options])
+
+
+def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str]) -> int:
+    """Run what is not finished, wait for what others run, say what failed; return the exit status.
+
+    Args:
+        launch: runs jobs by the launcher that the command line names.
+        jobs: all jobs of the sweep, checked.
+        words: what names the sweep on a command line.
+    """
+    console = Console()
+    outcomes: dict[str, Outcome] = {}
+    try:
+        with Board(console, jobs, launch.workers):
+            _run(launch, jobs, outcomes)
+    except KeyboardInterrupt:
+        ended = sum(state_of(one.folder) in ENDED for one in jobs)
+        console.print(f"{ended} of {len(jobs)} jobs have ended; the same line goes on", highlight=False)
+        raise
+    return _report(console, jobs, outcomes, words)
+
+
+def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome]) -> None:
+    """Launch what is left until nothing is; fill in what came of it."""
+    left = [one for one in jobs if state_of(one.folder) not in ENDED]
+    while left:
+        found = launch(run_member, [(one.overrides, one.name) for one in left])
+        outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
+        left = [one for one in left if outcomes[one.name].status == HELD]
+        for one in left:
+            wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
+        left = [one for one in left if state_of(one.folder) not in ENDED]
+
+
+def run_member(cfg: DictConfig) -> Outcome:
+    """Run, or continue, the job of the folder that Hydra has made; nothing is shown.
+
+    Raises:
+        KeyboardInterrupt: a signal has stopped it; its folder is left to be continued.
+    """
+    about = HydraConfig.get()
+    folder = Path(about.runtime.output_dir)
+    one = job.Job(resolved(cfg), folder, choices_of(about), Console(quiet=True))
+    try:
+        with held(folder):
+            state = state_of(folder)
+            if state in ENDED:
+                return Outcome(state)
+            status = job.train(one) if state == "new" else _continue(one)
+    except Held:
+        return Outcome(HELD)
+    except (ConfigError, OSError) as error:
+        return Outcome("failed", str(error))
+    except Exception as error:  # one job's fault must not end the others
+        log.exception("the job has failed")
+        return Outcome("failed", f"{type(error).__name__}: {error}")
+    if status == "interrupted":
+        raise KeyboardInterrupt
+    return Outcome(status)
+
+
+def _continue(one: job.Job) -> str:
+    """Go on from the newest whole checkpoint; where none is whole, from the start."""
+    if checkpoint.exists(one.folder):
+        try:
+            checkpoint.load_newest(one.folder)
+        except ValueError:
+            for path in one.folder.glob("*.pt"):
+                path.unlink()
+    return job.resume(one)
+
+
+def _report(
+    console: Console, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome], words: Sequence[str]
+) -> int:
+    """Say how the sweep ended, and for each failed job why and how to repeat it."""
+    states = {one.name: state_of(one.folder) for one in jobs}
+    failed = [one for one in jobs if states[one.name] not in ("finished", "stopped")]
+    done = len(jobs) - len(failed)
+    console.print(
+        f"{done} of {len(jobs)} jobs finished in {jobs[0].folder.parent}", soft_wrap=True, highlight=False
+    )
+    if not failed:
+        return 0
+    table = Table(title="failed", title_justify="left")
+    for title in ("job", "why"):
+        table.add_column(title, overflow="fold")
+    for one in failed:
+        table.add_row(*map(Text, (one.name, _reason(one, outcomes))))
+    console.print(table)
+    console.print("to repeat just that one:")
+    for one in failed:
+        command = repeat(one, states[one.name], words)
+        console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+    return SOME_FAILED
+
+
+def _reason(one: SweepJob, outcomes: dict[str, Outcome]) -> str:
+    outcome = outcomes.get(one.name)
+    if outcome is not None and outcome.reason:
+        return outcome.reason
+    summary = read_summary(one.folder) or {}
+    return f"{summary.get('status', 'not finished')}: {summary.get('reason', '')}".rstrip(": ")
+
+
+def repeat(one: SweepJob, state: str, words: Sequence[str]) -> str:
+    """The command that runs just this job again, in the same sweep."""
+    keys = zip(one.overrides, keys_of(one.overrides), strict=True)
+    made = [override for override, key in keys if key not in ("sweep", "hydra.sweep.dir")]
+    again = [FORCE] if state == "diverged" else []
+    return shlex.join(["regbench", "train", "-m", *made, *words, *again])
