@@ -25,6 +25,7 @@ from regbench.holding import LOCK, Held, held, is_held
 from regbench.jobs import ENDED, arrange, state_of
 from regbench.paths import config_dir
 from regbench.runs import choices_of
+from regbench.summary import read_summary
 from regbench.sweep import SOME_FAILED, place_of, run_sweep
 
 OURS = (".hydra", "train.log", "metrics.jsonl", "environment.json", "tensorboard", "summary.json", LOCK)
@@ -132,10 +133,10 @@ def _refuse_occupied(folder: Path) -> None:
 
 
 def _refuse_checkpoint(folder: Path) -> None:
-    if state_of(folder) in ENDED:
-        raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")
     if checkpoint.exists(folder):
         raise ConfigError(f"{folder}: holds a checkpoint; continue it with `regbench resume {folder}`")
+    if (read_summary(folder) or {}).get("status") in ENDED:
+        raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")
 
 
 def _refuse_unwritable(folder: Path) -> None:
