@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import copy
-import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from hydra import version
-from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
@@ -22,9 +20,8 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -34,7 +31,6 @@ from regbench.fields import nearest
 from regbench.paths import config_dir
 from regbench.runs import choices_of, import_from
 
-T = TypeVar("T")
 PRIMARY = "train"
 FORCE = "--force"  # run what is finished again, into new folders
 BASE = "1.3"  # the Hydra version whose behaviour is asked for
@@ -99,7 +95,7 @@ def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
     Raises:
         ConfigError: the command line or a configuration is wrong.
     """
-    with_hydra = _Composer(args.config_dir)
+    with_hydra = Composer(args.config_dir)
     try:
         overrides = list(args.overrides)
         _refuse_repeated(with_hydra, overrides)
@@ -122,67 +118,7 @@ def in_sweep(overrides: list[str]) -> list[str]:
     return overrides if "threads" in keys_of(overrides) else [*overrides, "threads=1"]
 
 
-class Launch:
-    """Run jobs by the launcher that a command line names, in turn or several at once.
-
-    Args:
-        args: Hydra's parsed command line.
-        root: the folder of the sweep.
-
-    Attributes:
-        workers: how many jobs run at once.
-
-    Raises:
-        ConfigError: there is no such launcher.
-    """
-
-    def __init__(self, args: argparse.Namespace, root: Path) -> None:
-        self._root, self._composer = root, _Composer(args.config_dir)
-        overrides = in_sweep(list(args.overrides))
-        quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]
-        quiet.append(f"hydra.sweep.dir={_quoted(root)}")
-        config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
-        if "n_jobs" in config.hydra.launcher and "hydra.launcher.n_jobs" not in keys_of(overrides):
-            config.hydra.launcher.n_jobs = max(1, cores() // (config.threads or cores()))
-        self._config = config
-        asked = config.hydra.launcher.get("n_jobs") or 1
-        self.workers = asked if asked > 0 else cores()
-
-    def __call__(self, task: Callable[[DictConfig], T], jobs: Sequence[tuple[list[str], str]]) -> list[T]:
-        """What the task returns for each job, given by its overrides and its folder's name below the root.
-
-        Raises:
-            KeyboardInterrupt: one of them was stopped by a signal.
-        """
-        context = HydraContext(self._composer.hydra.config_loader, Callbacks(self._config))
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=task, config=self._config
-        )
-        logging.getLogger(type(launcher).__module__).setLevel(logging.WARNING)
-        where = f"hydra.sweep.dir={_quoted(self._root)}"
-        words = [
-            [*_of_task(overrides), where, f"hydra.sweep.subdir={_quoted(name)}"] for overrides, name in jobs
-        ]
-        return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _of_task(overrides: Sequence[str]) -> list[str]:
-    """Without what is Hydra's own: the launcher adds that."""
-    return [o for o, key in zip(overrides, keys_of(overrides), strict=True) if not key.startswith("hydra")]
-
-
-def _quoted(value: object) -> str:
-    """A value that Hydra takes for what it is, whatever signs are in it."""
-    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-class _Composer:
+class Composer:
     """Hydra as `regbench train` sets it up, for looking only."""
 
     def __init__(self, extra: str | None) -> None:
@@ -323,7 +259,7 @@ class _Composer:
                 )
 
 
-def _refuse_repeated(composer: _Composer, overrides: Sequence[str]) -> None:
+def _refuse_repeated(composer: Composer, overrides: Sequence[str]) -> None:
     """Of two values for one key Hydra keeps the last without a word."""
     seen: dict[str, str] = {}
     for override, text in zip(composer.parse(list(overrides)), overrides, strict=True):

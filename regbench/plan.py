@@ -15,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from regbench.build import build_run, build_stack, check, content_of, use_settings
-from regbench.composition import Launch, compose_jobs, parsed
+from regbench.composition import compose_jobs, parsed
 from regbench.config import read_settings
 from regbench.errors import ConfigError
 from regbench.jobs import ENDED, SweepJob, arrange, size_of, state_of
+from regbench.launching import Launch
 from regbench.measurement import evaluate
 from regbench.regularizers.base import hooks
 from regbench.summary import read_summary

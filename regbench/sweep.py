@@ -17,11 +17,12 @@ from rich.text import Text
 
 from regbench import checkpoint, job
 from regbench.board import Board
-from regbench.composition import FORCE, ComposedJob, Launch, keys_of
+from regbench.composition import FORCE, ComposedJob, keys_of
 from regbench.config import resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for
 from regbench.jobs import ENDED, SweepJob, state_of, sweep_name
+from regbench.launching import Launch
 from regbench.runs import choices_of
 from regbench.summary import read_summary
 

@@ -18,11 +18,12 @@ from rich.console import Console
 
 from regbench import checkpoint, job
 from regbench.build import check, content_of
-from regbench.composition import BASE, PRIMARY, ComposedJob, Launch, compose_jobs, parsed
+from regbench.composition import BASE, PRIMARY, ComposedJob, compose_jobs, parsed
 from regbench.config import resolved
 from regbench.errors import ConfigError
 from regbench.holding import LOCK, Held, held, is_held
 from regbench.jobs import ENDED, arrange, state_of
+from regbench.launching import Launch
 from regbench.paths import config_dir
 from regbench.runs import choices_of
 from regbench.summary import read_summary

@@ -61,7 +61,7 @@ LEVELS = [
     ["training"],
     ["probe", "build", "runs", "holding"],
     ["audit", "summary", "composition", "loading"],
-    ["jobs", "refusals", "sealed"],
+    ["jobs", "launching", "refusals", "sealed"],
     ["job", "board", "listing"],
     ["sweep"],
     ["train", "resume", "plan"],
@@ -107,8 +107,8 @@ ROOMS = {
 
 # Which modules may import a package of others.
 GUESTS = {
-    "hydra": ["composition", "refusals", "sweep", "train"],
-    "omegaconf": ["config", "composition", "refusals", "runs", "sweep", "train"],
+    "hydra": ["composition", "launching", "refusals", "sweep", "train"],
+    "omegaconf": ["config", "composition", "launching", "refusals", "runs", "sweep", "train"],
     "tensorboard": [],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
