@@ -278,7 +278,7 @@ def check(config: Config) -> None:
 
 def use_settings(settings: Settings) -> int:
     """Set the process's threads and determinism; return the number of threads."""
-    torch.set_num_threads(settings.threads or _cores())
+    torch.set_num_threads(settings.threads or cores())
     torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
     # filling fresh memory with NaN would only cost time: nothing reads it before it is written
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -286,5 +286,6 @@ def use_settings(settings: Settings) -> int:
     return torch.get_num_threads()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from regbench.config import RECORD_VERSION, identity, stack_name
 from regbench.errors import ConfigError
-from regbench.summary import SUMMARY, read_summary
+from regbench.summary import read_summary
 
 DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
 LONGEST_STEM = 60  # characters
@@ -127,8 +127,3 @@ def sweep_name(choices: Sequence[Mapping[str, str]]) -> str:
 def size_of(folder: Path) -> int:
     """Bytes of all files of a run folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run that has left a summary."""
-    return (folder / SUMMARY).is_file()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
+from regbench.build import cores
 from regbench.composition import Composer, in_sweep, keys_of
 
 T = TypeVar("T")
@@ -61,11 +61,6 @@ class Launch:
             [*_of_task(overrides), where, f"hydra.sweep.subdir={_quoted(name)}"] for overrides, name in jobs
         ]
         return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _of_task(overrides: Sequence[str]) -> list[str]:

@@ -23,20 +23,20 @@ def main(argv: list[str]) -> int:
     parser = Arguments(prog="regbench resume", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
     folder = parser.parse_args(argv).folder
-    read_run(folder)  # before a lock is put into what is no run folder
+    config, choices = read_run(folder)  # before a lock is put into what is no run folder
     with held(folder):
-        return _resume(folder)
+        return _resume(job.Job(config, folder, choices, Console()))
 
 
-def _resume(folder: Path) -> int:
-    config, choices = read_run(folder)
+def _resume(one: job.Job) -> int:
+    folder = one.folder
     summary = read_summary(folder)
     if summary and summary["status"] in ("finished", "stopped", "diverged"):
         reason = f" ({summary['reason']})" if summary["reason"] else ""
         print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
         return job.EXIT_STATUS[summary["status"]]
     try:
-        status = job.resume(job.Job(config, folder, choices, Console()))
+        status = job.resume(one)
     except OSError as error:
         print(f"regbench: {error}", file=sys.stderr)
         return 2

@@ -19,7 +19,7 @@ from rich.console import Console
 from regbench import checkpoint, job
 from regbench.build import check, content_of
 from regbench.composition import BASE, PRIMARY, ComposedJob, compose_jobs, parsed
-from regbench.config import resolved
+from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import LOCK, Held, held, is_held
 from regbench.jobs import ENDED, arrange, state_of
@@ -66,8 +66,9 @@ def _sweep(args: argparse.Namespace, composed: list[ComposedJob]) -> int:
     jobs = arrange(composed, place.root, content_of, args.force)
     checked = set()
     for one in jobs:
+        read_settings(one.config)
         config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
-        if state_of(one.folder) not in ENDED and config not in checked:  # another seed is as right or wrong
+        if state_of(one.folder) not in ENDED and config not in checked:  # another seed changes nothing more
             check(one.config)
             checked.add(config)
     _refuse_unwritable(place.root)

@@ -507,6 +507,7 @@ def test_python_runs_as_a_module_and_stops_for_a_closed_pipe(cli: Cli) -> None:
         ),
         (["-m", "seed=0,1", "hydra.sweep.subdir=x"], r"^regbench: hydra\.sweep\.subdir: is made of"),
         (["-m", "seed=0,1", "hydra/launcher=slum"], r"^regbench: hydra/launcher: no option 'slum'"),
+        (["-m", "seed=0,-1"], r"^regbench: seed: must lie in"),
         (["-m", "sweep=a,b"], r"^regbench: sweep: must be one name for all jobs, got a, b"),
         (["-m", "sweep=../up"], r"^regbench: sweep: must be letters"),
         (["--force"], r"^regbench: train: --force is for a sweep"),
