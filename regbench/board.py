@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regbench.jobs import ENDED, SweepJob, state_of
-from regbench.summary import read_summary
+from regbench.records import read_summary
 
 EVERY = 0.5  # seconds between two looks at the folders
 

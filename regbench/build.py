@@ -18,6 +18,7 @@ from regbench.data.checksums import digest_of
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
 from regbench.fields import checked, converted, locate, make
+from regbench.image_ops import require_images
 from regbench.models.normalization import Normalization, Normalized
 from regbench.models.tying import tie
 from regbench.optimizers import innermost
@@ -47,6 +48,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     device = find_device(settings.device)
     data = load_data(config["dataset"])
     _check_sizes(train, data)
+    _check_evaluate(settings, data)
     clock = Clock()
     stack.bind(settings.seed, clock)
     model = build_model(config["model"], data, settings.seed)
@@ -74,6 +76,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         accumulate=train.accumulate,
         evaluate_every=train.evaluate_every,
         bf16=settings.precision == "bf16",
+        evaluate=settings.evaluate,
         clock=clock,
     )
 
@@ -265,6 +268,17 @@ def _check_sizes(train: TrainSettings, data: Dataset) -> None:
             f"train: batch_size must be at most the {len(data.train)} rows of the train split, "
             f"got {train.batch_size}"
         )
+
+
+def _check_evaluate(settings: Settings, data: Dataset) -> None:
+    if "corruption" not in settings.evaluate:
+        return
+    if data.vocabulary is not None:
+        raise ConfigError("evaluate: corruption needs images, got a text dataset")
+    try:
+        require_images(data.val)
+    except ValueError as error:
+        raise ConfigError(f"evaluate: corruption needs images, and {error}") from error
 
 
 def check(config: Config) -> None:

@@ -74,6 +74,49 @@ def entries(group: str, extra: Path | None = None) -> list[Entry]:
     return [_entry(group, files[name], roots) for name in sorted(files)]
 
 
+def off_values(extra: Path | None = None) -> dict[str, dict[str, Any]]:
+    """The values at which a regularizer does nothing, as its class writes them in `off`, by option's name.
+
+    Options are left out whose class has none, or none that source text tells; `extra` is as for `entries`.
+
+    Raises:
+        ValueError: a person's YAML or source file cannot be read.
+    """
+    roots = () if extra is None else (extra, Path.cwd())
+    found = {}
+    for entry in entries("reg", extra):
+        module, _, name = entry.target.rpartition(".")
+        off = _off(name, _parsed(module, roots), roots)
+        if off:
+            found[entry.name] = off
+    return found
+
+
+def _off(name: str, tree: ast.Module | None, roots: Roots) -> dict[str, Any]:
+    """What a class or the first of its bases that does so assigns to `off`; empty where none does."""
+    found = _lookup(name, tree, roots)
+    if found is None or not isinstance(found[0], ast.ClassDef):
+        return {}
+    for statement in found[0].body:
+        match statement:
+            case (
+                ast.AnnAssign(target=ast.Name(id="off"), value=ast.expr() as value)
+                | ast.Assign(targets=[ast.Name(id="off")], value=value)
+            ):
+                return _literal(value)
+    bases = (_off(ast.unparse(base), found[1], roots) for base in found[0].bases)
+    return next((off for off in bases if off), {})
+
+
+def _literal(value: ast.expr) -> dict[str, Any]:
+    """A dictionary written out in the source; empty where it is computed."""
+    try:
+        written = ast.literal_eval(value)
+    except ValueError:
+        return {}
+    return written if isinstance(written, dict) else {}
+
+
 def _entry(group: str, path: Path, roots: Roots) -> Entry:
     text = path.read_text(encoding="utf-8")
     node = _values(text, path)

@@ -15,6 +15,12 @@ COMMANDS = {
     "plan": ("regbench.plan:main", "what a sweep would run, what of it is done, what the rest will take"),
     "resume": ("regbench.resume:main", "continue a run after its last finished epoch"),
     "test": ("regbench.sealed:main", "read the sealed test split of finished runs, once more"),
+    "compare": (
+        "regbench.compare.app:main",
+        "which technique helps, how much, is it real, what does it cost",
+    ),
+    "ablate": ("regbench.ablate:main", "what each member of a stack adds, and whether they add up"),
+    "strength": ("regbench.strength:main", "the response to one value of one member, where the best lies"),
     "list": ("regbench.listing:main", "show every model, dataset, optimizer, schedule and regularizer"),
 }
 
@@ -22,7 +28,7 @@ HELP = f"""regbench {__version__}: which regularizer helps my model on my data, 
 
 usage: regbench COMMAND ...
 
-{chr(10).join(f"  {name:8}{what}" for name, (_, what) in COMMANDS.items())}
+{chr(10).join(f"  {name:10}{what}" for name, (_, what) in COMMANDS.items())}
 
   regbench train                            the baseline: no regularizer, on the bundled digits
   regbench train +reg=dropout               one regularizer
@@ -82,7 +88,7 @@ def _complete(words: list[str]) -> int:
     if line[1:] and (line[1] not in COMMANDS or len(line) == 2):
         print(" ".join(COMMANDS))
         return 0
-    if line[1:] and line[1] not in ("train", "plan"):
+    if line[1:] and line[1] not in ("train", "plan", "ablate", "strength"):
         return 0
     os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
     return pkgutil.resolve_name(COMMANDS["train"][0])(words)

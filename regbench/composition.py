@@ -53,8 +53,12 @@ class ComposedJob:
     choices: dict[str, str]
 
 
-def parsed(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace, list[str]]:
     """A command line of `train` or `plan` as Hydra's parser reads it, and in the order that Hydra wants.
+
+    Args:
+        argv: its words.
+        command: the first of them, for what is said of a wrong one.
 
     Raises:
         ConfigError: it has an option that is not for regbench, or cannot be read.
@@ -62,14 +66,14 @@ def parsed(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = get_args_parser()
 
     def complain(message: str) -> NoReturn:
-        raise ConfigError(f"train: {message}; see `regbench train --hydra-help`")
+        raise ConfigError(f"{command}: {message}; see `regbench train --hydra-help`")
 
     parser.error = complain  # type: ignore[method-assign]
     parser.add_argument(FORCE, action="store_true")
     args = parser.parse_intermixed_args(argv)
     if args.config_name or args.config_path:
         raise ConfigError(
-            "train: --config-name and --config-path are not for regbench; add options by --config-dir"
+            f"{command}: --config-name and --config-path are not for regbench; add options by --config-dir"
         )
     if args.force and not args.multirun:
         raise ConfigError(f"train: {FORCE} is for a sweep, and needs -m")
@@ -103,6 +107,20 @@ def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
             return [with_hydra.job(overrides, "hydra.run.dir")]
         jobs = with_hydra.sweep(in_sweep(overrides))
         return [with_hydra.job(job, "hydra.sweep.dir", number) for number, job in enumerate(jobs)]
+    finally:
+        GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
+
+
+def compose_each(args: argparse.Namespace, lines: Sequence[list[str]]) -> list[ComposedJob]:
+    """Jobs of a sweep whose overrides are known, as `compose_jobs` gives them.
+
+    Raises:
+        ConfigError: a configuration is wrong.
+    """
+    with_hydra = Composer(args.config_dir)
+    try:
+        return [with_hydra.job(line, "hydra.sweep.dir", number) for number, line in enumerate(lines)]
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None

@@ -13,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from regbench.errors import ConfigError
 from regbench.fields import checked, converted, hints_of, nearest
+from regbench.records import RECORD_VERSION, canonical
 
-RECORD_VERSION = 1  # of what a run leaves behind; part of a configuration's identity
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 LARGEST = 3e38  # single precision ends there
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
+Figures = Literal["calibration", "corruption"]  # what can be measured beside loss and accuracy
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
 
 
@@ -31,11 +32,14 @@ class Settings:
     precision: Literal["fp32", "bf16"]
     threads: int | None
     deterministic: bool
+    evaluate: list[Figures]
     evaluate_test: bool
     checkpoints: Checkpoints
     sweep: str | None
 
     def __post_init__(self) -> None:
+        if len(set(self.evaluate)) < len(self.evaluate):
+            raise ConfigError(f"evaluate: must name each figure once, got {', '.join(self.evaluate)}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed: must lie in [0, 2^32 - 1], got {self.seed}")
         if self.threads is not None and self.threads < 1:
@@ -102,21 +106,15 @@ def identity(config: Mapping[str, Any], content: str = "") -> str:
     kept["dataset"] = {
         n: v for n, v in config["dataset"].items() if not (n == "root" or (content and _is_path(n)))
     }
+    if isinstance(kept.get("evaluate"), list):  # in which order they are asked for decides nothing
+        kept["evaluate"] = sorted(kept["evaluate"], key=str)
     order = list(_order(config["reg"]))
-    text = json.dumps([RECORD_VERSION, content, _numbers_as_floats(kept), order], sort_keys=True)
+    text = json.dumps([RECORD_VERSION, content, canonical(kept), order], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _is_path(field: str) -> bool:
     return field == "path" or field.endswith("_path")
-
-
-def _numbers_as_floats(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _numbers_as_floats(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers_as_floats(item) for item in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _order(stack: Mapping[str, Any]) -> Iterator[Any]:

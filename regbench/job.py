@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,18 @@ from torch import nn
 from regbench import checkpoint
 from regbench.audit import audit
 from regbench.build import build_run, build_stack, content_of, use_settings
-from regbench.config import RECORD_VERSION, identity, read_settings
+from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
+from regbench.records import RECORD_VERSION, SUMMARY, read_summary, write_json
 from regbench.regularizers.base import hooks
+from regbench.reliability import late_figures
 from regbench.sinks import JsonLines, Sink, TensorBoard
 from regbench.snapshots import WithWeights
-from regbench.summary import SUMMARY, best_of, read_summary, summarize, write_json
+from regbench.summary import best_of, summarize
 from regbench.training import Diverged, EpochEnd, Run, fit
 from regbench.types import Record
 from regbench.weights import load_plain_state, plain_state
@@ -88,12 +91,23 @@ def resume(job: Job) -> str:
         raise ConfigError(
             f"{job.folder}: its checkpoint is of a different configuration; train into a new folder"
         )
+    _require_best(job.folder, state["history"])
     settings, _ = read_settings(job.config)
     settings.threads = state["threads"]  # another number would change the last bits
     threads = use_settings(settings)
     session = _Session(job, build_run(job.config), threads, state["audit"])
     session.restore(state)
     return session.go()
+
+
+def _require_best(folder: Path, history: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+    """Refuse before the work what would be missed after it."""
+    if best_of([Record(epoch, dict(metrics)) for epoch, metrics in history]) is None:
+        return
+    try:
+        checkpoint.load(folder / checkpoint.BEST)
+    except ValueError as error:
+        raise ConfigError(f"{folder}: {error}; train into a new folder") from error
 
 
 def _copy(config: Config, without: str | None) -> Run:
@@ -107,7 +121,8 @@ class _Session:
     def __init__(self, job: Job, run: Run, threads: int, found: Mapping[str, Any]) -> None:
         self.job, self.run, self.threads, self.found = job, run, threads, found
         self.checkpoints = read_settings(job.config)[0].checkpoints
-        self.identity = identity(job.config, content_of(job.config))
+        self.content = content_of(job.config)
+        self.identity = identity(job.config, self.content)
         self.history: list[Record] = []
         self.stopped = False
         self._before, self._started = 0.0, time.perf_counter()
@@ -197,7 +212,7 @@ class _Session:
 
     def _end(self, status: str, reason: str) -> None:
         """Keep what the members keep, measure it, and write the summary: on every way out."""
-        run, folder = self.run, self.job.folder
+        run, folder, seconds = self.run, self.job.folder, self.seconds
         if status not in ENDED and checkpoint.exists(folder):
             self._back_to(checkpoint.load_newest(folder)[0])
         summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
@@ -209,9 +224,13 @@ class _Session:
             summary["kept"] = self._measured(final)
         before = read_summary(folder) or {}
         summary |= {"status": status, "reason": reason, "test": before.get("test")}
-        if read_settings(self.job.config)[0].evaluate_test and status in ENDED:
-            summary["test"] = read_test(run, final, folder, before.get("test"))
-        summary |= {"seconds": self.seconds, "peak_memory_mb": peak_memory_mb(run.device)}
+        models = both(run, final, folder) if status in ENDED else {}
+        if models and read_settings(self.job.config)[0].evaluate_test:
+            summary["test"] = read_test(run, models, before.get("test"))
+        summary |= late_figures(models, run.data.val, run.autocast, run.evaluate if models else ())
+        summary |= {"identity": self.identity, "content": self.content}
+        summary |= {"seconds": seconds, "peak_memory_mb": peak_memory_mb(run.device)}
+        summary["ended"] = datetime.now(UTC).isoformat(timespec="microseconds")
         write_json(folder / SUMMARY, summary)
         if status in ENDED:  # before, any of them may be needed
             checkpoint.leave(folder, self.checkpoints)
@@ -219,7 +238,7 @@ class _Session:
 
     def _measured(self, final: nn.Module) -> dict[str, Any]:
         """The figures of the weights that a member kept, with the epoch that they are of."""
-        metrics = measure(final, self.run.data, self.run.autocast)
+        metrics = measure(final, self.run.data, self.run.autocast, self.run.evaluate)
         metrics |= gaps(metrics)
         of = (r.epoch for r in self.history if metrics.items() <= r.metrics.items())
         return {"epoch": next(of, None), "metrics": metrics}
@@ -231,13 +250,17 @@ def _keep(folder: Path, final: nn.Module) -> None:
     checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": plain_state(final)})
 
 
-def read_test(run: Run, final: nn.Module, folder: Path, before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Open the sealed test split once, for the last and the best weights together, and count it."""
-    test = run.data.read_test()
-    figures = {"last": evaluate(final, test, run.autocast)}
+def both(run: Run, final: nn.Module, folder: Path) -> dict[str, nn.Module]:
+    """The model with the weights that the run ended with, and with those of its best epoch."""
     best = WithWeights(run.model, run.model.state_dict())
     load_plain_state(
         best, {n: w.to(run.device) for n, w in checkpoint.load(folder / checkpoint.BEST).items()}
     )
-    figures["best"] = evaluate(best, test, run.autocast)
+    return {"last": final, "best": best}
+
+
+def read_test(run: Run, models: Mapping[str, nn.Module], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Open the sealed test split once, for all of the models together, and count it."""
+    test = run.data.read_test()
+    figures = {name: evaluate(model, test, run.autocast, run.evaluate) for name, model in models.items()}
     return figures | {"reads": (before or {}).get("reads", 0) + 1}

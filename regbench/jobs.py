@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from regbench.config import RECORD_VERSION, identity, stack_name
+from regbench.config import identity, stack_name
 from regbench.errors import ConfigError
-from regbench.summary import read_summary
+from regbench.records import RECORD_VERSION, read_summary
 
 DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
 LONGEST_STEM = 60  # characters

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from regbench.types import Dataset, Split
 
 CHUNK = 128  # rows evaluated at once: for convolutions on CPUs half the time and memory of 512
+BINS = 15  # of confidence, equally wide, as in Guo et al. 2017
+Autocast = Callable[[], AbstractContextManager[Any]]
 
 
 def measure(
-    model: nn.Module, data: Dataset, autocast: Callable[[], AbstractContextManager[Any]]
+    model: nn.Module, data: Dataset, autocast: Autocast, asked: Sequence[str] = ()
 ) -> dict[str, float]:
-    """Loss and accuracy of a model on the measured train rows, select and val."""
-    splits = {"train": data.measured, "select": data.select, "val": data.val}
+    """Loss and accuracy on the measured train rows, select and val, and on val what else is asked for."""
+    splits = {"train": (data.measured, ()), "select": (data.select, ()), "val": (data.val, asked)}
     return {
         f"{name}/{figure}": value
-        for name, split in splits.items()
-        for figure, value in evaluate(model, split, autocast).items()
+        for name, (split, more) in splits.items()
+        for figure, value in evaluate(model, split, autocast, more).items()
     }
 
 
@@ -37,29 +39,112 @@ def gaps(measured: dict[str, float]) -> dict[str, float]:
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, split: Split, autocast: Callable[[], AbstractContextManager[Any]]
+    model: nn.Module, split: Split, autocast: Autocast, asked: Sequence[str] = ()
 ) -> dict[str, float]:
     """Plain cross-entropy in nats and accuracy in [0, 1] over a split, in evaluation mode.
 
-    Where the split's labels hold noise, `true_accuracy` is the accuracy against the true ones.
+    Where the split's labels hold noise, `true_accuracy` is the accuracy against the true ones, and
+    `noisy_accuracy` and `noisy_true_accuracy` those against the given and the true labels of the rows whose
+    given label is wrong; the two are absent where no label is.
+
+    Args:
+        model: the model.
+        split: the rows.
+        autocast: the number format.
+        asked: what else to measure, from the same forward pass: keys of `FIGURES`; others are passed over.
+    """
+    chunks = predict(model, split, autocast)
+    labels = split.labels.split(CHUNK)
+    loss = [F.cross_entropy(*pair, reduction="none") for pair in zip(chunks, labels, strict=True)]
+    logits = torch.cat(chunks)
+    guess = logits.argmax(1)
+    figures = {"loss": mean(torch.cat(loss)), "accuracy": mean(guess == split.labels)}
+    if split.true_labels is not None:
+        figures |= _memorization(guess, split.labels, split.true_labels)
+    for name in asked:
+        figures |= FIGURES[name](logits, split.labels) if name in FIGURES else {}
+    return figures
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, split: Split, autocast: Autocast, change: Callable[[Tensor], Tensor] | None = None
+) -> list[Tensor]:
+    """The logits (rows, C), chunk by chunk, in evaluation mode; the model's mode is put back.
+
+    Args:
+        model: the model.
+        split: the rows.
+        autocast: the number format.
+        change: applied to the inputs of each chunk, in full precision.
     """
     was_training = model.training
     model.eval()
-    loss, right, truly = [], [], []
+    chunks = []
     for start in range(0, len(split), CHUNK):
-        rows = slice(start, start + CHUNK)
+        inputs = split[slice(start, start + CHUNK)].inputs
+        if change is not None:
+            inputs = change(inputs)
         with autocast():
-            logits = model(split[rows].inputs).float()
-        loss.append(F.cross_entropy(logits, split.labels[rows], reduction="none"))
-        guess = logits.argmax(1)
-        right.append(guess == split.labels[rows])
-        if split.true_labels is not None:
-            truly.append(guess == split.true_labels[rows])
+            chunks.append(model(inputs).float())
     model.train(was_training)
-    figures = {"loss": _mean(loss), "accuracy": _mean(right)}
-    return figures | ({"true_accuracy": _mean(truly)} if truly else {})
+    return chunks
 
 
-def _mean(chunks: list[torch.Tensor]) -> float:
+def mean(values: Tensor) -> float:
     """The mean over all rows, summed in double precision."""
-    return torch.cat(chunks).double().mean().item()
+    return values.double().mean().item()
+
+
+def _memorization(guess: Tensor, labels: Tensor, true_labels: Tensor) -> dict[str, float]:
+    figures = {"true_accuracy": mean(guess == true_labels)}
+    wrong = labels != true_labels
+    if wrong.any():
+        figures["noisy_accuracy"] = mean((guess == labels)[wrong])
+        figures["noisy_true_accuracy"] = mean((guess == true_labels)[wrong])
+    return figures
+
+
+class Reliability(NamedTuple):
+    """How often a model is right, by how sure it is; bin i holds probabilities in (i / 15, (i + 1) / 15].
+
+    Attributes:
+        confidence: sum of the largest probabilities, (15,) float64 on the CPU; as the others.
+        right: number of rows whose most probable class is their label.
+        rows: number of rows.
+    """
+
+    confidence: Tensor
+    right: Tensor
+    rows: Tensor
+
+
+def reliability(logits: Tensor, labels: Tensor) -> Reliability:
+    """Sort rows into bins by their largest probability."""
+    confidence, guess = logits.double().softmax(1).max(1)
+    right = (guess == labels).double().cpu()  # sums into bins are repeatable on the CPU only
+    confidence = confidence.cpu()
+    inner = torch.arange(1, BINS, dtype=torch.float64) / BINS
+    where = torch.bucketize(confidence, inner)  # the upper edge belongs to the bin
+    sums = (torch.bincount(where, weights, minlength=BINS) for weights in (confidence, right, None))
+    return Reliability(*(each.double() for each in sums))
+
+
+def calibration(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """Expected calibration error and Brier score.
+
+    ece = sum over the bins of count / rows * |accuracy - mean confidence|, in [0, 1].
+    brier = mean over rows of the sum over all classes of (probability - one-hot label)^2, in [0, 2]: of two
+    classes twice what the one-sided binary score gives.
+
+    Paper: Guo et al., 2017, https://arxiv.org/abs/1706.04599, eq. 3
+    Paper: Brier, 1950, https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
+    """
+    bins = reliability(logits, labels)
+    ece = (bins.confidence - bins.right).abs().sum() / len(labels)
+    one_hot = torch.eye(logits.shape[1], dtype=torch.float64, device=logits.device)[labels]
+    brier = (logits.double().softmax(1) - one_hot).square().sum(1)
+    return {"ece": ece.item(), "brier": mean(brier)}
+
+
+FIGURES: Mapping[str, Callable[[Tensor, Tensor], dict[str, float]]] = {"calibration": calibration}

@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from regbench.build import build_run, build_stack, check, content_of, use_settings
+from regbench.build import build_run, build_stack, check, use_settings
 from regbench.composition import compose_jobs, parsed
 from regbench.config import read_settings
 from regbench.errors import ConfigError
-from regbench.jobs import ENDED, SweepJob, arrange, size_of, state_of
+from regbench.jobs import ENDED, SweepJob, size_of, state_of
 from regbench.launching import Launch
 from regbench.measurement import evaluate
+from regbench.records import read_summary
 from regbench.regularizers.base import hooks
-from regbench.summary import read_summary
-from regbench.sweep import place_of
+from regbench.sweep import arranged
 from regbench.training import train_epoch
 
 SAMPLE = 40  # finished runs that are looked at for an estimate
@@ -58,8 +58,8 @@ def main(argv: list[str]) -> int:
         raise ConfigError(
             "hydra/sweeper: must be Hydra's own for a plan, which must know the jobs beforehand"
         )
-    place = place_of(args, composed)
-    show(arrange(composed, place.root, content_of, args.force), Launch(args, place.root).workers)
+    place, jobs = arranged(args, composed)
+    show(jobs, Launch(args, place.root).workers)
     return 0
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from regbench import job
 from regbench.arguments import Arguments
 from regbench.holding import held
+from regbench.records import read_summary
 from regbench.runs import read_run
-from regbench.summary import read_summary
 
 
 def main(argv: list[str]) -> int:

@@ -15,8 +15,8 @@ from regbench.config import read_settings
 from regbench.errors import ConfigError
 from regbench.loading import load_model
 from regbench.measurement import evaluate
+from regbench.records import RECORD_VERSION, SUMMARY, read_summary, write_json
 from regbench.runs import read_run
-from regbench.summary import SUMMARY, read_summary, write_json
 from regbench.training import autocast_for
 
 
@@ -52,6 +52,10 @@ def _finished(folder: Path) -> dict[str, Any]:
     if summary is None or summary["status"] not in ("finished", "stopped"):
         status = summary["status"] if summary else "unfinished"
         raise ConfigError(f"{folder}: must be a finished run, and is {status}")
+    if summary["version"] != RECORD_VERSION:
+        raise ConfigError(
+            f"{folder}: must hold a record of version {RECORD_VERSION}, and is of {summary['version']}"
+        )
     return summary
 
 
@@ -62,7 +66,8 @@ def _read(folder: Path, reads: int) -> dict[str, Any]:
     test = load_data(config["dataset"]).to(device).read_test()
 
     def figures(model: nn.Module) -> dict[str, float]:
-        return evaluate(model.to(device), test, lambda: autocast_for(device, settings.precision == "bf16"))
+        bf16 = settings.precision == "bf16"
+        return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
 
     last, best = (figures(load_model(folder, weights)) for weights in ("last", "best"))
     return {"last": last, "best": best, "reads": reads + 1}

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from regbench.config import RECORD_VERSION
+from regbench.records import RECORD_VERSION
 from regbench.regularizers.base import Stack, hooks
 from regbench.training import Run
 from regbench.types import Record
-
-SUMMARY = "summary.json"
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write to a temporary name, then rename: never half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The summary of a run folder, or None where there is none yet."""
-    path = folder / SUMMARY
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 def best_of(history: Sequence[Record]) -> Record | None:

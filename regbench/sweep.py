@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import shlex
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +20,15 @@ from rich.text import Text
 
 from regbench import checkpoint, job
 from regbench.board import Board
+from regbench.build import check, content_of
 from regbench.composition import FORCE, ComposedJob, keys_of
-from regbench.config import resolved
+from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for
-from regbench.jobs import ENDED, SweepJob, state_of, sweep_name
+from regbench.jobs import ENDED, SweepJob, arrange, state_of, sweep_name
 from regbench.launching import Launch
+from regbench.records import read_summary
 from regbench.runs import choices_of
-from regbench.summary import read_summary
 
 SWEEPS = Path("outputs") / "sweeps"
 HELD = "held"  # what comes of a job that another process works at
@@ -69,6 +73,52 @@ def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place
         return Place(root, [f"hydra.sweep.dir={root}", *options])
     name = names.pop() or sweep_name([one.choices for one in composed])
     return Place(SWEEPS / name, [f"sweep={name}", *options])
+
+
+def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[Place, list[SweepJob]]:
+    """The place of the jobs of a command line, and each job once with its folder there.
+
+    Raises:
+        ConfigError: see `place_of`.
+    """
+    place = place_of(args, composed)
+    return place, arrange(composed, place.root, content_of, args.force)
+
+
+def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> int:
+    """Check every job that is to be run, then run them; return the exit status.
+
+    Raises:
+        ConfigError: a job cannot be run; none has been.
+    """
+    checked = set()
+    for one in jobs:
+        read_settings(one.config)
+        config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
+        if state_of(one.folder) not in ENDED and config not in checked:  # another seed changes nothing more
+            check(one.config)
+            checked.add(config)
+    refuse_unwritable(place.root)
+    return run_sweep(Launch(args, place.root), jobs, place.words)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Try it out, and take everything away again.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"hydra.run.dir: {folder} cannot be written: {error.strerror}") from error
+    finally:
+        for path in missing:
+            with suppress(OSError):  # another process has begun to use it
+                path.rmdir()
 
 
 def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str]) -> int:

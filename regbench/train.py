@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import shutil
 import sys
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -17,17 +13,16 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from regbench import checkpoint, job
-from regbench.build import check, content_of
-from regbench.composition import BASE, PRIMARY, ComposedJob, compose_jobs, parsed
-from regbench.config import read_settings, resolved
+from regbench.build import check
+from regbench.composition import BASE, PRIMARY, compose_jobs, parsed
+from regbench.config import resolved
 from regbench.errors import ConfigError
 from regbench.holding import LOCK, Held, held, is_held
-from regbench.jobs import ENDED, arrange, state_of
-from regbench.launching import Launch
+from regbench.jobs import ENDED
 from regbench.paths import config_dir
+from regbench.records import read_summary
 from regbench.runs import choices_of
-from regbench.summary import read_summary
-from regbench.sweep import SOME_FAILED, place_of, run_sweep
+from regbench.sweep import SOME_FAILED, arranged, refuse_unwritable, sweep
 
 OURS = (".hydra", "train.log", "metrics.jsonl", "environment.json", "tensorboard", "summary.json", LOCK)
 
@@ -48,31 +43,16 @@ def main(argv: list[str]) -> int:
         _hydra(argv, codes)
         return 0
     if args.multirun and jobs:
-        return _sweep(args, jobs)
+        return sweep(args, *arranged(args, jobs))
     for composed in jobs:
         check(composed.config)
         _refuse_occupied(composed.folder)
-        _refuse_unwritable(composed.folder.parent)
+        refuse_unwritable(composed.folder.parent)
     _hydra(argv, codes)
     failed = [code for code in codes if code]
     if not failed:
         return 0
     return failed[0] if len(codes) == 1 else SOME_FAILED
-
-
-def _sweep(args: argparse.Namespace, composed: list[ComposedJob]) -> int:
-    """Check what is to be run, and run it."""
-    place = place_of(args, composed)
-    jobs = arrange(composed, place.root, content_of, args.force)
-    checked = set()
-    for one in jobs:
-        read_settings(one.config)
-        config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
-        if state_of(one.folder) not in ENDED and config not in checked:  # another seed changes nothing more
-            check(one.config)
-            checked.add(config)
-    _refuse_unwritable(place.root)
-    return run_sweep(Launch(args, place.root), jobs, place.words)
 
 
 def _hydra(argv: list[str], codes: list[int]) -> None:
@@ -139,18 +119,3 @@ def _refuse_checkpoint(folder: Path) -> None:
         raise ConfigError(f"{folder}: holds a checkpoint; continue it with `regbench resume {folder}`")
     if (read_summary(folder) or {}).get("status") in ENDED:
         raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    """Try it out, and take everything away again."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(f"hydra.run.dir: {folder} cannot be written: {error.strerror}") from error
-    finally:
-        for path in missing:
-            with suppress(OSError):  # another process has begun to use it
-                path.rmdir()

@@ -40,6 +40,7 @@ class Run:
     accumulate: int = 1
     evaluate_every: int = 1
     bf16: bool = False
+    evaluate: Sequence[str] = ()
     clock: Clock = field(default_factory=Clock)
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -89,7 +90,7 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
         evaluated = None
         if (epoch + 1) % run.evaluate_every == 0 or epoch + 1 == run.epochs:
             evaluated = run.reg.eval_model(run.model)
-            measured = measure(evaluated, run.data, run.autocast)
+            measured = measure(evaluated, run.data, run.autocast, run.evaluate)
             metrics |= measured | gaps(measured) | run.reg.metrics(evaluated)
             _require_finite(measured.values(), f"a measured loss of epoch {epoch + 1}")
         now = time.perf_counter()

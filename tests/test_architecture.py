@@ -15,7 +15,7 @@ PACKAGE = Path(regbench.__file__).parent
 
 # Each line may import from the lines above it, never from its own or those below.
 LEVELS = [
-    ["__version__", "errors", "paths", "interruption"],
+    ["__version__", "errors", "paths", "interruption", "records"],
     [
         "fields",
         "streams",
@@ -37,6 +37,7 @@ LEVELS = [
         "artefacts",
         "weight_noise",
         "measurement",
+        "corruptions",
         "config",
         "sinks",
         "console",
@@ -47,6 +48,7 @@ LEVELS = [
         "regularizers.base",
         "sparsity",
         "rectangles",
+        "reliability",
         "data.checksums",
         "data.folders",
         "data.source",
@@ -65,6 +67,22 @@ LEVELS = [
     ["job", "board", "listing"],
     ["sweep"],
     ["train", "resume", "plan"],
+    ["compare.report", "compare.filenames", "compare.bootstrap", "compare.power"],
+    ["compare.results", "compare.statistics", "compare.wording", "compare.panels"],
+    [
+        "compare.figures",
+        "compare.groups",
+        "compare.verdicts",
+        "compare.tables",
+        "compare.events",
+        "compare.paint",
+    ],
+    ["compare.comparing", "compare.courses", "compare.sortable", "compare.plots"],
+    ["compare.exports", "compare.terminal", "compare.questions", "compare.charts"],
+    ["compare.ablation", "compare.response", "compare.page"],
+    ["compare.ablation_text", "compare.response_text", "compare.app"],
+    ["study"],
+    ["ablate", "strength"],
     ["", "cli"],  # "" is __init__, whose one function imports when it is called
     ["__main__"],
 ]
@@ -109,14 +127,32 @@ ROOMS = {
 GUESTS = {
     "hydra": ["composition", "launching", "refusals", "sweep", "train"],
     "omegaconf": ["config", "composition", "launching", "refusals", "runs", "sweep", "train"],
-    "tensorboard": [],
+    "tensorboard": ["compare.events"],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
-    "rich": ["board", "console", "job", "train", "resume", "listing", "sealed", "sweep", "plan"],
+    "rich": [
+        "board",
+        "console",
+        "job",
+        "train",
+        "resume",
+        "listing",
+        "sealed",
+        "sweep",
+        "plan",
+        "study",
+        "compare.app",
+        "compare.terminal",
+    ],
+    "scipy": ["compare.bootstrap", "compare.figures", "compare.power", "compare.statistics"],
+    "plotly": ["compare.charts", "compare.courses", "compare.page", "compare.paint"],
+    "jinja2": ["compare.page"],
+    "matplotlib": ["compare.panels", "compare.plots"],
     "filelock": ["holding"],
 }
 
 LIGHT = ["", "cli", "errors", "paths", "fields", "catalogue", "listing"]  # no torch before it is needed
+COMPARING = "compare.*"  # none at all, and nothing of what trains
 
 
 @cache
@@ -207,6 +243,13 @@ def test_a_room_imports_only_what_it_may(module: str) -> None:
 def test_a_package_of_others_is_imported_only_where_it_may(guest: str) -> None:
     users = {module for module in modules() if any(within(name, guest) for name in imported(module))}
     assert users == set(GUESTS[guest])
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if matches(name, [COMPARING])])
+def test_comparing_needs_nothing_of_what_trains(module: str) -> None:
+    free = ["compare", COMPARING, "__version__", "records", "errors", "fields", "arguments", "catalogue"]
+    assert {name for name in ours(module) if not matches(name, free)} - {""} == set()
+    assert not any(within(name, "torch") or within(name, "hydra") for name in imported(module))
 
 
 @pytest.mark.parametrize("module", LIGHT)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from regbench import build
 from regbench.build import build_model, build_optimizer, build_run, build_stack, check, find_device, load_data
 from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.training import Run
 from regbench.types import Batch, Split
 
-from .conftest import compose, reg_node, tiny
+from .conftest import TINY, compose, reg_node, tiny
 
 MODELS = """
 import torch
@@ -283,6 +285,33 @@ def test_a_folder_that_is_not_there_is_refused_by_the_key(tmp_path: Path) -> Non
     config = compose("dataset=image_folder", f"dataset.path={tmp_path}/none")
     with pytest.raises(ConfigError, match=r"^dataset: path must be a folder, got "):
         check(config)
+
+
+def test_corruption_is_refused_where_inputs_are_no_images() -> None:
+    config = compose(*TINY["text"]) | {"evaluate": ["calibration", "corruption"]}
+    with pytest.raises(ConfigError, match=r"^evaluate: corruption needs images, got a text dataset$"):
+        check(config)
+    check(config | {"evaluate": ["calibration"]})
+    check(tiny() | {"evaluate": ["corruption"]})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (torch.rand(4, 64), "inputs must be images of shape (B, C, H, W), got (4, 64)"),
+        (3 * torch.ones(4, 1, 8, 8), "pixels must lie in [0, 1], got 3 to 3"),
+    ],
+)
+def test_corruption_is_refused_of_other_numbers(
+    inputs: torch.Tensor, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = load_data(tiny()["dataset"])
+    odd = replace(data, val=Split(inputs, torch.zeros(4, dtype=torch.int64), 10))
+    monkeypatch.setattr(build, "load_data", lambda node: odd)
+    assert (
+        complaint(tiny() | {"evaluate": ["corruption"]}) == f"evaluate: corruption needs images, and {said}"
+    )
+    assert isinstance(build_run(tiny()), Run)
 
 
 def test_a_split_value_that_is_missing_is_asked_for() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -247,6 +248,7 @@ def test_what_diverges_later_keeps_its_last_good_weights(cli: Cli, tmp_path: Pat
 LONG = [
     "train",
     "+reg=[dropout,ema,early_stopping]",
+    "evaluate=[calibration,corruption]",
     "train.epochs=40",
     "model.width=32",
     "threads=1",
@@ -290,6 +292,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     if number != signal.SIGKILL:
         assert "stopping after this step" in said
         assert summary(tmp_path / "run")["status"] == "interrupted"
+        assert summary(tmp_path / "run")["reliability"] is summary(tmp_path / "run")["corruption"] is None
         kept = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
         assert_is_of_a_finished_epoch(tmp_path / "run", kept)
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
@@ -298,6 +301,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     done = cli("resume", "run")
     assert done.returncode == 0, done.stderr
     assert records(tmp_path / "run") == records(whole)
+    for part in ("reliability", "corruption", "identity"):
+        assert summary(tmp_path / "run")[part] == summary(whole)[part] is not None
     one, other = (torch.load(folder / "last.pt", weights_only=True) for folder in (tmp_path / "run", whole))
     for part in ("model", "evaluated"):
         assert all(torch.equal(one[part][name], other[part][name]) for name in other[part])
@@ -352,6 +357,23 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(
     assert done.returncode == 0, done.stderr
     assert "last.pt is no whole checkpoint" in done.stdout
     assert records(interrupted) == records(whole)
+
+
+def test_a_run_that_lost_its_best_weights_is_refused_before_it_goes_on(cli: Cli, interrupted: Path) -> None:
+    (interrupted / "best.pt").write_bytes(b"half")
+    before = records(interrupted)
+    done = cli("resume", "run")
+    assert done.returncode == 2
+    assert re.fullmatch(
+        r"regbench: run: best\.pt is no whole checkpoint: .*; train into a new folder\n", done.stderr
+    )
+    assert records(interrupted) == before
+
+
+def test_a_record_of_another_version_is_not_read_on(cli: Cli, whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "old")
+    (tmp_path / "old" / "summary.json").write_text(json.dumps(summary(whole) | {"version": 1}))
+    refused(cli("test", "old"), r"^regbench: old: must hold a record of version 2, and is of 1$", tmp_path)
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(cli: Cli, interrupted: Path) -> None:
@@ -512,6 +534,8 @@ def test_python_runs_as_a_module_and_stops_for_a_closed_pipe(cli: Cli) -> None:
         (["-m", "sweep=../up"], r"^regbench: sweep: must be letters"),
         (["--force"], r"^regbench: train: --force is for a sweep"),
         (["checkpoints=some"], r"^regbench: checkpoints: must be"),
+        (["evaluate=[foo]"], r"^regbench: evaluate: must be one of calibration, corruption, got 'foo'$"),
+        (["-m", "evaluate=3,[]"], r"^regbench: evaluate: must be a list, got 3$"),
         (["+reg=batch_norm", "train.batch_size=1"], r"train: the first step is refused"),
         (["--config-name", "foo"], r"--config-name and --config-path are not for regbench"),
         (["~model"], r"^regbench: model: must be there"),

@@ -86,6 +86,15 @@ def test_the_order_of_fields_and_of_keys_does_not_count() -> None:
     assert identity(turned) == identity(config)
 
 
+def test_what_is_measured_counts_and_in_which_order_it_is_asked_for_does_not() -> None:
+    def of(asked: Any) -> str:
+        return identity(compose() | {"evaluate": asked})
+
+    assert len({of([]), of(["calibration"]), of(["calibration", "corruption"])}) == 3
+    assert of(["calibration", "corruption"]) == of(["corruption", "calibration"])
+    assert of(3) != of(None), "what is no list is refused later, not here"
+
+
 def test_identity_is_one_on_every_machine() -> None:
     assert len(identity(compose())) == 64
     assert identity(compose()) == identity(compose())
@@ -97,6 +106,7 @@ def test_identity_is_one_on_every_machine() -> None:
 def test_reads_the_defaults_of_the_primary_file() -> None:
     settings, train = read_settings(compose())
     assert (settings.seed, settings.device, settings.precision, settings.threads) == (0, "auto", "fp32", None)
+    assert settings.evaluate == ["calibration"]
     assert (train.epochs, train.batch_size, train.lr) == (20, 128, 0.1)
     assert isinstance(train.lr, float)
 
@@ -112,6 +122,15 @@ def test_reads_the_defaults_of_the_primary_file() -> None:
         ("precision", "fp16", "precision: must be one of fp32, bf16, got 'fp16'; did you mean 'bf16'?"),
         ("deterministic", "yes", "deterministic: must be true or false, got 'yes'"),
         ("evaluate_test", 1, "evaluate_test: must be true or false, got 1"),
+        ("evaluate", ["foo"], "evaluate: must be one of calibration, corruption, got 'foo'"),
+        (
+            "evaluate",
+            ["corrupt"],
+            "evaluate: must be one of calibration, corruption, got 'corrupt'; did you mean 'corruption'?",
+        ),
+        ("evaluate", "calibration", "evaluate: must be a list, got 'calibration'"),
+        ("evaluate", None, "evaluate: must be a list, got null"),
+        ("evaluate", ["corruption"] * 2, "evaluate: must name each figure once, got corruption, corruption"),
         ("sead", 1, "sead: no such key; did you mean 'seed'?"),
         ("trian", {}, "trian: no such key; did you mean 'train'?"),
         ("train", 3, "train: must be a group of settings, got 3"),
@@ -122,6 +141,11 @@ def test_refuses_a_setting_that_cannot_be(key: str, value: Any, complaint: str) 
     with pytest.raises(ConfigError) as caught:
         read_settings(compose() | {key: value})
     assert str(caught.value) == complaint
+
+
+@pytest.mark.parametrize("asked", [[], ["calibration"], ["corruption", "calibration"]])
+def test_any_figures_or_none_may_be_asked_for(asked: list[str]) -> None:
+    assert read_settings(compose() | {"evaluate": asked})[0].evaluate == asked
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 import torch
+from sklearn.metrics import brier_score_loss
 from torch import Tensor, nn
 
-from regbench.measurement import CHUNK, evaluate, gaps, measure
+from regbench.measurement import CHUNK, calibration, evaluate, gaps, measure
 from regbench.types import Dataset, Split
 
 
@@ -114,9 +116,127 @@ def test_train_is_measured_on_as_many_rows_as_val() -> None:
     assert set(measured) == {f"{s}/{f}" for s in ("train", "select", "val") for f in ("loss", "accuracy")}
     assert measured["train/loss"] == pytest.approx((LOSSES[0] + LOSSES[1]) / 2, abs=1e-6)
     assert measured["train/accuracy"] == 0.5
+    more = measure(Identity(), data, nullcontext, ["calibration"])
+    assert {name: more[name] for name in measured} == measured
+    assert more.keys() - measured.keys() == {"val/ece", "val/brier"}
     assert measured["val/loss"] == pytest.approx((LOSSES[1] + LOSSES[2]) / 2, abs=1e-6)
 
 
 def test_a_gap_is_what_val_loses_against_train() -> None:
     measured = {"train/loss": 0.5, "val/loss": 0.75, "train/accuracy": 1.0, "val/accuracy": 0.875}
     assert gaps(measured) == {"gap/loss": 0.25, "gap/accuracy": 0.125}
+
+
+# --- memorization
+
+
+def test_rows_with_wrong_labels_are_measured_against_both_labels() -> None:
+    told, true, guessed = torch.tensor([[0, 0, 2, 0, 1], [1, 2, 0, 1, 1], [0, 0, 0, 2, 1]])
+    logits = torch.eye(3)[guessed]  # of the four wrong rows two are told, one true, one neither
+    figures = evaluate(Identity(), Split(logits, told, 3, true_labels=true), nullcontext)
+    assert figures["noisy_accuracy"] == 0.5
+    assert figures["noisy_true_accuracy"] == 0.25
+    assert figures["accuracy"] == pytest.approx(3 / 5)
+    assert figures["true_accuracy"] == pytest.approx(2 / 5)
+
+
+def test_three_rows_of_which_one_label_is_wrong() -> None:
+    figures = evaluate(Identity(), THREE, nullcontext)
+    assert (figures["noisy_accuracy"], figures["noisy_true_accuracy"]) == (0.0, 1.0)
+
+
+def test_without_a_wrong_label_there_is_nothing_to_memorize() -> None:
+    right = Split(INPUTS, torch.tensor([0, 1, 0]), 2, true_labels=torch.tensor([0, 1, 0]))
+    assert set(evaluate(Identity(), right, nullcontext)) == {"loss", "accuracy", "true_accuracy"}
+
+
+# --- calibration
+
+
+def told(*probabilities: list[float]) -> Tensor:
+    """Logits of these probabilities."""
+    return torch.tensor(probabilities).log()
+
+
+def test_calibration_of_three_rows_is_the_one_worked_out_by_hand() -> None:
+    logits = told([0.50, 0.30, 0.20], [0.52, 0.28, 0.20], [0.11, 0.11, 0.78])
+    figures = calibration(logits, torch.tensor([0, 1, 2]))
+    # two rows in (7/15, 8/15]: confidence 0.51, accuracy 0.5; one in (11/15, 12/15]: 0.78 and 1
+    assert figures["ece"] == pytest.approx((2 * 0.01 + 0.22) / 3, abs=1e-6)
+    first, second, third = 0.25 + 0.09 + 0.04, 0.2704 + 0.5184 + 0.04, 0.0121 + 0.0121 + 0.0484
+    assert figures["brier"] == pytest.approx((first + second + third) / 3, abs=1e-6)
+
+
+def test_who_is_right_as_often_as_they_say_has_no_calibration_error() -> None:
+    logits = told(*[[0.75, 0.25]] * 4)
+    figures = calibration(logits, torch.tensor([0, 0, 0, 1]))
+    assert figures["ece"] == pytest.approx(0, abs=1e-7)
+    assert figures["brier"] == pytest.approx((3 * 2 * 0.0625 + 2 * 0.5625) / 4)
+
+
+@pytest.mark.parametrize(("right", "ece", "brier"), [(0, 1.0, 2.0), (1, 0.5, 1.0), (2, 0.0, 0.0)])
+def test_who_is_always_sure_errs_as_often_as_they_are_wrong(right: int, ece: float, brier: float) -> None:
+    labels = torch.tensor([0] * right + [1] * (2 - right))
+    figures = calibration(torch.tensor([[200.0, 0.0]] * 2), labels)
+    assert (figures["ece"], figures["brier"]) == (pytest.approx(ece), pytest.approx(brier))
+
+
+@pytest.mark.parametrize(("classes", "bin_"), [(15, 1), (5, 3), (3, 5)])
+def test_the_upper_edge_belongs_to_a_bin(classes: int, bin_: int) -> None:
+    """A row on the edge is wrong, one above it right: in one bin their errors would cancel."""
+    edge, above = bin_ / 15, bin_ / 15 + 0.03
+    sure = told([above, *[(1 - above) / (classes - 1)] * (classes - 1)])
+    figures = calibration(torch.cat([torch.zeros(1, classes), sure]), torch.tensor([1, 0]))
+    assert figures["ece"] == pytest.approx((edge + 1 - above) / 2, abs=1e-6)
+
+
+def test_the_brier_score_of_two_classes_is_twice_the_one_sided_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(300, 2, generator=generator)
+    labels = torch.randint(2, (300,), generator=generator)
+    one_sided = brier_score_loss(labels.numpy(), logits.double().softmax(1)[:, 1].numpy())
+    assert calibration(logits, labels)["brier"] == pytest.approx(2 * one_sided)
+
+
+def test_the_calibration_error_is_that_of_a_loop_over_bins() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(400, 5, generator=generator)
+    labels = torch.randint(5, (400,), generator=generator)
+    odds = np.exp(logits.double().numpy())
+    sure = (odds / odds.sum(1, keepdims=True)).max(1)
+    right = logits.numpy().argmax(1) == labels.numpy()
+    error = 0.0
+    for low in range(15):
+        inside = (sure > low / 15) & (sure <= (low + 1) / 15)
+        if inside.any():
+            error += inside.mean() * abs(right[inside].mean() - sure[inside].mean())
+    assert calibration(logits, labels)["ece"] == pytest.approx(error)
+
+
+def test_calibration_takes_no_second_pass_and_leaves_the_other_figures_to_the_bit() -> None:
+    class Counting(nn.Linear):
+        passes = 0
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            self.passes += 1
+            return super().forward(inputs)
+
+    model, split = Counting(3, 3), rows(CHUNK + 7)
+    plain = evaluate(model, split, nullcontext)
+    assert model.passes == 2
+    more = evaluate(model, split, nullcontext, ["calibration", "corruption"])
+    assert model.passes == 4
+    assert more == plain | calibration(
+        nn.functional.linear(split.inputs, model.weight, model.bias), split.labels
+    )
+
+
+def test_logits_that_are_no_numbers_give_figures_that_are_none() -> None:
+    figures = calibration(torch.tensor([[float("nan"), 0.0], [1.0, 0.0]]), torch.tensor([0, 0]))
+    assert np.isnan([figures["ece"], figures["brier"]]).all()
+
+
+def test_calibration_is_the_same_on_every_device(device: torch.device) -> None:
+    logits, labels = torch.randn(300, 7, generator=torch.Generator().manual_seed(0)), torch.arange(300) % 7
+    there = calibration(logits.to(device), labels.to(device))
+    assert there == pytest.approx(calibration(logits, labels))

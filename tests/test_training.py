@@ -184,6 +184,15 @@ def test_evaluates_now_and_then_and_at_the_end(every: int, evaluated: list[int])
     assert all("objective/data" in e.record.metrics for e in events)
 
 
+def test_what_is_asked_for_is_measured_on_val_alone_where_an_epoch_is_evaluated() -> None:
+    records = finished(made(epochs=3, evaluate_every=2, evaluate=["calibration"]))
+    asked = [{n for n in r.metrics if n.endswith(("/ece", "/brier"))} for r in records]
+    assert asked == [set(), {"val/ece", "val/brier"}, {"val/ece", "val/brier"}]
+    plain = finished(made(epochs=3, evaluate_every=2))
+    assert [r.metrics["val/loss"] for r in records[1:]] == [r.metrics["val/loss"] for r in plain[1:]]
+    assert not any("val/ece" in r.metrics for r in plain)
+
+
 def test_ends_when_a_member_says_so_after_an_evaluation() -> None:
     class Stop(Quiet):
         def end_epoch(self, history: Sequence[Record], evaluated: nn.Module) -> bool:

@@ -1,0 +1,1 @@
+"""Run folders in, verdicts out; torch is not needed for it."""

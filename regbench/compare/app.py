@@ -1,0 +1,149 @@
+"""regbench compare: which technique helps, how much, is it real, what does it cost?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from regbench.arguments import Arguments
+from regbench.compare import exports
+from regbench.compare.comparing import Question, report
+from regbench.compare.figures import METRIC
+from regbench.compare.questions import refuse_metric, refuse_unmeasured
+from regbench.compare.report import Comparison, Report
+from regbench.compare.results import find, printable
+from regbench.compare.tables import WHOLE, tables
+from regbench.compare.terminal import print_lines, print_table
+from regbench.compare.wording import left_out, said, sentence
+from regbench.errors import ConfigError
+from regbench.fields import nearest
+
+STANDARD_OUTPUT = "-"
+EXPORTS: dict[str, Callable[[Report], str]] = {
+    "csv": exports.as_csv,
+    "json": exports.as_json,
+    "latex": exports.as_latex,
+    "markdown": exports.as_markdown,
+}
+
+
+def main(argv: list[str]) -> int:
+    """Compare runs; return the exit status.
+
+    Raises:
+        ConfigError: nothing can be compared, or an output not be written.
+    """
+    asked = _arguments().parse_args(argv)
+    refuse_metric("compare", asked.metric)
+    found = report(find(asked.runs), Question(asked.metric, asked.at, asked.baseline))
+    _refuse(found, asked)
+    if STANDARD_OUTPUT not in [getattr(asked, name) for name in EXPORTS]:
+        show(Console(), found)
+    try:
+        _write(found, asked)
+    except OSError as error:
+        raise ConfigError(
+            f"compare: {error.filename or 'an output'} cannot be written: {error.strerror}"
+        ) from error
+    return 0
+
+
+def _arguments() -> Arguments:
+    parser = Arguments(
+        prog="regbench compare",
+        description="Compare runs that differ in nothing but their stacks and seeds.",
+        epilog="FILE may be - for the standard output. docs/compare.md says what each figure is.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUNS", help="run folders, or folders with runs below them"
+    )
+    parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
+    which = "the last weights, or those that a member keeps (default); or the best by select"
+    parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
+    parser.add_argument("--baseline", metavar="STACK", help="compare with this stack, not with the empty one")
+    parser.add_argument("--one", action="store_true", help="refuse runs that are more than one comparison")
+    for name in EXPORTS:
+        parser.add_argument(f"--{name}", metavar="FILE")
+    parser.add_argument("--html", metavar="FILE", help="one page that needs nothing else")
+    parser.add_argument("--figures", metavar="DIR", help="PDF, SVG and PNG")
+    parser.add_argument("--tensorboard", metavar="DIR", help="mean and band of each stack, and hparams")
+    return parser
+
+
+def _refuse(found: Report, asked: argparse.Namespace) -> None:
+    """Refuse what cannot be compared, or not in the way that is asked for."""
+    if not found.comparisons:
+        reasons = [f"{one.folder}: {one.reason}" for one in found.excluded]
+        more = f"; and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        raise ConfigError(f"compare: nothing can be compared; {reasons[0]}{more}")
+    if asked.one and len(found.comparisons) > 1:
+        keys = ", ".join(f"{key} ({_values(found, key)})" for key in found.comparisons[0].differs)
+        count = len(found.comparisons)
+        raise ConfigError(f"compare: --one: the runs make {count} comparisons; they differ in {keys}")
+    arms = [arm for one in found.comparisons for arm in one.arms]
+    if asked.baseline and asked.baseline not in [arm.name for arm in arms]:
+        names = [arm.name for arm in arms]
+        hint = nearest(asked.baseline, names) or f"; there are {', '.join(dict.fromkeys(names))}"
+        raise ConfigError(f"compare: --baseline: no stack is called {printable(asked.baseline)}{hint}")
+    refuse_unmeasured("compare", asked.metric, {name for arm in arms for name in arm.figures})
+
+
+def _values(found: Report, key: str) -> str:
+    return ", ".join(dict.fromkeys(printable(one.differs[key]) for one in found.comparisons))
+
+
+def show(console: Console, found: Report) -> None:
+    """Print each comparison: the verdicts, what they rest on, and what was left out."""
+    for one in found.comparisons:
+        _show(console, one)
+    print_lines(console, left_out(found), "dim")
+
+
+def _show(console: Console, comparison: Comparison) -> None:
+    for table in tables(comparison):
+        print_table(console, table, whole=[WHOLE])
+        console.print()
+    styles = {"better": "green", "worse": "red"}
+    words = {sentence(arm, comparison): arm.verdict.word for arm in comparison.arms if arm.verdict}
+    for line in said(comparison):
+        print_lines(console, [line], styles.get(words.get(line, ""), ""))
+    console.print()
+
+
+def _write(found: Report, asked: argparse.Namespace) -> None:
+    for name, made in EXPORTS.items():
+        where = getattr(asked, name)
+        if where == STANDARD_OUTPUT:
+            sys.stdout.write(made(found))
+        elif where:
+            _write_text(Path(where), made(found))
+    if asked.html:
+        from regbench.compare.page import write_page  # plotly, and matplotlib below, take most of a second
+
+        write_page(found, Path(asked.html))
+    if asked.figures:
+        from regbench.compare.plots import write_figures
+
+        write_figures(found, Path(asked.figures))
+    if asked.tensorboard:
+        from regbench.compare.events import write_events
+
+        try:
+            write_events(found, Path(asked.tensorboard))
+        except ValueError as error:
+            raise ConfigError(f"compare: --tensorboard: {error}") from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write to a temporary name, then rename: never half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

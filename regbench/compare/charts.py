@@ -1,0 +1,355 @@
+"""The charts of the page as plotly figures, one function each; None where there is nothing to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from regbench.compare.courses import curves
+from regbench.compare.figures import smaller_is_better
+from regbench.compare.paint import (
+    BAD,
+    BASELINE,
+    GOOD,
+    GREY,
+    OPEN,
+    SYMBOLS,
+    TEMPLATE,
+    Colours,
+    after_comma,
+    legend_height,
+    literal,
+    named,
+    scaled,
+    typeset,
+)
+from regbench.compare.report import Arm, Comparison, Difference, Interaction
+from regbench.compare.verdicts import NOT_RESOLVED
+from regbench.compare.wording import effect, factor, interval, number, probability, title, unit
+
+LOOKS = {"better": (GOOD, "circle"), NOT_RESOLVED: (OPEN, "circle-open"), "worse": (BAD, "square")}
+HALF = 420  # pixels of a legend in a chart of half the page's width
+NEGATIVE, POSITIVE = "#e8a37c", "#7db4d8"  # light enough for text to be read on them
+
+
+def forest(comparison: Comparison) -> go.Figure | None:
+    """The differences to the baseline with their intervals, coloured by verdict, the best on top."""
+    metric = comparison.metric
+    arms = [arm for arm in comparison.arms if arm.verdict and metric in arm.differences]
+    if not arms:
+        return None
+    height = {arm.name: len(arms) - place for place, arm in enumerate(arms)}
+    figure = go.Figure()
+    for word, (colour, symbol) in LOOKS.items():
+        some = [arm for arm in arms if arm.verdict and arm.verdict.word == word]
+        if some:
+            figure.add_trace(_differences(some, metric, height, word, colour, symbol))
+    error = comparison.sampling_error if metric == "val/accuracy" else None
+    if error:
+        figure.add_vrect(
+            x0=-100 * error, x1=100 * error, fillcolor="#efefef", line_width=0, layer="below",
+            showlegend=True, name=f"sampling error of the split, ± {number(metric, error)} points",
+        )  # fmt: skip
+    figure.add_vline(x=0, line={"color": BASELINE, "width": 1.5}, layer="below")
+    for arm in arms:
+        known = arm.differences[metric]
+        figure.add_annotation(
+            text=typeset(f"{number(metric, known.mean, True)} {interval(metric, known)}"),
+            xref="paper", x=1.01, xanchor="left", y=height[arm.name], showarrow=False,
+        )  # fmt: skip
+    better = "left" if smaller_is_better(metric) else "right"
+    what = f"difference in {literal(title(metric))} to {literal(str(comparison.baseline))}"
+    figure.update_layout(
+        template=TEMPLATE,
+        height=110 + 34 * len(arms),
+        margin_r=155,
+        legend_y=1,
+        xaxis={
+            "title_text": f"{what}{after_comma(unit(metric, True))} ({better} is better)",
+            "range": _extent(arms, metric, error),
+        },
+        yaxis={
+            **named([(height[arm.name], arm.name) for arm in arms]),
+            "range": [0.4, len(arms) + 0.6],
+        },
+    )
+    return figure
+
+
+def _extent(arms: Sequence[Arm], metric: str, error: float | None) -> list[float]:
+    """A range with zero, all means and intervals, and the band if it is not much wider than these."""
+    found = [arm.differences[metric] for arm in arms]
+    values = [0.0, *(value for d in found for value in (d.mean, d.low, d.high) if value is not None)]
+    low, high = min(values), max(values)
+    if error:
+        most = 1.2 * max(high, -low)
+        low, high = min(low, max(-error, -most)), max(high, min(error, most))
+    room = 0.06 * (high - low) or 0.01
+    return scaled(metric, [low - room, high + room])
+
+
+def _differences(
+    arms: Sequence[Arm], metric: str, height: Mapping[str, int], word: str, colour: str, symbol: str
+) -> go.Scatter:
+    found = [arm.differences[metric] for arm in arms]
+    times = factor(metric)
+    return go.Scatter(
+        x=scaled(metric, [d.mean for d in found]),
+        y=[height[arm.name] for arm in arms],
+        mode="markers",
+        name=word,
+        marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
+        error_x={
+            "array": [None if d.high is None else (d.high - d.mean) * times for d in found],
+            "arrayminus": [None if d.low is None else (d.mean - d.low) * times for d in found],
+            "thickness": 2,
+            "width": 5,
+            "color": colour,
+        },
+        hovertext=[
+            f"{literal(arm.name)}: {typeset(effect(metric, d))}" for arm, d in zip(arms, found, strict=True)
+        ],
+        hoverinfo="text",
+    )
+
+
+def prices(comparison: Comparison) -> dict[str, float]:
+    """What each arm costs: seconds as multiples of the baseline's; absolute where there is no baseline."""
+    arms = [arm for arm in comparison.arms if "val/accuracy" in arm.figures]
+    if comparison.baseline is not None:
+        return {arm.name: arm.cost["seconds"] for arm in arms if "seconds" in arm.cost}
+    return {arm.name: arm.figures["seconds"].mean for arm in arms if "seconds" in arm.figures}
+
+
+def frontier(comparison: Comparison) -> list[str]:
+    """The arms, the cheapest first, than which no other is both cheaper and better on the mean."""
+    costs = prices(comparison)
+    accuracy = {arm.name: arm.figures["val/accuracy"].mean for arm in comparison.arms if arm.name in costs}
+    kept: list[str] = []
+    for name in sorted(costs, key=lambda name: (costs[name], -accuracy[name], name)):
+        if not kept or accuracy[name] > accuracy[kept[-1]]:
+            kept.append(name)
+    return kept
+
+
+def cost(comparison: Comparison, colours: Colours) -> go.Figure | None:
+    """Validation accuracy against seconds, with the frontier as a step line."""
+    costs, best = prices(comparison), frontier(comparison)
+    arms = {arm.name: arm for arm in comparison.arms if arm.name in costs}
+    if not arms:
+        return None
+    means = [arms[name].figures["val/accuracy"].mean for name in best]
+    figure = go.Figure(_guide([costs[name] for name in best], scaled("val/accuracy", means), "frontier"))
+    figure.update_traces(line_shape="hv")
+    base = None if comparison.baseline is None else literal(comparison.baseline)
+    for place, arm in enumerate(arms.values()):
+        told = f"{costs[arm.name]:.2f} times {base}'s" if base is not None else f"{costs[arm.name]:.3g} s"
+        look = {"color": colours[arm.name], "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 11}
+        figure.add_trace(_priced(arm, costs[arm.name], told, look))
+    what = "seconds" if base is None else f"multiples of {base}'s"
+    figure.update_layout(
+        template=TEMPLATE,
+        height=_beside(comparison),
+        xaxis_title_text=f"time, {what}",
+        yaxis_title_text="val accuracy, %",
+    )
+    return figure
+
+
+def _priced(arm: Arm, price: float, told: str, look: Mapping[str, object]) -> go.Scatter:
+    spread = arm.figures["val/accuracy"]
+    return go.Scatter(
+        x=[price],
+        y=scaled("val/accuracy", [spread.mean]),
+        error_y={"array": scaled("val/accuracy", [spread.sd]), "thickness": 1, "width": 3}
+        if spread.sd
+        else None,
+        mode="markers",
+        marker=look,
+        name=literal(arm.name),
+        hovertext=f"{literal(arm.name)}: {number('val/accuracy', spread.mean)} %, time {told}",
+        hoverinfo="text",
+    )
+
+
+def _guide(x: Sequence[float], y: Sequence[float], name: str) -> go.Scatter:
+    """A grey dotted line by which others are read."""
+    line = {"color": GREY, "width": 1.5, "dash": "dot"}
+    return go.Scatter(x=x, y=y, mode="lines", line=line, name=name, hoverinfo="skip")
+
+
+def _beside(comparison: Comparison) -> int:
+    """The height of a chart of half the page's width."""
+    return 380 + legend_height(["", *(arm.name for arm in comparison.arms)], HALF)
+
+
+def calibration(comparison: Comparison, colours: Colours) -> go.Figure | None:
+    """The reliability diagram; where no run has its bins, the expected calibration errors as bars."""
+    arms = [arm for arm in comparison.arms if arm.reliability]
+    if not arms:
+        return _errors(comparison, colours)
+    figure = go.Figure(_guide([0, 100], [0, 100], "perfect"))
+    for place, arm in enumerate(arms):
+        figure.add_trace(_reliability(arm, colours[arm.name], SYMBOLS[place % len(SYMBOLS)]))
+    figure.update_layout(
+        template=TEMPLATE,
+        height=_beside(comparison),
+        xaxis={"title_text": "confidence, %", "range": [-3, 103]},
+        yaxis={"title_text": "accuracy of the rows in the bin, %", "range": [-3, 103]},
+    )
+    return figure
+
+
+def _reliability(arm: Arm, colour: str, symbol: str) -> go.Scatter:
+    found = arm.reliability or {}
+    columns = (found["confidence"], found["accuracy"], found["share"])
+    bins = [
+        (100 * confidence, 100 * accuracy, 100 * (share or 0.0))
+        for confidence, accuracy, share in zip(*columns, strict=True)
+        if confidence is not None and accuracy is not None
+    ]
+    return go.Scatter(
+        x=[round(confidence, 4) for confidence, _, _ in bins],
+        y=[round(accuracy, 4) for _, accuracy, _ in bins],
+        mode="lines+markers",
+        line={"color": colour, "width": 1.5},
+        marker={"symbol": symbol, "size": [round(4 + 1.4 * share**0.5, 2) for _, _, share in bins]},
+        name=literal(arm.name),
+        hovertext=[
+            f"{literal(arm.name)}: confidence {sure:.1f} %, accuracy {right:.1f} %, {share:.1f} % of the rows"
+            for sure, right, share in bins
+        ],
+        hoverinfo="text",
+    )
+
+
+def _errors(comparison: Comparison, colours: Colours) -> go.Figure | None:
+    arms = [arm for arm in comparison.arms if "val/ece" in arm.figures]
+    if not arms:
+        return None
+    spreads = [arm.figures["val/ece"] for arm in arms]
+    places = [len(arms) - place for place in range(len(arms))]
+    bars = go.Bar(
+        x=scaled("val/ece", [spread.mean for spread in spreads]),
+        y=places,
+        orientation="h",
+        width=0.6,
+        marker={"color": [colours[arm.name] for arm in arms]},
+        error_x={"array": [100 * spread.sd if spread.sd else None for spread in spreads], "thickness": 1},
+        hovertext=[
+            f"{literal(arm.name)}: {number('val/ece', spread.mean)} %"
+            for arm, spread in zip(arms, spreads, strict=True)
+        ],
+        hoverinfo="text",
+    )
+    figure = go.Figure(bars)
+    figure.update_layout(
+        template=TEMPLATE,
+        height=90 + 32 * len(arms),
+        xaxis={"title_text": "expected calibration error on val, %", "rangemode": "tozero"},
+        yaxis=named([(place, arm.name) for place, arm in zip(places, arms, strict=True)]),
+    )
+    return figure
+
+
+def interactions(comparison: Comparison) -> go.Figure | None:
+    """What pairs of members do beyond the sum of each alone; on the diagonal each alone."""
+    if not comparison.interactions:
+        return None
+    metric = comparison.metric
+    names = list(dict.fromkeys(name for one in comparison.interactions for name in one.members))
+    place = {name: number for number, name in enumerate(names)}
+    cells = _cells(comparison.interactions, place)
+    figure = go.Figure(_heat(cells, len(names), metric))
+    for (row, column), one in cells.items():
+        words = _words(one.verdict.word, one.interaction, metric)
+        figure.add_annotation(x=column, y=row, text=words, showarrow=False)
+    for name, alone in _alone(comparison.interactions).items():
+        at = place[name]
+        figure.add_shape(
+            type="rect", x0=at - 0.49, x1=at + 0.49, y0=at - 0.48, y1=at + 0.48, layer="below",
+            fillcolor="#f3f3f3", line_width=0,
+        )  # fmt: skip
+        figure.add_annotation(x=at, y=at, text=_words("alone", alone, metric), showarrow=False)
+    ticks = named([(number, name) for name, number in place.items()])
+    figure.update_layout(
+        template=TEMPLATE,
+        height=80 + 76 * len(names),
+        xaxis={**ticks, "range": [-0.5, len(names) - 0.5]},
+        yaxis={**ticks, "range": [len(names) - 0.5, -0.5]},
+    )
+    return figure
+
+
+def _heat(cells: Mapping[tuple[int, int], Interaction], size: int, metric: str) -> go.Heatmap:
+    """The colours: blue where both do more good together than each alone adds up to."""
+    values: list[list[float | None]] = [[None] * size for _ in range(size)]
+    told = [[""] * size for _ in range(size)]
+    for (row, column), one in cells.items():
+        values[row][column] = scaled(metric, [one.interaction.mean])[0]
+        told[row][column] = _told(one, metric)
+    ends = (POSITIVE, NEGATIVE) if smaller_is_better(metric) else (NEGATIVE, POSITIVE)
+    most = max(abs(value) for line in values for value in line if value is not None) or 1.0
+    measure = unit(metric, True)
+    return go.Heatmap(
+        x=list(range(size)),
+        y=list(range(size)),
+        z=values,
+        zmin=-most,
+        zmax=most,
+        colorscale=[[0, ends[0]], [0.5, "#ffffff"], [1, ends[1]]],
+        xgap=2,
+        ygap=2,
+        hovertext=told,
+        hoverinfo="text",
+        hoverongaps=False,
+        colorbar={
+            "title": {"text": f"interaction{'<br>' + measure if measure else ''}", "font": {"size": 12.5}},
+            "thickness": 14,
+            "outlinewidth": 0,
+        },
+    )
+
+
+def _cells(found: Sequence[Interaction], place: Mapping[str, int]) -> dict[tuple[int, int], Interaction]:
+    """Where each stands: below the diagonal; of a pair that was run in both orders one above it."""
+    cells: dict[tuple[int, int], Interaction] = {}
+    for one in found:
+        low, high = sorted(place[name] for name in one.members)
+        cells[(low, high) if (high, low) in cells else (high, low)] = one
+    return cells
+
+
+def _alone(found: Sequence[Interaction]) -> dict[str, Difference]:
+    """The difference of each member alone; of the most seeds, where pairs share different ones."""
+    alone: dict[str, Difference] = {}
+    for one in found:
+        for name, known in zip(one.members, (one.first, one.second), strict=True):
+            if name not in alone or known.n > alone[name].n:
+                alone[name] = known
+    return alone
+
+
+def _words(word: str, known: Difference, metric: str) -> str:
+    return typeset(f"{word}<br><b>{number(metric, known.mean, True)}</b><br>{interval(metric, known)}")
+
+
+def _told(one: Interaction, metric: str) -> str:
+    first, second = map(literal, one.members)
+    p = probability(one.verdict.p_adjusted).replace("<", "&lt;")
+    effects = [typeset(effect(metric, d)) for d in (one.interaction, one.together, one.first, one.second)]
+    return (
+        f"{first}, then {second}: {one.verdict.word}"
+        f"<br>interaction {effects[0]}, adjusted p {p}"
+        f"<br>together {effects[1]}<br>{first} alone {effects[2]}<br>{second} alone {effects[3]}"
+    )
+
+
+CHARTS: dict[str, Callable[[Comparison, Colours], go.Figure | None]] = {
+    "curves": curves,
+    "forest": lambda comparison, colours: forest(comparison),
+    "cost": cost,
+    "calibration": calibration,
+    "interactions": lambda comparison, colours: interactions(comparison),
+}

@@ -1,0 +1,269 @@
+"""Cohorts in, a report out."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+from typing import Any, Literal
+
+from regbench import __version__
+from regbench.compare.figures import METRIC, curves, note_of, reliability, smaller_is_better, spreads
+from regbench.compare.groups import Cohort, Group, cohorts, shown
+from regbench.compare.report import Arm, Comparison, Interaction, Report, RunNote, Verdict
+from regbench.compare.results import Found, flattened, printable
+from regbench.compare.statistics import sampling_error
+from regbench.compare.verdicts import NOT_RESOLVED, design, difference, judge
+
+COSTS = ("seconds", "examples_per_s", "flops")
+Notes = Mapping[int, RunNote]  # of the runs that count, by seed
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the runs.
+
+    Attributes:
+        metric: what the verdicts are on.
+        at: last or best, the snapshot that every figure is of.
+        baseline: the name of the arm to compare with; the empty stack where None.
+    """
+
+    metric: str = METRIC
+    at: Literal["last", "best"] = "last"
+    baseline: str | None = None
+
+
+def report(found: Found, question: Question) -> Report:
+    """Everything that the runs say, and everything that was left out."""
+    made, duplicates = cohorts(found.results)
+    comparisons = [compare(cohort, question) for cohort in made]
+    comparisons.sort(key=lambda one: one.name)
+    return Report(
+        regbench=__version__,
+        comparisons=comparisons,
+        excluded=found.excluded,
+        duplicates=duplicates,
+        complaints=found.complaints,
+    )
+
+
+def compare(cohort: Cohort, question: Question) -> Comparison:
+    """The comparison of all stacks that were run under the same conditions."""
+    taken = notes_of(cohort, question.at)
+    baseline = baseline_of(cohort, question)
+    base = taken.get(baseline or "", {})
+    family = family_of(taken, baseline, question.metric)
+    verdicts = verdicts_of(cohort, family, question)
+    arms = [
+        _arm(group, taken[group.name], base, verdicts.get(group.name), question) for group in cohort.groups
+    ]
+    arms = _in_order(_with_missing(arms), baseline, question.metric)
+    rows = cohort.groups[0].example.summary["rows"]
+    accuracy = arms[0].figures.get("val/accuracy") if baseline is not None else None
+    environment, differing = _environment(cohort.groups)
+    return Comparison(
+        name=cohort.name,
+        differs=cohort.differs,
+        config=dict(cohort.shared),
+        metric=question.metric,
+        at=question.at,
+        baseline=baseline,
+        rows={name: rows[name] for name in ("train", "select", "val")},
+        sampling_error=sampling_error(accuracy.mean, rows["val"]) if accuracy else None,
+        seed_spread=accuracy.sd if accuracy else None,
+        design=design(family),
+        arms=arms,
+        interactions=interactions(cohort.groups, taken, question.metric),
+        environment=environment,
+        notes=[*_about(baseline, arms, question), *differing],
+    )
+
+
+def notes_of(cohort: Cohort, at: str) -> dict[str, Notes]:
+    """The runs that count, under the name of their group."""
+    return {
+        group.name: {seed: note_of(result, at) for seed, result in sorted(group.results.items())}
+        for group in cohort.groups
+    }
+
+
+def baseline_of(cohort: Cohort, question: Question) -> str | None:
+    """The name of the group to compare with; None where it is not there."""
+    if question.baseline is not None:
+        names = [group.name for group in cohort.groups]
+        return question.baseline if question.baseline in names else None
+    return next((group.name for group in cohort.groups if not group.parts), None)
+
+
+def family_of(taken: Mapping[str, Notes], baseline: str | None, metric: str) -> dict[str, list[float]]:
+    """The paired differences of every group to the baseline, one family of tests; none without it."""
+    if baseline is None:
+        return {}
+    base = taken[baseline]
+    return {name: paired(notes, base, metric) for name, notes in taken.items() if name != baseline}
+
+
+def verdicts_of(
+    cohort: Cohort, family: Mapping[str, Sequence[float]], question: Question
+) -> dict[str, Verdict]:
+    """A verdict on each of the family; a stack of which a seed diverged is never better."""
+    verdicts = judge(family, smaller_is_better(question.metric))
+    for group in cohort.groups:
+        if group.name in verdicts and verdicts[group.name].word == "better":
+            verdicts[group.name] = _without_diverged(verdicts[group.name], group.diverged)
+    return verdicts
+
+
+def _without_diverged(verdict: Verdict, diverged: Collection[int]) -> Verdict:
+    """Take a verdict back that rests on the seeds that went well."""
+    if not diverged or verdict.word == NOT_RESOLVED:
+        return verdict
+    return replace(verdict, word=NOT_RESOLVED, reason=f"diverged with seed {_listed(sorted(diverged))}")
+
+
+def paired(arm: Notes, base: Notes, figure: str) -> list[float]:
+    """The differences arm - base of a figure, one for each seed at which both have it."""
+    return [
+        note.figures[figure] - base[seed].figures[figure]
+        for seed, note in arm.items()
+        if seed in base and figure in note.figures and figure in base[seed].figures
+    ]
+
+
+def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, question: Question) -> Arm:
+    results = [group.results[seed] for seed in sorted(group.results)]
+    figures = spreads(notes.values())
+    itself = verdict is None and notes == base
+    against = {} if itself else {name: paired(notes, base, name) for name in figures if "/" in name}
+    return Arm(
+        name=group.name,
+        members=[
+            {"name": printable(m["name"]), "values": dict(m["values"]), "off": dict(m["off"])}
+            for m in group.members
+        ],
+        seeds=list(notes),
+        paired=[seed for seed in notes if seed in base],
+        diverged=sorted(group.diverged),
+        missing=[],
+        figures=figures,
+        differences={name: difference(values) for name, values in against.items() if values},
+        cost=_cost(notes, base),
+        verdict=verdict,
+        curves=curves(results),
+        reliability=reliability(results, question.at),
+        test_reads=max(((r.summary.get("test") or {}).get("reads", 0) for r in results), default=0),
+        runs=list(notes.values()),
+    )
+
+
+def _cost(notes: Notes, base: Notes) -> dict[str, float]:
+    """What each costs in multiples of the baseline: the median over the pairs."""
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for seed in notes.keys() & base.keys():
+        for name in COSTS:
+            own, other = notes[seed].figures.get(name), base[seed].figures.get(name)
+            if own is not None and other:
+                ratios[name].append(own / other)
+    return {name: statistics.median(ratios[name]) for name in COSTS if name in ratios}
+
+
+def _with_missing(arms: Sequence[Arm]) -> list[Arm]:
+    """Tell each arm which seeds the others have."""
+    everyone = {seed for arm in arms for seed in (*arm.seeds, *arm.diverged)}
+    return [replace(arm, missing=sorted(everyone - {*arm.seeds, *arm.diverged})) for arm in arms]
+
+
+def _in_order(arms: Iterable[Arm], baseline: str | None, metric: str) -> list[Arm]:
+    """The baseline first, then the best differences; arms without one last, by name."""
+    sign = 1 if smaller_is_better(metric) else -1
+
+    def place(arm: Arm) -> tuple[bool, bool, float, str]:
+        known = arm.differences.get(metric)
+        return arm.name != baseline, known is None, sign * known.mean if known else 0.0, arm.name
+
+    return sorted(arms, key=place)
+
+
+def interactions(groups: Sequence[Group], taken: Mapping[str, Notes], metric: str) -> list[Interaction]:
+    """Of every pair of members that was run alone and together, beside the empty stack.
+
+    The interaction of a and b is, seed by seed, (ab - none) - (a - none) - (b - none).
+    """
+    by_parts = {group.parts: group for group in groups}
+    none = by_parts.get(())
+    if none is None:
+        return []
+    found: dict[str, tuple[list[Group], list[list[float]]]] = {}
+    alone = [parts for parts in by_parts if len(parts) == 1]
+    for first, second in permutations(alone, 2):
+        both = by_parts.get((*first, *second))
+        if both is not None:
+            four = [by_parts[first], by_parts[second], both, none]
+            found[both.name] = (four, _columns([taken[group.name] for group in four], metric))
+    family = {name: columns[3] for name, (_, columns) in found.items()}
+    verdicts = judge(family, smaller_is_better(metric), ("synergy", "overlap"))
+    made = []
+    for name, (four, columns) in sorted(found.items()):
+        if columns[3]:
+            a, b, ab, interaction = map(difference, columns)
+            verdict = _without_diverged(verdicts[name], {seed for group in four for seed in group.diverged})
+            made.append(Interaction((four[0].name, four[1].name), a, b, ab, interaction, verdict))
+    return made
+
+
+def _columns(four: Sequence[Notes], metric: str) -> list[list[float]]:
+    """Over the seeds that all have: first - none, second - none, both - none, and what is left over."""
+    first, second, both, none = four
+    seeds = [seed for seed in none if all(seed in one and metric in one[seed].figures for one in four)]
+    value = [[one[seed].figures[metric] for seed in seeds] for one in (first, second, both, none)]
+    a, b, ab = ([x - base for x, base in zip(column, value[3], strict=True)] for column in value[:3])
+    return [a, b, ab, [z - x - y for x, y, z in zip(a, b, ab, strict=True)]]
+
+
+def _environment(groups: Sequence[Group]) -> tuple[dict[str, list[str]], list[str]]:
+    """Every fact of machine and versions with its values, and a sentence on each that has several."""
+    alike: dict[str, list[str]] = defaultdict(list)  # folders, by what their runs ran in
+    for result in (r for group in groups for _, r in sorted(group.results.items())):
+        facts = {name: value for name, value in result.environment.items() if name != "command"}
+        alike[json.dumps(facts, sort_keys=True, default=str)].append(result.folder)
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for text, folders in alike.items():
+        for name, value in flattened(json.loads(text)):
+            found[printable(name).removeprefix("packages.")][shown(value)] += folders
+    notes = [
+        f"{name} differs: " + "; ".join(f"{value} ({_runs(f)})" for value, f in sorted(values.items()))
+        for name, values in sorted(found.items())
+        if len(values) > 1
+    ]
+    return {name: sorted(values) for name, values in sorted(found.items())}, notes
+
+
+def _runs(folders: Sequence[str]) -> str:
+    return f"{len(folders)} runs" if len(folders) > 1 else folders[0]
+
+
+def _about(baseline: str | None, arms: Sequence[Arm], question: Question) -> list[str]:
+    """What a person should know before believing the figures."""
+    notes = []
+    if baseline is None:
+        want = (
+            f"no arm is called {question.baseline}" if question.baseline else "the empty stack is not there"
+        )
+        notes.append(f"there is no baseline: {want}, so there are no differences")
+    for arm in arms:
+        if arm.diverged:
+            notes.append(f"{arm.name}: diverged with seed {_listed(arm.diverged)}")
+        if arm.missing:
+            notes.append(f"{arm.name}: no finished run with seed {_listed(arm.missing)}")
+        lacking = [run.seed for run in arm.runs if question.metric not in run.figures]
+        if lacking:
+            notes.append(f"{arm.name}: {question.metric} was not measured with seed {_listed(lacking)}")
+    return notes
+
+
+def _listed(numbers: Iterable[Any]) -> str:
+    return ", ".join(map(str, numbers))

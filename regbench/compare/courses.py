@@ -1,0 +1,163 @@
+"""The chart of the courses over the epochs: accuracy, loss, and both gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from regbench.compare.paint import TEMPLATE, Colours, faded, legend_height, literal, scaled
+from regbench.compare.report import Arm, Comparison, Curve
+from regbench.compare.wording import factor, is_percent, title, unit
+
+ROW = 310  # pixels
+Ranges = dict[str, list[float]]  # of the axes, as a relayout takes them
+
+
+class Panel(NamedTuple):
+    """One of the pictures: what stands over it, and the figures in it with the dash of each."""
+
+    heading: str
+    lines: tuple[tuple[str, str], ...]
+
+
+PANELS = (
+    Panel("Accuracy, % (solid: val, dashed: train)", (("val/accuracy", "solid"), ("train/accuracy", "dash"))),
+    Panel("Gap: train \N{MINUS SIGN} val accuracy, points", (("gap/accuracy", "solid"),)),
+    Panel("Loss, nats (solid: val, dashed: train)", (("val/loss", "solid"), ("train/loss", "dash"))),
+    Panel("Gap in loss: val \N{MINUS SIGN} train, nats", (("gap/loss", "solid"),)),
+)
+
+
+def curves(comparison: Comparison, colours: Colours) -> go.Figure | None:
+    """Means and seed bands; one legend entry for each arm, which holds for all panels.
+
+    The figure's meta has `views`: ranges of all axes, for the whole course and for its second half.
+    """
+    arms = comparison.arms
+    panels = [p for p in PANELS if any(name in arm.curves for arm in arms for name, _ in p.lines)]
+    if not panels:
+        return None
+    rows = (len(panels) + 1) // 2
+    columns = min(2, len(panels))
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        subplot_titles=[panel.heading for panel in panels],
+        horizontal_spacing=0.08,
+        vertical_spacing=0.12 if rows > 1 else None,
+    )
+    listed: set[str] = set()
+    for place, panel in enumerate(panels):
+        for trace in _traces(panel, arms, colours, listed):
+            figure.add_trace(trace, row=place // columns + 1, col=place % columns + 1)
+    views = list(_views(panels, arms))
+    names = [arm.name for arm in arms]
+    figure.update_layout(
+        template=TEMPLATE,
+        height=ROW * rows + legend_height(names),
+        meta={"views": [{"name": name, "ranges": ranges} for name, ranges in views]},
+        legend={"y": 1 + 24 / (ROW * rows)},
+    )
+    for axis, span in views[0][1].items():
+        figure.layout[axis.partition(".")[0]].range = span
+    for column in range(1, columns + 1):
+        figure.update_xaxes(title_text="epoch", row=rows, col=column)
+    figure.update_annotations(font={"size": 13}, yshift=2)
+    return figure
+
+
+def _traces(panel: Panel, arms: Sequence[Arm], colours: Colours, listed: set[str]) -> list[go.Scatter]:
+    """Bands below, lines above, the first arm's on top; the legend lists an arm's first line of all."""
+    bands, lines = [], []
+    for rank, arm in reversed(list(enumerate(arms, 1))):
+        for name, dash in panel.lines:
+            curve = arm.curves.get(name)
+            if curve is None:
+                continue
+            if len(arm.seeds) > 1:
+                bands.append(_band(curve, arm.name, name, colours[arm.name]))
+            line = _line(curve, arm, name, colours[arm.name])
+            line.update(line_dash=dash, showlegend=arm.name not in listed, legendrank=rank)
+            listed.add(arm.name)
+            lines.append(line)
+    return [*bands, *lines]
+
+
+def _line(curve: Curve, arm: Arm, figure: str, colour: str) -> go.Scatter:
+    digits = 2 if is_percent(figure) else 4
+    measure = unit(figure, figure.startswith("gap/"))
+    told = f"epoch %{{x}}: {title(figure)} %{{y:.{digits}f}} {measure}"
+    edges = None
+    if len(arm.seeds) > 1:
+        edges = list(zip(scaled(figure, curve.low), scaled(figure, curve.high), strict=True))
+        told += f" [%{{customdata[0]:.{digits}f}}, %{{customdata[1]:.{digits}f}}]"
+    return go.Scatter(
+        x=curve.epochs,
+        y=scaled(figure, curve.mean),
+        name=literal(arm.name),
+        legendgroup=arm.name,
+        mode="lines" if len(curve.epochs) > 2 else "lines+markers",
+        line={"color": colour, "width": 2},
+        customdata=edges,
+        hovertemplate=f"%{{fullData.name}}<br>{told}<extra></extra>",
+    )
+
+
+def _band(curve: Curve, arm: str, figure: str, colour: str) -> go.Scatter:
+    """The band between both edges; it ends where an accuracy can lie no longer."""
+    low, high = scaled(figure, curve.low), scaled(figure, curve.high)
+    if is_percent(figure) and not figure.startswith("gap/"):
+        low, high = ([min(max(value, 0.0), 100.0) for value in edge] for edge in (low, high))
+    return go.Scatter(
+        x=[*curve.epochs, *reversed(curve.epochs)],
+        y=[*high, *reversed(low)],
+        name=literal(arm),
+        legendgroup=arm,
+        showlegend=False,
+        mode="none",
+        fill="toself",
+        fillcolor=faded(colour, 0.16),
+        hoverinfo="skip",
+    )
+
+
+def _views(panels: Sequence[Panel], arms: Sequence[Arm]) -> Iterator[tuple[str, Ranges]]:
+    """The whole course, and its second half where that has some epochs."""
+    drawn = [
+        [(name, arm.curves[name]) for name, _ in panel.lines for arm in arms if name in arm.curves]
+        for panel in panels
+    ]
+    everyone = [curve for panel in drawn for _, curve in panel]
+    first, last = min(c.epochs[0] for c in everyone), max(c.epochs[-1] for c in everyone)
+    middle = (first + last) // 2
+    yield "all epochs", _ranges(drawn, first, last)
+    if last - middle >= 3:
+        yield "second half", _ranges(drawn, middle, last)
+
+
+def _ranges(drawn: Sequence[Sequence[tuple[str, Curve]]], start: int, last: int) -> Ranges:
+    ranges: Ranges = {}
+    room = 0.02 * (last - start) or 0.5
+    for place, panel in enumerate(drawn, 1):
+        suffix = "" if place == 1 else str(place)
+        ranges[f"xaxis{suffix}.range"] = [start - room, last + room]
+        ranges[f"yaxis{suffix}.range"] = _height(panel, start)
+    return ranges
+
+
+def _height(panel: Sequence[tuple[str, Curve]], start: int) -> list[float]:
+    """All means from an epoch on; of the bands, which two seeds make huge, what there is room for."""
+    points = [
+        tuple(factor(figure) * value for value in (low, mean, high))
+        for figure, curve in panel
+        for epoch, low, mean, high in zip(curve.epochs, curve.low, curve.mean, curve.high, strict=True)
+        if epoch >= start
+    ] or [(0.0, 0.0, 0.0)]
+    least, most = min(mean for _, mean, _ in points), max(mean for _, mean, _ in points)
+    room = 0.3 * (most - least) or max(abs(most), 1.0) * 0.01
+    low = max(least - room, min(low for low, _, _ in points))
+    high = min(most + room, max(high for _, _, high in points))
+    return [round(low - room / 6, 6), round(high + room / 6, 6)]

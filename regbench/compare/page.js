@@ -1,0 +1,87 @@
+"use strict";
+// Draws the charts one after the other, sorts the tables, and opens everything for the printer.
+(() => {
+  const PAPER = 940, GAP = 32; // px between the margins of A4 and Letter on their sides; between two charts
+  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const waiting = [...document.querySelectorAll(".chart")];
+
+  function draw(div) {
+    const { data, layout } = JSON.parse(div.nextElementSibling.textContent);
+    const drawn = Plotly.newPlot(div, data, layout, config);
+    const views = (layout.meta || {}).views || [];
+    if (views.length > 1) div.before(buttons(div, views));
+    return drawn;
+  }
+
+  function buttons(div, views) {
+    const group = document.createElement("div");
+    group.className = "views";
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", "Epochs shown");
+    for (const view of views) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = view.name;
+      button.setAttribute("aria-pressed", String(view === views[0]));
+      button.addEventListener("click", () => {
+        for (const other of group.children) other.setAttribute("aria-pressed", String(other === button));
+        Plotly.relayout(div, structuredClone(view.ranges));
+      });
+      group.append(button);
+    }
+    return group;
+  }
+
+  function next() {
+    const div = waiting.shift();
+    if (!div) {
+      document.documentElement.dataset.drawn = "all";
+      return;
+    }
+    draw(div);
+    setTimeout(next);
+  }
+
+  function sort(table, heading, place) {
+    const way = heading.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
+    for (const other of table.querySelectorAll("th[aria-sort]")) other.setAttribute("aria-sort", "none");
+    heading.setAttribute("aria-sort", way);
+    const sign = way === "ascending" ? 1 : -1;
+    const body = table.tBodies[0];
+    body.append(...[...body.rows].sort((one, other) => compare(one.cells[place], other.cells[place], sign)));
+  }
+
+  function compare(one, other, sign) {
+    if (one.tagName === "TH") return sign * one.textContent.localeCompare(other.textContent, "en");
+    const [a, b] = [one.dataset.sort, other.dataset.sort];
+    if (a === undefined || b === undefined) return (a === undefined) - (b === undefined); // these last, either way
+    return sign * (Number(a) - Number(b));
+  }
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    table.querySelectorAll("th[aria-sort]").forEach((heading, place) => {
+      heading.querySelector("button").addEventListener("click", () => sort(table, heading, place));
+    });
+  }
+
+  const opened = [];
+  window.addEventListener("beforeprint", () => {
+    while (waiting.length) draw(waiting.shift());
+    for (const details of document.querySelectorAll("details:not([open])")) {
+      details.open = true;
+      opened.push(details);
+    }
+    for (const table of document.querySelectorAll(".wide table")) {
+      table.style.setProperty("--shrink", Math.min(1, PAPER / table.scrollWidth));
+    }
+    for (const div of document.querySelectorAll(".chart")) {
+      Plotly.relayout(div, { width: div.closest(".pair") ? (PAPER - GAP) / 2 : PAPER });
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    for (const details of opened.splice(0)) details.open = false;
+    for (const div of document.querySelectorAll(".chart")) Plotly.relayout(div, { width: null, autosize: true });
+  });
+
+  next();
+})();

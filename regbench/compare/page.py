@@ -1,0 +1,231 @@
+"""A report as one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from regbench.compare.charts import CHARTS, frontier
+from regbench.compare.groups import shown
+from regbench.compare.paint import Colours, colours, typeset
+from regbench.compare.report import Comparison, Report
+from regbench.compare.results import printable
+from regbench.compare.sortable import SIGNS, changes, overview
+from regbench.compare.wording import judged, measured, sensitivity, title, together
+
+SNAPSHOTS = {
+    "last": "the last epoch's weights, or those that a member itself keeps",
+    "best": "the weights that did best on the select rows",
+}
+
+
+def write_page(report: Report, path: Path) -> None:
+    """Write the page of a report, whole or not at all; the same report gives the same bytes.
+
+    Args:
+        report: what a comparison has found.
+        path: of the file, replaced if it is there; about 5 MB, for plotly's library is in it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    save(render(report), path)
+
+
+def render(report: Report) -> str:
+    """The page as text. All that came from a configuration or a file name is escaped."""
+    palettes = colours(report)
+    sections = [
+        _section(place, comparison, palette)
+        for place, (comparison, palette) in enumerate(zip(report.comparisons, palettes, strict=True), 1)
+    ]
+    return document(
+        "page.html",
+        any(chart for section in sections for chart in section["charts"].values()),
+        report=report,
+        sections=sections,
+        keys=list(dict.fromkeys(key for one in report.comparisons for key in one.differs)),
+        left_out=[
+            ("Left out", report.excluded),
+            ("Duplicates, of which a newer run counts", report.duplicates),
+            ("Complaints on runs that count", report.complaints),
+        ],
+    )
+
+
+def save(text: str, path: Path) -> None:
+    """Write to a temporary name, then rename: never half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def document(template: str, charts: bool, **values: Any) -> str:
+    """A template of this folder that extends `frame.html`, filled with values, every one of them escaped.
+
+    The page may run no script but its own and load nothing: its policy says so to the browser.
+
+    Args:
+        template: the name of its file.
+        charts: whether there are any, `embedded`; only then plotly's library is put in.
+        values: what the template shows.
+    """
+    scripts = [_inline(_library()), _inline(_own("page.js"))] if charts else [_inline(_own("page.js"))]
+    allowed = " ".join(_digest(script) for script in scripts)
+    environment = Environment(
+        loader=FunctionLoader(_own),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"shown": shown, "breakable": breakable, "sentence": _sentence}
+    return environment.get_template(template).render(
+        values,
+        style=_inline(_own("page.css")),
+        scripts=scripts,
+        policy=f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:",
+    )
+
+
+def embedded(figure: go.Figure | None) -> dict[str, Any] | None:
+    """A figure's height, and its JSON as it may stand in a script element."""
+    if figure is None:
+        return None
+    text = json.dumps(figure.to_plotly_json(), allow_nan=False, separators=(",", ":"))
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return {"height": figure.layout.height, "json": Markup(text)}
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in a new line after each plus."""
+    return Markup("+<wbr>").join(name.split("+"))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _own(name: str) -> str:
+    return (pkgutil.get_data("regbench.compare", name) or b"").decode()
+
+
+def _library() -> str:
+    return (pkgutil.get_data("plotly", "package_data/plotly.min.js") or b"").decode()
+
+
+def _inline(text: str) -> Markup:
+    """A script or style of ours or plotly's as it stands between its tags."""
+    return Markup(text.replace("</script", "<\\/script"))
+
+
+def _digest(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is to be said of one technique, in parts; `word` is its verdict's."""
+
+    name: str
+    word: str
+    judged: str
+    measured: str
+
+    @property
+    def sign(self) -> str:
+        """A sign for the verdict, beside its colour."""
+        return SIGNS.get(self.word, "")
+
+
+def verdicts(comparison: Comparison) -> list[Said]:
+    """One for each arm that is compared: the better first, then the worse, then what is not resolved."""
+    found = [
+        Said(arm.name, verdict.word, judged(verdict), typeset(measured(comparison.metric, arm, verdict)))
+        for arm in comparison.arms
+        if (verdict := arm.verdict)
+    ]
+    return sorted(found, key=lambda said: list(SIGNS).index(said.word) if said.word in SIGNS else len(SIGNS))
+
+
+def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, Any]:
+    """All that the template shows of one comparison."""
+    arms = comparison.arms
+    words = [arm.verdict.word for arm in arms if arm.verdict]
+    return {
+        "id": f"comparison-{place}",
+        "comparison": comparison,
+        "verdicts": verdicts(comparison),
+        "counts": {word: words.count(word) for word in SIGNS},
+        "intro": _intro(comparison),
+        "sensitivity": [
+            typeset(line)
+            for line in sensitivity(comparison)
+            if not (
+                comparison.design and not comparison.design.resolves and line == comparison.design.sentence
+            )
+        ],
+        "snapshot": SNAPSHOTS.get(comparison.at, comparison.at),
+        "overview": overview(comparison, palette),
+        "changes": changes(comparison, palette),
+        "charts": {name: embedded(draw(comparison, palette)) for name, draw in CHARTS.items()},
+        "reliability": any(arm.reliability for arm in arms),
+        "frontier": frontier(comparison),
+        "pairs": [typeset(together(comparison.metric, pair)) for pair in comparison.interactions],
+        "metric": title(comparison.metric),
+        "reads": _reads(comparison),
+        "members": [(arm.name, [_member(one) for one in arm.members]) for arm in arms],
+        "runs": [(arm.name, run) for arm in arms for run in arm.runs],
+        "unequal": any(len(values) > 1 for values in comparison.environment.values()),
+    }
+
+
+def _reads(comparison: Comparison) -> str:
+    """How often the test split was read."""
+    reads = {arm.name: arm.test_reads for arm in comparison.arms}
+    times = sorted(set(reads.values()))
+    if times in ([], [0]):
+        return "The test split was never read."
+    if len(times) == 1:
+        return f"The test split was read {_times(times[0])} by a run of each arm."
+    by = [f"{_times(count)} by a run of {name}" for name, count in reads.items() if count]
+    return f"The test split was read: {', '.join(by)}{', and by no other arm' if 0 in times else ''}."
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _intro(comparison: Comparison) -> str:
+    """What the verdicts are on, against what, from how many seeds."""
+    if comparison.baseline is None:
+        return "There is no baseline among these runs, so nothing is called better or worse."
+    counts = sorted(len(arm.paired) for arm in comparison.arms if arm.verdict)
+    if not counts:
+        return f"There is nothing here but {comparison.baseline}, and nothing to compare with it."
+    seeds = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else str(counts[0])
+    plural = "" if counts[-1] == 1 else "s"
+    return (
+        f"On this validation split, by {title(comparison.metric)}, against {comparison.baseline}, "
+        f"paired by {seeds} seed{plural}:"
+    )
+
+
+def _member(member: Mapping[str, Any]) -> str:
+    values = ", ".join(f"{printable(name)}={shown(value)}" for name, value in member["values"].items())
+    return f"{printable(member['name'])}({values})"

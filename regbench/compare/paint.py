@@ -1,0 +1,121 @@
+"""What the page's charts have in common: colours, signs, type, and text that plotly takes literally."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from regbench.compare.report import Report
+from regbench.compare.wording import factor, unit
+
+INK, GREY, FAINT = "#222222", "#999999", "#e6e6e6"
+BASELINE = "#555555"
+GOOD, BAD, OPEN = "#0072B2", "#D55E00", "#888888"  # of verdicts
+# Okabe and Ito without black and yellow, which does not show on white; then some of Tol's
+PALETTE = (
+    "#E69F00",
+    "#0072B2",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#332288",
+    "#999933",
+    "#882255",
+    "#44AA99",
+    "#AA7744",
+)
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "pentagon")
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+AXIS = {
+    "gridcolor": FAINT,
+    "zerolinecolor": FAINT,
+    "tickcolor": GREY,
+    "ticks": "outside",
+    "automargin": True,
+    "title": {"font": {"size": 13}, "standoff": 8},
+}
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 12.5, "color": INK},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "xaxis": AXIS,
+        "yaxis": AXIS,
+        "hoverlabel": {"namelength": -1, "bgcolor": "white", "font": {"color": INK}},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
+    }
+)
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"}  # between two $ plotly looks for TeX
+LONGEST = 36  # letters of a name in a chart; the tables have all of it
+LEGEND = 1000  # pixels that the names of a legend share, about
+Colours = Mapping[str, str]
+
+
+def literal(text: str) -> str:
+    """A text that plotly, which reads some HTML everywhere, shows as it is; a long one loses its middle."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST - 13]}…{text[-12:]}"
+    for sign, entity in ENTITIES.items():
+        text = text.replace(sign, entity)
+    return text
+
+
+def typeset(text: str) -> str:
+    """A text with real minus signs: before a number that stands at its start, after a space or a bracket."""
+    return re.sub(r"(?<![^\s\[(>])-(?=\d)", "\N{MINUS SIGN}", text)
+
+
+def after_comma(unit: str) -> str:
+    """A unit as it ends a heading, `, points`; nothing for none."""
+    return f", {unit}" if unit else ""
+
+
+def scaled(figure: str, values: Iterable[float]) -> list[float]:
+    """Values of a figure as they are shown, with two digits more than anyone reads."""
+    decimals = 4 if unit(figure) == "%" else 6
+    return [round(value * factor(figure), decimals) for value in values]
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A colour such as `#0072B2` that lets others through."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def colours(report: Report) -> list[dict[str, str]]:
+    """The colour of each arm of each comparison; of a name the same throughout, where there are enough."""
+    names = [
+        list(dict.fromkeys(arm.name for arm in one.arms if arm.name != one.baseline))
+        for one in report.comparisons
+    ]
+    everyone = list(dict.fromkeys(name for several in names for name in several))
+    if len(everyone) <= len(PALETTE):
+        names = [everyone] * len(names)
+    return [
+        {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(several)}
+        | ({one.baseline: BASELINE} if one.baseline is not None else {})
+        for several, one in zip(names, report.comparisons, strict=True)
+    ]
+
+
+def legend_height(names: Sequence[str], width: int = LEGEND) -> int:
+    """Pixels that a legend with these names takes."""
+    entry = 50 + 7.5 * max((min(len(name), LONGEST) for name in names), default=0)
+    return 21 * -(-len(names) // max(1, int(width // entry)))
+
+
+def named(places: Sequence[tuple[float, str]]) -> dict[str, Any]:
+    """An axis whose ticks are names, at numbers: plotly takes a name such as 2026-11-23 for a date."""
+    return {
+        "tickmode": "array",
+        "tickvals": [place for place, _ in places],
+        "ticktext": [literal(name) for _, name in places],
+        "ticks": "",
+        "showgrid": False,
+        "zeroline": False,
+    }

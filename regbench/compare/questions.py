@@ -1,0 +1,38 @@
+"""Questions that cannot be answered are refused, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from regbench.compare.figures import JUDGING
+from regbench.compare.results import printable
+from regbench.errors import ConfigError
+
+
+def refuse_metric(command: str, metric: str) -> None:
+    """Refuse what no verdict can be on.
+
+    Raises:
+        ConfigError: the figure is none of a split that judges.
+    """
+    split, _, what = metric.partition("/")
+    if split in JUDGING and what:
+        return
+    why = ", which have chosen nothing"
+    if split == "gap":
+        why = ": a constant predictor has no gap, so a gap alone ranks nothing"
+    raise ConfigError(
+        f"{command}: --metric must be a figure of {', '.join(JUDGING)}{why}; got {printable(metric)}"
+    )
+
+
+def refuse_unmeasured(command: str, metric: str, measured: Iterable[str]) -> None:
+    """Refuse a metric that is not among the figures that were measured.
+
+    Raises:
+        ConfigError: it is not; the sentence lists those that verdicts can be on.
+    """
+    known = sorted({name for name in measured if name.partition("/")[0] in JUDGING})
+    if metric not in known:
+        listed = f"; there are {', '.join(known)}" if known else ""
+        raise ConfigError(f"{command}: --metric: no run that counts has measured {printable(metric)}{listed}")

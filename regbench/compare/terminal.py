@@ -1,0 +1,36 @@
+"""Tables and sentences in a terminal, or piped."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from regbench.compare.tables import Table
+
+
+def print_table(console: Console, table: Table, whole: Collection[str] = ()) -> None:
+    """Print a table below its caption; texts are shown as they are.
+
+    Args:
+        console: where.
+        table: what.
+        whole: headings of columns whose cells are never folded.
+    """
+    drawn = RichTable(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for number, heading in enumerate(table.headings):
+        side = "right" if number else "left"
+        drawn.add_column(Text(heading), overflow="fold", no_wrap=heading in whole, justify=side)  # type: ignore[arg-type]
+    for row in table.rows:
+        drawn.add_row(*map(Text, row))
+    print_lines(console, [table.caption], "bold")
+    console.print(drawn)
+
+
+def print_lines(console: Console, lines: Sequence[str], style: str = "") -> None:
+    """Print sentences as they are, folded at words where somebody watches."""
+    for line in lines:
+        console.print(Text(line, style), soft_wrap=not console.is_terminal)

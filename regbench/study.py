@@ -1,0 +1,210 @@
+"""What ablate and strength share: a line of `train -m` is run, and reported on for each of its conditions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from regbench import __version__, plan
+from regbench.arguments import Arguments
+from regbench.build import content_of
+from regbench.compare.comparing import Question
+from regbench.compare.figures import METRIC, note_of
+from regbench.compare.groups import Cohort, cohorts
+from regbench.compare.questions import refuse_metric, refuse_unmeasured
+from regbench.compare.response_text import DRAWN
+from regbench.compare.results import find, printable
+from regbench.compare.tables import Table
+from regbench.compare.terminal import print_lines, print_table
+from regbench.composition import ComposedJob, compose_each, compose_jobs, keys_of, parsed
+from regbench.config import identity, stack_name
+from regbench.errors import ConfigError
+from regbench.jobs import SweepJob
+from regbench.launching import Launch
+from regbench.records import write_json
+from regbench.sweep import arranged, sweep
+
+FORMAT = 1  # of the JSON
+PIPED = 120  # columns, where nobody watches
+ELSEWHERE = ("cfg", "info", "hydra_help", "shell_completion", "run")  # Hydra's options that run nothing
+NAMES_ITSELF = ("seed", "model", "dataset", "reg", "sweep", "threads")  # keys that a title need not say
+Page = tuple[Table, list[str]]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Jobs of a line that are one study: alike in all but the seed and what the study varies.
+
+    Attributes:
+        name: dataset, model and stack, and what sets it apart from the line's other conditions.
+        jobs: those of the line, one per seed (and value, where values are what is studied).
+        lines: the overrides of every job that the study needs.
+    """
+
+    name: str
+    jobs: list[ComposedJob]
+    lines: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a command makes of a line.
+
+    Attributes:
+        command: its name.
+        conditions: what must be run.
+        report: of the runs of a condition: what was found, as a dataclass, and how it is shown.
+    """
+
+    command: str
+    conditions: Sequence[Condition]
+    report: Callable[[Condition, Cohort, Question], tuple[Any, Callable[[bool], list[Page]]]]
+
+
+def options(command: str, description: str, epilog: str) -> Arguments:
+    """The options that both commands have."""
+    parser = Arguments(
+        prog=f"regbench {command}",
+        usage=f"regbench {command} [options] OVERRIDES...",
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--plan", action="store_true", help="print the jobs and what they will take; run nothing"
+    )
+    parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
+    which = "the last weights, or those that a member keeps (default); or the best by select"
+    parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write what was found to a file")
+    return parser
+
+
+def composed(command: str, words: list[str]) -> tuple[argparse.Namespace, list[ComposedJob]]:
+    """The jobs of a line, read as `train -m` reads it.
+
+    Raises:
+        ConfigError: it is wrong, or asks for something else.
+    """
+    args, _ = parsed(["--multirun", *words], command)
+    for name in ELSEWHERE:
+        if getattr(args, name, None):
+            raise ConfigError(f"{command}: --{name.replace('_', '-')} is for `regbench train`")
+    jobs = compose_jobs(args)
+    if not jobs:
+        raise ConfigError("hydra/sweeper: must be Hydra's own, as the jobs must be known beforehand")
+    return args, jobs
+
+
+def varied(jobs: Sequence[ComposedJob]) -> list[str]:
+    """The keys that are not the same in all jobs of a line, in its order."""
+    columns = zip(*(one.overrides for one in jobs), strict=True)
+    return [keys_of(words)[0] for words in columns if len(set(words)) > 1]
+
+
+def conditions(
+    jobs: Sequence[ComposedJob],
+    alike: Callable[[ComposedJob], Mapping[str, Any]],
+    expand: Callable[[ComposedJob], Iterable[list[str]]],
+) -> list[Condition]:
+    """The conditions of a line's jobs, in its order.
+
+    Args:
+        jobs: of the line.
+        alike: the part of a job's configuration that all jobs of a condition share, the seed aside.
+        expand: the overrides of all jobs that a job of the line asks for.
+    """
+    found: dict[str, list[ComposedJob]] = {}
+    for one in jobs:
+        shared = {name: value for name, value in alike(one).items() if name != "seed"}
+        found.setdefault(json.dumps(shared), []).append(one)
+    keys = varied(jobs)
+    made = []
+    for several in found.values():
+        lines = [line for one in several for line in expand(one)]
+        unique = [list(line) for line in dict.fromkeys(map(tuple, lines))]
+        made.append(Condition(_title(several, keys), several, unique))
+    return made
+
+
+def _title(jobs: Sequence[ComposedJob], keys: Sequence[str]) -> str:
+    """Dataset, model, stack, and the words that set a condition apart."""
+    first = jobs[0]
+    words = [
+        word
+        for word, key in zip(first.overrides, keys_of(first.overrides), strict=True)
+        if key in keys and key not in NAMES_ITSELF and all(word in one.overrides for one in jobs)
+    ]
+    choices = (first.choices.get(group, "") for group in ("dataset", "model"))
+    return printable(" ".join([*choices, stack_name(first.config["reg"]), *words]))
+
+
+def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace) -> int:
+    """Run what has not been run, and show what it says; return the exit status.
+
+    Raises:
+        ConfigError: a job cannot be run, and none has been; or there is nothing to show.
+    """
+    refuse_metric(study.command, asked.metric)
+    _refuse_file(study.command, asked.json)
+    made = compose_each(args, [line for one in study.conditions for line in one.lines])
+    place, jobs = arranged(args, made)
+    if asked.plan:
+        plan.show(jobs, Launch(args, place.root).workers)
+        return 0
+    code = sweep(args, place, jobs)
+    _show(study, _folders(study, made, jobs), Question(asked.metric, asked.at), asked.json)
+    return code
+
+
+def _folders(study: Study, made: Sequence[ComposedJob], jobs: Sequence[SweepJob]) -> list[list[Path]]:
+    """The run folders of each condition; jobs that several need are run once."""
+    where = {_identity(one): one.folder for one in jobs}
+    left = iter(made)
+    return [[where[_identity(next(left))] for _ in one.lines] for one in study.conditions]
+
+
+def _identity(one: ComposedJob | SweepJob) -> str:
+    return identity(one.config, content_of(one.config))
+
+
+def _show(study: Study, folders: Sequence[list[Path]], question: Question, file: Path | None) -> None:
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED
+    found: list[Any] = []
+    for condition, paths in zip(study.conditions, folders, strict=True):
+        made, _ = cohorts(find(paths).results)
+        if not made:
+            print_lines(console, [f"{condition.name}: no run has ended, so there is nothing to say"])
+            continue
+        runs = (result for group in made[0].groups for result in group.results.values())
+        measured = {figure for result in runs for figure in note_of(result, question.at).figures}
+        if measured:
+            refuse_unmeasured(study.command, question.metric, measured)
+        finding, pages = study.report(condition, made[0], question)
+        found.append(finding)
+        console.print()
+        for table, lines in pages(console.is_terminal):
+            print_table(console, table, whole=[DRAWN])
+            print_lines(console, [f"- {line}" for line in lines])
+            console.print()
+    if file is not None:
+        kept = {"format": FORMAT, "regbench": __version__, "command": study.command}
+        write_json(file, kept | {"conditions": [asdict(one) for one in found]})
+
+
+def _refuse_file(command: str, file: Path | None) -> None:
+    """Refuse before the runs what could not be written after them."""
+    if file is None:
+        return
+    if file.is_dir() or not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        raise ConfigError(f"{command}: --json: must be a file in a folder that can be written, got {file}")
