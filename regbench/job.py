@@ -22,7 +22,7 @@ from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
-from regbench.records import RECORD_VERSION, SUMMARY, read_summary, write_json
+from regbench.records import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY, read_summary, write_json
 from regbench.regularizers.base import hooks
 from regbench.reliability import late_figures
 from regbench.sinks import JsonLines, Sink, TensorBoard
@@ -147,10 +147,10 @@ class _Session:
     def go(self) -> str:
         """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
         job, folder = self.job, self.job.folder
-        write_json(folder / "environment.json", describe(self.run.device, self.threads))
+        write_json(folder / ENVIRONMENT, describe(self.run.device, self.threads))
         board = TensorBoard(folder / "tensorboard", self.history)
         board.show(self.run.reg.images())
-        sinks: list[Sink] = [JsonLines(folder / "metrics.jsonl", self.history), board]
+        sinks: list[Sink] = [JsonLines(folder / METRICS, self.history), board]
         watch = Watch(job.console, self.run.epochs, self.history)
         status, reason = "failed", ""
         with StopRequest() as request:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from regbench.config import identity, stack_name
 from regbench.errors import ConfigError
-from regbench.records import RECORD_VERSION, read_summary
+from regbench.records import METRICS, RECORD_VERSION, read_summary
 
 DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
 LONGEST_STEM = 60  # characters
@@ -59,7 +59,7 @@ def state_of(folder: Path) -> State:
     except json.JSONDecodeError:
         return "left"
     if summary is None:
-        return "left" if (folder / "metrics.jsonl").exists() or any(folder.glob("*.pt")) else "new"
+        return "left" if (folder / METRICS).exists() or any(folder.glob("*.pt")) else "new"
     if summary.get("version") != RECORD_VERSION:
         raise ConfigError(
             f"{folder}: holds a record of version {summary.get('version')}, and this regbench writes "

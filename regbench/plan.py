@@ -21,7 +21,7 @@ from regbench.errors import ConfigError
 from regbench.jobs import ENDED, SweepJob, size_of, state_of
 from regbench.launching import Launch
 from regbench.measurement import evaluate
-from regbench.records import read_summary
+from regbench.records import SUMMARY, read_summary
 from regbench.regularizers.base import hooks
 from regbench.sweep import arranged
 from regbench.training import train_epoch
@@ -103,7 +103,7 @@ def _finished(root: Path) -> Iterator[Mapping[str, Any]]:
     if not root.is_dir():
         return
     folders = sorted(root.iterdir(), key=lambda path: -path.stat().st_mtime)
-    summaries = ((folder, read_summary(folder)) for folder in folders if (folder / "summary.json").is_file())
+    summaries = ((folder, read_summary(folder)) for folder in folders if (folder / SUMMARY).is_file())
     ended = (
         (folder, summary) for folder, summary in summaries if summary and summary["status"] == "finished"
     )

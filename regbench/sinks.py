@@ -99,15 +99,3 @@ def grid(images: Tensor) -> Tensor:
 
 def _line(record: Record) -> str:
     return json.dumps({"epoch": record.epoch, **record.metrics}, allow_nan=False) + "\n"
-
-
-def read_records(path: Path) -> list[Record]:
-    """The records of a `metrics.jsonl`, up to the first line that is not whole."""
-    records = []
-    for line in path.read_text().splitlines():
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        records.append(Record(int(values.pop("epoch")), values))
-    return records

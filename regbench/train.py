@@ -20,11 +20,11 @@ from regbench.errors import ConfigError
 from regbench.holding import LOCK, Held, held, is_held
 from regbench.jobs import ENDED
 from regbench.paths import config_dir
-from regbench.records import read_summary
+from regbench.records import ENVIRONMENT, METRICS, SUMMARY, read_summary
 from regbench.runs import choices_of
 from regbench.sweep import SOME_FAILED, arranged, refuse_unwritable, sweep
 
-OURS = (".hydra", "train.log", "metrics.jsonl", "environment.json", "tensorboard", "summary.json", LOCK)
+OURS = (".hydra", "train.log", METRICS, ENVIRONMENT, "tensorboard", SUMMARY, LOCK)
 
 
 def main(argv: list[str]) -> int:

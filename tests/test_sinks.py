@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from regbench.sinks import JsonLines, TensorBoard, grid, read_records
+from regbench.records import read_lines
+from regbench.sinks import JsonLines, TensorBoard, grid
 from regbench.types import Record
 
 FIRST = Record(1, {"train/loss": 2.5, "val/loss": 2.75, "val/accuracy": 0.125})
@@ -48,6 +49,11 @@ def events(folder: Path, run: str, tag: str) -> list[tuple[int, float]]:
 
 
 # --- metrics.jsonl
+
+
+def read_records(path: Path) -> list[Record]:
+    """The whole lines of a file, as they were given to the sink."""
+    return [Record(line.pop("epoch"), line) for line in read_lines(path)[0]]
 
 
 def test_writes_a_line_of_json_for_each_record(tmp_path: Path) -> None:

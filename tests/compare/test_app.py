@@ -62,7 +62,8 @@ def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
 def test_the_verdicts_are_said_in_words_with_what_the_design_could_have_found(sweep: Path) -> None:
     done = compare(sweep, "sweep")
     assert done.returncode == 0, done.stderr
-    words = r"^dropout is better: val accuracy \+[12]\.\d\d points \[\+[12]\.\d\d, \+2\.\d\d\], adjusted p 0\.023$"
+    interval = r"\[\+[12]\.\d\d, \+2\.\d\d\]"
+    words = rf"^dropout is better: val accuracy \+[12]\.\d\d points {interval}, adjusted p 0\.023$"
     assert re.search(words, done.stdout, re.MULTILINE)
     assert "mixup is worse" in done.stdout
     assert "l2 is not resolved" in done.stdout
