@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from regbench.build import build_stack
 from regbench.compare.comparing import Question
 from regbench.compare.groups import Cohort
 from regbench.compare.response import Response, Swept, response, value_at
+from regbench.compare.response_sketch import sketch
 from regbench.compare.response_text import LINES, PLAIN, pages
 from regbench.composition import ComposedJob, keys_of
 from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer, Stack
-from regbench.study import Condition, Page, Study, carry_out, composed, conditions, options, varied
+from regbench.study import (
+    Condition,
+    Findings,
+    Output,
+    Page,
+    Study,
+    carry_out,
+    composed,
+    conditions,
+    options,
+    varied,
+)
 
 COMMAND = "strength"
 EXAMPLE = "reg.dropout.p=0,0.1,0.2,0.5"
@@ -34,6 +48,10 @@ def main(argv: list[str]) -> int:
         ConfigError: the line is wrong, or a job cannot be run; none has been.
     """
     parser = options(COMMAND, "Run one member at several strengths, and say where the best lies.", EPILOG)
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="one page with the curves, needing nothing else"
+    )
+    parser.add_argument("--figures", metavar="DIR", type=Path, help="the curves as PDF, SVG and PNG")
     asked, words = parser.parse_known_args(argv)
     args, jobs = composed(COMMAND, words)
     key = _swept_key(jobs)
@@ -60,7 +78,27 @@ def main(argv: list[str]) -> int:
     made = conditions(jobs, lambda one: _without(one.config, key), expand)
     for condition in made:
         _say_baseline(condition, key, *off[id(condition.jobs[0])])
-    return carry_out(Study(COMMAND, made, report), args, asked)
+    return carry_out(Study(COMMAND, made, report, _outputs(asked)), args, asked)
+
+
+def _outputs(asked: argparse.Namespace) -> list[Output]:
+    """The drawings that are asked for."""
+    found = [("--html", asked.html, False, _page), ("--figures", asked.figures, True, _figures)]
+    return [Output(option, path, *rest) for option, path, *rest in found if path is not None]
+
+
+def _page(found: Findings, path: Path) -> None:
+    from regbench.compare.response_page import (
+        write_page,
+    )  # plotly, and matplotlib below, take most of a second
+
+    write_page([sketch(curve, cohort) for curve, cohort in found], path)
+
+
+def _figures(found: Findings, path: Path) -> None:
+    from regbench.compare.response_plots import write_figures
+
+    write_figures([sketch(curve, cohort) for curve, cohort in found], path)
 
 
 def _swept_key(jobs: list[ComposedJob]) -> str:

@@ -36,6 +36,7 @@ PIPED = 120  # columns, where nobody watches
 ELSEWHERE = ("cfg", "info", "hydra_help", "shell_completion", "run")  # Hydra's options that run nothing
 NAMES_ITSELF = ("seed", "model", "dataset", "reg", "sweep", "threads")  # keys that a title need not say
 Page = tuple[Table, list[str]]
+Findings = Sequence[tuple[Any, Cohort]]  # what was found, and the runs it was found in
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,23 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Output:
+    """A file or a folder that is asked for beside the report.
+
+    Attributes:
+        option: that asks for it, such as --html.
+        path: of the file or the folder.
+        is_folder: which of both.
+        write: to the path, what was found; may raise OSError.
+    """
+
+    option: str
+    path: Path
+    is_folder: bool
+    write: Callable[[Findings, Path], Any]
+
+
+@dataclass(frozen=True)
 class Study:
     """What a command makes of a line.
 
@@ -61,11 +79,13 @@ class Study:
         command: its name.
         conditions: what must be run.
         report: of the runs of a condition: what was found, as a dataclass, and how it is shown.
+        outputs: what is written beside what all studies write.
     """
 
     command: str
     conditions: Sequence[Condition]
     report: Callable[[Condition, Cohort, Question], tuple[Any, Callable[[bool], list[Page]]]]
+    outputs: Sequence[Output] = ()
 
 
 def options(command: str, description: str, epilog: str) -> Arguments:
@@ -151,17 +171,25 @@ def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace)
     """Run what has not been run, and show what it says; return the exit status.
 
     Raises:
-        ConfigError: a job cannot be run, and none has been; or there is nothing to show.
+        ConfigError: a job cannot be run, or an output not be written, and none has been run; or the figure
+            that is asked for has not been measured.
     """
     refuse_metric(study.command, asked.metric)
-    _refuse_file(study.command, asked.json)
+    outputs = [*_json(study.command, asked.json), *study.outputs]
+    for one in outputs:
+        _refuse_place(study.command, one)
     made = compose_each(args, [line for one in study.conditions for line in one.lines])
     place, jobs = arranged(args, made)
     if asked.plan:
         plan.show(jobs, Launch(args, place.root).workers)
         return 0
     code = sweep(args, place, jobs)
-    _show(study, _folders(study, made, jobs), Question(asked.metric, asked.at), asked.json)
+    found = _show(study, _folders(study, made, jobs), Question(asked.metric, asked.at))
+    for one in outputs:
+        try:
+            one.write(found, one.path)
+        except OSError as error:
+            raise ConfigError(f"{study.command}: {one.option}: {one.path}: {error.strerror}") from error
     return code
 
 
@@ -176,11 +204,12 @@ def _identity(one: ComposedJob | SweepJob) -> str:
     return identity(one.config, content_of(one.config))
 
 
-def _show(study: Study, folders: Sequence[list[Path]], question: Question, file: Path | None) -> None:
+def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Findings:
+    """Print the report of each condition that has any run; give what was found."""
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPED
-    found: list[Any] = []
+    found: list[tuple[Any, Cohort]] = []
     for condition, paths in zip(study.conditions, folders, strict=True):
         made, _ = cohorts(find(paths).results)
         if not made:
@@ -191,20 +220,35 @@ def _show(study: Study, folders: Sequence[list[Path]], question: Question, file:
         if measured:
             refuse_unmeasured(study.command, question.metric, measured)
         finding, pages = study.report(condition, made[0], question)
-        found.append(finding)
+        found.append((finding, made[0]))
         console.print()
         for table, lines in pages(console.is_terminal):
             print_table(console, table, whole=[DRAWN])
             print_lines(console, [f"- {line}" for line in lines])
             console.print()
-    if file is not None:
-        kept = {"format": FORMAT, "regbench": __version__, "command": study.command}
-        write_json(file, kept | {"conditions": [asdict(one) for one in found]})
+    return found
 
 
-def _refuse_file(command: str, file: Path | None) -> None:
+def _json(command: str, file: Path | None) -> list[Output]:
+    """What was found, as one file, where that is asked for."""
+
+    def write(found: Findings, path: Path) -> None:
+        kept = {"format": FORMAT, "regbench": __version__, "command": command}
+        write_json(path, kept | {"conditions": [asdict(one) for one, _ in found]})
+
+    return [Output("--json", file, False, write)] if file is not None else []
+
+
+def _refuse_place(command: str, output: Output) -> None:
     """Refuse before the runs what could not be written after them."""
-    if file is None:
-        return
-    if file.is_dir() or not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
-        raise ConfigError(f"{command}: --json: must be a file in a folder that can be written, got {file}")
+    path = output.path
+    if output.is_folder:
+        there = next(one for one in (path, *path.absolute().parents) if one.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise ConfigError(
+                f"{command}: {output.option}: must be a folder that can be made and written, got {path}"
+            )
+    elif path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(
+            f"{command}: {output.option}: must be a file in a folder that can be written, got {path}"
+        )

@@ -81,6 +81,9 @@ LEVELS = [
     ["compare.exports", "compare.terminal", "compare.questions", "compare.charts"],
     ["compare.ablation", "compare.response", "compare.page"],
     ["compare.ablation_text", "compare.response_text", "compare.app"],
+    ["compare.response_sketch"],
+    ["compare.response_chart", "compare.response_plots"],
+    ["compare.response_page"],
     ["study"],
     ["ablate", "strength"],
     ["", "cli"],  # "" is __init__, whose one function imports when it is called
@@ -145,9 +148,15 @@ GUESTS = {
         "compare.terminal",
     ],
     "scipy": ["compare.bootstrap", "compare.figures", "compare.power", "compare.statistics"],
-    "plotly": ["compare.charts", "compare.courses", "compare.page", "compare.paint"],
+    "plotly": [
+        "compare.charts",
+        "compare.courses",
+        "compare.page",
+        "compare.paint",
+        "compare.response_chart",
+    ],
     "jinja2": ["compare.page"],
-    "matplotlib": ["compare.panels", "compare.plots"],
+    "matplotlib": ["compare.panels", "compare.plots", "compare.response_plots"],
     "filelock": ["holding"],
 }
 

@@ -39,3 +39,6 @@ def test_the_wheel_brings_its_configs_along(tmp_path: Path) -> None:
     done = run("train", "+reg=[dropout,l2]", "train.epochs=1", "hydra.run.dir=run")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "elsewhere" / "run" / "summary.json").exists()
+    compared = run("compare", "run", "--html", "page.html")
+    assert compared.returncode == 0, compared.stderr
+    assert "dropout+l2" in (tmp_path / "elsewhere" / "page.html").read_text()

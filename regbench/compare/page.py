@@ -8,6 +8,7 @@ import json
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,18 @@ def document(template: str, charts: bool, **values: Any) -> str:
     """
     scripts = [_inline(_library()), _inline(_own("page.js"))] if charts else [_inline(_own("page.js"))]
     allowed = " ".join(_digest(script) for script in scripts)
+    filled = _environment().get_template(template)
+    return filled.render(
+        values,
+        style=_inline(_own("page.css")),
+        scripts=scripts,
+        policy=f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:",
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Templates, each compiled once."""
     environment = Environment(
         loader=FunctionLoader(_own),
         autoescape=True,
@@ -94,12 +107,7 @@ def document(template: str, charts: bool, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"shown": shown, "breakable": breakable, "sentence": _sentence}
-    return environment.get_template(template).render(
-        values,
-        style=_inline(_own("page.css")),
-        scripts=scripts,
-        policy=f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:",
-    )
+    return environment
 
 
 def embedded(figure: go.Figure | None) -> dict[str, Any] | None:

@@ -1,10 +1,11 @@
-"""Paper to draw on: sizes, fonts and colours of a journal, panels, and labels that fit."""
+"""Paper to draw on: sizes, fonts and colours of a journal, panels, labels that fit, and files."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -40,6 +41,11 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a name with $ or a backslash is shown as it is
     "axes.formatter.use_mathtext": False,
     "axes.formatter.useoffset": False,
+}
+FORMATS: dict[str, dict[str, Any]] = {  # nothing that changes from call to call
+    "pdf": {"metadata": {"CreationDate": None}},
+    "svg": {"metadata": {"Date": None}},
+    "png": {"dpi": 300},
 }
 GREY, PALE = "#4D4D4D", "#B3B3B3"
 # Okabe and Ito, 2008, https://jfly.uni-koeln.de/color/, the faintest last
@@ -120,6 +126,27 @@ def panels_across(count: int, height: float | None = None) -> tuple[Figure, list
     for spare in axes[count:]:
         spare.remove()
     return figure, axes[:count]
+
+
+def panels_below(width: float, heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """Panels one below the other that share the x axis, each so many inches high."""
+    figure = _sheet(width, sum(heights) + 0.6)
+    grid = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=list(heights))
+    return figure, list(grid.flat)
+
+
+def saved(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure in every format, and give the paths; the same figure gives the same bytes.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # once is enough for all formats
+    paths = [folder / f"{name}.{ending}" for ending in FORMATS]
+    for path, options in zip(paths, FORMATS.values(), strict=True):
+        figure.savefig(path, **options)
+    return paths
 
 
 def label_below(panels: Sequence[Axes], text: str) -> None:

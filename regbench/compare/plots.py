@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from matplotlib import rc_context
@@ -31,14 +31,10 @@ from regbench.compare.panels import (
     label_below,
     one_panel,
     panels_across,
+    saved,
 )
 from regbench.compare.report import Arm, Comparison, Curve, Interaction, Report
 
-FORMATS: dict[str, dict[str, Any]] = {  # nothing that changes from call to call
-    "pdf": {"metadata": {"CreationDate": None}},
-    "svg": {"metadata": {"Date": None}},
-    "png": {"dpi": 300},
-}
 WORDS = {"better": (COLORS[0], True), "worse": (COLORS[1], True)}  # all other verdicts: grey, hollow
 POINTS = "percentage points"
 FEW = 4  # so many arms share one panel
@@ -79,12 +75,7 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
     with rc_context(STYLE):
         for slug, comparison in zip(slugs, report.comparisons, strict=True):
             for name, figure in _figures(comparison):
-                figure.draw_without_rendering()
-                figure.set_layout_engine("none")  # once is enough for all formats
-                for ending, options in FORMATS.items():
-                    path = folder / f"{slug}-{name}.{ending}"
-                    figure.savefig(path, **options)
-                    written.append(path)
+                written += saved(figure, folder, f"{slug}-{name}")
     return written
 
 

@@ -157,7 +157,7 @@ def resolvable(sd: float, pairs: int, techniques: int, power: float = 0.8, alpha
     noncentrality at which it has this power, times sd / sqrt(pairs). Simulated, to 0.3 % in power, where
     fewer than 50 of the values that p can take lie at or below that level: up to 10, 13 and 14 pairs for 1,
     5 and 10 techniques. Beyond that it is the t test's, which promises a little too much: of 80 % the
-    sign-flip test has 79 % or more there, and 78 % with 50 techniques. (The t test's answer would have 78 %
+    sign-flip test has 79 % there, and 78 % with 50 techniques. (The t test's answer would have 78 %
     from 9, 12 and 14 pairs on for 1, 5 and 10 techniques, but 62 to 63 % at the 6, 8 and 9 that are needed.)
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from regbench.compare.bootstrap import resampled_means
 from regbench.compare.power import paired_power
 from regbench.compare.statistics import (
     bootstrap_best,
@@ -208,6 +209,20 @@ def test_an_interval_turns_with_its_values_and_knows_no_order():
         assert interval == mean_interval(values[::-1]) == mean_interval(draw(2).permutation(values))
         assert interval is not None
         assert interval.low < values.mean() < interval.high
+
+
+@pytest.mark.parametrize("count", [2, 50, 250])
+def test_resampled_means_have_the_mean_of_the_values_and_its_standard_error(count: int):
+    """Within four standard errors of 10,000: of a mean, and of a spread near 1 / sqrt(2 * 10,000)."""
+    values = draw(count).normal(3, 1, (count, 2))
+    means = resampled_means(values)
+    assert means.shape == (10_000, 2)
+    error = values.std(axis=0) / math.sqrt(count)
+    assert np.abs(means.mean(axis=0) - values.mean(axis=0)) == pytest.approx(
+        np.zeros(2), abs=4e-2 * max(error)
+    )
+    assert means.std(axis=0) / error == pytest.approx(np.ones(2), abs=4 / math.sqrt(20_000))
+    assert resampled_means(values[:, 1]) == pytest.approx(means[:, 1], abs=1e-12)  # the same samples
 
 
 def test_an_interval_does_not_depend_on_what_was_asked_for_before():
