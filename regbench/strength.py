@@ -83,14 +83,17 @@ def main(argv: list[str]) -> int:
 
 def _outputs(asked: argparse.Namespace) -> list[Output]:
     """The drawings that are asked for."""
-    found = [("--html", asked.html, False, _page), ("--figures", asked.figures, True, _figures)]
-    return [Output(option, path, *rest) for option, path, *rest in found if path is not None]
+    made = []
+    if asked.html is not None:
+        made.append(Output("--html", asked.html, False, _page))
+    if asked.figures is not None:
+        made.append(Output("--figures", asked.figures, True, _figures))
+    return made
 
 
 def _page(found: Findings, path: Path) -> None:
-    from regbench.compare.response_page import (
-        write_page,
-    )  # plotly, and matplotlib below, take most of a second
+    # Not at the top: plotly, and matplotlib below, take most of a second.
+    from regbench.compare.response_page import write_page
 
     write_page([sketch(curve, cohort) for curve, cohort in found], path)
 

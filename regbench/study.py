@@ -10,19 +10,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from regbench import __version__, plan
 from regbench.arguments import Arguments
 from regbench.build import content_of
-from regbench.compare.comparing import Question
+from regbench.compare.comparing import Question, report
 from regbench.compare.figures import METRIC, note_of
 from regbench.compare.groups import Cohort, cohorts
 from regbench.compare.questions import refuse_metric, refuse_unmeasured
 from regbench.compare.response_text import DRAWN
-from regbench.compare.results import find, printable
+from regbench.compare.results import Found, find, printable
 from regbench.compare.tables import Table
-from regbench.compare.terminal import print_lines, print_table
+from regbench.compare.terminal import Terminal, print_lines, print_table
+from regbench.compare.wording import left_out
 from regbench.composition import ComposedJob, compose_each, compose_jobs, keys_of, parsed
 from regbench.config import identity, stack_name
 from regbench.errors import ConfigError
@@ -32,7 +31,6 @@ from regbench.records import write_json
 from regbench.sweep import arranged, sweep
 
 FORMAT = 1  # of the JSON
-PIPED = 120  # columns, where nobody watches
 ELSEWHERE = ("cfg", "info", "hydra_help", "shell_completion", "run")  # Hydra's options that run nothing
 NAMES_ITSELF = ("seed", "model", "dataset", "reg", "sweep", "threads")  # keys that a title need not say
 Page = tuple[Table, list[str]]
@@ -206,12 +204,11 @@ def _identity(one: ComposedJob | SweepJob) -> str:
 
 def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Findings:
     """Print the report of each condition that has any run; give what was found."""
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPED
+    console = Terminal()
     found: list[tuple[Any, Cohort]] = []
     for condition, paths in zip(study.conditions, folders, strict=True):
-        made, _ = cohorts(find(paths).results)
+        read = find(paths)
+        made, _ = cohorts(read.results)
         if not made:
             print_lines(console, [f"{condition.name}: no run has ended, so there is nothing to say"])
             continue
@@ -226,7 +223,16 @@ def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Fi
             print_table(console, table, whole=[DRAWN])
             print_lines(console, [f"- {line}" for line in lines])
             console.print()
+        print_lines(console, _besides(read, question), "dim")
     return found
+
+
+def _besides(read: Found, question: Question) -> list[str]:
+    """What does not count, and what of machine and versions is not the same for all runs."""
+    whole = report(read, question)
+    facts = whole.comparisons[0].environment
+    differing = [f"{name} differs: {', '.join(values)}" for name, values in facts.items() if len(values) > 1]
+    return [*differing, *left_out(whole)]
 
 
 def _json(command: str, file: Path | None) -> list[Output]:

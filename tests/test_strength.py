@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from regbench.compare import panels
 from regbench.errors import ConfigError
 from regbench.strength import main
 
@@ -70,10 +71,33 @@ def test_where_all_other_strengths_are_off_the_key_itself_turns_its_member_off(
     assert not any(name.startswith("baseline") for name in jobs(tmp_path))
 
 
-def test_whatever_else_is_swept_gives_a_curve_each(found: Any) -> None:
-    curves = found("+reg=dropout", "reg.dropout.p=0,0.5", "model.depth=1,2", "seed=0")
+def test_whatever_else_is_swept_gives_a_curve_each_in_the_page_and_in_figures(
+    found: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panels, "FORMATS", {"svg": panels.FORMATS["svg"]})
+    drawn = ("--html", "page.html", "--figures", "new/figures")
+    curves = found("+reg=dropout", "reg.dropout.p=0,0.5", "model.depth=1,2", "seed=0", *drawn)
     assert [one["name"] for one in curves] == [f"digits mlp dropout model.depth={depth}" for depth in (1, 2)]
     assert [len(one["points"]) for one in curves] == [2, 2]
+    page = (tmp_path / "page.html").read_text()
+    assert [page.count(f'<div class="chart" id="curve-{number}-chart"') for number in (1, 2, 3)] == [1, 1, 0]
+    written = [path.name for path in sorted((tmp_path / "new/figures").iterdir())]
+    assert written == [f"digits-mlp-dropout-model-depth-{depth}-response.svg" for depth in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [("--html", "no/such.html"), ("--html", "."), ("--figures", "a_file"), ("--figures", "a_file/below")],
+)
+def test_what_could_not_be_written_is_refused_before_anything_is_run(
+    option: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").touch()
+    with pytest.raises(ConfigError, match=rf"strength: {option}: must be a \w+ .*, got {place}$") as caught:
+        main(["+reg=dropout", "reg.dropout.p=0,0.5", *QUICK, option, place])
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["a_file"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from regbench.compare.questions import refuse_metric, refuse_unmeasured
 from regbench.compare.report import Comparison, Report
 from regbench.compare.results import find, printable
 from regbench.compare.tables import WHOLE, tables
-from regbench.compare.terminal import print_lines, print_table
+from regbench.compare.terminal import Terminal, print_lines, print_table
 from regbench.compare.wording import left_out, said, sentence
 from regbench.errors import ConfigError
 from regbench.fields import nearest
@@ -39,12 +39,15 @@ def main(argv: list[str]) -> int:
     """
     asked = _arguments().parse_args(argv)
     refuse_metric("compare", asked.metric)
+    _refuse_outputs(asked)
     found = report(find(asked.runs), Question(asked.metric, asked.at, asked.baseline))
     _refuse(found, asked)
     if STANDARD_OUTPUT not in [getattr(asked, name) for name in EXPORTS]:
-        show(Console(), found)
+        show(Terminal(), found)
     try:
         _write(found, asked)
+    except BrokenPipeError:  # the reader has gone; the command line ends quietly
+        raise
     except OSError as error:
         raise ConfigError(
             f"compare: {error.filename or 'an output'} cannot be written: {error.strerror}"
@@ -56,7 +59,7 @@ def _arguments() -> Arguments:
     parser = Arguments(
         prog="regbench compare",
         description="Compare runs that differ in nothing but their stacks and seeds.",
-        epilog="FILE may be - for the standard output. docs/compare.md says what each figure is.",
+        epilog="docs/compare.md says what each figure is.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -68,11 +71,21 @@ def _arguments() -> Arguments:
     parser.add_argument("--baseline", metavar="STACK", help="compare with this stack, not with the empty one")
     parser.add_argument("--one", action="store_true", help="refuse runs that are more than one comparison")
     for name in EXPORTS:
-        parser.add_argument(f"--{name}", metavar="FILE")
+        parser.add_argument(f"--{name}", metavar="FILE", help="the same as a file; - is the standard output")
     parser.add_argument("--html", metavar="FILE", help="one page that needs nothing else")
     parser.add_argument("--figures", metavar="DIR", help="PDF, SVG and PNG")
     parser.add_argument("--tensorboard", metavar="DIR", help="mean and band of each stack, and hparams")
     return parser
+
+
+def _refuse_outputs(asked: argparse.Namespace) -> None:
+    """Refuse two files on one standard output, and those that are none."""
+    there = [f"--{name}" for name in EXPORTS if getattr(asked, name) == STANDARD_OUTPUT]
+    if len(there) > 1:
+        raise ConfigError(f"compare: one file at most may be the standard output, got {', '.join(there)}")
+    for name in ("html", "figures", "tensorboard"):
+        if getattr(asked, name) == STANDARD_OUTPUT:
+            raise ConfigError(f"compare: --{name}: must name a place on the disk, got {STANDARD_OUTPUT}")
 
 
 def _refuse(found: Report, asked: argparse.Namespace) -> None:
@@ -86,7 +99,7 @@ def _refuse(found: Report, asked: argparse.Namespace) -> None:
         count = len(found.comparisons)
         raise ConfigError(f"compare: --one: the runs make {count} comparisons; they differ in {keys}")
     arms = [arm for one in found.comparisons for arm in one.arms]
-    if asked.baseline and asked.baseline not in [arm.name for arm in arms]:
+    if asked.baseline is not None and asked.baseline not in [arm.name for arm in arms]:
         names = [arm.name for arm in arms]
         hint = nearest(asked.baseline, names) or f"; there are {', '.join(dict.fromkeys(names))}"
         raise ConfigError(f"compare: --baseline: no stack is called {printable(asked.baseline)}{hint}")
@@ -119,7 +132,8 @@ def _write(found: Report, asked: argparse.Namespace) -> None:
     for name, made in EXPORTS.items():
         where = getattr(asked, name)
         if where == STANDARD_OUTPUT:
-            sys.stdout.write(made(found))
+            sys.stdout.flush()
+            sys.stdout.buffer.write(made(found).encode(errors="backslashreplace"))
         elif where:
             _write_text(Path(where), made(found))
     if asked.html:
@@ -143,7 +157,7 @@ def _write_text(path: Path, text: str) -> None:
     """Write to a temporary name, then rename: never half a file."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

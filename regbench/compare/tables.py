@@ -158,7 +158,7 @@ def in_markdown(text: str) -> str:
 def latex(table: Table) -> str:
     r"""A table for \usepackage{booktabs}; text stays text."""
     aligned = "l" + "r" * (len(table.headings) - 1)
-    rows = [" & ".join(map(in_latex, row)) + r" \\" for row in (table.headings, *table.rows)]
+    rows = ["{}" + " & ".join(map(in_latex, row)) + r" \\" for row in (table.headings, *table.rows)]
     return "\n".join(
         [
             r"\begin{tabular}{" + aligned + "}",
@@ -181,5 +181,6 @@ SPECIAL = {
 
 
 def in_latex(text: str) -> str:
-    """A text in which no sign has a meaning to LaTeX."""
-    return "".join(SPECIAL.get(sign, sign) for sign in text)
+    """A text in which no sign has a meaning to LaTeX; the sign of a negative number is a minus."""
+    escaped = "".join(SPECIAL.get(sign, sign) for sign in text)
+    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", escaped)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from collections.abc import Collection, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -10,6 +13,23 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from regbench.compare.tables import Table
+
+PIPED = 120  # columns, where nobody watches and nobody says how many
+
+
+class Terminal(Console):
+    """A console as wide as it is watched; a reader who has gone is no error."""
+
+    def __init__(self) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a terminal may not know every sign
+        super().__init__()
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = PIPED
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line, which ends quietly; rich would end with status 1."""
+        raise BrokenPipeError
 
 
 def print_table(console: Console, table: Table, whole: Collection[str] = ()) -> None:

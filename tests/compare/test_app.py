@@ -101,6 +101,17 @@ def test_csv_is_a_row_for_each_stack_in_plain_units(sweep: Path) -> None:
     assert rows[0]["verdict"] == ""
 
 
+def test_csv_counts_what_is_missing_and_what_diverged(tmp_path: Path) -> None:
+    for seed in range(3):
+        write_run(tmp_path / f"a{seed}", [], seed, [figures(0.9)])
+    write_run(tmp_path / "b0", ["dropout"], 0, [figures(0.9)])
+    write_run(tmp_path / "b1", ["dropout"], 1, status="diverged", last=None, best=None)
+    row = list(csv.DictReader(io.StringIO(compare(tmp_path, ".", "--csv", "-").stdout)))[1]
+    assert {name: row[name] for name in ("arm", "seeds", "pairs", "diverged", "missing")} == {
+        "arm": "dropout", "seeds": "1", "pairs": "1", "diverged": "1", "missing": "1",
+    }  # fmt: skip
+
+
 def test_files_are_written_whole_and_what_cannot_be_is_one_line(sweep: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.md"
     assert compare(sweep, "sweep", "--markdown", str(target)).returncode == 0
@@ -198,6 +209,44 @@ def test_no_spreadsheet_takes_a_name_for_a_formula(tmp_path: Path) -> None:
     write_run(tmp_path / "a", [member("=cmd()")], 0, [figures(0.9)])
     (row,) = csv.DictReader(io.StringIO(compare(tmp_path, ".", "--csv", "-").stdout))
     assert row["arm"] == "'=cmd()"
+
+
+def test_latex_takes_no_name_for_an_argument_and_sets_a_minus(tmp_path: Path) -> None:
+    for seed in range(2):
+        write_run(tmp_path / f"a{seed}", [], seed, [figures(0.9)])
+        write_run(tmp_path / f"b{seed}", [member("[x]")], seed, [figures(0.8)])
+    latex = compare(tmp_path, ".", "--latex", "-").stdout
+    assert "\\\n{}[x] & 2 & " in latex  # after a line's end, [x] would be a length
+    assert " & $-$10.00 & " in latex
+
+
+def test_what_the_terminal_cannot_show_ends_nothing(sweep: Path) -> None:
+    words = [sys.executable, "-m", "regbench", "compare", "sweep"]
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for more in ([], ["--markdown", "-"]):
+        done = subprocess.run([*words, *more], cwd=sweep, env=plain, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_reader_who_goes_is_no_error(sweep: Path) -> None:
+    line = f"{sys.executable} -m regbench compare sweep | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=sweep, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("digits mlp: ")
+
+
+def test_piped_tables_do_not_break_their_words(sweep: Path) -> None:
+    bare = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    words = [sys.executable, "-m", "regbench", "compare", "sweep"]
+    done = subprocess.run(words, cwd=sweep, env=bare, capture_output=True, text=True)
+    assert re.search(r"^baseline +8 +100\.00 .* baseline *$", done.stdout, re.MULTILINE)
+    assert "not resolved" in done.stdout.split("mean (difference")[0]
+
+
+def test_one_standard_output_takes_one_file(sweep: Path) -> None:
+    refused(compare(sweep, "sweep", "--csv", "-", "--json", "-"), "one file at most .* got --csv, --json")
+    refused(compare(sweep, "sweep", "--html", "-"), "--html: must name a place on the disk, got -")
+    refused(compare(sweep, "sweep", "--baseline", ""), "no stack is called")
 
 
 def test_comparing_does_not_wait_for_torch_or_for_what_draws() -> None:
