@@ -143,7 +143,6 @@ GUESTS = {
         "sealed",
         "sweep",
         "plan",
-        "study",
         "compare.app",
         "compare.terminal",
     ],

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from regbench.compare.comparing import Notes, Question, interactions, paired
+from regbench.compare.comparing import Notes, Question, interactions, interactions_design, paired
 from regbench.compare.figures import note_of, smaller_is_better, spread
 from regbench.compare.groups import Cohort, Group
-from regbench.compare.report import Design, Difference, Spread, Verdict
-from regbench.compare.verdicts import NOT_RESOLVED, design, difference, judge
+from regbench.compare.report import Design, Difference, Interaction, Spread, Verdict
+from regbench.compare.verdicts import design, difference, held_back, judge
+from regbench.compare.wording import listed
 
 Members = tuple[str, ...]  # names of a stack's first level, in order; () is the baseline
 BASELINE = "baseline"
@@ -68,31 +69,6 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Whether two members do more or less together than each alone adds up to.
-
-    Attributes:
-        members: the two.
-        seeds: those that all four stacks have.
-        first: the first member alone, against none.
-        second: the second.
-        summed: first + second, seed by seed.
-        together: both, against none.
-        interaction: together - summed, seed by seed.
-        verdict: on the interaction: synergy, overlap (less than the sum), or not resolved.
-    """
-
-    members: tuple[str, str]
-    seeds: list[int]
-    first: Difference
-    second: Difference
-    summed: Difference
-    together: Difference
-    interaction: Difference
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
 class Ablation:
     """What was found of one stack under one set of conditions.
 
@@ -118,7 +94,7 @@ class Ablation:
     solo: Family
     leave_one_out: Family
     together: Family
-    pairs: list[Pair]
+    pairs: list[Interaction]
     pairs_design: Design | None
     notes: list[str]
 
@@ -177,7 +153,7 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
         leave_one_out=found.family(rest),
         together=found.family([("all", whole, ())] if several else [], "stacks"),
         pairs=pairs,
-        pairs_design=design({str(pair.members): pair.seeds for pair in pairs}, "interactions"),
+        pairs_design=interactions_design(pairs),
         notes=_notes(tried),
     )
 
@@ -220,7 +196,7 @@ class _Found:
         verdicts = judge(tested, self.smaller)
         effects = []
         for member, stack, against in wanted:
-            held = {"better": self.diverged(stack), "worse": self.diverged(against)}
+            lost = self.diverged(stack), self.diverged(against)
             effects.append(
                 Effect(
                     member=member,
@@ -228,59 +204,32 @@ class _Found:
                     against=name_of(against),
                     seeds=[seed for seed in self.notes[stack] if seed in self.notes[against]],
                     difference=difference(tested[member]) if tested[member] else None,
-                    verdict=_held_back(verdicts[member], held),
+                    verdict=held_back(verdicts[member], *lost, name_of(against)),
                 )
             )
         return Family(effects, design(tested, what))
 
-    def pairs(self, whole: Members) -> list[Pair]:
+    def pairs(self, whole: Members) -> list[Interaction]:
         """Of every pair that was run, beside each alone and the empty stack, in the order of the members."""
-        groups = [self.groups[members] for members in self.notes if members in self.groups]
-        taken = {group.name: self.notes[members_of(group)] for group in groups}
-        known = {one.members: one for one in interactions(groups, taken, self.metric)}
+        groups = {members: self.groups[members] for members in self.notes if members in self.groups}
+        taken = {group.name: self.notes[members] for members, group in groups.items()}
+        known = {one.members: one for one in interactions(list(groups.values()), taken, self.metric)}
         pairs = []
         for first, second in combinations(whole, 2):
-            four: list[Members] = [(), (first,), (second,), (first, second)]
-            if not all(members in self.groups for members in four):
-                continue
-            one = known.get((self.groups[(first,)].name, self.groups[(second,)].name))
-            if one is None:  # they share no seed
-                continue
-            seeds, summed = self._summed(four)
-            diverged = sorted({seed for members in four for seed in self.diverged(members)})
-            verdict = _held_back(one.verdict, {"synergy": diverged, "overlap": diverged})
-            parts = (one.first, one.second, difference(summed), one.together, one.interaction)
-            pairs.append(Pair((first, second), seeds, *parts, verdict))
+            if (first,) in groups and (second,) in groups:
+                one = known.get((groups[(first,)].name, groups[(second,)].name))
+                pairs += [replace(one, members=(first, second))] if one else []
         return pairs
-
-    def _summed(self, four: Sequence[Members]) -> tuple[list[int], list[float]]:
-        """The seeds that all four stacks have, and what the members alone add up to at each."""
-        none, first, second, both = (self.notes[members] for members in four)
-        seeds = [seed for seed in none if seed in first and seed in second and seed in both]
-        values = [[one[seed].figures[self.metric] for seed in seeds] for one in (none, first, second)]
-        return seeds, [(a - base) + (b - base) for base, a, b in zip(*values, strict=True)]
-
-
-def _held_back(verdict: Verdict, diverged: Mapping[str, list[int]]) -> Verdict:
-    """No verdict in favour of a stack that has diverged at a seed: it was judged by those that went well."""
-    seeds = diverged.get(verdict.word)
-    if not seeds:
-        return verdict
-    return replace(verdict, word=NOT_RESOLVED, reason=f"a run diverged with seed {_listed(seeds)}")
 
 
 def _notes(stacks: Sequence[Tried]) -> list[str]:
     notes = []
     for one in stacks:
         if one.diverged:
-            notes.append(f"{one.name}: diverged with seed {_listed(one.diverged)}")
+            notes.append(f"{one.name}: diverged with seed {listed(one.diverged)}")
         if one.missing:
             notes.append(
-                f"{one.name}: no finished run with seed {_listed(one.missing)}; "
+                f"{one.name}: no finished run with seed {listed(one.missing)}; "
                 "what it is compared with counts over the other seeds alone"
             )
     return notes
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))

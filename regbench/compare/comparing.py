@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Any, Literal
+from typing import Literal
 
 from regbench import __version__
 from regbench.compare.figures import METRIC, curves, note_of, reliability, smaller_is_better, spreads
 from regbench.compare.groups import Cohort, Group, cohorts, shown
-from regbench.compare.report import Arm, Comparison, Interaction, Report, RunNote, Verdict
-from regbench.compare.results import Found, flattened, printable
+from regbench.compare.report import Arm, Comparison, Design, Interaction, Report, RunNote, Verdict
+from regbench.compare.results import Found, printable
 from regbench.compare.statistics import sampling_error
-from regbench.compare.verdicts import NOT_RESOLVED, design, difference, judge
+from regbench.compare.verdicts import design, difference, held_back, judge
+from regbench.compare.wording import counted, listed
 
 COSTS = ("seconds", "examples_per_s", "flops")
 Notes = Mapping[int, RunNote]  # of the runs that count, by seed
@@ -55,7 +56,7 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
     """The comparison of all stacks that were run under the same conditions."""
     taken = notes_of(cohort, question.at)
     baseline = baseline_of(cohort, question)
-    base = taken.get(baseline or "", {})
+    base = taken[baseline] if baseline is not None else {}
     family = family_of(taken, baseline, question.metric)
     verdicts = verdicts_of(cohort, family, question)
     arms = [
@@ -65,6 +66,7 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
     rows = cohort.groups[0].example.summary["rows"]
     accuracy = arms[0].figures.get("val/accuracy") if baseline is not None else None
     environment, differing = _environment(cohort.groups)
+    pairs = interactions(cohort.groups, taken, question.metric)
     return Comparison(
         name=cohort.name,
         differs=cohort.differs,
@@ -77,7 +79,8 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
         seed_spread=accuracy.sd if accuracy else None,
         design=design(family),
         arms=arms,
-        interactions=interactions(cohort.groups, taken, question.metric),
+        interactions=pairs,
+        interactions_design=interactions_design(pairs),
         environment=environment,
         notes=[*_about(baseline, arms, question), *differing],
     )
@@ -110,19 +113,16 @@ def family_of(taken: Mapping[str, Notes], baseline: str | None, metric: str) -> 
 def verdicts_of(
     cohort: Cohort, family: Mapping[str, Sequence[float]], question: Question
 ) -> dict[str, Verdict]:
-    """A verdict on each of the family; a stack of which a seed diverged is never better."""
+    """A verdict on each of the family, none in favour of a stack of which a seed diverged."""
     verdicts = judge(family, smaller_is_better(question.metric))
-    for group in cohort.groups:
-        if group.name in verdicts and verdicts[group.name].word == "better":
-            verdicts[group.name] = _without_diverged(verdicts[group.name], group.diverged)
-    return verdicts
-
-
-def _without_diverged(verdict: Verdict, diverged: Collection[int]) -> Verdict:
-    """Take a verdict back that rests on the seeds that went well."""
-    if not diverged or verdict.word == NOT_RESOLVED:
-        return verdict
-    return replace(verdict, word=NOT_RESOLVED, reason=f"diverged with seed {_listed(sorted(diverged))}")
+    diverged = {group.name: group.diverged for group in cohort.groups}
+    baseline = baseline_of(cohort, question)
+    if baseline is None:
+        return verdicts
+    return {
+        name: held_back(verdict, diverged[name], diverged[baseline], baseline)
+        for name, verdict in verdicts.items()
+    }
 
 
 def paired(arm: Notes, base: Notes, figure: str) -> list[float]:
@@ -197,31 +197,40 @@ def interactions(groups: Sequence[Group], taken: Mapping[str, Notes], metric: st
     none = by_parts.get(())
     if none is None:
         return []
-    found: dict[str, tuple[list[Group], list[list[float]]]] = {}
+    found: dict[str, tuple[list[Group], list[int], list[list[float]]]] = {}
     alone = [parts for parts in by_parts if len(parts) == 1]
     for first, second in permutations(alone, 2):
         both = by_parts.get((*first, *second))
         if both is not None:
             four = [by_parts[first], by_parts[second], both, none]
-            found[both.name] = (four, _columns([taken[group.name] for group in four], metric))
-    family = {name: columns[3] for name, (_, columns) in found.items()}
+            found[both.name] = (four, *_columns([taken[group.name] for group in four], metric))
+    family = {name: columns[-1] for name, (_, _, columns) in found.items()}
     verdicts = judge(family, smaller_is_better(metric), ("synergy", "overlap"))
     made = []
-    for name, (four, columns) in sorted(found.items()):
-        if columns[3]:
-            a, b, ab, interaction = map(difference, columns)
-            verdict = _without_diverged(verdicts[name], {seed for group in four for seed in group.diverged})
-            made.append(Interaction((four[0].name, four[1].name), a, b, ab, interaction, verdict))
+    for name, (four, seeds, columns) in sorted(found.items()):
+        if seeds:
+            members = (four[0].name, four[1].name)
+            verdict = held_back(verdicts[name], {seed for group in four for seed in group.diverged})
+            first_alone, second_alone, summed, together, left = map(difference, columns)
+            made.append(
+                Interaction(members, seeds, first_alone, second_alone, summed, together, left, verdict)
+            )
     return made
 
 
-def _columns(four: Sequence[Notes], metric: str) -> list[list[float]]:
-    """Over the seeds that all have: first - none, second - none, both - none, and what is left over."""
+def _columns(four: Sequence[Notes], metric: str) -> tuple[list[int], list[list[float]]]:
+    """The seeds that all have, and at each of them what an `Interaction` has, in its order."""
     first, second, both, none = four
     seeds = [seed for seed in none if all(seed in one and metric in one[seed].figures for one in four)]
     value = [[one[seed].figures[metric] for seed in seeds] for one in (first, second, both, none)]
-    a, b, ab = ([x - base for x, base in zip(column, value[3], strict=True)] for column in value[:3])
-    return [a, b, ab, [z - x - y for x, y, z in zip(a, b, ab, strict=True)]]
+    a, b, together = ([x - base for x, base in zip(column, value[3], strict=True)] for column in value[:3])
+    summed = [x + y for x, y in zip(a, b, strict=True)]
+    return seeds, [a, b, summed, together, [x - y for x, y in zip(together, summed, strict=True)]]
+
+
+def interactions_design(pairs: Iterable[Interaction]) -> Design | None:
+    """What the tests of interactions can find; None where there is none."""
+    return design({" and ".join(pair.members): pair.seeds for pair in pairs}, "interactions")
 
 
 def _environment(groups: Sequence[Group]) -> tuple[dict[str, list[str]], list[str]]:
@@ -232,8 +241,8 @@ def _environment(groups: Sequence[Group]) -> tuple[dict[str, list[str]], list[st
         alike[json.dumps(facts, sort_keys=True, default=str)].append(result.folder)
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for text, folders in alike.items():
-        for name, value in flattened(json.loads(text)):
-            found[printable(name).removeprefix("packages.")][shown(value)] += folders
+        for name, value in json.loads(text).items():
+            found[name.removeprefix("packages.")][shown(value)] += folders
     notes = [
         f"{name} differs: " + "; ".join(f"{value} ({_runs(f)})" for value, f in sorted(values.items()))
         for name, values in sorted(found.items())
@@ -256,14 +265,29 @@ def _about(baseline: str | None, arms: Sequence[Arm], question: Question) -> lis
         notes.append(f"there is no baseline: {want}, so there are no differences")
     for arm in arms:
         if arm.diverged:
-            notes.append(f"{arm.name}: diverged with seed {_listed(arm.diverged)}")
+            notes.append(f"{arm.name}: diverged with seed {listed(arm.diverged)}")
         if arm.missing:
-            notes.append(f"{arm.name}: no finished run with seed {_listed(arm.missing)}")
+            notes.append(f"{arm.name}: no finished run with seed {listed(arm.missing)}")
         lacking = [run.seed for run in arm.runs if question.metric not in run.figures]
         if lacking:
-            notes.append(f"{arm.name}: {question.metric} was not measured with seed {_listed(lacking)}")
+            notes.append(f"{arm.name}: {question.metric} was not measured with seed {listed(lacking)}")
+        notes += [f"{arm.name}: {one}" for one in _of_fewer(arm)]
     return notes
 
 
-def _listed(numbers: Iterable[Any]) -> str:
-    return ", ".join(map(str, numbers))
+def _of_fewer(arm: Arm) -> Iterator[str]:
+    """A sentence on the figures that only some of the runs have, one for those of the same split and runs."""
+    alike: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+    for name, known in arm.figures.items():
+        if known.n < len(arm.seeds):
+            seeds = tuple(run.seed for run in arm.runs if name in run.figures)
+            alike[name.partition("/")[0], seeds].append(name)
+    for (split, seeds), names in sorted(alike.items()):
+        whole = len(names) == sum(name.partition("/")[0] == split for name in arm.figures)
+        several = len(names) > 1 and not whole
+        verb = f"{'were' if several else 'was'} {'read' if split == 'test' and whole else 'measured'}"
+        yield (
+            f"{split if whole else listed(names)} {verb} with {len(seeds)} of "
+            f"{counted(len(arm.seeds), 'seed')}; {'their' if several else 'its'} figures are of "
+            f"{'these' if len(seeds) > 1 else 'this one'}"
+        )

@@ -75,10 +75,7 @@ def curves(results: Sequence[Result]) -> dict[str, Curve]:
     """The course of each of `CURVES`, over the epochs at which all of the runs have it."""
     drawn = {}
     for name in CURVES:
-        runs = [
-            {r["epoch"]: float(r[name]) for r in result.records if isinstance(r.get(name), int | float)}
-            for result in results
-        ]
+        runs = [{r["epoch"]: float(r[name]) for r in result.records if name in r} for result in results]
         epochs = sorted(set.intersection(*map(set, runs))) if runs else []
         if epochs:
             drawn[name] = _curve(epochs, np.array([[run[epoch] for run in runs] for epoch in epochs]))

@@ -10,6 +10,9 @@ from typing import Any
 
 from regbench.compare.report import Excluded
 from regbench.compare.results import Result, flattened, printable
+from regbench.records import EXACT
+
+ABSENT = "absent"  # stands for the value of a key that a configuration lacks; null is a value
 
 
 @dataclass
@@ -19,6 +22,7 @@ class Group:
     Attributes:
         stack: the members with their values, as one text; equal for equal stacks.
         parts: the same of each member.
+        example: the newest of its runs, diverged ones included.
         name: how it is shown, unique within its cohort.
         results: by seed, the newest finished run of each.
         diverged: seeds of which any run diverged.
@@ -26,6 +30,7 @@ class Group:
 
     stack: str
     parts: tuple[str, ...]
+    example: Result = field(repr=False)
     name: str = ""
     results: dict[int, Result] = field(default_factory=dict)
     diverged: set[int] = field(default_factory=set)
@@ -35,23 +40,22 @@ class Group:
         """As the record of any of its runs has them."""
         return self.example.summary["stack"]
 
-    example: Result = field(default=None, repr=False)  # type: ignore[assignment]
-
 
 @dataclass
 class Cohort:
-    """All stacks that were run under the same conditions: `shared`, of which `differs` sets it apart."""
+    """All stacks that were run under the same conditions.
+
+    Attributes:
+        shared: these conditions, every key with its value.
+        groups: the stacks.
+        differs: those keys, with their values, that set the cohort apart from the others.
+        name: dataset and model, and what sets it apart; unique.
+    """
 
     shared: Mapping[str, Any]
     groups: list[Group]
     differs: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Dataset and model, and what sets the cohort apart."""
-        choices = self.groups[0].example.summary["choices"]
-        parts = [printable(choices.get(name, "?")) for name in ("dataset", "model")]
-        return " ".join([*parts, *(f"{key}={shown(value)}" for key, value in self.differs.items())])
+    name: str = ""
 
 
 def cohorts(results: Iterable[Result]) -> tuple[list[Cohort], list[Excluded]]:
@@ -66,8 +70,16 @@ def cohorts(results: Iterable[Result]) -> tuple[list[Cohort], list[Excluded]]:
     ]
     for cohort, differs in zip(made, differing([cohort.shared for cohort in made]), strict=True):
         cohort.differs = differs
+        cohort.name = _conditions(cohort)
         _name(cohort.groups)
+    _tell_apart(made)
     return made, sorted(duplicates, key=lambda one: one.folder)
+
+
+def _conditions(cohort: Cohort) -> str:
+    choices = cohort.groups[0].example.summary["choices"]
+    words = [printable(choices.get(name, "?")) for name in ("dataset", "model")]
+    return " ".join([*words, *(f"{key}={shown(value)}" for key, value in cohort.differs.items())])
 
 
 def _age(result: Result) -> tuple[str, str]:
@@ -78,7 +90,7 @@ def _age(result: Result) -> tuple[str, str]:
 def _groups(results: Sequence[Result], duplicates: list[Excluded]) -> list[Group]:
     groups: dict[str, Group] = {}
     for result in results:  # the newest last
-        group = groups.setdefault(result.stack, Group(result.stack, result.parts))
+        group = groups.setdefault(result.stack, Group(result.stack, result.parts, result))
         group.example = result
         if not result.ended:
             group.diverged.add(result.seed)
@@ -91,12 +103,15 @@ def _groups(results: Sequence[Result], duplicates: list[Excluded]) -> list[Group
 
 
 def differing(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Of flat configurations, those keys of each that are not the same in all; absent ones are None."""
+    """Of flat configurations, those keys of each that are not the same in all; see `ABSENT`."""
     keys = sorted({key for config in configs for key in config})
-    unequal = [
-        key for key in keys if len({json.dumps(config.get(key), default=str) for config in configs}) > 1
-    ]
-    return [{key: config.get(key) for key in unequal} for config in configs]
+    unequal = [key for key in keys if len({_text(config, key) for config in configs}) > 1]
+    return [{key: config.get(key, ABSENT) for key in unequal} for config in configs]
+
+
+def _text(config: Mapping[str, Any], key: str) -> str | None:
+    """A value as a text that no other value has."""
+    return json.dumps(config[key], sort_keys=True, default=str) if key in config else None
 
 
 def _name(groups: Sequence[Group]) -> None:
@@ -112,11 +127,16 @@ def _name(groups: Sequence[Group]) -> None:
                 f"{key.partition('.')[2] if one else key}={shown(value)}" for key, value in differs.items()
             ]
             group.name = " ".join([name, *map(printable, words)])
+    _tell_apart(groups)  # stacks may differ in nothing that is shown
+
+
+def _tell_apart(several: Iterable[Group | Cohort]) -> None:
+    """Mark names that an earlier one has."""
     taken: set[str] = set()
-    for group in groups:  # stacks that differ in nothing that is shown
-        while group.name in taken:
-            group.name += "'"
-        taken.add(group.name)
+    for one in several:
+        while one.name in taken:
+            one.name += "'"
+        taken.add(one.name)
 
 
 def _values(group: Group) -> dict[str, Any]:
@@ -125,6 +145,6 @@ def _values(group: Group) -> dict[str, Any]:
 
 def shown(value: Any) -> str:
     """A value as a command line has it."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
         return str(int(value))
     return printable(value if isinstance(value, str) else json.dumps(value, default=str))

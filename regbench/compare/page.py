@@ -22,7 +22,7 @@ from regbench.compare.paint import Colours, colours, typeset
 from regbench.compare.report import Comparison, Report
 from regbench.compare.results import printable
 from regbench.compare.sortable import SIGNS, changes, overview
-from regbench.compare.wording import judged, measured, sensitivity, title, together
+from regbench.compare.wording import about_pairs, judged, measured, measured_on, sensitivity, title
 
 SNAPSHOTS = {
     "last": "the last epoch's weights, or those that a member itself keeps",
@@ -194,7 +194,12 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
         "charts": {name: embedded(draw(comparison, palette)) for name, draw in CHARTS.items()},
         "reliability": any(arm.reliability for arm in arms),
         "frontier": frontier(comparison),
-        "pairs": [typeset(together(comparison.metric, pair)) for pair in comparison.interactions],
+        "pairs": [
+            typeset(line)
+            for line in about_pairs(
+                comparison.metric, comparison.interactions, comparison.interactions_design
+            )
+        ],
         "metric": title(comparison.metric),
         "reads": _reads(comparison),
         "members": [(arm.name, [_member(one) for one in arm.members]) for arm in arms],
@@ -229,7 +234,7 @@ def _intro(comparison: Comparison) -> str:
     seeds = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else str(counts[0])
     plural = "" if counts[-1] == 1 else "s"
     return (
-        f"On this validation split, by {title(comparison.metric)}, against {comparison.baseline}, "
+        f"On {measured_on(comparison.metric)}, by {title(comparison.metric)}, against {comparison.baseline}, "
         f"paired by {seeds} seed{plural}:"
     )
 

@@ -48,8 +48,8 @@ class Verdict:
         word: better, worse, or not resolved.
         p: of the two-sided sign-flip test; None where there is no pair.
         p_adjusted: Holm's, over the family.
-        resolvable: the mean difference that this design would have found four times in five; None where the
-            spread is unknown or nothing could have been found.
+        resolvable: the mean difference that this design would have found four times in five, by itself; None
+            where the spread is unknown or the pairs are too few for that.
         reason: why it is not what the numbers alone would say; else empty.
     """
 
@@ -125,14 +125,22 @@ class Arm:
 class Interaction:
     """Whether two members do more or less together than each alone adds up to.
 
-    `together`, `first` and `second` are differences to the baseline of the pair and of each alone;
-    `interaction` is together - (first + second), seed by seed. `word` is of the verdict on it: synergy,
-    overlap, or additive as far as this design can tell (not resolved).
+    Attributes:
+        members: the two.
+        seeds: those that all four stacks have: the pair, each alone, and the empty one.
+        first: the first member alone, against none.
+        second: the second.
+        summed: first + second, seed by seed.
+        together: both, against none.
+        interaction: together - summed, seed by seed.
+        verdict: on the interaction: synergy, overlap (less than the sum), or not resolved.
     """
 
     members: tuple[str, str]
+    seeds: list[int]
     first: Difference
     second: Difference
+    summed: Difference
     together: Difference
     interaction: Difference
     verdict: Verdict
@@ -144,11 +152,12 @@ class Design:
 
     Attributes:
         techniques: m, the tests of the family.
-        pairs: n, the fewest of any of them.
+        pairs: n, the most of any of them.
         smallest_p: m * 2^(1-n), the least adjusted p that can come out.
         resolves: whether that is at most 0.05.
         seeds_needed: the n that would do.
-        sentence: the same for a person.
+        sentence: the same for a person, with the names of those that have too few pairs to be resolved at
+            all.
     """
 
     techniques: int
@@ -178,6 +187,7 @@ class Comparison:
         interactions: of all pairs of which both members, the pair and the empty stack are there.
         environment: what of machine and versions is not the same for all runs, or worth knowing.
         notes: sentences on what a person should know before believing it.
+        interactions_design: what the tests of the interactions can find; None where there is none.
     """
 
     name: str
@@ -194,6 +204,7 @@ class Comparison:
     interactions: list[Interaction]
     environment: dict[str, list[str]]
     notes: list[str]
+    interactions_design: Design | None = None
 
 
 @dataclass(frozen=True)

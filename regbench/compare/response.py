@@ -13,7 +13,8 @@ from regbench.compare.figures import note_of, smaller_is_better
 from regbench.compare.groups import Cohort, Group
 from regbench.compare.report import Design, Difference, Verdict
 from regbench.compare.statistics import bootstrap_best
-from regbench.compare.verdicts import NOT_RESOLVED, design, difference, judge
+from regbench.compare.verdicts import design, difference, held_back, judge
+from regbench.compare.wording import listed
 
 UNDER, OVER, BEST = "under-regularized", "over-regularized", "as good as any"
 BELOW, ABOVE = "below the best", "above the best"
@@ -33,7 +34,8 @@ class Point:
         difference: score - the baseline's, paired by seed; None for the baseline, or where no seed is shared.
         verdict: on the difference, Holm over all values; None for the baseline.
         side: under-regularized, over-regularized, as good as any (within the interval of the best), below or
-            above the best where nobody knows which way regularizes more; empty where it cannot be told.
+            above the best where nobody knows which way regularizes more; empty where it cannot be told, so of
+            a value at which a seed diverged.
     """
 
     value: float | None
@@ -139,8 +141,9 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
     base = swept.off if swept.by_law else None
     wanted = values if base in values else [*values, base]
     taken = {value: _notes_of(groups.get(value), question) for value in wanted}
-    tested = {str(v): paired(taken[v], taken[base], question.metric) for v in wanted if v != base}
+    tested = {_named(v): paired(taken[v], taken[base], question.metric) for v in wanted if v != base}
     verdicts = judge(tested, smaller_is_better(question.metric))
+    against = groups[base].diverged if base in groups else ()
     everyone = sorted(
         {s for v in wanted for s in taken[v]} | {s for v in wanted if v in groups for s in groups[v].diverged}
     )
@@ -151,7 +154,8 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
     def point(value: float | None) -> Point:
         notes, group = taken[value], groups.get(value)
         diverged = sorted(group.diverged) if group else []
-        differences = tested.get(str(value)) or []
+        differences = tested.get(_named(value)) or []
+        verdict = verdicts.get(_named(value))
         return Point(
             value=value,
             seeds=list(notes),
@@ -160,14 +164,20 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
             score=_interval(notes, question.metric),
             gap=_interval(notes, gap),
             difference=difference(differences) if differences else None,
-            verdict=_held_back(verdicts.get(str(value)), diverged),
+            verdict=held_back(verdict, diverged, against, "the baseline") if verdict else None,
             side="",
         )
 
     made = {value: point(value) for value in wanted}
-    best = _best({v: taken[v] for v in values if v is not None and not made[v].diverged}, swept.off, question)
+    tried = [v for v in values if v is not None and (made[v].seeds or made[v].diverged)]
+    well = {value: taken[value] for value in tried if not made[value].diverged}
+    best = _best(well, tried, swept.off, question)
     side = _side_of(best, swept.off)
-    points = [replace(made[value], side=side(value)) for value in values if value is not None]
+    points = [
+        made[value] if made[value].diverged else replace(made[value], side=side(value))
+        for value in values
+        if value is not None
+    ]
     baseline = next((one for one in points if one.value == base), made[base])
     return Response(
         name=name,
@@ -196,15 +206,22 @@ def _interval(notes: Notes, figure: str) -> Difference | None:
     return difference(values) if values else None
 
 
-def _held_back(verdict: Verdict | None, diverged: Sequence[int]) -> Verdict | None:
-    """A value at which a seed diverged is never better."""
-    if verdict is None or not diverged or verdict.word != "better":
-        return verdict
-    return replace(verdict, word=NOT_RESOLVED, reason=f"diverged with seed {_listed(diverged)}")
+def _named(value: float | None) -> str:
+    """A value as it is called among those tested; no two share a name."""
+    return str(value).removesuffix(".0")
 
 
-def _best(taken: Mapping[float, Notes], off: float | None, question: Question) -> Best | None:
-    """The best of the values, over the seeds that all of them have; of two that tie the one nearer to off."""
+def _best(
+    taken: Mapping[float, Notes], tried: Sequence[float], off: float | None, question: Question
+) -> Best | None:
+    """The best of the values, over the seeds that all of them have; of two that tie the one nearer to off.
+
+    Args:
+        taken: the runs at each value that may be the best.
+        tried: all values, those that diverged among them.
+        off: where the member does nothing.
+        question: the metric.
+    """
     taken = {value: notes for value, notes in taken.items() if notes}
     seeds = sorted(set.intersection(*(set(notes) for notes in taken.values()))) if taken else []
     if not seeds:
@@ -220,7 +237,7 @@ def _best(taken: Mapping[float, Notes], off: float | None, question: Question) -
         low=None if alone else min(ends),
         high=None if alone else max(ends),
         seeds=seeds,
-        edge=len(values) > 1 and best in (min(values), max(values)),
+        edge=len(tried) > 1 and best in (min(tried), max(tried)),
     )
 
 
@@ -246,9 +263,9 @@ def _remarks(points: Sequence[Point], baseline: Point, best: Best | None, swept:
     for one in points if baseline in points else [*points, baseline]:
         what = f"{one.value:g}" if one.value is not None else "the baseline"
         if one.diverged:
-            notes.append(f"{what}: diverged with seed {_listed(one.diverged)}, so it is not among the best")
+            notes.append(f"{what}: diverged with seed {listed(one.diverged)}, so it is not among the best")
         if one.missing:
-            notes.append(f"{what}: no finished run with seed {_listed(one.missing)}")
+            notes.append(f"{what}: no finished run with seed {listed(one.missing)}")
     if not baseline.seeds:
         notes.append("the baseline has no finished run, so there are no differences")
     if best is None:
@@ -258,7 +275,3 @@ def _remarks(points: Sequence[Point], baseline: Point, best: Best | None, swept:
     if best.seeds != everyone:
         notes.append(f"the best is over the {len(best.seeds)} seeds that all values have")
     return notes
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))

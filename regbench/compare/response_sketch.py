@@ -210,15 +210,15 @@ def _beyond(place: float, axis: Axis) -> bool:
 
 
 def zones(curve: Response, axis: Axis) -> list[Zone]:
-    """The sides of the best, from left to right; none where nobody can tell them."""
-    sides = [(one.side, axis.places[one.value]) for one in curve.points if one.side and one.value is not None]
+    """The sides of the best, from left to right; none where nobody can tell, as of a value that diverged."""
+    sides = [(one.side, axis.places[one.value]) for one in curve.points if one.value is not None]
     found = [(side, [place for _, place in several]) for side, several in groupby(sides, lambda one: one[0])]
     made = []
     for number, (side, places) in enumerate(found):
         low = (found[number - 1][1][-1] + places[0]) / 2 if number else axis.low
         last = number == len(found) - 1
         high = axis.high if last else (places[-1] + found[number + 1][1][0]) / 2
-        made.append(Zone(side, low, high))
+        made += [Zone(side, low, high)] if side else []
     return made
 
 

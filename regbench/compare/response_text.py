@@ -8,8 +8,17 @@ from typing import NamedTuple
 from regbench.compare.report import Difference
 from regbench.compare.response import BEST, Point, Response
 from regbench.compare.tables import Table
-from regbench.compare.verdicts import NOT_RESOLVED
-from regbench.compare.wording import INTERVAL, effect, interval, number, probability, title, unit
+from regbench.compare.wording import (
+    INTERVAL,
+    effect,
+    interval,
+    judged,
+    number,
+    probability,
+    tested,
+    title,
+    unit,
+)
 
 WIDTH = 22  # of the drawing, in signs
 DRAWN = "curve"  # its column
@@ -87,7 +96,7 @@ def _side(one: Point, curve: Response) -> str:
         return "baseline"
     if curve.best is not None and one.value == curve.best.value:
         return "best"
-    return one.side
+    return "diverged" if one.diverged else one.side
 
 
 def drawing(points: Sequence[Point], baseline: Point | None, signs: Signs = LINES) -> list[str]:
@@ -169,7 +178,8 @@ FEW = 10  # seeds
 
 
 def _end(curve: Response) -> str:
-    values = [one.value for one in curve.points if one.value is not None]
+    """Which end of the values tried the best is."""
+    values = [one.value for one in curve.points if one.value is not None and (one.seeds or one.diverged)]
     return "highest" if curve.best and curve.best.value == max(values) else "lowest"
 
 
@@ -177,9 +187,7 @@ def _about_verdicts(curve: Response) -> Iterator[str]:
     for one in curve.points:
         if one.difference is None or one.verdict is None:
             continue
-        head = "not resolved" if one.verdict.word == NOT_RESOLVED else one.verdict.word
-        p = f"adjusted p {probability(one.verdict.p_adjusted)}"
-        p += f", {one.verdict.reason}" if one.verdict.reason else ""
-        yield f"{_word(curve)}={short(one.value)} is {head}: {effect(curve.metric, one.difference)}, {p}"
+        head = f"{_word(curve)}={short(one.value)} {judged(one.verdict)}"
+        yield f"{head}: {effect(curve.metric, one.difference)}, {tested(one.verdict)}"
     if curve.design:
         yield curve.design.sentence

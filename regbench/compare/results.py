@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import json
-import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from regbench.compare.report import Excluded
-from regbench.records import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY, canonical, read_lines
+from regbench.records import (
+    ENVIRONMENT,
+    METRICS,
+    RECORD_VERSION,
+    SUMMARY,
+    canonical,
+    check_sane,
+    is_count,
+    is_figure,
+    read_lines,
+    read_plain,
+)
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
+MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
 ENDED = ("finished", "stopped")
+NAME = re.compile(r"[\w./-]{1,200}")  # of a figure
+SHARES = ("accuracy", "ece")  # what figures are called that lie in [0, 1]
+MEASURED = ("train", "select", "val", "gap", "test")  # that such a figure is of; others are a member's own
+LONGEST = 200  # signs of a reason
 # where it ran, what it left behind, what else it measured: no part of what is compared
 ASIDE = ("seed", "reg", "device", "threads", "evaluate_test", "evaluate", "checkpoints", "sweep")
 
@@ -31,7 +47,7 @@ class Result:
         shared: every other key that decides the results, flat, `model.width`.
         summary: as in `summary.json`.
         records: the lines of `metrics.jsonl`.
-        environment: as in `environment.json`; empty where that is missing.
+        environment: as in `environment.json`, flat, `packages.torch`; empty where that is missing.
     """
 
     folder: str
@@ -63,76 +79,136 @@ def find(paths: Iterable[str | Path]) -> Found:
     found = Found()
     seen: set[str] = set()
     for path in sorted({str(path) for path in paths}):
-        folders = list(run_folders(path))
-        if not folders:
-            what = "holds no run" if os.path.isdir(path) else "is no folder"
-            found.excluded.append(Excluded(printable(path), what))
-        for folder in folders:
-            real = os.path.realpath(folder)
+        if not os.path.isdir(path):
+            found.excluded.append(Excluded(printable(path), "is no folder"))
+            continue
+        besides: list[Excluded] = []
+        folders = list(run_folders(path, besides))
+        if not folders and not besides:
+            besides.append(Excluded(printable(path), "holds no run"))
+        found.excluded += besides
+        for folder, real in folders:
             if real not in seen:
                 seen.add(real)
                 _read_into(found, folder)
     return found
 
 
-def run_folders(path: str) -> Iterator[str]:
-    """The run folders in a folder and below it, in order of their names."""
-    for folder, below, files in os.walk(path):
-        if HYDRA in below or SUMMARY in files or METRICS in files:
-            below.clear()
-            yield folder
-        below.sort()
+def run_folders(path: str, besides: list[Excluded]) -> Iterator[tuple[str, str]]:
+    """The run folders in a folder and below it, in order of their names, each with its real path.
+
+    A link is followed to a run folder, and to no other: none leads round in circles, or out to what nobody
+    has asked for.
+
+    Args:
+        path: of a folder.
+        besides: takes what cannot be read, and links that are not followed.
+    """
+    left = [(path, os.path.realpath(path), False)]
+    while left:
+        folder, real, linked = left.pop()
+        try:
+            with os.scandir(folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            besides.append(Excluded(printable(folder), f"cannot be read: {error.strerror}"))
+            continue
+        if not MARKS.isdisjoint([entry.name for entry in inside]):
+            yield folder, real
+        elif linked:
+            besides.append(Excluded(printable(folder), "is a link to no run folder, and is not followed"))
+        else:
+            left += [_below(entry, real) for entry in reversed(inside) if _is_folder(entry)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, readable or not, or leads to one."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
+
+
+def _below(entry: os.DirEntry[str], real: str) -> tuple[str, str, bool]:
+    """A folder in another: its path, its real path, whether it is a link."""
+    linked = entry.is_symlink()
+    return entry.path, os.path.realpath(entry.path) if linked else os.path.join(real, entry.name), linked
 
 
 def _read_into(found: Found, folder: str) -> None:
     name = printable(folder)
     try:
-        result, complaint = read_result(folder)
+        result, complaints = read_result(folder)
     except NotCounted as error:
         found.excluded.append(Excluded(name, str(error)))
         return
     found.results.append(result)
-    if complaint:
-        found.complaints.append(Excluded(name, complaint))
+    found.complaints += [Excluded(name, complaint) for complaint in complaints]
 
 
 class NotCounted(ValueError):
     """A folder holds no run that can be compared."""
 
 
-def read_result(folder: str) -> tuple[Result, str]:
-    """The run of a folder, and a complaint about its files that does not keep it from counting.
+def read_result(folder: str) -> tuple[Result, list[str]]:
+    """The run of a folder, and complaints about its files that do not keep it from counting.
+
+    All that a run's files hold is checked here, so that nothing after this can fail on it.
 
     Raises:
         NotCounted: it has not ended, its record is of another version, or its files are not those of a run.
     """
     place = Path(folder)
-    summary = _object(place / SUMMARY)
+    try:
+        summary = _object(place / SUMMARY)
+    except ValueError as error:
+        raise NotCounted(str(error)) from error
     if summary is None:
         raise NotCounted(f"unfinished: it has no {SUMMARY}")
-    version = summary.get("version")
-    if version != RECORD_VERSION:
-        raise NotCounted(f"its record is of version {printable(version)}, and {RECORD_VERSION} is read here")
-    if summary.get("status") not in (*ENDED, "diverged"):
-        done = (summary.get("epochs") or {}).get("done") if isinstance(summary.get("epochs"), dict) else None
-        raise NotCounted(f"unfinished: {printable(summary.get('status'))} after epoch {printable(done)}")
+    _refuse_others(summary)
     try:
         _check(summary)
-        records, complaint = read_lines(place / METRICS) if (place / METRICS).exists() else ([], "")
-        result = result_of(folder, summary, records, _object(place / ENVIRONMENT) or {})
-    except (
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        ArithmeticError,
-        OSError,
-        RecursionError,
-    ) as error:
-        raise NotCounted(f"its files are not those of a run: {printable(_sentence(error))}") from error
-    if not complaint and not records:
-        complaint = f"{METRICS} is missing or empty; there are no curves"
-    return result, complaint
+        complaints = _drop_unnamed(summary)
+        records = _course(place / METRICS, complaints)
+        result = result_of(folder, summary, records, _environment(place / ENVIRONMENT, complaints))
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise NotCounted(f"its files are not those of a run: {_sentence(error)}") from error
+    return result, complaints
+
+
+def _refuse_others(summary: Mapping[str, Any]) -> None:
+    """Refuse records of another version, and runs that have not ended.
+
+    Raises:
+        NotCounted: it is one.
+    """
+    version, status = summary.get("version"), summary.get("status")
+    if version != RECORD_VERSION:
+        raise NotCounted(f"its record is of version {_brief(version)}, and {RECORD_VERSION} is read here")
+    if status not in (*ENDED, "diverged"):
+        epochs = summary.get("epochs")
+        done = epochs.get("done") if isinstance(epochs, dict) else None
+        raise NotCounted(f"unfinished: {_brief(status)} after epoch {_brief(done)}")
+
+
+def _course(path: Path, complaints: list[str]) -> list[dict[str, Any]]:
+    try:
+        records, more = read_lines(path)
+    except (OSError, ValueError) as error:
+        complaints.append(f"{path.name} cannot be read: {_sentence(error)}; there are no curves")
+        return []
+    complaints += more
+    if not records and not more:
+        complaints.append(f"{path.name} is missing or empty; there are no curves")
+    return records
+
+
+def _environment(path: Path, complaints: list[str]) -> Mapping[str, Any]:
+    try:
+        environment = _object(path)
+    except ValueError as error:
+        complaints.append(f"{error}; where it ran is not known")
+        return {}
+    if environment is None:
+        complaints.append(f"{path.name} is missing; where it ran is not known")
+    return environment or {}
 
 
 def result_of(
@@ -141,7 +217,7 @@ def result_of(
     records: list[dict[str, Any]],
     environment: Mapping[str, Any],
 ) -> Result:
-    """The result that the contents of a run's files make."""
+    """The result that the contents of a run's files make; they must be sound."""
     config = summary["config"]
     parts = tuple(_parts(config["reg"]))
     return Result(
@@ -152,66 +228,111 @@ def result_of(
         shared=_shared(config, summary.get("content") or ""),
         summary=summary,
         records=records,
-        environment=environment,
+        environment=dict(flattened(environment)),
     )
 
 
 def _object(path: Path) -> dict[str, Any] | None:
-    """A JSON file's object; None where there is no file."""
+    """A JSON file's object, whole and sane; None where there is no file.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
-        value = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
+        content = read_plain(path)
+        if content is None:
+            return None
+        value = json.loads(content.decode())
+        if isinstance(value, dict):
+            check_sane(value)
+            return value
     except (OSError, ValueError, RecursionError) as error:
-        raise NotCounted(f"{path.name} cannot be read: {printable(_sentence(error))}") from error
-    if not isinstance(value, dict):
-        raise NotCounted(f"{path.name} must hold an object, and holds {type(value).__name__}")
-    return value
+        raise ValueError(f"{path.name} cannot be read: {_sentence(error)}") from error
+    raise ValueError(f"{path.name} must hold an object, and holds {type(value).__name__}")
 
 
 def _check(summary: Mapping[str, Any]) -> None:
     """Refuse what is not shaped as the record says.
 
     Raises:
-        LookupError, TypeError, ValueError: it is not.
+        LookupError, TypeError, AttributeError, ValueError: it is not.
     """
-    config, stack = summary["config"], summary["stack"]
-    if not isinstance(config["reg"], dict) or type(config["seed"]) is not int:
-        raise ValueError("config must have a stack (reg) and a whole number as seed")
-    for member in stack:
-        if not (isinstance(member["values"], dict) and isinstance(member["off"], dict)):
-            raise ValueError("a member of the stack must have values and off")
-        if not isinstance(member["name"], str):
-            raise ValueError("a member's name must be text")
-    snapshots = [summary[name] for name in ("last", "best", "kept") if summary.get(name)]
-    snapshots += [{"metrics": test} for test in _test_figures(summary)]
-    for snapshot in snapshots:
-        if not all(_is_number(value) for value in snapshot["metrics"].values()):
-            raise ValueError("a figure must be a finite number")
-    if summary["status"] in ENDED and not (summary["last"] and summary["best"]):
-        raise ValueError("a finished run must have figures")
+    config = summary["config"]
+    _must(isinstance(config["reg"], dict), "config must have a stack (reg)")
+    seed = config["seed"]
+    _must(is_count(seed) and seed < 2**32, "config.seed must be a whole number in [0, 2^32 - 1]")
+    for member in summary["stack"]:
+        objects = isinstance(member["values"], dict) and isinstance(member["off"], dict)
+        _must(objects and isinstance(member["name"], str), "a member must have a name, values and off")
+    texts = (summary["name"], summary.get("content") or "")
+    _must(all(isinstance(one, str) for one in texts), "name and content must be text")
+    _must(isinstance(summary["choices"], dict), "choices must be an object")
     for name in ("train", "select", "val"):
-        if type(summary["rows"][name]) is not int or summary["rows"][name] < 1:
-            raise ValueError(f"rows.{name} must be a number of rows")
-    if not (_is_number(summary["seconds"]) and _is_number(summary["flops"]["total"])):
-        raise ValueError("seconds and flops must be numbers")
-    if type(summary["epochs"]["done"]) is not int:
-        raise ValueError("epochs.done must be a whole number")
-    for bins in (summary.get("reliability") or {}).values():
-        if not len(bins["count"]) == len(bins["confidence"]) == len(bins["accuracy"]):
-            raise ValueError("the bins of reliability must be as many in each list")
-    if not isinstance(summary["name"], str) or not isinstance(summary["choices"], dict):
-        raise ValueError("name must be text, and choices an object")
+        _must(is_count(summary["rows"][name], 1), f"rows.{name} must be a number of rows")
+    _must(is_count(summary["epochs"]["done"]), "epochs.done must be a whole number")
+    for cost in (summary["seconds"], summary["flops"]["total"]):
+        _must(is_figure(cost) and cost >= 0, "seconds and flops must be numbers from 0 on")
+    if summary["status"] in ENDED:  # nobody reads the figures of others, which may be anything
+        _must(bool(summary["last"] and summary["best"]), "a finished run must have figures")
+        for snapshot in _snapshots(summary):
+            epoch = snapshot.get("epoch")
+            _must(epoch is None or is_count(epoch), "epoch must be a whole number")
+            _check_figures(snapshot["metrics"])
+        _check_late(summary)
 
 
-def _test_figures(summary: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for part in ("test", "corruption"):
-        if summary.get(part):
-            yield from (summary[part]["last"], summary[part]["best"])
+def _check_late(summary: Mapping[str, Any]) -> None:
+    """The same of what is measured once, when a run has ended."""
+    test, corruption, reliability = (summary.get(name) for name in ("test", "corruption", "reliability"))
+    if test:
+        _must(is_count(test.get("reads", 0)), "test.reads must be a whole number")
+    for at in ("last", "best"):
+        if test:
+            _check_figures(test[at], "test/")
+        if corruption:
+            _check_figures(corruption[at])
+            _must(0 <= corruption[at]["accuracy"] <= 1, "corruption must have an accuracy in [0, 1]")
+        if reliability:
+            _check_bins(**{name: reliability[at][name] for name in ("count", "confidence", "accuracy")})
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _check_figures(metrics: Mapping[str, Any], prefix: str = "") -> None:
+    for name, value in metrics.items():
+        _must(is_figure(value), "a figure must be a finite number that a float32 can hold")
+        if name.endswith(SHARES) and (split := f"{prefix}{name}".partition("/")[0]) in MEASURED:
+            low = -1 if split == "gap" else 0
+            _must(low <= value <= 1, f"{split} {name.rpartition('/')[2]} must lie in [{low}, 1], got {value}")
+
+
+def _check_bins(count: list[Any], confidence: list[Any], accuracy: list[Any]) -> None:
+    _must(all(map(is_count, count)) and sum(count) > 0, "the bins of reliability must count rows")
+    for rows, *means in zip(count, confidence, accuracy, strict=True):
+        for mean in means:
+            sound = is_figure(mean) and 0 <= mean <= 1
+            _must(sound if rows else mean is None, "bins must have means in [0, 1], and null where empty")
+
+
+def _must(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
+
+
+def _snapshots(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [summary[name] for name in ("last", "best", "kept") if summary.get(name)]
+
+
+def _drop_unnamed(summary: Mapping[str, Any]) -> list[str]:
+    """Take figures out whose names are none; give a complaint where there are any."""
+    if summary["status"] not in ENDED:
+        return []
+    places = [snapshot["metrics"] for snapshot in _snapshots(summary)]
+    places += [summary["test"][at] for at in ("last", "best") if summary.get("test")]
+    wrong = sorted({name for metrics in places for name in metrics if not NAME.fullmatch(name)})
+    for metrics in places:
+        for name in wrong:
+            metrics.pop(name, None)
+    several = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return [f"no figure can be called {_brief(wrong[0])}{several}: left out"] if wrong else []
 
 
 def _parts(members: Mapping[str, Any]) -> Iterator[str]:
@@ -236,20 +357,29 @@ def _shared(config: Mapping[str, Any], content: str) -> dict[str, Any]:
 
 
 def flattened(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a tree with its path, `model.width`."""
+    """Every leaf of a tree with its path, `model.width`, in printable signs."""
     for name, item in value.items():
-        if isinstance(item, Mapping) and item:
+        if item and isinstance(item, dict):
             yield from flattened(item, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", canonical(item)
+            yield printable(f"{prefix}{name}"), canonical(item)
 
 
 def printable(value: object) -> str:
     """A text without signs that would steer a terminal or break a line."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in str(value))
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+
+
+def _brief(value: object) -> str:
+    """A value as a reason has it."""
+    text = printable(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _sentence(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    text = lines[0] if lines else type(error).__name__
-    return f"{text} is missing" if isinstance(error, KeyError) else text
+    what = getattr(error, "strerror", None) or str(error)
+    text = what.splitlines()[0] if what else type(error).__name__
+    return _brief(f"{text} is missing" if isinstance(error, KeyError) else text)

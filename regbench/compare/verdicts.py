@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from regbench.compare.statistics import (
     sign_flip_p,
     smallest_p,
 )
+from regbench.compare.wording import counted, listed, probability
 
 NOT_RESOLVED = "not resolved"
 
@@ -55,10 +58,27 @@ def judge(
 
 
 def _resolvable(values: np.ndarray, techniques: int) -> float | None:
-    """The mean difference that as many pairs with as much spread would have resolved."""
+    """The mean difference that as many pairs with as much spread would have resolved in Holm's first step."""
     if len(values) < 2 or smallest_p(techniques, len(values)) > ALPHA:
         return None
     return resolvable(float(values.std(ddof=1)), len(values), techniques)
+
+
+def held_back(
+    verdict: Verdict, diverged: Collection[int], against: Collection[int] = (), name: str = ""
+) -> Verdict:
+    """No verdict in favour of a stack of which a seed diverged: it was judged by those that went well.
+
+    Args:
+        verdict: on a stack, or on an interaction.
+        diverged: the seeds of which a run of it diverged; of an interaction, of any of its stacks.
+        against: those of what it is compared with, which is the better one where it is worse.
+        name: of what it is compared with.
+    """
+    seeds, whose = (against, f"{name} ") if verdict.word == "worse" else (diverged, "")
+    if not seeds or verdict.word == NOT_RESOLVED:
+        return verdict
+    return replace(verdict, word=NOT_RESOLVED, reason=f"{whose}diverged with seed {listed(sorted(seeds))}")
 
 
 def design(family: Mapping[str, Sequence[float]], what: str = "techniques") -> Design | None:
@@ -68,19 +88,32 @@ def design(family: Mapping[str, Sequence[float]], what: str = "techniques") -> D
         family: as for `judge`.
         what: the name of what is tested, for the sentence.
     """
-    sizes = [len(values) for values in family.values() if len(values)]
-    if not sizes:
+    pairs = {name: len(values) for name, values in family.items() if len(values)}
+    if not pairs:
         return None
-    techniques, pairs = len(sizes), min(sizes)
-    least, needed = smallest_p(techniques, pairs), seeds_needed(techniques)
-    resolves = least <= ALPHA
-    counted = f"{techniques} {what if techniques > 1 else what.removesuffix('s')}"
-    paired = f"{pairs} pair{'s' if pairs > 1 else ''}"
-    if resolves:
-        sentence = f"with {counted} and {paired} the smallest adjusted p is {least:.2g}"
+    techniques, most = len(pairs), max(pairs.values())
+    least = min(smallest_p(techniques, count) for count in pairs.values())
+    needed = seeds_needed(techniques)
+    up_to = "up to " if min(pairs.values()) < most else ""
+    noun = what if techniques > 1 else what.removesuffix("s")
+    sentence = (
+        f"with {techniques} {noun} and {up_to}{counted(most, 'pair')} the smallest adjusted p is "
+        f"{probability(least)}"
+    )
+    if least > ALPHA:
+        sentence = f"nothing can be resolved: {sentence}, above {ALPHA}; {needed} seeds would do"
     else:
-        sentence = (
-            f"nothing can be resolved: with {counted} and {paired} the smallest adjusted p is "
-            f"{least:.2g}, above {ALPHA}; {needed} seeds would do"
-        )
-    return Design(techniques, pairs, least, resolves, needed, sentence)
+        sentence = "; ".join([sentence, *_too_few(pairs)])
+    return Design(techniques, most, least, least <= ALPHA, needed, sentence)
+
+
+def _too_few(pairs: Mapping[str, int]) -> Iterator[str]:
+    """Name those that would not be resolved even if every p of the family were the least it can be."""
+    best = holm([smallest_p(1, count) for count in pairs.values()])
+    names = defaultdict(list)
+    for (name, count), p in zip(pairs.items(), best, strict=True):
+        if p > ALPHA:
+            names[count].append(name)
+    for count, several in sorted(names.items()):
+        each = " each" if len(several) > 1 else ""
+        yield f"{listed(sorted(several))}, with {counted(count, 'pair')}{each}, cannot be resolved"

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from regbench.compare.report import Arm, Comparison, Difference, Interaction, Report, Verdict
+import math
+from collections.abc import Iterable, Sequence
+
+from regbench.compare.report import (
+    ALPHA,
+    Arm,
+    Comparison,
+    Design,
+    Difference,
+    Interaction,
+    Report,
+    Verdict,
+)
 
 PERCENT = ("accuracy", "ece")  # shown times 100
 TITLES = {
@@ -17,6 +29,21 @@ TITLES = {
     "train/noisy_accuracy": "wrong labels learned", "train/noisy_true_accuracy": "wrong labels seen through",
 }  # fmt: skip
 INTERVAL = "95 % interval, unadjusted"
+PAIRED = {  # by the verdict on an interaction; the second where the two harm
+    "synergy": ("help each other", "harm less than each alone adds up to"),
+    "overlap": ("overlap", "get in each other's way"),
+}
+ROWS = {"test": "the test split", "corruption": "corrupted rows of this validation split"}
+
+
+def listed(items: Iterable[object]) -> str:
+    """Seeds or names, one after the other."""
+    return ", ".join(map(str, items))
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of something: 1 pair, 2 pairs."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def title(figure: str) -> str:
@@ -58,10 +85,13 @@ def interval(figure: str, difference: Difference) -> str:
 
 
 def probability(p: float | None) -> str:
-    """A p-value with two digits that count."""
+    """A p-value with two digits that count; more where these would put it on the other side of the level."""
     if p is None:
         return "-"
-    return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.995 else "1"
+    if p < 0.0001 or p >= 0.995:
+        return "<0.0001" if p < 0.0001 else "1"
+    shown = (f"{p:.{digits}g}" for digits in range(2, 18))
+    return next(one for one in shown if (float(one) <= ALPHA) == (p <= ALPHA))
 
 
 def effect(figure: str, difference: Difference) -> str:
@@ -70,57 +100,93 @@ def effect(figure: str, difference: Difference) -> str:
     return " ".join(filter(None, words))
 
 
+def measured_on(metric: str) -> str:
+    """The rows that a metric is of."""
+    return ROWS.get(metric.partition("/")[0], "this validation split")
+
+
 def sentence(arm: Arm, comparison: Comparison) -> str:
-    """What is to be said of one technique: `dropout is better: val accuracy +0.80 points [..], ...`."""
+    """What is to be said of one technique: `dropout is better: val accuracy +0.80 points [..], ...`.
+
+    Nothing of the baseline, or without one.
+    """
     verdict = arm.verdict
-    if verdict is None:
-        return (
-            f"{arm.name} is the baseline" if arm.name == comparison.baseline else f"{arm.name}: no baseline"
-        )
-    return f"{arm.name} {judged(verdict)}: {measured(comparison.metric, arm, verdict)}"
+    return f"{arm.name} {judged(verdict)}: {measured(comparison.metric, arm, verdict)}" if verdict else ""
 
 
 def judged(verdict: Verdict) -> str:
     """The verb and the word of a verdict."""
-    return "is not resolved" if verdict.word == "not resolved" else f"is {verdict.word}"
+    return f"is {verdict.word}"
 
 
 def measured(metric: str, arm: Arm, verdict: Verdict) -> str:
     """What a verdict rests on."""
     known = arm.differences.get(metric)
-    if known is None:
-        return verdict.reason
-    p = f"adjusted p {probability(verdict.p_adjusted)}"
-    words = [f"{title(metric)} {effect(metric, known)}", p, *([verdict.reason] if verdict.reason else [])]
-    return ", ".join(words)
+    return f"{title(metric)} {effect(metric, known)}, {tested(verdict)}" if known else verdict.reason
+
+
+def tested(verdict: Verdict) -> str:
+    """The p of a verdict, and why it is not what the numbers alone would say."""
+    return ", ".join(filter(None, [f"adjusted p {probability(verdict.p_adjusted)}", verdict.reason]))
 
 
 def together(metric: str, pair: Interaction) -> str:
     """What is to be said of two members: do they add up?"""
-    a, b = pair.members
-    alone = pair.first.mean + pair.second.mean
-    said = {"synergy": f"{a} and {b} help each other", "overlap": f"{a} and {b} overlap"}
-    head = said.get(pair.verdict.word, f"{a} and {b} add up, as far as {pair.interaction.n} seeds can tell")
+    names, word = " and ".join(pair.members), pair.verdict.word
+    low, high = _ends(pair.interaction)
+    if word in PAIRED:
+        head = f"{names} {PAIRED[word][_is_harm(pair)]}"
+    elif low <= 0 <= high and len(pair.seeds) > 1 and not pair.verdict.reason:
+        head = f"{names} add up as far as {len(pair.seeds)} seeds can tell"
+    else:
+        head = f"{names}: not resolved"
+    both, alone, left = (effect(metric, one) for one in (pair.together, pair.summed, pair.interaction))
     return (
-        f"{head}: together {number(metric, pair.together.mean, True)}, the sum of each alone "
-        f"{number(metric, alone, True)}, interaction {effect(metric, pair.interaction)}, "
-        f"adjusted p {probability(pair.verdict.p_adjusted)}"
+        f"{head}: together {both}, the sum of each alone {alone}, interaction {left}, {tested(pair.verdict)}"
     )
+
+
+def _is_harm(pair: Interaction) -> bool:
+    """Whether two members harm: alone, where together they harm less; else together, below either alone."""
+    good = 1 if (pair.interaction.mean > 0) == (pair.verdict.word == "synergy") else -1
+    if pair.verdict.word == "synergy":
+        return _ends(pair.summed, good)[1] < 0 and good * pair.together.mean < 0
+    return _ends(pair.together, good)[1] < min(_ends(alone, good)[0] for alone in (pair.first, pair.second))
+
+
+def _ends(of: Difference, good: int = 1) -> tuple[float, float]:
+    """The worst and the best that an interval holds; everything where there is none."""
+    if of.low is None or of.high is None:
+        return -math.inf, math.inf
+    low, high = sorted((good * of.low, good * of.high))
+    return low, high
+
+
+def about_pairs(metric: str, pairs: Sequence[Interaction], design: Design | None) -> list[str]:
+    """What is to be said of all pairs, then what their tests could have found."""
+    return [
+        *(together(metric, pair) for pair in pairs),
+        *limits(design, [pair.verdict for pair in pairs], metric),
+    ]
+
+
+def limits(design: Design | None, verdicts: Iterable[Verdict], metric: str) -> list[str]:
+    """What a family of tests could have found."""
+    lines = [design.sentence] if design else []
+    found = [verdict.resolvable for verdict in verdicts if verdict.resolvable]
+    if found:
+        low, high = number(metric, min(found)), number(metric, max(found))
+        span = f"a difference of {low}" if low == high else f"differences of {low} to {high}"
+        words = filter(None, [span, unit(metric, True), "would have been resolved four times in five"])
+        lines.append(" ".join(words))
+    return lines
 
 
 def sensitivity(comparison: Comparison) -> list[str]:
     """What the design could have found, and how sure the measurement itself is."""
-    lines = [comparison.design.sentence] if comparison.design else []
-    metric = comparison.metric
-    found = [arm.verdict.resolvable for arm in comparison.arms if arm.verdict and arm.verdict.resolvable]
-    if found:
-        low, high = (number(metric, value) for value in (min(found), max(found)))
-        span = low if low == high else f"{low} to {high}"
-        lines.append(
-            f"differences of {span} {unit(metric, True)}, by technique, would have been resolved "
-            "four times in five"
-        )
-    if comparison.sampling_error is not None:
+    verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
+    lines = limits(comparison.design, verdicts, comparison.metric)
+    if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
         error = number("val/accuracy", comparison.sampling_error)
         spread = comparison.seed_spread
         over = "; over the seeds its standard deviation is "
@@ -136,8 +202,8 @@ def sensitivity(comparison: Comparison) -> list[str]:
 def said(comparison: Comparison) -> list[str]:
     """All sentences on a comparison: what could be found, what was, and what to know before believing it."""
     lines = sensitivity(comparison)
-    lines += [sentence(arm, comparison) for arm in comparison.arms if arm.verdict]
-    lines += [together(comparison.metric, pair) for pair in comparison.interactions]
+    lines += filter(None, (sentence(arm, comparison) for arm in comparison.arms))
+    lines += about_pairs(comparison.metric, comparison.interactions, comparison.interactions_design)
     return [*lines, *comparison.notes]
 
 

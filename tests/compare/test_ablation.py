@@ -186,10 +186,28 @@ def test_a_stack_with_a_diverged_seed_is_never_the_better_one() -> None:
     alone = found.solo.effects[0]
     assert alone.verdict.p_adjusted is not None
     assert alone.verdict.p_adjusted <= 0.05
-    assert (alone.verdict.word, alone.verdict.reason) == ("not resolved", "a run diverged with seed 8")
+    assert (alone.verdict.word, alone.verdict.reason) == ("not resolved", "diverged with seed 8")
     assert [tried.diverged for tried in found.stacks if tried.name == A] == [[8]]
     assert found.leave_one_out.effects[0].verdict.word == "better", "of it neither stack diverged"
     assert f"{A}: diverged with seed 8" in sentences(found)
+
+
+def test_nothing_takes_from_a_rest_of_which_a_seed_diverged() -> None:
+    made = runs(STACKS, range(8), lambda stack, _: 0.7 - 0.01 * (A in stack))
+    found = ablate(cohort([*made, result([B], 8, 0.1, "diverged")]), STACKS, Question())
+    rest = found.leave_one_out.effects[0]
+    assert (rest.member, rest.stack, rest.against) == (A, f"{A}+{B}", B)
+    assert (rest.verdict.word, rest.verdict.reason) == ("not resolved", f"{B} diverged with seed 8")
+    assert found.solo.effects[0].verdict.word == "worse", "of it neither stack diverged"
+
+
+def test_an_interaction_of_a_stack_with_a_diverged_seed_is_not_resolved() -> None:
+    shape = effects(0.02, 0.02, 0.02)
+    made = runs(STACKS, range(8), lambda stack, _: 0.7 + shape[tuple(stack)])
+    found = ablate(cohort([*made, result([B], 8, 0.1, "diverged")]), STACKS, Question())
+    (pair,) = found.pairs
+    assert (pair.verdict.word, pair.verdict.reason) == ("not resolved", "diverged with seed 8")
+    assert f"{A} and {B}: not resolved: together +2.00 points" in sentences(found)
 
 
 def test_each_group_is_a_family_of_its_own() -> None:

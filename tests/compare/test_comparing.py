@@ -11,6 +11,7 @@ from regbench.compare.comparing import Question, report
 from regbench.compare.groups import cohorts
 from regbench.compare.report import Arm, Comparison, Report
 from regbench.compare.results import Found, Result
+from regbench.compare.verdicts import design
 from tests.simulated import figures, member, result
 
 BASE = [0.90, 0.91, 0.89, 0.92, 0.90, 0.91, 0.88, 0.90]
@@ -80,10 +81,50 @@ def test_only_seeds_that_both_have_are_paired_and_the_others_are_named() -> None
     assert any(note == "dropout: no finished run with seed 5" for note in found.notes)
 
 
-def test_the_design_is_as_good_as_its_smallest_number_of_pairs() -> None:
-    found = compared(runs([], BASE), runs(["dropout"], BASE), runs(["mixup"], BASE[:3]))
+def test_the_design_is_as_good_as_its_largest_number_of_pairs_and_names_who_has_too_few() -> None:
+    found = compared(
+        runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], BASE[:3]), runs(["l2"], BASE[:3])
+    )
     assert found.design is not None
-    assert (found.design.pairs, found.design.smallest_p) == (3, pytest.approx(2 / 4))
+    assert (found.design.pairs, found.design.resolves) == (8, True)
+    assert found.design.smallest_p == pytest.approx(3 / 128)  # three techniques times 2^(1 - 8)
+    assert found.design.sentence == (
+        "with 3 techniques and up to 8 pairs the smallest adjusted p is 0.023; "
+        "l2, mixup, with 3 pairs each, cannot be resolved"
+    )
+    assert arm(found, "dropout").verdict.word == "better"  # type: ignore[union-attr]
+    assert arm(found, "mixup").verdict.resolvable is None  # type: ignore[union-attr]
+
+
+def test_who_can_be_resolved_once_the_others_are_is_not_called_hopeless() -> None:
+    found = compared(runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(0.02)[:6]))
+    assert arm(found, "mixup").verdict.p_adjusted == pytest.approx(1 / 32)  # type: ignore[union-attr]
+    assert arm(found, "mixup").verdict.word == "better"  # type: ignore[union-attr]
+    assert found.design is not None
+    assert "cannot be resolved" not in found.design.sentence
+
+
+def test_beyond_20_pairs_the_smallest_p_is_that_of_the_random_flips() -> None:
+    known = design({"a": [0.1] * 20, "b": [0.1] * 25})
+    assert known is not None
+    assert known.smallest_p == pytest.approx(2 / 2**19)  # 25 pairs alone would have 2 / 100,001
+    assert known.pairs == 25
+
+
+def test_where_no_one_has_enough_pairs_the_seeds_that_would_do_are_named() -> None:
+    found = compared(runs([], BASE[:4]), runs(["dropout"], plus(0.02)[:4]), runs(["mixup"], BASE[:2]))
+    assert found.design is not None
+    assert found.design.sentence == (
+        "nothing can be resolved: with 2 techniques and up to 4 pairs the smallest adjusted p is 0.25, "
+        "above 0.05; 7 seeds would do"
+    )
+
+
+def test_the_smallest_p_is_not_rounded_to_the_other_side_of_the_level() -> None:
+    known = design({str(number): [0.1] * 12 for number in range(103)})
+    assert known is not None
+    assert not known.resolves
+    assert "the smallest adjusted p is 0.0503, above 0.05" in known.sentence  # 103 / 2048
 
 
 def test_a_stack_with_a_diverged_seed_is_never_better() -> None:
@@ -110,6 +151,17 @@ def test_a_stack_with_a_diverged_seed_may_be_worse() -> None:
     assert arm(found, "dropout").verdict.word == "worse"  # type: ignore[union-attr]
 
 
+def test_nothing_is_worse_than_a_baseline_of_which_a_seed_diverged() -> None:
+    bad = [result(["dropout"], 8, status="diverged", last=None, best=None)]
+    strong = compared(runs([], BASE), runs(["dropout"], plus(0.02)), bad, baseline="dropout")
+    verdict = arm(strong, "baseline").verdict
+    assert verdict is not None
+    assert (verdict.word, verdict.reason) == ("not resolved", "dropout diverged with seed 8")
+    assert verdict.p_adjusted == pytest.approx(2 / 256)
+    weak = compared(runs([], BASE), runs(["dropout"], plus(-0.02)), bad, baseline="dropout")
+    assert arm(weak, "baseline").verdict.word == "better"  # type: ignore[union-attr]
+
+
 def test_of_two_runs_of_a_stack_and_seed_the_newer_counts_once() -> None:
     newer = result([], 0, [figures(0.5)], ended="2026-12-01T00:00:00.000000+00:00")
     found = reported([newer], runs([], BASE), runs(["dropout"], BASE))
@@ -134,6 +186,22 @@ def test_runs_that_differ_in_anything_else_are_separate_comparisons() -> None:
     ]
     assert [one.differs for one in found.comparisons] == [{"model.width": 1024.0}, {"model.width": 512.0}]
     assert all(len(one.arms) == 2 for one in found.comparisons)
+
+
+def test_comparisons_stand_in_the_order_of_their_names() -> None:
+    def of(dataset: str, width: int) -> list[Result]:
+        choices = {"model": "mlp", "dataset": dataset}
+        return runs([], BASE, choices=choices, config={"model": {"width": width}})
+
+    found = reported(of("digits", 8), of("cifar10", 9))
+    assert [one.name for one in found.comparisons] == [
+        "cifar10 mlp model.width=9",
+        "digits mlp model.width=8",
+    ]
+    assert [one.name for one in reported(of("digits", 9), of("cifar10", 8)).comparisons] == [
+        "cifar10 mlp model.width=8",
+        "digits mlp model.width=9",
+    ]
 
 
 def test_stacks_of_the_same_members_are_told_apart_by_the_values_that_differ() -> None:
@@ -177,6 +245,35 @@ def test_a_metric_that_one_arm_lacks_leaves_it_without_a_verdict_and_says_so() -
     assert "dropout: val/ece was not measured with seed 0, 1, 2, 3, 4, 5, 6, 7" in found.notes
 
 
+def read_test(accuracy: float) -> dict[str, Any]:
+    measured = {"accuracy": accuracy, "loss": 1 - accuracy}
+    return {"last": measured, "best": measured, "reads": 1}
+
+
+def test_figures_of_fewer_seeds_are_noted_in_one_line_for_each_split() -> None:
+    def mixed(stack: Any) -> list[Result]:
+        bare = [
+            {name: v for name, v in figures(a).items() if name not in ("val/ece", "val/brier")} for a in BASE
+        ]
+        return [
+            result(stack, seed, [figures(a) if seed < 3 else bare[seed]],
+                   test=read_test(a) if seed < 2 else None,
+                   corruption={at: {"accuracy": 0.5} for at in ("last", "best")} if seed == 5 else None)
+            for seed, a in enumerate(BASE)
+        ]  # fmt: skip
+
+    found = compared(runs([], BASE, test=read_test(0.9)), mixed(["dropout"]))
+    assert found.notes == [
+        "dropout: corruption was measured with 1 of 8 seeds; its figures are of this one",
+        "dropout: test was read with 2 of 8 seeds; its figures are of these",
+        "dropout: val/brier, val/ece were measured with 3 of 8 seeds; their figures are of these",
+    ]
+
+
+def test_figures_of_the_same_seeds_of_a_run_with_all_are_not_noted() -> None:
+    assert compared(runs([], BASE, test=read_test(0.9)), runs(["dropout"], BASE)).notes == []
+
+
 def test_all_figures_are_of_one_snapshot() -> None:
     curve = [figures(0.80, train=0.9, select=0.95), figures(0.70, train=1.0, select=0.6)]
     kept = {"epoch": 1, "metrics": figures(0.85, train=0.86)}
@@ -206,6 +303,17 @@ def test_cost_is_the_median_of_the_pairs_in_multiples_of_the_baselines() -> None
     assert arm(compared(base, slow), "sam").cost["seconds"] == pytest.approx(2.2)
 
 
+def test_operations_are_a_cost() -> None:
+    totals = {"a": [1e9, 2e9, 1e9], "b": [3e9, 5e9, 7e9]}  # 3, 2.5 and 7 times
+    base, more = (
+        [result(stack, seed, [figures(0.9)], flops={"per_example": 1.0, "total": total})
+         for seed, total in enumerate(totals[name])]
+        for name, stack in (("a", []), ("b", ["sam"]))
+    )  # fmt: skip
+    cost = arm(compared(base, more), "sam").cost
+    assert cost == pytest.approx({"seconds": 1.0, "examples_per_s": 1.0, "flops": 3.0})
+
+
 def test_the_interaction_is_what_the_pair_does_beyond_the_sum_of_its_members() -> None:
     found = compared(
         runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(0.01)),
@@ -213,7 +321,9 @@ def test_the_interaction_is_what_the_pair_does_beyond_the_sum_of_its_members() -
     )  # fmt: skip
     (pair,) = found.interactions
     assert pair.members == ("dropout", "mixup")
-    assert pair.interaction.mean == pytest.approx(0.022 - 0.03)
+    assert pair.seeds == list(range(8))
+    means = [one.mean for one in (pair.first, pair.second, pair.summed, pair.together, pair.interaction)]
+    assert means == pytest.approx([0.02, 0.01, 0.03, 0.022, -0.008])
     assert (pair.verdict.word, pair.verdict.p) == ("overlap", pytest.approx(2 / 256))
     helped = compared(
         runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(0.01)),
@@ -232,6 +342,28 @@ def test_a_pair_of_which_a_seed_diverged_has_no_verdict_on_its_interaction() -> 
     )  # fmt: skip
     (pair,) = found.interactions
     assert (pair.verdict.word, pair.verdict.reason) == ("not resolved", "diverged with seed 9")
+
+
+def test_what_the_tests_of_interactions_can_find_is_a_family_of_its_own() -> None:
+    stacks = [[], ["dropout"], ["mixup"], ["dropout", "mixup"]]
+    found = compared(*(runs(stack, plus(0.02)[:3]) for stack in stacks))
+    known = found.interactions_design
+    assert known is not None
+    assert (known.techniques, known.pairs, known.resolves, known.seeds_needed) == (1, 3, False, 6)
+    assert known.smallest_p == pytest.approx(1 / 4)
+    assert known.sentence.startswith("nothing can be resolved: with 1 interaction and 3 pairs")
+    assert compared(*(runs(stack, BASE) for stack in stacks[:3])).interactions_design is None
+
+
+def test_a_pair_with_too_few_seeds_is_named_by_both_members() -> None:
+    pairs = {("dropout", "mixup"): 8, ("dropout", "l2"): 2}
+    alone = [runs(stack, BASE) for stack in ([], ["dropout"], ["mixup"], ["l2"])]
+    found = compared(*alone, *(runs([*both], BASE[:count]) for both, count in pairs.items()))
+    assert found.interactions_design is not None
+    assert found.interactions_design.sentence == (
+        "with 2 interactions and up to 8 pairs the smallest adjusted p is 0.016; "
+        "dropout and l2, with 2 pairs, cannot be resolved"
+    )
 
 
 def test_members_of_other_values_are_no_pair() -> None:

@@ -198,11 +198,11 @@ def test_the_heat_map_has_interactions_below_the_diagonal_and_each_alone_on_it()
         return Difference(2, mean, 0.01, mean - 0.01, mean + 0.01, "t")
 
     pairs = [
-        Interaction(("mixup", "sam"), of(0.02), of(0.03), of(0.01), of(-0.04), Verdict("overlap", 0, 0, 0)),
-        Interaction(
-            ("l2", "mixup"), of(0.01), of(0.02), of(0.04), of(0.01), Verdict("not resolved", 1, 1, 0)
-        ),
-    ]
+        Interaction(("mixup", "sam"), [0, 1], of(0.02), of(0.03), of(0.05), of(0.01), of(-0.04),
+                    Verdict("overlap", 0, 0, 0)),
+        Interaction(("l2", "mixup"), [0, 1], of(0.01), of(0.02), of(0.03), of(0.04), of(0.01),
+                    Verdict("not resolved", 1, 1, 0)),
+    ]  # fmt: skip
     figure = drawn(comparison(interactions=pairs), "interactions")
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["l2", "mixup", "sam"]

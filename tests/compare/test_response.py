@@ -167,6 +167,54 @@ def test_a_value_that_diverged_is_not_the_best_and_is_named() -> None:
     assert "0.9: diverged with seed 5, so it is not among the best" in found.notes
 
 
+def with_diverged(shape: dict[float, float], lost: float, seeds: int = 6) -> Response:
+    """A curve of which at one of the values one seed more diverged."""
+    made = [result([member("dropout", p=p)], seed, shape[p]) for p in shape for seed in range(seeds)]
+    made.append(result([member("dropout", p=lost)], seeds, 0.1, "diverged"))
+    return response(cohort(made), Swept(KEY, tuple(shape), 0.0, True), Question())
+
+
+def test_a_value_that_diverged_lies_on_no_side_of_the_best() -> None:
+    found = with_diverged({0.0: 0.9, 0.2: 0.88, 0.5: 0.87}, 0.0, 8)
+    assert sides(found) == {0.0: "", 0.2: BEST, 0.5: OVER}
+    said = "\n".join(line for _, lines in pages(found) for line in lines)
+    assert UNDER not in said
+    assert [row[-1] for row in pages(found)[0][0].rows] == ["diverged", "best", OVER]
+
+
+def test_the_end_of_the_list_is_that_of_all_values_tried_those_that_diverged_too() -> None:
+    found = with_diverged({0.0: 0.9, 0.2: 0.88, 0.5: 0.87}, 0.0)
+    assert found.best is not None
+    assert (found.best.value, found.best.edge) == (0.2, False)
+    assert not any("may lie beyond" in line for line in pages(found)[0][1])
+    found = with_diverged({0.0: 0.7, 0.2: 0.8, 0.5: 0.9}, 0.2)
+    assert found.best is not None
+    assert (found.best.value, found.best.edge) == (0.5, True)
+    assert any("highest value tried: a better one may lie beyond" in line for line in pages(found)[0][1])
+
+
+def test_a_value_that_never_ran_is_no_end_of_those_tried() -> None:
+    made = [result([member("dropout", p=p)], seed, 0.7 + p) for p in (0.0, 0.5) for seed in range(3)]
+    found = response(cohort(made), Swept(KEY, (0.0, 0.5, 0.9), 0.0, True), Question())
+    assert found.best is not None
+    assert (found.best.value, found.best.edge) == (0.5, True)
+    assert any("the best is the highest value tried" in line for line in pages(found)[0][1])
+
+
+def test_nothing_is_worse_than_a_baseline_of_which_a_seed_diverged() -> None:
+    found = with_diverged({0.0: 0.9, 0.2: 0.88, 0.5: 0.95}, 0.0, 8)
+    words = {one.value: (one.verdict.word, one.verdict.reason) for one in found.points if one.verdict}
+    assert words == {0.2: ("not resolved", "the baseline diverged with seed 8"), 0.5: ("better", "")}
+
+
+def test_values_with_too_few_pairs_are_named_as_they_were_given() -> None:
+    made = [result([member("dropout", p=p)], seed, 0.7) for p in (0.0, 0.5) for seed in range(8)]
+    made += [result([member("dropout", p=8.0)], seed, 0.7) for seed in range(2)]
+    found = response(cohort(made), Swept(KEY, (0.0, 0.5, 8.0), 0.0, True), Question())
+    assert found.design is not None
+    assert found.design.sentence.endswith("; 8, with 2 pairs, cannot be resolved")
+
+
 def test_the_best_is_over_the_seeds_that_all_values_have() -> None:
     made = [result([member("dropout", p=p)], seed, 0.7 + p / 10) for p in (0.0, 0.5) for seed in range(6)]
     made = [one for one in made if not (one.seed == 2 and one.summary["config"]["reg"]["dropout"]["p"])]

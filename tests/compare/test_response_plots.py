@@ -142,6 +142,7 @@ def test_below_and_above_are_drawn_where_nobody_knows_which_way_regularizes() ->
     found = zones(replace(sketch.curve, points=points), sketch.axis)
     assert [one.side for one in found] == [BELOW, BEST]
     assert found[0].high == found[1].low == pytest.approx(0.1)
+    assert found[1].high == pytest.approx(0.3), "what nobody can tell is not tinted"
 
 
 def test_the_same_curve_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
