@@ -377,7 +377,7 @@ def test_members_of_other_values_are_no_pair() -> None:
 def test_differing_versions_devices_and_threads_are_noted() -> None:
     other = runs(["dropout"], BASE)
     other = [
-        type(one)(**{**vars(one), "environment": {"threads": 2, "packages": {"torch": "3"}}}) for one in other
+        type(one)(**{**vars(one), "environment": {"threads": 2, "packages.torch": "3"}}) for one in other
     ]
     found = compared(runs([], BASE), other)
     assert "threads differs: 1 (8 runs); 2 (8 runs)" in found.notes
