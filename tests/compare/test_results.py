@@ -117,6 +117,7 @@ HOSTILE = {
     "a content of numbers": json.dumps(summary(epochs=ONE, content=5)),
     "deep values": json.dumps(summary(epochs=ONE)).replace('"audit": []', f'"audit": {"[" * 60}{"]" * 60}'),
     "a long reason": json.dumps(summary(epochs=ONE, status="x" * 10_000)),
+    "a status without end": json.dumps(summary(epochs=ONE, status="fine " * 1000)),
     "a status of its own": json.dumps(summary(epochs=ONE, status="\x1b[31mfine\n")),
 }
 
