@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from regbench.jobs import ENDED, SweepJob, state_of
-from regbench.records import read_summary
+from regbench.jobs import SweepJob, state_of
+from regbench.records import ENDED, read_summary
 
 EVERY = 0.5  # seconds between two looks at the folders
 

@@ -22,7 +22,7 @@ from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
-from regbench.records import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY, read_summary, write_json
+from regbench.records import ENVIRONMENT, FINISHED, METRICS, RECORD_VERSION, SUMMARY, read_summary, write_json
 from regbench.regularizers.base import hooks
 from regbench.reliability import late_figures
 from regbench.sinks import JsonLines, Sink, TensorBoard
@@ -32,7 +32,6 @@ from regbench.training import Diverged, EpochEnd, Run, fit
 from regbench.types import Record
 from regbench.weights import load_plain_state, plain_state
 
-ENDED = ("finished", "stopped")  # by itself, at the end of an epoch
 EXIT_STATUS = {"finished": 0, "stopped": 0, "failed": 1, "diverged": 3, "interrupted": 130}
 Config = Mapping[str, Any]
 
@@ -213,7 +212,7 @@ class _Session:
     def _end(self, status: str, reason: str) -> None:
         """Keep what the members keep, measure it, and write the summary: on every way out."""
         run, folder, seconds = self.run, self.job.folder, self.seconds
-        if status not in ENDED and checkpoint.exists(folder):
+        if status not in FINISHED and checkpoint.exists(folder):
             self._back_to(checkpoint.load_newest(folder)[0])
         summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
         final = run.reg.final_model(run.reg.eval_model(run.model))
@@ -224,7 +223,7 @@ class _Session:
             summary["kept"] = self._measured(final)
         before = read_summary(folder) or {}
         summary |= {"status": status, "reason": reason, "test": before.get("test")}
-        models = both(run, final, folder) if status in ENDED else {}
+        models = both(run, final, folder) if status in FINISHED else {}
         if models and read_settings(self.job.config)[0].evaluate_test:
             summary["test"] = read_test(run, models, before.get("test"))
         summary |= late_figures(models, run.data.val, run.autocast, run.evaluate if models else ())
@@ -232,7 +231,7 @@ class _Session:
         summary |= {"seconds": seconds, "peak_memory_mb": peak_memory_mb(run.device)}
         summary["ended"] = datetime.now(UTC).isoformat(timespec="microseconds")
         write_json(folder / SUMMARY, summary)
-        if status in ENDED:  # before, any of them may be needed
+        if status in FINISHED:  # before, any of them may be needed
             checkpoint.leave(folder, self.checkpoints)
         show_summary(self.job.console, summary, str(folder))
 

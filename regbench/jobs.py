@@ -16,7 +16,6 @@ from regbench.records import METRICS, RECORD_VERSION, read_summary
 DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
 LONGEST_STEM = 60  # characters
 State = Literal["new", "left", "finished", "stopped", "diverged", "failed"]
-ENDED = ("finished", "stopped", "diverged")  # nothing is left to do there
 
 
 class Composed(Protocol):

@@ -18,10 +18,10 @@ from regbench.build import build_run, build_stack, check, use_settings
 from regbench.composition import compose_jobs, parsed
 from regbench.config import read_settings
 from regbench.errors import ConfigError
-from regbench.jobs import ENDED, SweepJob, size_of, state_of
+from regbench.jobs import SweepJob, size_of, state_of
 from regbench.launching import Launch
 from regbench.measurement import evaluate
-from regbench.records import SUMMARY, read_summary
+from regbench.records import ENDED, SUMMARY, read_summary
 from regbench.regularizers.base import hooks
 from regbench.sweep import arranged
 from regbench.training import train_epoch

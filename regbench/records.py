@@ -13,6 +13,8 @@ RECORD_VERSION = 2  # of what a run leaves behind; part of a configuration's ide
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 ENVIRONMENT = "environment.json"
+FINISHED = ("finished", "stopped")  # statuses of a run that came to its end by itself
+ENDED = (*FINISHED, "diverged")  # nothing is left to do there
 DEEPEST = 50  # nesting of a file's values: what walks them need not fear for its stack
 # The size of a figure that is not 0: whatever a float32 measures, and no power, ratio or sum of a few such
 # figures is infinite or vanishes.
@@ -21,14 +23,19 @@ FINITE = 1e300  # above all other numbers, such as those of a configuration
 EXACT = 2**53  # whole numbers up to here are floats too
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write to a temporary name, then rename: never half a file."""
+def write_text(path: Path, text: str) -> None:
+    """Write to a temporary name, then rename: never half a file. Signs that UTF-8 lacks are spelled out."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+        temporary.write_bytes(text.encode(errors="backslashreplace"))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """An object as a whole file; raises ValueError for a number that is not finite."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

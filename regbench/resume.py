@@ -10,7 +10,7 @@ from rich.console import Console
 from regbench import job
 from regbench.arguments import Arguments
 from regbench.holding import held
-from regbench.records import read_summary
+from regbench.records import ENDED, read_summary
 from regbench.runs import read_run
 
 
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
 def _resume(one: job.Job) -> int:
     folder = one.folder
     summary = read_summary(folder)
-    if summary and summary["status"] in ("finished", "stopped", "diverged"):
+    if summary and summary["status"] in ENDED:
         reason = f" ({summary['reason']})" if summary["reason"] else ""
         print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
         return job.EXIT_STATUS[summary["status"]]

@@ -15,7 +15,7 @@ from regbench.config import read_settings
 from regbench.errors import ConfigError
 from regbench.loading import load_model
 from regbench.measurement import evaluate
-from regbench.records import RECORD_VERSION, SUMMARY, read_summary, write_json
+from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, write_json
 from regbench.runs import read_run
 from regbench.training import autocast_for
 
@@ -49,7 +49,7 @@ def _both(test: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
 def _finished(folder: Path) -> dict[str, Any]:
     read_run(folder)
     summary = read_summary(folder)
-    if summary is None or summary["status"] not in ("finished", "stopped"):
+    if summary is None or summary["status"] not in FINISHED:
         status = summary["status"] if summary else "unfinished"
         raise ConfigError(f"{folder}: must be a finished run, and is {status}")
     if summary["version"] != RECORD_VERSION:

@@ -13,12 +13,12 @@ from typing import Any
 from regbench import __version__, plan
 from regbench.arguments import Arguments
 from regbench.build import content_of
-from regbench.compare.comparing import Question, report
+from regbench.compare.comparing import Question, environment
 from regbench.compare.figures import METRIC, note_of
 from regbench.compare.groups import Cohort, cohorts
 from regbench.compare.questions import refuse_metric, refuse_unmeasured
 from regbench.compare.response_text import DRAWN
-from regbench.compare.results import Found, find, printable
+from regbench.compare.results import find, printable
 from regbench.compare.tables import Table
 from regbench.compare.terminal import Terminal, print_lines, print_table
 from regbench.compare.wording import left_out
@@ -208,7 +208,7 @@ def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Fi
     found: list[tuple[Any, Cohort]] = []
     for condition, paths in zip(study.conditions, folders, strict=True):
         read = find(paths)
-        made, _ = cohorts(read.results)
+        made, duplicates = cohorts(read.results)
         if not made:
             print_lines(console, [f"{condition.name}: no run has ended, so there is nothing to say"])
             continue
@@ -223,16 +223,9 @@ def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Fi
             print_table(console, table, whole=[DRAWN])
             print_lines(console, [f"- {line}" for line in lines])
             console.print()
-        print_lines(console, _besides(read, question), "dim")
+        besides = left_out(read.excluded, duplicates, read.complaints)
+        print_lines(console, [*environment(made[0].groups)[1], *besides], "dim")
     return found
-
-
-def _besides(read: Found, question: Question) -> list[str]:
-    """What does not count, and what of machine and versions is not the same for all runs."""
-    whole = report(read, question)
-    facts = whole.comparisons[0].environment
-    differing = [f"{name} differs: {', '.join(values)}" for name, values in facts.items() if len(values) > 1]
-    return [*differing, *left_out(whole)]
 
 
 def _json(command: str, file: Path | None) -> list[Output]:

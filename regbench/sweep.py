@@ -25,9 +25,9 @@ from regbench.composition import FORCE, ComposedJob, keys_of
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for
-from regbench.jobs import ENDED, SweepJob, arrange, state_of, sweep_name
+from regbench.jobs import SweepJob, arrange, state_of, sweep_name
 from regbench.launching import Launch
-from regbench.records import read_summary
+from regbench.records import ENDED, FINISHED, read_summary
 from regbench.runs import choices_of
 
 SWEEPS = Path("outputs") / "sweeps"
@@ -196,7 +196,7 @@ def _report(
 ) -> int:
     """Say how the sweep ended, and for each failed job why and how to repeat it."""
     states = {one.name: state_of(one.folder) for one in jobs}
-    failed = [one for one in jobs if states[one.name] not in ("finished", "stopped")]
+    failed = [one for one in jobs if states[one.name] not in FINISHED]
     done = len(jobs) - len(failed)
     console.print(
         f"{done} of {len(jobs)} jobs finished in {jobs[0].folder.parent}", soft_wrap=True, highlight=False

@@ -18,9 +18,8 @@ from regbench.composition import BASE, PRIMARY, compose_jobs, parsed
 from regbench.config import resolved
 from regbench.errors import ConfigError
 from regbench.holding import LOCK, Held, held, is_held
-from regbench.jobs import ENDED
 from regbench.paths import config_dir
-from regbench.records import ENVIRONMENT, METRICS, SUMMARY, read_summary
+from regbench.records import ENDED, ENVIRONMENT, METRICS, SUMMARY, read_summary
 from regbench.runs import choices_of
 from regbench.sweep import SOME_FAILED, arranged, refuse_unwritable, sweep
 

@@ -21,6 +21,7 @@ from regbench.compare.terminal import Terminal, print_lines, print_table
 from regbench.compare.wording import left_out, said, sentence
 from regbench.errors import ConfigError
 from regbench.fields import nearest
+from regbench.records import write_text
 
 STANDARD_OUTPUT = "-"
 EXPORTS: dict[str, Callable[[Report], str]] = {
@@ -114,7 +115,7 @@ def show(console: Console, found: Report) -> None:
     """Print each comparison: the verdicts, what they rest on, and what was left out."""
     for one in found.comparisons:
         _show(console, one)
-    print_lines(console, left_out(found), "dim")
+    print_lines(console, left_out(found.excluded, found.duplicates, found.complaints), "dim")
 
 
 def _show(console: Console, comparison: Comparison) -> None:
@@ -135,7 +136,7 @@ def _write(found: Report, asked: argparse.Namespace) -> None:
             sys.stdout.flush()
             sys.stdout.buffer.write(made(found).encode(errors="backslashreplace"))
         elif where:
-            _write_text(Path(where), made(found))
+            write_text(Path(where), made(found))
     if asked.html:
         from regbench.compare.page import write_page  # plotly, and matplotlib below, take most of a second
 
@@ -151,13 +152,3 @@ def _write(found: Report, asked: argparse.Namespace) -> None:
             write_events(found, Path(asked.tensorboard))
         except ValueError as error:
             raise ConfigError(f"compare: --tensorboard: {error}") from error
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write to a temporary name, then rename: never half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

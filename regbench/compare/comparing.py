@@ -65,7 +65,7 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
     arms = _in_order(_with_missing(arms), baseline, question.metric)
     rows = cohort.groups[0].example.summary["rows"]
     accuracy = arms[0].figures.get("val/accuracy") if baseline is not None else None
-    environment, differing = _environment(cohort.groups)
+    facts, differing = environment(cohort.groups)
     pairs = interactions(cohort.groups, taken, question.metric)
     return Comparison(
         name=cohort.name,
@@ -81,7 +81,7 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
         arms=arms,
         interactions=pairs,
         interactions_design=interactions_design(pairs),
-        environment=environment,
+        environment=facts,
         notes=[*_about(baseline, arms, question), *differing],
     )
 
@@ -233,7 +233,7 @@ def interactions_design(pairs: Iterable[Interaction]) -> Design | None:
     return design({" and ".join(pair.members): pair.seeds for pair in pairs}, "interactions")
 
 
-def _environment(groups: Sequence[Group]) -> tuple[dict[str, list[str]], list[str]]:
+def environment(groups: Sequence[Group]) -> tuple[dict[str, list[str]], list[str]]:
     """Every fact of machine and versions with its values, and a sentence on each that has several."""
     alike: dict[str, list[str]] = defaultdict(list)  # folders, by what their runs ran in
     for result in (r for group in groups for _, r in sorted(group.results.items())):

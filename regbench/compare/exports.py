@@ -77,7 +77,8 @@ def as_markdown(report: Report) -> str:
         parts += [f"## {in_markdown(one.name)}", ""]
         parts += [f"- {in_markdown(line)}" for line in said(one)]
         parts += ["", *map(markdown, tables(one))]
-    parts += [f"- {in_markdown(line)}" for line in left_out(report)]
+    besides = left_out(report.excluded, report.duplicates, report.complaints)
+    parts += [f"- {in_markdown(line)}" for line in besides]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 

@@ -23,6 +23,7 @@ from regbench.compare.report import Comparison, Report
 from regbench.compare.results import printable
 from regbench.compare.sortable import SIGNS, changes, overview
 from regbench.compare.wording import about_pairs, judged, measured, measured_on, sensitivity, title
+from regbench.records import write_text
 
 SNAPSHOTS = {
     "last": "the last epoch's weights, or those that a member itself keeps",
@@ -40,7 +41,7 @@ def write_page(report: Report, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    save(render(report), path)
+    write_text(path, render(report))
 
 
 def render(report: Report) -> str:
@@ -62,16 +63,6 @@ def render(report: Report) -> str:
             ("Complaints on runs that count", report.complaints),
         ],
     )
-
-
-def save(text: str, path: Path) -> None:
-    """Write to a temporary name, then rename: never half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def document(template: str, charts: bool, **values: Any) -> str:

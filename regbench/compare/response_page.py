@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench import __version__
-from regbench.compare.page import SNAPSHOTS, document, embedded, save
+from regbench.compare.page import SNAPSHOTS, document, embedded
 from regbench.compare.paint import typeset
 from regbench.compare.response_chart import chart
 from regbench.compare.response_sketch import Sketch
@@ -16,6 +16,7 @@ from regbench.compare.response_text import DRAWN, pages, short
 from regbench.compare.sortable import SIGNS
 from regbench.compare.tables import Table
 from regbench.compare.wording import title
+from regbench.records import write_text
 
 
 def write_page(sketches: Sequence[Sketch], path: Path) -> None:
@@ -28,7 +29,7 @@ def write_page(sketches: Sequence[Sketch], path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    save(render(sketches), path)
+    write_text(path, render(sketches))
 
 
 def render(sketches: Sequence[Sketch]) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 
 from regbench.compare.report import Excluded
 from regbench.records import (
+    ENDED,
     ENVIRONMENT,
+    FINISHED,
     METRICS,
     RECORD_VERSION,
     SUMMARY,
@@ -26,7 +28,6 @@ from regbench.records import (
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
 MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
-ENDED = ("finished", "stopped")
 NAME = re.compile(r"[\w./-]{1,200}")  # of a figure
 SHARES = ("accuracy", "ece")  # what figures are called that lie in [0, 1]
 MEASURED = ("train", "select", "val", "gap", "test")  # that such a figure is of; others are a member's own
@@ -62,7 +63,7 @@ class Result:
     @property
     def ended(self) -> bool:
         """Whether the run came to its end; else it has diverged."""
-        return self.summary["status"] in ENDED
+        return self.summary["status"] in FINISHED
 
 
 @dataclass
@@ -182,7 +183,7 @@ def _refuse_others(summary: Mapping[str, Any]) -> None:
     version, status = summary.get("version"), summary.get("status")
     if version != RECORD_VERSION:
         raise NotCounted(f"its record is of version {_brief(version)}, and {RECORD_VERSION} is read here")
-    if status not in (*ENDED, "diverged"):
+    if status not in ENDED:
         epochs = summary.get("epochs")
         done = epochs.get("done") if isinstance(epochs, dict) else None
         raise NotCounted(f"unfinished: {_brief(status)} after epoch {_brief(done)}")
@@ -272,7 +273,7 @@ def _check(summary: Mapping[str, Any]) -> None:
     _must(is_count(summary["epochs"]["done"]), "epochs.done must be a whole number")
     for cost in (summary["seconds"], summary["flops"]["total"]):
         _must(is_figure(cost) and cost >= 0, "seconds and flops must be numbers from 0 on")
-    if summary["status"] in ENDED:  # nobody reads the figures of others, which may be anything
+    if summary["status"] in FINISHED:  # nobody reads the figures of others, which may be anything
         _must(bool(summary["last"] and summary["best"]), "a finished run must have figures")
         for snapshot in _snapshots(summary):
             epoch = snapshot.get("epoch")
@@ -323,7 +324,7 @@ def _snapshots(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _drop_unnamed(summary: Mapping[str, Any]) -> list[str]:
     """Take figures out whose names are none; give a complaint where there are any."""
-    if summary["status"] not in ENDED:
+    if summary["status"] not in FINISHED:
         return []
     places = [snapshot["metrics"] for snapshot in _snapshots(summary)]
     places += [summary["test"][at] for at in ("last", "best") if summary.get("test")]

@@ -11,8 +11,8 @@ from regbench.compare.report import (
     Comparison,
     Design,
     Difference,
+    Excluded,
     Interaction,
-    Report,
     Verdict,
 )
 
@@ -207,7 +207,9 @@ def said(comparison: Comparison) -> list[str]:
     return [*lines, *comparison.notes]
 
 
-def left_out(report: Report) -> list[str]:
+def left_out(
+    excluded: Iterable[Excluded], duplicates: Iterable[Excluded], complaints: Iterable[Excluded]
+) -> list[str]:
     """A sentence on every folder that does not count, or not wholly."""
-    kinds = (("excluded", report.excluded), ("duplicate", report.duplicates), ("note", report.complaints))
+    kinds = (("excluded", excluded), ("duplicate", duplicates), ("note", complaints))
     return [f"{kind}: {one.folder}: {one.reason}" for kind, several in kinds for one in several]
