@@ -271,6 +271,8 @@ def _check_sizes(train: TrainSettings, data: Dataset) -> None:
 
 
 def _check_evaluate(settings: Settings, data: Dataset) -> None:
+    if settings.evaluate_test and data.read_test is None:
+        raise ConfigError("evaluate_test: must be false for a dataset that has no test split, got true")
     if "corruption" not in settings.evaluate:
         return
     if data.vocabulary is not None:

@@ -60,11 +60,12 @@ def train(job: Job) -> str:
         raise
     except ValueError as error:
         raise ConfigError(f"train: the first step is refused: {str(error).splitlines()[0]}") from error
-    show_audit(job.console, found["findings"], found["warnings"])
     (job.folder / SUMMARY).unlink(missing_ok=True)
     run = build_run(job.config)
-    if run.data.note:
-        job.console.print(f"data: {run.data.note}", markup=False, highlight=False, soft_wrap=True)
+    found["warnings"] = [*run.data.warnings, *found["warnings"]]
+    show_audit(job.console, found["findings"], found["warnings"])
+    for line in run.data.note.splitlines():
+        job.console.print(f"data: {line}", markup=False, highlight=False, soft_wrap=True)
     return _Session(job, run, threads, found).go()
 
 
@@ -260,6 +261,8 @@ def both(run: Run, final: nn.Module, folder: Path) -> dict[str, nn.Module]:
 
 def read_test(run: Run, models: Mapping[str, nn.Module], before: Mapping[str, Any] | None) -> dict[str, Any]:
     """Open the sealed test split once, for all of the models together, and count it."""
+    if run.data.read_test is None:
+        raise ConfigError("dataset: must have a test split to read, got one without")
     test = run.data.read_test()
     figures = {name: evaluate(model, test, run.autocast, run.evaluate) for name, model in models.items()}
     return figures | {"reads": (before or {}).get("reads", 0) + 1}

@@ -63,7 +63,10 @@ def _read(folder: Path, reads: int) -> dict[str, Any]:
     config, _ = read_run(folder)
     settings, _ = read_settings(config)
     device = find_device(settings.device)
-    test = load_data(config["dataset"]).to(device).read_test()
+    read_test = load_data(config["dataset"]).to(device).read_test
+    if read_test is None:
+        raise ConfigError(f"{folder}: must have a test split to read, and its dataset has none")
+    test = read_test()
 
     def figures(model: nn.Module) -> dict[str, float]:
         bf16 = settings.precision == "bf16"

@@ -102,19 +102,23 @@ class Dataset:
         train: the rows to learn from, in stratified order: every prefix has the classes' proportions.
         select: stops runs and picks the best epoch.
         val: judges; every gap is measured here, and it chooses nothing.
-        read_test: reads the sealed test split; called after the run, and counted.
+        read_test: reads the sealed test split; called after the run, and counted. None where there is none.
         in_shape: per-example shape of the inputs.
         num_classes: C.
-        note: what a person should know of how the inputs were made; empty where there is nothing.
+        note: what was found, and how the inputs were made of it, a sentence a line; may be empty.
+        warnings: what is seldom meant: labels that look wrong, rows that stand in train and in val.
+        classes: the C names of the classes, in the order of their labels.
     """
 
     train: Split
     select: Split
     val: Split
-    read_test: Callable[[], Split]
+    read_test: Callable[[], Split] | None
     in_shape: tuple[int, ...]
     num_classes: int
     note: str = ""
+    warnings: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def vocabulary(self) -> int | None:
@@ -128,12 +132,13 @@ class Dataset:
 
     def to(self, device: torch.device) -> Dataset:
         """The same dataset with its splits on another device."""
+        read = self.read_test
         return replace(
             self,
             train=self.train.to(device),
             select=self.select.to(device),
             val=self.val.to(device),
-            read_test=lambda: self.read_test().to(device),
+            read_test=None if read is None else lambda: read().to(device),
         )
 
 

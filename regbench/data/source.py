@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -73,3 +74,40 @@ class Encoded(Protocol):
 
     def encoding(self, train: Tensor) -> Encoding:
         """The encoding by the rows (N, ...) that the train split has kept."""
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A source whose classes have names; without them a class is called by its number."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The num_classes names, in the order of the labels."""
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """A source that may have a val split of its own; then only select is cut from its train rows."""
+
+    def val(self) -> tuple[Tensor, Tensor] | None:
+        """Inputs and labels as `train` returns them, or None where the person has no such split."""
+
+
+@runtime_checkable
+class Untested(Protocol):
+    """A source that may have no test split to seal."""
+
+    @property
+    def has_test(self) -> bool:
+        """Whether `test` can be called."""
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A source that says what it found where a person pointed it to."""
+
+    def found(self) -> str:
+        """A line: classes with their names and rows, what was passed over and why; empty for nothing."""
+
+    def warnings(self) -> Sequence[str]:
+        """A sentence for each thing that is seldom meant."""

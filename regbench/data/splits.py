@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from regbench.data.source import Encoded, Encoding, Source
+from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Untested
 from regbench.types import Dataset, Split
 
 MOST_HELD_OUT = 5000  # rows of val, and of select
@@ -49,7 +49,8 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
 
     Of n rows in stratified order the first k are val and the next k select, k = min(5000, n // 6); the rest
     is train, of which a prefix is kept. So fewer train rows are always among more of them, and val and
-    select do not depend on their number. Only train labels are ever made wrong.
+    select do not depend on their number. Where the source has a val split of its own that is val, and the
+    first k rows are select. Only train labels are ever made wrong.
 
     Raises:
         ValueError: a split would be empty, there are fewer rows than asked for, or the source's rows do not
@@ -60,23 +61,39 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     _require_labels(source, rows, labels)
     order = stratified_order(labels, generator)
     held_out = min(MOST_HELD_OUT, len(order) // 6)
-    val, select, rest = (order[:held_out], order[held_out : 2 * held_out], order[2 * held_out :])
-    _require_rows("val", held_out, f"6 rows make one of val, and the source has {len(order)}")
+    own = source.val() if isinstance(source, Judged) else None
+    cut = "val" if own is None else "select"
+    _require_rows(cut, held_out, f"6 rows make one of {cut}, and the source has {len(order)}")
+    if own is None:
+        taken, order = order[:held_out], order[held_out:]
+        judging = (rows[taken], labels[taken])
+    else:
+        _require_labels(source, *own)
+        _require_rows("val", len(own[1]), "the source's own has no rows")
+        judging = own
+    select, rest = order[:held_out], order[held_out:]
     kept = rest[: _num_kept(len(rest), options)]
     encode = source.encoding(rows[kept]) if isinstance(source, Encoded) else _AsTheyAre()
     train = _split(source, encode, rows[kept], labels[kept])
     if options.label_noise > 0:
         told = mislabel(train.labels, source.num_classes, options.label_noise, len(rest), generator)
         train = replace(train, labels=told, true_labels=train.labels)
+    said = [source.found() if isinstance(source, Reporting) else "", encode.note(rows[kept], judging[0])]
     return Dataset(
         train=train,
         select=_split(source, encode, rows[select], labels[select]),
-        val=_split(source, encode, rows[val], labels[val]),
-        read_test=lambda: _read_test(source, encode),
+        val=_split(source, encode, *judging),
+        read_test=(lambda: _read_test(source, encode)) if _has_test(source) else None,
         in_shape=tuple(source.in_shape),
         num_classes=source.num_classes,
-        note=encode.note(rows[kept], rows[val]),
+        note="\n".join(filter(None, said)),
+        warnings=tuple(source.warnings()) if isinstance(source, Reporting) else (),
+        classes=tuple(source.classes if isinstance(source, Named) else map(str, range(source.num_classes))),
     )
+
+
+def _has_test(source: Source) -> bool:
+    return source.has_test if isinstance(source, Untested) else True
 
 
 def stratified_order(labels: Tensor, generator: torch.Generator) -> Tensor:

@@ -235,3 +235,40 @@ def test_refuses_an_empty_test_split_when_it_is_read():
     data = carve(Numbered(LABELS, num_test=0), options())
     with pytest.raises(ValueError, match="the test split is empty"):
         data.read_test()
+
+
+@dataclass
+class Judging(Numbered):
+    """A source with a val split of its own, two named classes, words on what it found, and no test split."""
+
+    has_test: bool = False
+    classes: tuple[str, ...] = ("cat", "dog", "hen")
+
+    def val(self) -> tuple[Tensor, Tensor]:
+        return torch.tensor([[900], [901]]), torch.tensor([2, 0])
+
+    def found(self) -> str:
+        return "3 animals"
+
+    def warnings(self) -> list[str]:
+        return ["hens look like dogs"]
+
+
+def test_a_val_split_of_the_sources_own_is_val_and_select_is_cut_from_train():
+    data = carve(Judging(LABELS), options())
+    assert (numbers(data.val.inputs), data.val.labels.tolist()) == ([900, 901], [2, 0])
+    assert [len(data.select), len(data.train)] == [30, 150]  # 180 // 6 = 30
+    assert sorted(numbers(data.select.inputs) + numbers(data.train.inputs)) == list(range(180))
+
+
+def test_what_a_source_says_of_itself_is_kept():
+    data = carve(Judging(LABELS), options())
+    assert data.classes == ("cat", "dog", "hen")
+    assert data.note == "3 animals"
+    assert data.warnings == ("hens look like dogs",)
+    assert data.read_test is None
+    assert data.to(torch.device("cpu")).read_test is None
+
+
+def test_classes_without_names_are_called_by_their_numbers():
+    assert carve(Numbered(LABELS), options()).classes == ("0", "1", "2")
