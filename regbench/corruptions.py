@@ -51,15 +51,31 @@ def lower_contrast(images: Tensor, share: float, _: torch.Generator | None = Non
 
 
 def brighten(images: Tensor, amount: float, _: torch.Generator | None = None) -> Tensor:
-    """Add to every channel. The paper adds to the value of HSV, which is the same for shades of grey."""
-    return images + amount
+    """Add to the value of HSV, the largest of a pixel's channels, up to 1; hue and saturation stay.
+
+    RGB' = RGB * V' / V with V' = min(V + amount, 1); black, which has no hue, becomes grey. Of a grey image
+    the one channel is the value.
+    """
+    value = images.amax(1, keepdim=True)
+    brighter = (value + amount).clamp(max=1)
+    black = value <= 0
+    return torch.where(black, brighter, images * (brighter / torch.where(black, 1, value)))
 
 
 def pixelate(images: Tensor, share: float, _: torch.Generator | None = None) -> Tensor:
-    """Average down to this share of the sides, rounded down to pixels, and repeat pixels back up."""
-    height, width = images.shape[-2:]
-    small = [max(1, int(side * share)) for side in (height, width)]
-    return F.interpolate(F.interpolate(images, small, mode="area"), (height, width), mode="nearest-exact")
+    """Shrink to this share of the sides, rounded down to pixels, by box; stretch back by the nearest pixel.
+
+    A pixel of the small image is the mean of the whole pixels whose centres lie in it, as by Pillow's BOX.
+    """
+    for axis in (2, 3):
+        side = images.shape[axis]
+        small = max(1, int(side * share))
+        centres = 2 * torch.arange(side, device=images.device) + 1  # in half pixels
+        within = (centres * small + 2 * side - 1) // (2 * side) - 1  # a centre on an edge counts to its left
+        box = F.one_hot(within, small).to(images.dtype)  # (side, small)
+        shrunk = images.movedim(axis, -1) @ (box / box.sum(0))
+        images = shrunk[..., centres * small // (2 * side)].movedim(-1, axis)
+    return images
 
 
 Change = Callable[[Tensor, float, torch.Generator], Tensor]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import colorsys
 import math
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
@@ -158,7 +160,43 @@ def test_brightness_adds_and_stops_at_white(severity: int) -> None:
     assert Corruption("brightness", severity)(shades).flatten().tolist() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_brightness_of_colours_keeps_hue_and_saturation_and_adds_to_the_value(severity: int) -> None:
+    pixels = torch.cat(
+        [
+            images(1, 3, 6, 5),
+            torch.tensor([[0.0, 0.0, 0.0], [0.9, 0.9, 0.2]]).T[None, :, :, None].expand(1, 3, 2, 5),
+        ],
+        2,
+    )
+    found = Corruption("brightness", severity)(pixels)
+    for before, after in zip(pixels[0].flatten(1).T.tolist(), found[0].flatten(1).T.tolist(), strict=True):
+        hue, saturation, value = colorsys.rgb_to_hsv(*before)
+        expected = colorsys.hsv_to_rgb(hue, saturation, min(1.0, value + BRIGHTNESS[severity]))
+        assert after == pytest.approx(expected, abs=1e-6)
+
+
 # --- pixelation
+
+
+@pytest.mark.parametrize("side", [(32, 32), (28, 28), (8, 8), (64, 48), (3, 7)])
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_pixelation_is_pillows_box_down_and_box_up(severity: int, side: tuple[int, int]) -> None:
+    height, width = side
+    clean = images(2, 1, height, width)
+    share = {1: 0.95, 2: 0.9, 3: 0.85, 4: 0.75, 5: 0.65}[severity]
+    for image, found in zip(clean[:, 0], Corruption("pixelate", severity)(clean)[:, 0], strict=True):
+        picture = Image.fromarray(image.numpy(), mode="F")
+        small = picture.resize((int(width * share), int(height * share)), Image.Resampling.BOX)
+        expected = np.asarray(small.resize((width, height), Image.Resampling.BOX))
+        np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)
+
+
+def test_pixelation_grows_with_its_severity() -> None:
+    clean = images(8, 3, 32, 32)
+    changes = [(Corruption("pixelate", s)(clean) - clean).abs().mean().item() for s in SEVERITIES]
+    assert changes == sorted(changes)
+    assert changes[0] < 0.3 * changes[-1]  # 2 of 32 columns and rows merged against 12
 
 
 def test_pixelation_turns_a_checkerboard_grey_and_averages_blocks() -> None:
