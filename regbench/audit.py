@@ -34,6 +34,7 @@ DECIDING = {
     "eval_model",
     "end_epoch",
 }  # a member that has one of these, and else only those beside, is a rule
+MOST_SHARED = 0.3  # p of noise that a whole batch shares: from 0.4 on some runs end at chance
 FEW = 0.5  # of a place's values: where less comes through several members, that is seldom meant
 BESIDE = {"begin_epoch", "end_step", "metrics", "final_model"}
 Make = Callable[[str | None], Run]
@@ -176,6 +177,13 @@ def _warnings(run: Run, findings: list[Finding]) -> list[str]:
             said.append(
                 f"{finding.name} adds noise before a batch normalization, whose running variance then "
                 "is not that of evaluation (Li et al., 2019)"
+            )
+    for finding in findings:
+        p = leaves[finding.name].shared_noise()
+        if finding.state == "acts" and p > MOST_SHARED:
+            said.append(
+                f"{finding.name} draws one noise for all rows of a batch, at p={p:.3g}, which no mean over rows "
+                f"makes smaller; above {MOST_SHARED} it may end training at chance: give each row its own"
             )
     return said
 

@@ -194,6 +194,26 @@ def test_noise_before_a_batch_norm_is_warned_of(where: Any, p: float, warned: bo
     assert all(s.startswith("dropout adds noise before a batch normalization") for s in said)
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "warned"),
+    [
+        ("dropconnect", {"mask": "batch"}, True),
+        ("dropconnect", {"mask": "batch", "p": 0.3}, False),
+        ("dropconnect", {}, False),
+        ("gaussian_dropout", {"target": "weight", "per": "batch"}, True),
+        ("gaussian_dropout", {"target": "weight", "per": "batch", "p": 0.2}, False),
+        ("gaussian_dropout", {"target": "weight"}, False),
+        ("gaussian_dropout", {"per": "batch"}, False),
+    ],
+)
+def test_strong_noise_that_a_whole_batch_shares_is_warned_of(
+    name: str, values: dict[str, Any], warned: bool
+) -> None:
+    said = audited(tiny(reg={name: reg_node(name, **values)})).warnings
+    assert len(said) == int(warned)
+    assert all(s.startswith(f"{name} draws one noise for all rows of a batch, at p=0.5,") for s in said)
+
+
 def test_noise_without_a_batch_norm_is_no_matter() -> None:
     config = tiny("resnet", {"dropout": reg_node("dropout", where="all")})
     config["model"]["norm"] = "group"

@@ -108,6 +108,14 @@ class Regularizer:
         """What a person should know of how it was understood here, for the audit."""
         return ""
 
+    def shared_noise(self) -> float:
+        """The p of noise that all rows of a batch share in one draw, for the audit; 0 where each has its own.
+
+        Noise with dropout's variance p / (1 - p) is meant: above p of about 0.3 it can undo training, for no
+        average over the batch makes it smaller.
+        """
+        return 0.0
+
     def images(self) -> dict[str, Tensor]:
         """Pictures to look at before the first step, (N, C, H, W) in [0, 1], by name."""
         return {}
@@ -302,6 +310,6 @@ HOOKS = [
     for name, member in vars(Regularizer).items()
     if callable(member)
     and not name.startswith("_")
-    and name not in {"inert", "note", "images"}
+    and name not in {"inert", "note", "shared_noise", "images"}
     and not name.endswith("state_dict")
 ]
