@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from regbench.errors import ConfigError
+from regbench.grouping import GroupedChannels
 from regbench.measurement import gaps, measure
 from regbench.probe import (
     Probe,
@@ -185,6 +186,12 @@ def _warnings(run: Run, findings: list[Finding]) -> list[str]:
                 f"{finding.name} draws one noise for all rows of a batch, at p={p:.3g}, which no mean over rows "
                 f"makes smaller; above {MOST_SHARED} it may end training at chance: give each row its own"
             )
+    undivided = [n for n, m in run.model.named_modules() if isinstance(m, GroupedChannels) and m.undivided]
+    if undivided:
+        said.append(
+            f"the channels at {', '.join(map(short, undivided))} cannot be divided into groups of two or more: "
+            "all are one group, which is layer normalization"
+        )
     return said
 
 

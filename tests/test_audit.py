@@ -214,6 +214,18 @@ def test_strong_noise_that_a_whole_batch_shares_is_warned_of(
     assert all(s.startswith(f"{name} draws one noise for all rows of a batch, at p=0.5,") for s in said)
 
 
+@pytest.mark.parametrize(("width", "warned"), [(17, True), (16, False)])
+@pytest.mark.parametrize("own", [True, False])
+def test_channels_that_make_no_groups_are_named_whoever_normalizes(own: bool, width: int, warned: bool) -> None:
+    config = tiny(reg={} if own else {"group_norm": reg_node("group_norm")})
+    config["model"] |= {"width": width, "norm": "group" if own else "none"}
+    said = audited(config).warnings
+    assert said == warned * [
+        "the channels at layers.0.norm, layers.1.norm cannot be divided into groups of two or more: "
+        "all are one group, which is layer normalization"
+    ]
+
+
 def test_noise_without_a_batch_norm_is_no_matter() -> None:
     config = tiny("resnet", {"dropout": reg_node("dropout", where="all")})
     config["model"]["norm"] = "group"
