@@ -37,7 +37,7 @@ DECIDING = {
 }  # a member that has one of these, and else only those beside, is a rule
 MOST_SHARED = 0.3  # p of noise that a whole batch shares: from 0.4 on some runs end at chance
 FEW = 0.5  # of a place's values: where less comes through several members, that is seldom meant
-BESIDE = {"begin_epoch", "end_step", "metrics", "final_model"}
+BESIDE = {"begin_step", "end_step", "metrics", "final_model"}
 Make = Callable[[str | None], Run]
 
 

@@ -35,7 +35,7 @@ class Probe:
 
     def step(self, index: int) -> int:
         """One update: ramps are at their start in the even steps and at their end in the odd ones."""
-        self.run.reg.begin_epoch(0.0 if index % 2 == 0 else 0.999)
+        self.run.reg.begin_step(float(index % 2))
         self.run.clock.step = index
         self.terms.append(train_step(self.run, self.batch(index)))
         return self.rows

@@ -49,8 +49,8 @@ class Regularizer:
         """Wrap the optimizer, or read its settings."""
         return optimizer
 
-    def begin_epoch(self, progress: float) -> None:
-        """Set what follows a ramp; progress is the share of the budget spent, in [0, 1)."""
+    def begin_step(self, progress: float) -> None:
+        """Set what follows a ramp; progress is 0 in the first step of the run and 1 in its last (or only) one."""
 
     # transform_*: returns a new value, leaves its argument alone
 
@@ -206,9 +206,9 @@ class Stack(Regularizer):
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
         return _through(self.members, lambda m, value: m.prepare_optimizer(value), optimizer)
 
-    def begin_epoch(self, progress: float) -> None:
+    def begin_step(self, progress: float) -> None:
         for member in self.members.values():
-            member.begin_epoch(progress)
+            member.begin_step(progress)
 
     def transform_batch(self, batch: Batch) -> Batch:
         for member in self.members.values():
