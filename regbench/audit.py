@@ -20,6 +20,7 @@ from regbench.probe import (
     differing,
     model_name,
     modules_by_kind,
+    noisy_before,
     penalty_facts,
     same,
     short,
@@ -28,7 +29,7 @@ from regbench.probe import (
 )
 from regbench.regularizers.base import Regularizer, hooks
 from regbench.training import Run
-from regbench.types import Record
+from regbench.types import Batch, Record
 
 STEPS, MORE_STEPS = 2, 16  # a member that shows nothing in the first is given the second
 DECIDING = {
@@ -113,7 +114,8 @@ def audit(make: Make) -> Audit:
             ]
         facts += [leaf.note()] if leaf.note() else []
         findings.append(Finding(name, state, hooks(type(leaf)), modules[name], facts))
-    return Audit(findings, [*_warnings(whole, findings), *_shared_places(whole, findings, shares)], flops)
+    warnings = [*_warnings(whole, present.batch(0), findings), *_shared_places(whole, findings, shares)]
+    return Audit(findings, warnings, flops)
 
 
 def _due_to(name: str, whole: Run, without: Run) -> list[str]:
@@ -160,7 +162,7 @@ def _fields(leaf: Regularizer) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
-def _warnings(run: Run, findings: list[Finding]) -> list[str]:
+def _warnings(run: Run, batch: Batch, findings: list[Finding]) -> list[str]:
     """Combinations that are legal and seldom meant."""
     said = []
     leaves = dict(run.reg.leaves())
@@ -170,15 +172,13 @@ def _warnings(run: Run, findings: list[Finding]) -> list[str]:
             f"{n} may end the run before the schedule has annealed; schedule=constant lets it judge fairly"
             for n in stopping
         ]
-    order = {name: position for position, (name, _) in enumerate(run.model.named_modules())}
-    norms = [order[n] for n, m in run.model.named_modules() if isinstance(m, _BatchNorm)]
-    for finding in findings:
-        noisy = [n for n in finding.modules if ".after." in n and finding.state == "acts"]
-        if norms and any(order[n] < max(norms) for n in noisy):
-            said.append(
-                f"{finding.name} adds noise before a batch normalization, whose running variance then "
-                "is not that of evaluation (Li et al., 2019)"
-            )
+    noisy = noisy_before(run, _BatchNorm, batch)
+    said += [
+        f"{finding.name} adds noise before a batch normalization, whose running variance then "
+        "is not that of evaluation (Li et al., 2019)"
+        for finding in findings
+        if finding.name in noisy and finding.state == "acts"
+    ]
     for finding in findings:
         p = leaves[finding.name].shared_noise()
         if finding.state == "acts" and p > MOST_SHARED:

@@ -194,6 +194,68 @@ def test_noise_before_a_batch_norm_is_warned_of(where: Any, p: float, warned: bo
     assert all(s.startswith("dropout adds noise before a batch normalization") for s in said)
 
 
+BEFORE = "{} adds noise before a batch normalization"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "warned"),
+    [
+        ("dropconnect", {"layers": "dense", "mask": "batch", "p": 0.1}, True),  # in the weights of a layer
+        ("dropconnect", {"layers": "dense", "mask": "gaussian"}, True),  # in a hook of it
+        ("dropconnect", {"layers": "dense", "mask": "example"}, True),
+        ("gaussian_dropout", {"target": "weight"}, True),
+        ("gaussian_dropout", {"target": "weight", "per": "batch", "p": 0.1}, True),
+        ("gaussian_dropout", {}, True),
+        ("adaptive_dropout", {}, True),  # around the activation of layer 0
+        ("adaptive_dropout", {"where": "last"}, False),
+        ("adaptive_dropout", {"form": "learned"}, True),
+        ("dropout", {"where": "input"}, True),
+        ("dropout", {"where": "last"}, False),
+        ("manifold_mixup", {"alpha": 1.0}, True),
+        ("manifold_mixup", {"alpha": 1.0, "where": "last", "inputs": False}, False),
+        ("ema", {}, False),
+        ("l2", {"mode": "penalty"}, False),
+        ("mixup", {}, False),  # of inputs, as every augmentation
+        ("confidence_penalty", {}, False),
+    ],
+)
+def test_noise_before_a_batch_norm_of_an_mlp_is_warned_of_wherever_it_acts(
+    name: str, values: dict[str, Any], warned: bool
+) -> None:
+    config = tiny(reg={name: reg_node(name, **values)})
+    config["model"]["norm"] = "batch"
+    said = [line for line in audited(config).warnings if "batch normalization" in line]
+    assert [line.startswith(BEFORE.format(name)) for line in said] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "warned"),
+    [
+        ("stochastic_depth", {}, True),
+        ("stochastic_depth", {"mode": "row", "p_last": 0.01}, True),
+        ("dropblock", {}, True),  # at the sites of two stages
+        ("spatial_dropout", {"where": "last"}, False),  # behind the last normalization
+        ("dropconnect", {}, False),  # of the head
+        ("dropconnect", {"layers": "conv", "p": 0.1}, True),
+        ("gaussian_dropout", {"target": "weight", "p": 0.1}, True),
+    ],
+)
+def test_noise_before_a_batch_norm_of_a_residual_net_is_warned_of(
+    name: str, values: dict[str, Any], warned: bool
+) -> None:
+    said = audited(tiny("resnet", {name: reg_node(name, **values)})).warnings
+    assert [line for line in said if line.startswith(BEFORE.format(name))] == said
+    assert len(said) == int(warned)
+
+
+def test_each_of_several_is_warned_of_by_what_it_does_itself() -> None:
+    reg = {"dropout": reg_node("dropout", where="last"), "dropconnect": reg_node("dropconnect", p=0.1)}
+    config = tiny(reg=reg | {"batch_norm": reg_node("batch_norm")})
+    config["model"]["norm"] = "none"
+    (said,) = audited(config).warnings
+    assert said.startswith(BEFORE.format("dropconnect"))
+
+
 @pytest.mark.parametrize(
     ("name", "values", "warned"),
     [
