@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from itertools import combinations
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -37,6 +37,7 @@ DECIDING = {
     "end_epoch",
 }  # a member that has one of these, and else only those beside, is a rule
 MOST_SHARED = 0.3  # p of noise that a whole batch shares: from 0.4 on some runs end at chance
+RESTING = 0.05  # of the largest learning rate
 FEW = 0.5  # of a place's values: where less comes through several members, that is seldom meant
 BESIDE = {"begin_step", "end_step", "metrics", "final_model"}
 Make = Callable[[str | None], Run]
@@ -172,6 +173,12 @@ def _warnings(run: Run, batch: Batch, findings: list[Finding]) -> list[str]:
             f"{n} may end the run before the schedule has annealed; schedule=constant lets it judge fairly"
             for n in stopping
         ]
+    said += [
+        f"{n} averages weights that the schedule has all but stopped by then, so the mean is about the model "
+        "itself; schedule=constant shows what it does"
+        for n, leaf in leaves.items()
+        if _at_rest(run, leaf)
+    ]
     noisy = noisy_before(run, _BatchNorm, batch)
     said += [
         f"{finding.name} adds noise before a batch normalization, whose running variance then "
@@ -193,6 +200,16 @@ def _warnings(run: Run, batch: Batch, findings: list[Finding]) -> list[str]:
             "all are one group, which is layer normalization"
         )
     return said
+
+
+def _at_rest(run: Run, leaf: Regularizer) -> bool:
+    """Whether a member takes a mean over steps at the end of the run that hardly move the weights."""
+    steps = run.epochs * ceil(len(run.data.train) / run.batch_size)
+    averaged = leaf.averaged_steps(steps)
+    if leaf.is_off or not averaged:
+        return False
+    peak = max(run.schedule(share / 20) for share in range(1, 21))
+    return run.schedule(max(1 - averaged / steps, 0.5 / steps)) < RESTING * peak
 
 
 def _shared_places(run: Run, findings: list[Finding], shares: Mapping[str, float]) -> list[str]:

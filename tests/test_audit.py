@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -182,6 +182,51 @@ def test_early_stopping_beside_an_annealing_schedule_is_warned_of() -> None:
     assert audited(constant).warnings == []
     off = config | {"reg": {"early_stopping": reg_node("early_stopping", patience=1_000_000_000)}}
     assert audited(off).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "values", "warned"),
+    [
+        ("Cosine", {}, True),  # 40 epochs of 3 steps: decay 121/130, so the last 14 of 120, below 4 % of the peak
+        ("Cosine", {"decay": 0.0}, False),
+        ("Cosine", {"decay": 0.99, "warmup": False}, False),  # 100 of 120 steps: most of the run
+        ("Constant", {}, False),
+        ("Step", {}, True),
+    ],
+)
+def test_an_average_of_weights_that_no_longer_move_is_warned_of(
+    schedule: str, values: dict[str, Any], warned: bool
+) -> None:
+    fields = {"Cosine": {"warmup": 0.05}, "Step": {"milestones": [0.5, 0.75], "gamma": 0.1}}.get(schedule, {})
+    config = tiny(reg={"ema": reg_node("ema", **values)}, epochs=40)
+    config["schedule"] = {"_target_": f"regbench.schedules.{schedule}", **fields}
+    said = audited(config).warnings
+    assert [line.startswith("ema averages weights that the schedule has all but stopped") for line in said] == (
+        [True] * warned
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "degrees"),
+    [
+        ("rotation", {"degrees": 90.0}, "90"),
+        ("rotation", {"degrees": 10.0}, ""),
+        ("trivial_augment", {}, "135"),
+        ("rand_augment", {}, "18"),  # twice 9/30 of 30
+        ("rand_augment", {"num_ops": 1, "magnitude": 15}, ""),
+        ("augmix", {}, "27"),  # three times 3/10 of 30
+        ("augmix", {"depth": 1, "severity": 5}, ""),
+    ],
+)
+def test_turns_that_may_change_the_label_of_a_digit_are_noted(
+    name: str, values: dict[str, Any], degrees: str
+) -> None:
+    said = [fact for fact in facts(**{name: reg_node(name, **values)}).splitlines() if "may change" in fact]
+    assert [fact.startswith(f"turns images by up to {degrees} degrees") for fact in said] == [True] * bool(degrees)
+    photos = build_run(tiny(), build_stack({name: reg_node(name, **values)})).data.train
+    (member,) = build_stack({name: reg_node(name, **values)}).members.values()
+    member.check_data(replace(photos, mirrors=True))
+    assert member.note() == ""
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,10 @@ class Regularizer:
         """
         return 0.0
 
+    def averaged_steps(self, steps: int) -> float:
+        """Over about how many of its last steps the evaluated weights are a mean, in a run of so many; else 0."""
+        return 0.0
+
     def images(self) -> dict[str, Tensor]:
         """Pictures to look at before the first step, (N, C, H, W) in [0, 1], by name."""
         return {}
@@ -310,6 +314,6 @@ HOOKS = [
     for name, member in vars(Regularizer).items()
     if callable(member)
     and not name.startswith("_")
-    and name not in {"inert", "note", "shared_noise", "images"}
+    and name not in {"inert", "note", "shared_noise", "averaged_steps", "images"}
     and not name.endswith("state_dict")
 ]
