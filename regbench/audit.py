@@ -165,51 +165,67 @@ def _fields(leaf: Regularizer) -> str:
 
 def _warnings(run: Run, batch: Batch, findings: list[Finding]) -> list[str]:
     """Combinations that are legal and seldom meant."""
-    said = []
-    leaves = dict(run.reg.leaves())
-    if run.schedule(0.999) < run.schedule(0.5):
-        stopping = [n for n, leaf in leaves.items() if "end_epoch" in hooks(type(leaf)) and not leaf.is_off]
-        said += [
-            f"{n} may end the run before the schedule has annealed; schedule=constant lets it judge fairly"
-            for n in stopping
-        ]
-    said += [
-        f"{n} averages weights that the schedule has all but stopped by then, so the mean is about the model "
-        "itself; schedule=constant shows what it does"
-        for n, leaf in leaves.items()
+    acting = [finding.name for finding in findings if finding.state == "acts"]
+    noisy = noisy_before(run, _BatchNorm, batch)
+    return [
+        *_beside_the_schedule(run),
+        *(
+            f"{name} adds noise before a batch normalization, whose running variance then "
+            "is not that of evaluation (Li et al., 2019)"
+            for name in acting
+            if name in noisy
+        ),
+        *_shared_noise(run, acting),
+        *_undivided(run),
+    ]
+
+
+def _beside_the_schedule(run: Run) -> list[str]:
+    """Members whose judgement or whose mean a falling learning rate leaves without an object."""
+    leaves = {name: leaf for name, leaf in run.reg.leaves() if not leaf.is_off}
+    anneals = run.schedule(0.999) < run.schedule(0.5)
+    stopping = [name for name, leaf in leaves.items() if anneals and "end_epoch" in hooks(type(leaf))]
+    return [
+        f"{name} may end the run before the schedule has annealed; schedule=constant lets it judge fairly"
+        for name in stopping
+    ] + [
+        f"{name} averages weights that the schedule has all but stopped by then, so the mean is about the "
+        "model itself; schedule=constant shows what it does"
+        for name, leaf in leaves.items()
         if _at_rest(run, leaf)
     ]
-    noisy = noisy_before(run, _BatchNorm, batch)
-    said += [
-        f"{finding.name} adds noise before a batch normalization, whose running variance then "
-        "is not that of evaluation (Li et al., 2019)"
-        for finding in findings
-        if finding.name in noisy and finding.state == "acts"
-    ]
-    for finding in findings:
-        p = leaves[finding.name].shared_noise()
-        if finding.state == "acts" and p > MOST_SHARED:
-            said.append(
-                f"{finding.name} draws one noise for all rows of a batch, at p={p:.3g}, which no mean over rows "
-                f"makes smaller; above {MOST_SHARED} it may end training at chance: give each row its own"
-            )
-    undivided = [n for n, m in run.model.named_modules() if isinstance(m, GroupedChannels) and m.undivided]
-    if undivided:
-        said.append(
-            f"the channels at {', '.join(map(short, undivided))} cannot be divided into groups of two or more: "
-            "all are one group, which is layer normalization"
-        )
-    return said
 
 
 def _at_rest(run: Run, leaf: Regularizer) -> bool:
     """Whether a member takes a mean over steps at the end of the run that hardly move the weights."""
     steps = run.epochs * ceil(len(run.data.train) / run.batch_size)
     averaged = leaf.averaged_steps(steps)
-    if leaf.is_off or not averaged:
+    if not averaged:
         return False
     peak = max(run.schedule(share / 20) for share in range(1, 21))
     return run.schedule(max(1 - averaged / steps, 0.5 / steps)) < RESTING * peak
+
+
+def _shared_noise(run: Run, acting: list[str]) -> list[str]:
+    """Members whose noise is strong, and one draw for a whole batch."""
+    shared = {name: leaf.shared_noise() for name, leaf in run.reg.leaves() if name in acting}
+    return [
+        f"{name} draws one noise for all rows of a batch, at p={p:.3g}, which no mean over rows makes "
+        f"smaller; above {MOST_SHARED} it may end training at chance: take a smaller p, or a draw for each row"
+        for name, p in shared.items()
+        if p > MOST_SHARED
+    ]
+
+
+def _undivided(run: Run) -> list[str]:
+    """Group normalizations that are another technique, as the channels leave no choice."""
+    found = [n for n, m in run.model.named_modules() if isinstance(m, GroupedChannels) and m.undivided]
+    if not found:
+        return []
+    return [
+        f"the channels at {', '.join(map(short, found))} cannot be divided into groups of two or more: "
+        "all are one group, which is layer normalization"
+    ]
 
 
 def _shared_places(run: Run, findings: list[Finding], shares: Mapping[str, float]) -> list[str]:

@@ -27,7 +27,9 @@ def group_count(channels: int, positions: int, most: int) -> int:
         ValueError: all channels together hold fewer than three values.
     """
     if channels * positions < FEWEST_VALUES:
-        raise ValueError(f"must hold at least {FEWEST_VALUES} values to normalize, got {channels * positions}")
+        raise ValueError(
+            f"must hold at least {FEWEST_VALUES} values to normalize, got {channels * positions}"
+        )
     for fewest in GOOD_SIZES:
         for groups in range(min(most, channels // fewest), 1, -1):
             if channels % groups == 0 and channels // groups * positions >= FEWEST_VALUES:

@@ -67,7 +67,7 @@ class InTraining:
 
 
 def has_own_outputs(layer: nn.Module) -> bool:
-    """Whether what a layer hands on is what it returns from its weight, so that its outputs can have noise."""
+    """Whether a layer itself computes outputs from its weight, so that these can have its noise."""
     # torch's attention reads the weight of such a layer, and never calls it
     dense = isinstance(layer, nn.Linear) and not isinstance(layer, NonDynamicallyQuantizableLinear)
     return dense or isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)

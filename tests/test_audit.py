@@ -187,7 +187,11 @@ def test_early_stopping_beside_an_annealing_schedule_is_warned_of() -> None:
 @pytest.mark.parametrize(
     ("schedule", "values", "warned"),
     [
-        ("Cosine", {}, True),  # 40 epochs of 3 steps: decay 121/130, so the last 14 of 120, below 4 % of the peak
+        (
+            "Cosine",
+            {},
+            True,
+        ),  # 40 epochs of 3 steps: decay 121/130, so the last 14 of 120, below 4 % of the peak
         ("Cosine", {"decay": 0.0}, False),
         ("Cosine", {"decay": 0.99, "warmup": False}, False),  # 100 of 120 steps: most of the run
         ("Constant", {}, False),
@@ -201,9 +205,9 @@ def test_an_average_of_weights_that_no_longer_move_is_warned_of(
     config = tiny(reg={"ema": reg_node("ema", **values)}, epochs=40)
     config["schedule"] = {"_target_": f"regbench.schedules.{schedule}", **fields}
     said = audited(config).warnings
-    assert [line.startswith("ema averages weights that the schedule has all but stopped") for line in said] == (
-        [True] * warned
-    )
+    assert [
+        line.startswith("ema averages weights that the schedule has all but stopped") for line in said
+    ] == ([True] * warned)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +226,9 @@ def test_turns_that_may_change_the_label_of_a_digit_are_noted(
     name: str, values: dict[str, Any], degrees: str
 ) -> None:
     said = [fact for fact in facts(**{name: reg_node(name, **values)}).splitlines() if "may change" in fact]
-    assert [fact.startswith(f"turns images by up to {degrees} degrees") for fact in said] == [True] * bool(degrees)
+    assert [fact.startswith(f"turns images by up to {degrees} degrees") for fact in said] == [True] * bool(
+        degrees
+    )
     photos = build_run(tiny(), build_stack({name: reg_node(name, **values)})).data.train
     (member,) = build_stack({name: reg_node(name, **values)}).members.values()
     member.check_data(replace(photos, mirrors=True))
@@ -323,7 +329,9 @@ def test_strong_noise_that_a_whole_batch_shares_is_warned_of(
 
 @pytest.mark.parametrize(("width", "warned"), [(17, True), (16, False)])
 @pytest.mark.parametrize("own", [True, False])
-def test_channels_that_make_no_groups_are_named_whoever_normalizes(own: bool, width: int, warned: bool) -> None:
+def test_channels_that_make_no_groups_are_named_whoever_normalizes(
+    own: bool, width: int, warned: bool
+) -> None:
     config = tiny(reg={} if own else {"group_norm": reg_node("group_norm")})
     config["model"] |= {"width": width, "norm": "group" if own else "none"}
     said = audited(config).warnings

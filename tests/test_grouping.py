@@ -40,7 +40,17 @@ def test_groups_of_maps_have_four_channels_else_two_else_all(channels: int, most
 
 @pytest.mark.parametrize(
     ("channels", "groups"),
-    [(512, 32), (64, 16), (16, 4), (17, 1), (6, 2), (4, 1), (10, 2), (9, 3), (3, 1)],  # 6: of 3, as 2 say nothing
+    [
+        (512, 32),
+        (64, 16),
+        (16, 4),
+        (17, 1),
+        (6, 2),
+        (4, 1),
+        (10, 2),
+        (9, 3),
+        (3, 1),
+    ],  # 6: of 3, as 2 say nothing
 )
 def test_groups_of_vectors_have_three_values_at_least(channels: int, groups: int) -> None:
     assert group_count(channels, 1, 32) == groups
@@ -57,7 +67,9 @@ def test_no_number_leaves_one_channel_or_a_remainder() -> None:
 
 @pytest.mark.parametrize(("channels", "positions"), [(2, 1), (1, 2), (1, 1)])
 def test_fewer_than_three_values_are_refused(channels: int, positions: int) -> None:
-    with pytest.raises(ValueError, match=rf"^must hold at least 3 values to normalize, got {channels * positions}$"):
+    with pytest.raises(
+        ValueError, match=rf"^must hold at least 3 values to normalize, got {channels * positions}$"
+    ):
         group_count(channels, positions, 32)
 
 

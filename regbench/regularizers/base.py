@@ -50,7 +50,7 @@ class Regularizer:
         return optimizer
 
     def begin_step(self, progress: float) -> None:
-        """Set what follows a ramp; progress is 0 in the first step of the run and 1 in its last (or only) one."""
+        """Set what follows a ramp; progress is 0 in the run's first step and 1 in its last (or only) one."""
 
     # transform_*: returns a new value, leaves its argument alone
 
@@ -117,7 +117,7 @@ class Regularizer:
         return 0.0
 
     def averaged_steps(self, steps: int) -> float:
-        """Over about how many of its last steps the evaluated weights are a mean, in a run of so many; else 0."""
+        """Over about how many steps the weights evaluated after so many are a mean, for the audit; else 0."""
         return 0.0
 
     def images(self) -> dict[str, Tensor]:

@@ -29,9 +29,9 @@ class DropBlock(Regularizer):
     gamma; m is 0 in all blocks, and h becomes m * h * (number of elements of m) / sum(m), over the batch or
     each example (normalize). Evaluation leaves h alone. gamma paper is
     p * H * W / (b^2 * (H - b + 1) * (W - b + 1)): blocks overlap, so it drops somewhat less than p;
-    calibrated solves for exactly p. schedule linear raises p with the steps, from 0 in the first to p in the last.
-    Departures from the paper: p drops, where its keep_prob keeps; a block is named by its corner and not by
-    its middle, so that b may be even.
+    calibrated solves for exactly p. schedule linear raises p with the steps, from 0 in the first of the run
+    to its full value in the last. Departures from the paper: p drops, where its keep_prob keeps; a block is
+    named by its corner and not by its middle, so that b may be even.
 
     Paper: Ghiasi, Lin and Le, 2018, https://arxiv.org/abs/1810.12890, algorithm 1 and equation 1
 

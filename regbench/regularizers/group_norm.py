@@ -23,9 +23,9 @@ class GroupNorm(Regularizer):
     the model is left as it is, its own eps included.
 
     The paper asks that the groups divide the channels. Here a site has the largest number up to `groups` that
-    does and leaves four channels to each, else two, and three values in any case; the audit says where that is
-    another number. So a group never is one channel, which would be instance normalization; where channels
-    cannot be divided (17) all are one group, which is layer normalization over (C, H, W), and the audit warns.
+    does and leaves four channels to each, else two, and three values in any case; the audit says where that
+    is another number. So a group never is one channel, which would be instance normalization; where channels
+    cannot be divided (17) all are one group, which is layer normalization over (C, H, W): the audit warns.
 
     Paper: Wu & He, 2018, https://arxiv.org/abs/1803.08494, eq. 1 and 7
 

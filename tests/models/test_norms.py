@@ -51,9 +51,7 @@ def test_dense_units_are_grouped_too() -> None:
         ("layer", (2,), r"^norm=layer needs at least 3 values .*, got 2: shape \(2,\)$"),
     ],
 )
-def test_what_would_forget_its_inputs_is_refused(
-    kind: str, shape: tuple[int, ...], text: str
-) -> None:
+def test_what_would_forget_its_inputs_is_refused(kind: str, shape: tuple[int, ...], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         make_norm(kind, shape)  # type: ignore[arg-type]
 

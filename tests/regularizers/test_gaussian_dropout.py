@@ -30,7 +30,9 @@ def make_noise(p: float, clock: Clock | None = None, site: str = "") -> Noise:
 
 
 def prepared(clock: Clock | None = None, **fields: object) -> nn.Module:
-    member = GaussianDropout(**({"p": 0.5, "target": "activation", "per": "batch", "where": "default"} | fields))
+    member = GaussianDropout(
+        **({"p": 0.5, "target": "activation", "per": "batch", "where": "default"} | fields)
+    )
     member.stream = Stream(0, "gaussian_dropout", clock or Clock())
     torch.manual_seed(0)
     layers = (nn.Linear(4, 8), Site("hidden", (8,), body=nn.ReLU()), nn.BatchNorm1d(8), nn.Linear(8, 3))
@@ -154,7 +156,10 @@ def test_weights_that_no_example_can_have_for_itself_share_one_draw_and_it_is_sa
     model = member.prepare_model(nn.Sequential(nn.LSTM(2, 2), nn.Linear(2, 2)))
     assert parametrize.is_parametrized(model[0])
     assert not parametrize.is_parametrized(model[1])
-    assert (member.shared_noise(), member.note()) == (0.5, "one draw a batch for 0.weight_ih_l0, 0.weight_hh_l0")
+    assert (member.shared_noise(), member.note()) == (
+        0.5,
+        "one draw a batch for 0.weight_ih_l0, 0.weight_hh_l0",
+    )
     activations = GaussianDropout(p=0.5, target="activation", per="batch", where="default")
     assert (activations.shared_noise(), activations.note()) == (0.0, "")
 

@@ -58,9 +58,7 @@ def test_a_group_of_tokens_has_three_channels_or_more_however_many_tokens():
     ("shape", "groups", "count"),
     [((12, 4, 4), 32, 3), ((12, 4, 4), 2, 2), ((16,), 32, 4), ((16,), 2, 2), ((7,), 6, 1)],
 )
-def test_a_site_has_as_many_groups_as_suit_its_channels(
-    shape: tuple[int, ...], groups: int, count: int
-):
+def test_a_site_has_as_many_groups_as_suit_its_channels(shape: tuple[int, ...], groups: int, count: int):
     member, model = make(groups=groups), nn.Sequential(Site("norm", shape))
     member.prepare_model(model)
     assert model[0].body.num_groups == count
