@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from itertools import combinations
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from regbench.errors import ConfigError
+from regbench.grouping import GroupedChannels
 from regbench.measurement import gaps, measure
 from regbench.probe import (
     Probe,
@@ -19,6 +20,7 @@ from regbench.probe import (
     differing,
     model_name,
     modules_by_kind,
+    noisy_before,
     penalty_facts,
     same,
     short,
@@ -27,15 +29,17 @@ from regbench.probe import (
 )
 from regbench.regularizers.base import Regularizer, hooks
 from regbench.training import Run
-from regbench.types import Record
+from regbench.types import Batch, Record
 
 STEPS, MORE_STEPS = 2, 16  # a member that shows nothing in the first is given the second
 DECIDING = {
     "eval_model",
     "end_epoch",
 }  # a member that has one of these, and else only those beside, is a rule
+MOST_SHARED = 0.3  # p of noise that a whole batch shares: from 0.4 on some runs end at chance
+RESTING = 0.05  # of the largest learning rate
 FEW = 0.5  # of a place's values: where less comes through several members, that is seldom meant
-BESIDE = {"begin_epoch", "end_step", "metrics", "final_model"}
+BESIDE = {"begin_step", "end_step", "metrics", "final_model"}
 Make = Callable[[str | None], Run]
 
 
@@ -111,7 +115,8 @@ def audit(make: Make) -> Audit:
             ]
         facts += [leaf.note()] if leaf.note() else []
         findings.append(Finding(name, state, hooks(type(leaf)), modules[name], facts))
-    return Audit(findings, [*_warnings(whole, findings), *_shared_places(whole, findings, shares)], flops)
+    warnings = [*_warnings(whole, present.batch(0), findings), *_shared_places(whole, findings, shares)]
+    return Audit(findings, warnings, flops)
 
 
 def _due_to(name: str, whole: Run, without: Run) -> list[str]:
@@ -158,26 +163,69 @@ def _fields(leaf: Regularizer) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
-def _warnings(run: Run, findings: list[Finding]) -> list[str]:
+def _warnings(run: Run, batch: Batch, findings: list[Finding]) -> list[str]:
     """Combinations that are legal and seldom meant."""
-    said = []
-    leaves = dict(run.reg.leaves())
-    if run.schedule(0.999) < run.schedule(0.5):
-        stopping = [n for n, leaf in leaves.items() if "end_epoch" in hooks(type(leaf)) and not leaf.is_off]
-        said += [
-            f"{n} may end the run before the schedule has annealed; schedule=constant lets it judge fairly"
-            for n in stopping
-        ]
-    order = {name: position for position, (name, _) in enumerate(run.model.named_modules())}
-    norms = [order[n] for n, m in run.model.named_modules() if isinstance(m, _BatchNorm)]
-    for finding in findings:
-        noisy = [n for n in finding.modules if ".after." in n and finding.state == "acts"]
-        if norms and any(order[n] < max(norms) for n in noisy):
-            said.append(
-                f"{finding.name} adds noise before a batch normalization, whose running variance then "
-                "is not that of evaluation (Li et al., 2019)"
-            )
-    return said
+    acting = [finding.name for finding in findings if finding.state == "acts"]
+    noisy = noisy_before(run, _BatchNorm, batch)
+    return [
+        *_beside_the_schedule(run),
+        *(
+            f"{name} adds noise before a batch normalization, whose running variance then "
+            "is not that of evaluation (Li et al., 2019)"
+            for name in acting
+            if name in noisy
+        ),
+        *_shared_noise(run, acting),
+        *_undivided(run),
+    ]
+
+
+def _beside_the_schedule(run: Run) -> list[str]:
+    """Members whose judgement or whose mean a falling learning rate leaves without an object."""
+    leaves = {name: leaf for name, leaf in run.reg.leaves() if not leaf.is_off}
+    anneals = run.schedule(0.999) < run.schedule(0.5)
+    stopping = [name for name, leaf in leaves.items() if anneals and "end_epoch" in hooks(type(leaf))]
+    return [
+        f"{name} may end the run before the schedule has annealed; schedule=constant lets it judge fairly"
+        for name in stopping
+    ] + [
+        f"{name} averages weights that the schedule has all but stopped by then, so the mean is about the "
+        "model itself; schedule=constant shows what it does"
+        for name, leaf in leaves.items()
+        if _at_rest(run, leaf)
+    ]
+
+
+def _at_rest(run: Run, leaf: Regularizer) -> bool:
+    """Whether a member takes a mean over steps at the end of the run that hardly move the weights."""
+    steps = run.epochs * ceil(len(run.data.train) / run.batch_size)
+    averaged = leaf.averaged_steps(steps)
+    if not averaged:
+        return False
+    peak = max(run.schedule(share / 20) for share in range(1, 21))
+    return run.schedule(max(1 - averaged / steps, 0.5 / steps)) < RESTING * peak
+
+
+def _shared_noise(run: Run, acting: list[str]) -> list[str]:
+    """Members whose noise is strong, and one draw for a whole batch."""
+    shared = {name: leaf.shared_noise() for name, leaf in run.reg.leaves() if name in acting}
+    return [
+        f"{name} draws one noise for all rows of a batch, at p={p:.3g}, which no mean over rows makes "
+        f"smaller; above {MOST_SHARED} it may end training at chance: take a smaller p, or a draw for each row"
+        for name, p in shared.items()
+        if p > MOST_SHARED
+    ]
+
+
+def _undivided(run: Run) -> list[str]:
+    """Group normalizations that are another technique, as the channels leave no choice."""
+    found = [n for n, m in run.model.named_modules() if isinstance(m, GroupedChannels) and m.undivided]
+    if not found:
+        return []
+    return [
+        f"the channels at {', '.join(map(short, found))} cannot be divided into groups of two or more: "
+        "all are one group, which is layer normalization"
+    ]
 
 
 def _shared_places(run: Run, findings: list[Finding], shares: Mapping[str, float]) -> list[str]:

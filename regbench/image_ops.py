@@ -16,6 +16,7 @@ from torch import Tensor
 from regbench.types import Split
 
 Op = Callable[[Tensor, Tensor], Tensor]
+HARMLESS_TURN = 15  # degrees
 GREY_WEIGHTS = (0.2989, 0.587, 0.114)  # of red, green and blue, as torchvision has them
 
 
@@ -38,6 +39,16 @@ def require_images(train: Split, colors: bool = False) -> None:
     low, high = inputs.min().item() / scale, inputs.max().item() / scale
     if low < 0 or high > 1:
         raise ValueError(f"pixels must lie in [0, 1], got {low:.4g} to {high:.4g}")
+
+
+def turning_note(train: Split, degrees: float) -> str:
+    """What a person should know of images turned by up to so many degrees; empty where labels bear that."""
+    if train.mirrors or degrees <= HARMLESS_TURN:
+        return ""
+    return (
+        f"turns images by up to {degrees:.3g} degrees, which may change their label: digits and letters bear "
+        f"about {HARMLESS_TURN} (a 6 turned far enough is a 9)"
+    )
 
 
 # --- geometric: bilinear between pixels, black outside

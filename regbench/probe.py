@@ -35,7 +35,7 @@ class Probe:
 
     def step(self, index: int) -> int:
         """One update: ramps are at their start in the even steps and at their end in the odd ones."""
-        self.run.reg.begin_epoch(0.0 if index % 2 == 0 else 0.999)
+        self.run.reg.begin_step(float(index % 2))
         self.run.clock.step = index
         self.terms.append(train_step(self.run, self.batch(index)))
         return self.rows
@@ -102,6 +102,41 @@ def zeroed_shares(model: nn.Module, modules: Sequence[str]) -> Iterator[dict[str
     for name, (zeroed, alive) in counts.items():
         if zeroed and alive:
             shares[name] = zeroed / alive
+
+
+def noisy_before(run: Run, kind: type[nn.Module], batch: Batch) -> set[str]:
+    """Members whose draws act in a training forward pass before a module of a kind, wherever they stand.
+
+    A draw acts at the innermost module that runs while it is made: a layer, a parametrization of its weight,
+    what stands around or after a site. Of a member that draws while the batch is made, its own modules act.
+    """
+    running: list[nn.Module] = []
+    drawn: list[tuple[nn.Module | None, str]] = []
+    done: set[str] = set()
+    found: set[str] = set()
+    makers = run.reg.makers()
+
+    def starts(module: nn.Module, _: object) -> None:
+        running.append(module)
+        if isinstance(module, kind):
+            found.update(done)
+
+    def ends(module: nn.Module, *_: object) -> None:
+        running.pop()
+        done.update(n for place, n in drawn if place is module or (place is None and makers.get(module) == n))
+
+    run.clock.on_draw = lambda name: drawn.append((running[-1] if running else None, name))
+    run.model.train()
+    with ExitStack() as handles, torch.no_grad(), run.autocast():
+        handles.callback(setattr, run.clock, "on_draw", None)
+        for _, leaf in run.reg.leaves():
+            if {"prepare_model", "transform_batch"} <= set(hooks(type(leaf))):
+                leaf.transform_batch(batch)
+        for module in run.model.modules():
+            handles.callback(module.register_forward_pre_hook(starts).remove)
+            handles.callback(module.register_forward_hook(ends).remove)
+        run.model(batch.inputs)
+    return found
 
 
 def _alike(one: Any, other: Any) -> bool:

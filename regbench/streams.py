@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +20,13 @@ class Clock:
         micro: index of the micro-batch within the step.
         passes: forward passes over this step's batch before this one (SAM makes two); -1 while the batch
             is being made.
+        on_draw: called with the name of each member that draws, where anybody watches.
     """
 
     step: int = 0
     micro: int = 0
     passes: int = 0
+    on_draw: Callable[[str], None] | None = None
 
 
 def keyed_seed(*parts: object) -> int:
@@ -72,6 +74,8 @@ class Stream:
 
     def generator(self, device: torch.device | str = "cpu") -> torch.Generator:
         """A generator on the device, seeded for this moment, and continued within it."""
+        if self._clock.on_draw is not None:
+            self._clock.on_draw(str(self._key[1]))
         where, now = str(device), self.moment
         if self._now.get(where) != now:
             if where not in self._generators:

@@ -83,7 +83,6 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
     started = time.perf_counter()
     for epoch in range(len(records), run.epochs):
         torch.manual_seed(keyed_seed(run.seed, "epoch", epoch))  # for modules that draw by themselves
-        run.reg.begin_epoch(epoch / run.epochs)
         metrics = yield from train_epoch(run, epoch)
         if not all(parameter.isfinite().all() for parameter in run.model.parameters()):
             raise Diverged(f"a weight is not finite after epoch {epoch + 1}")
@@ -110,10 +109,12 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
     run.model.train()
     order = batch_order(run, epoch)
     totals: dict[str, Tensor] = {}
+    steps = run.epochs * len(order)
     started, waited = time.perf_counter(), 0.0
     for step, rows in enumerate(order):
         run.clock.step = epoch * len(order) + step
-        factor = run.schedule((run.clock.step + 0.5) / (run.epochs * len(order)))
+        run.reg.begin_step(run.clock.step / (steps - 1) if steps > 1 else 1.0)
+        factor = run.schedule((run.clock.step + 0.5) / steps)
         for group in run.optimizer.param_groups:
             group["lr"] = run.lr * factor
         for name, term in train_step(run, run.data.train[rows]).items():

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.utils.checkpoint import checkpoint
 
 from regbench.streams import Clock, Stream
@@ -63,6 +64,13 @@ class InTraining:
 
     def __call__(self, layer: nn.Module, inputs: tuple[Tensor], outputs: Tensor) -> Tensor | None:
         return self.act(layer, inputs[0], outputs, self.p, self.stream) if layer.training else None
+
+
+def has_own_outputs(layer: nn.Module) -> bool:
+    """Whether a layer itself computes outputs from its weight, so that these can have its noise."""
+    # torch's attention reads the weight of such a layer, and never calls it
+    dense = isinstance(layer, nn.Linear) and not isinstance(layer, NonDynamicallyQuantizableLinear)
+    return dense or isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
 
 
 def masked_by_example(layer: nn.Linear, inputs: Tensor, outputs: Tensor, p: float, stream: Stream) -> Tensor:

@@ -22,6 +22,7 @@ LEVELS = [
         "types",
         "sites",
         "weights",
+        "grouping",
         "schedules",
         "optimizers",
         "environment",
@@ -99,6 +100,7 @@ ROOMS = {
         "sites",
         "streams",
         "weights",
+        "grouping",
         "optimizers",
         "maps",
         "snapshots",
@@ -111,7 +113,7 @@ ROOMS = {
         "autoencoders",
         "generators",
     ],
-    "models.*": ["models.*", "sites", "types"],
+    "models.*": ["models.*", "grouping", "sites", "types"],
     "data.*": ["data.*", "types"],
     "training": ["measurement", "regularizers.base", "sites", "streams", "types"],
     "catalogue": ["paths"],
@@ -123,6 +125,7 @@ ROOMS = {
     "sites": [],
     "streams": [],
     "weights": [],
+    "grouping": [],
     "schedules": [],
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -185,6 +185,57 @@ def test_early_stopping_beside_an_annealing_schedule_is_warned_of() -> None:
 
 
 @pytest.mark.parametrize(
+    ("schedule", "values", "warned"),
+    [
+        (
+            "Cosine",
+            {},
+            True,
+        ),  # 40 epochs of 3 steps: decay 121/130, so the last 14 of 120, below 4 % of the peak
+        ("Cosine", {"decay": 0.0}, False),
+        ("Cosine", {"decay": 0.99, "warmup": False}, False),  # 100 of 120 steps: most of the run
+        ("Constant", {}, False),
+        ("Step", {}, True),
+    ],
+)
+def test_an_average_of_weights_that_no_longer_move_is_warned_of(
+    schedule: str, values: dict[str, Any], warned: bool
+) -> None:
+    fields = {"Cosine": {"warmup": 0.05}, "Step": {"milestones": [0.5, 0.75], "gamma": 0.1}}.get(schedule, {})
+    config = tiny(reg={"ema": reg_node("ema", **values)}, epochs=40)
+    config["schedule"] = {"_target_": f"regbench.schedules.{schedule}", **fields}
+    said = audited(config).warnings
+    assert [
+        line.startswith("ema averages weights that the schedule has all but stopped") for line in said
+    ] == ([True] * warned)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "degrees"),
+    [
+        ("rotation", {"degrees": 90.0}, "90"),
+        ("rotation", {"degrees": 10.0}, ""),
+        ("trivial_augment", {}, "135"),
+        ("rand_augment", {}, "18"),  # twice 9/30 of 30
+        ("rand_augment", {"num_ops": 1, "magnitude": 15}, ""),
+        ("augmix", {}, "27"),  # three times 3/10 of 30
+        ("augmix", {"depth": 1, "severity": 5}, ""),
+    ],
+)
+def test_turns_that_may_change_the_label_of_a_digit_are_noted(
+    name: str, values: dict[str, Any], degrees: str
+) -> None:
+    said = [fact for fact in facts(**{name: reg_node(name, **values)}).splitlines() if "may change" in fact]
+    assert [fact.startswith(f"turns images by up to {degrees} degrees") for fact in said] == [True] * bool(
+        degrees
+    )
+    photos = build_run(tiny(), build_stack({name: reg_node(name, **values)})).data.train
+    (member,) = build_stack({name: reg_node(name, **values)}).members.values()
+    member.check_data(replace(photos, mirrors=True))
+    assert member.note() == ""
+
+
+@pytest.mark.parametrize(
     ("where", "p", "warned"),
     [("all", 0.5, True), ("default", 0.5, False), ("all", 0.0, False), ([0], 0.5, True)],
 )
@@ -192,6 +243,102 @@ def test_noise_before_a_batch_norm_is_warned_of(where: Any, p: float, warned: bo
     said = audited(tiny("resnet", {"dropout": reg_node("dropout", where=where, p=p)})).warnings
     assert len(said) == int(warned)
     assert all(s.startswith("dropout adds noise before a batch normalization") for s in said)
+
+
+BEFORE = "{} adds noise before a batch normalization"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "warned"),
+    [
+        ("dropconnect", {"layers": "dense", "mask": "batch", "p": 0.1}, True),  # in the weights of a layer
+        ("dropconnect", {"layers": "dense", "mask": "gaussian"}, True),  # in a hook of it
+        ("dropconnect", {"layers": "dense", "mask": "example"}, True),
+        ("gaussian_dropout", {"target": "weight"}, True),
+        ("gaussian_dropout", {"target": "weight", "per": "batch", "p": 0.1}, True),
+        ("gaussian_dropout", {}, True),
+        ("adaptive_dropout", {}, True),  # around the activation of layer 0
+        ("adaptive_dropout", {"where": "last"}, False),
+        ("adaptive_dropout", {"form": "learned"}, True),
+        ("dropout", {"where": "input"}, True),
+        ("dropout", {"where": "last"}, False),
+        ("manifold_mixup", {"alpha": 1.0}, True),
+        ("manifold_mixup", {"alpha": 1.0, "where": "last", "inputs": False}, False),
+        ("ema", {}, False),
+        ("l2", {"mode": "penalty"}, False),
+        ("mixup", {}, False),  # of inputs, as every augmentation
+        ("confidence_penalty", {}, False),
+    ],
+)
+def test_noise_before_a_batch_norm_of_an_mlp_is_warned_of_wherever_it_acts(
+    name: str, values: dict[str, Any], warned: bool
+) -> None:
+    config = tiny(reg={name: reg_node(name, **values)})
+    config["model"]["norm"] = "batch"
+    said = [line for line in audited(config).warnings if "batch normalization" in line]
+    assert [line.startswith(BEFORE.format(name)) for line in said] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "warned"),
+    [
+        ("stochastic_depth", {}, True),
+        ("stochastic_depth", {"mode": "row", "p_last": 0.01}, True),
+        ("dropblock", {}, True),  # at the sites of two stages
+        ("spatial_dropout", {"where": "last"}, False),  # behind the last normalization
+        ("dropconnect", {}, False),  # of the head
+        ("dropconnect", {"layers": "conv", "p": 0.1}, True),
+        ("gaussian_dropout", {"target": "weight", "p": 0.1}, True),
+    ],
+)
+def test_noise_before_a_batch_norm_of_a_residual_net_is_warned_of(
+    name: str, values: dict[str, Any], warned: bool
+) -> None:
+    said = audited(tiny("resnet", {name: reg_node(name, **values)})).warnings
+    assert [line for line in said if line.startswith(BEFORE.format(name))] == said
+    assert len(said) == int(warned)
+
+
+def test_each_of_several_is_warned_of_by_what_it_does_itself() -> None:
+    reg = {"dropout": reg_node("dropout", where="last"), "dropconnect": reg_node("dropconnect", p=0.1)}
+    config = tiny(reg=reg | {"batch_norm": reg_node("batch_norm")})
+    config["model"]["norm"] = "none"
+    (said,) = audited(config).warnings
+    assert said.startswith(BEFORE.format("dropconnect"))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "warned"),
+    [
+        ("dropconnect", {"mask": "batch"}, True),
+        ("dropconnect", {"mask": "batch", "p": 0.3}, False),
+        ("dropconnect", {}, False),
+        ("gaussian_dropout", {"target": "weight", "per": "batch"}, True),
+        ("gaussian_dropout", {"target": "weight", "per": "batch", "p": 0.2}, False),
+        ("gaussian_dropout", {"target": "weight"}, False),
+        ("gaussian_dropout", {"per": "batch"}, False),
+    ],
+)
+def test_strong_noise_that_a_whole_batch_shares_is_warned_of(
+    name: str, values: dict[str, Any], warned: bool
+) -> None:
+    said = audited(tiny(reg={name: reg_node(name, **values)})).warnings
+    assert len(said) == int(warned)
+    assert all(s.startswith(f"{name} draws one noise for all rows of a batch, at p=0.5,") for s in said)
+
+
+@pytest.mark.parametrize(("width", "warned"), [(17, True), (16, False)])
+@pytest.mark.parametrize("own", [True, False])
+def test_channels_that_make_no_groups_are_named_whoever_normalizes(
+    own: bool, width: int, warned: bool
+) -> None:
+    config = tiny(reg={} if own else {"group_norm": reg_node("group_norm")})
+    config["model"] |= {"width": width, "norm": "group" if own else "none"}
+    said = audited(config).warnings
+    assert said == warned * [
+        "the channels at layers.0.norm, layers.1.norm cannot be divided into groups of two or more: "
+        "all are one group, which is layer normalization"
+    ]
 
 
 def test_noise_without_a_batch_norm_is_no_matter() -> None:

@@ -220,7 +220,7 @@ from regbench.regularizers.base import Regularizer
 class Bomb(Regularizer):
     off: ClassVar = {"at": 2.0}
     at: float
-    def begin_epoch(self, progress):
+    def begin_step(self, progress):
         self._due = progress >= self.at
     def transform_loss(self, loss):
         return loss * 1.5

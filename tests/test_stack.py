@@ -237,7 +237,7 @@ def test_hooks_are_what_a_class_overrides_in_the_order_of_training() -> None:
         def end_epoch(self, history: Sequence[Record], evaluated: nn.Module) -> bool:
             return False
 
-        def begin_epoch(self, progress: float) -> None:
+        def begin_step(self, progress: float) -> None:
             pass
 
         def note(self) -> str:
@@ -246,7 +246,7 @@ def test_hooks_are_what_a_class_overrides_in_the_order_of_training() -> None:
         def state_dict(self) -> dict[str, Any]:
             return {}
 
-    assert hooks(Several) == ["begin_epoch", "penalty", "end_epoch"]
+    assert hooks(Several) == ["begin_step", "penalty", "end_epoch"]
     assert hooks(Quiet) == []
 
 
@@ -256,7 +256,7 @@ def test_a_stack_passes_every_hook_on() -> None:
         "prepare_data",
         "prepare_model",
         "prepare_optimizer",
-        "begin_epoch",
+        "begin_step",
         "transform_batch",
     ]
     order += ["data_loss", "transform_loss", "penalty", "edit_gradients", "edit_weights", "end_step"]

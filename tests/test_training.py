@@ -164,16 +164,38 @@ def test_the_clock_counts_steps_through_the_epochs() -> None:
 
 def test_continues_the_numbers_of_a_history() -> None:
     class Progress(Quiet):
-        def begin_epoch(self, progress: float) -> None:
+        def begin_step(self, progress: float) -> None:
             seen.append(progress)
 
     seen: list[float] = []
     run = made(12, reg={"progress": Progress()}, epochs=4, schedule=lambda progress: progress, lr=12.0)
     records = finished(run, [Record(1, {}), Record(2, {})])
     assert [record.epoch for record in records] == [3, 4]
-    assert seen == [0.5, 0.75]
+    assert seen == pytest.approx([6 / 11, 7 / 11, 8 / 11, 9 / 11, 10 / 11, 1])  # the last six of twelve steps
     assert records[0].metrics["schedule/lr"] == pytest.approx(8.5)  # the ninth of twelve steps
     assert finished(run, [Record(e, {}) for e in (1, 2, 3, 4)]) == []
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(1, [0, 0.5, 1]), (2, [0, 0.2, 0.4, 0.6, 0.8, 1])])
+def test_progress_goes_from_0_in_the_first_step_to_1_in_the_last(epochs: int, expected: list[float]) -> None:
+    class Progress(Quiet):
+        def begin_step(self, progress: float) -> None:
+            seen.append(progress)
+
+    seen: list[float] = []
+    finished(made(12, reg={"progress": Progress()}, epochs=epochs))
+    assert seen == pytest.approx(expected)
+    assert (seen[0], seen[-1]) == (0.0, 1.0)
+
+
+def test_progress_is_1_in_the_only_step_of_a_run() -> None:
+    class Progress(Quiet):
+        def begin_step(self, progress: float) -> None:
+            seen.append(progress)
+
+    seen: list[float] = []
+    finished(made(4, reg={"progress": Progress()}, epochs=1))
+    assert seen == [1.0]
 
 
 @pytest.mark.parametrize(("every", "evaluated"), [(1, [1, 2, 3]), (2, [2, 3]), (5, [3])])
@@ -355,9 +377,9 @@ def test_hooks_come_in_the_documented_order_each_for_all_members() -> None:
     log: list[tuple[str, str]] = []
     members = {name: Spy(name, log) for name in ("a", "b")}
     finished(made(8, reg=members))
-    step = ["transform_batch", "data_loss", "transform_loss", "penalty"]
+    step = ["begin_step", "transform_batch", "data_loss", "transform_loss", "penalty"]
     step += ["edit_gradients", "edit_weights", "end_step"]
-    hooks = ["begin_epoch", *step, *step, "eval_model", "metrics", "end_epoch"]
+    hooks = [*step, *step, "eval_model", "metrics", "end_epoch"]
     assert log == [(hook, name) for hook in hooks for name in ("a", "b")]
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regbench.image_ops import OPS, Space, apply_each, require_images
+from regbench.image_ops import OPS, Space, apply_each, require_images, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
 
@@ -30,6 +30,7 @@ DEEPEST = 3  # of a chain whose depth is drawn
 MOST_SEVERE = 10
 LEAST = 0.1  # severity of an operation
 DROPPED_BITS = 4  # by posterize at level 1, of the 4 that it keeps at level 0
+WIDEST_TURN = 30.0  # degrees
 VIEWS = 3
 
 
@@ -83,11 +84,18 @@ class AugMix(Regularizer):
             raise ValueError(f"severity must lie in [1, {MOST_SEVERE}], got {self.severity}")
         if self.consistency < 0:
             raise ValueError(f"consistency must be at least 0, got {self.consistency}")
+        self._note = ""
         self._given: dict[int, int] = {}  # by micro-batch: all are made before the first forward pass
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
             require_images(train)
+            # every operation of a chain may be the turn, and in the same direction
+            turns = self.depth or DEEPEST
+            self._note = turning_note(train, turns * self.severity / MOST_SEVERE * WIDEST_TURN)
+
+    def note(self) -> str:
+        return self._note
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
@@ -189,4 +197,4 @@ def divergence(logits: Tensor) -> Tensor:
 def _space(height: int, width: int) -> Space:
     """The widest strengths for images of a size."""
     widest = {"shear_x": 0.3, "shear_y": 0.3, "translate_x": width / 3, "translate_y": height / 3}
-    return Space(widest | {"rotate": 30.0}, DROPPED_BITS)
+    return Space(widest | {"rotate": WIDEST_TURN}, DROPPED_BITS)

@@ -49,8 +49,8 @@ class Regularizer:
         """Wrap the optimizer, or read its settings."""
         return optimizer
 
-    def begin_epoch(self, progress: float) -> None:
-        """Set what follows a ramp; progress is the share of the budget spent, in [0, 1)."""
+    def begin_step(self, progress: float) -> None:
+        """Set what follows a ramp; progress is 0 in the run's first step and 1 in its last (or only) one."""
 
     # transform_*: returns a new value, leaves its argument alone
 
@@ -107,6 +107,18 @@ class Regularizer:
     def note(self) -> str:
         """What a person should know of how it was understood here, for the audit."""
         return ""
+
+    def shared_noise(self) -> float:
+        """The p of noise that all rows of a batch share in one draw, for the audit; 0 where each has its own.
+
+        Noise with dropout's variance p / (1 - p) is meant: above p of about 0.3 it can undo training, for no
+        average over the batch makes it smaller.
+        """
+        return 0.0
+
+    def averaged_steps(self, steps: int) -> float:
+        """Over about how many steps the weights evaluated after so many are a mean, for the audit; else 0."""
+        return 0.0
 
     def images(self) -> dict[str, Tensor]:
         """Pictures to look at before the first step, (N, C, H, W) in [0, 1], by name."""
@@ -198,9 +210,9 @@ class Stack(Regularizer):
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
         return _through(self.members, lambda m, value: m.prepare_optimizer(value), optimizer)
 
-    def begin_epoch(self, progress: float) -> None:
+    def begin_step(self, progress: float) -> None:
         for member in self.members.values():
-            member.begin_epoch(progress)
+            member.begin_step(progress)
 
     def transform_batch(self, batch: Batch) -> Batch:
         for member in self.members.values():
@@ -302,6 +314,6 @@ HOOKS = [
     for name, member in vars(Regularizer).items()
     if callable(member)
     and not name.startswith("_")
-    and name not in {"inert", "note", "images"}
+    and name not in {"inert", "note", "shared_noise", "averaged_steps", "images"}
     and not name.endswith("state_dict")
 ]

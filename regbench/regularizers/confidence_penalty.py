@@ -18,8 +18,9 @@ class ConfidencePenalty(Regularizer):
     With H = -sum_k p_k log p_k of p = softmax(logits), in nats, and means over the batch, it adds
     maximize: -strength * mean(H), or with a gamma strength * mean(max(0, gamma - H));
     minimize: strength * mean(H), as in learning from unlabelled examples.
-    With a ramp the strength rises in proportion to progress, from 0 to its full value at that share of the
-    run. The penalty does not read the targets, and nothing of it is left in evaluation.
+    With a ramp the strength rises in proportion to the steps, from 0 in the first to its full value at
+    that share of the run (ramp=1: in the last step). The penalty does not read the targets, and nothing of it
+    is left in evaluation.
 
     Paper: Pereyra et al., 2017, https://arxiv.org/abs/1701.06548, section 3; minimize: Grandvalet and
     Bengio, 2005, https://papers.nips.cc/paper/2004/hash/96f2b50b5d3613adf9c27049b2a888c7-Abstract.html
@@ -59,7 +60,7 @@ class ConfidencePenalty(Regularizer):
                 f"gamma must be at most {most:.4g} with {train.num_classes} classes, got {self.gamma}"
             )
 
-    def begin_epoch(self, progress: float) -> None:
+    def begin_step(self, progress: float) -> None:
         self._share = min(1.0, progress / self.ramp) if self.ramp else 1.0
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -28,9 +29,9 @@ class DropBlock(Regularizer):
     gamma; m is 0 in all blocks, and h becomes m * h * (number of elements of m) / sum(m), over the batch or
     each example (normalize). Evaluation leaves h alone. gamma paper is
     p * H * W / (b^2 * (H - b + 1) * (W - b + 1)): blocks overlap, so it drops somewhat less than p;
-    calibrated solves for exactly p. schedule linear multiplies p by the progress at the start of each epoch.
-    Departures from the paper: p drops, where its keep_prob keeps; a block is named by its corner and not by
-    its middle, so that b may be even.
+    calibrated solves for exactly p. schedule linear raises p with the steps, from 0 in the first of the run
+    to its full value in the last. Departures from the paper: p drops, where its keep_prob keeps; a block is
+    named by its corner and not by its middle, so that b may be even.
 
     Paper: Ghiasi, Lin and Le, 2018, https://arxiv.org/abs/1810.12890, algorithm 1 and equation 1
 
@@ -77,16 +78,19 @@ class DropBlock(Regularizer):
                 self._place(site, side, self.stream.at(name))
         if not self._blocks:
             raise ValueError(f"block_size must be at most the side of some map, got {self.block_size}")
-        self.begin_epoch(0.0)
+        self._set(0.0 if self.schedule == "linear" else self.p)
         return model
 
-    def begin_epoch(self, progress: float) -> None:
-        p = self.p * (progress if self.schedule == "linear" else 1)
-        for blocks in self._blocks:
-            blocks.gamma = find_gamma(p, blocks.side, blocks.size, self.gamma)
+    def begin_step(self, progress: float) -> None:
+        if self.schedule == "linear":
+            self._set(self.p * progress)
 
     def note(self) -> str:
         return "; ".join(dict.fromkeys(self._notes))
+
+    def _set(self, p: float) -> None:
+        for blocks in self._blocks:
+            blocks.gamma = find_gamma(p, blocks.side, blocks.size, self.gamma)
 
     def _side(self, name: str, site: Site) -> int:
         """The block's side on this site's maps; 0 to leave them alone."""
@@ -150,6 +154,7 @@ class Blocks(nn.Module):
         return f"{self.side}x{self.side}, gamma={self.gamma:.4g}"
 
 
+@lru_cache(maxsize=16)  # maps of one size ask for the same in every step
 def find_gamma(p: float, side: int, size: tuple[int, ...], form: Gamma) -> float:
     """The probability of a block at each place where one fits, so that about (paper) or just p is dropped."""
     height, width = size
@@ -167,8 +172,15 @@ def dropped_share(gamma: float, side: int, size: tuple[int, ...]) -> float:
 
     n is the number of places from which a block covers the pixel: less at the edges than amid the map.
     """
+    return 1 - sum(share * (1 - gamma) ** count for count, share in _coverings(side, size))
+
+
+@lru_cache(maxsize=16)
+def _coverings(side: int, size: tuple[int, ...]) -> list[tuple[int, float]]:
+    """From how many places a pixel is covered, and the share of the pixels of which that is true."""
     rows, columns = (_covering(length, side) for length in size)
-    return 1 - float(((1 - gamma) ** torch.outer(rows, columns)).mean())
+    counts, pixels = torch.outer(rows, columns).long().unique(return_counts=True)
+    return list(zip(counts.tolist(), (pixels / pixels.sum()).tolist(), strict=True))
 
 
 def _covering(length: int, side: int) -> Tensor:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from torch import nn
-from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.nn.utils import parametrize
 
 from regbench.regularizers.base import Optimizer, Regularizer
@@ -20,14 +19,15 @@ from regbench.weight_noise import (
     Scaled,
     Spread,
     gaussian_outputs,
+    has_own_outputs,
     masked_by_example,
 )
 
-Mask = Literal["example", "batch", "gaussian"]
+Mask = Literal["default", "example", "batch", "gaussian"]
 Scale = Literal["inverted", "classic"]
 Layers = Literal["default", "dense", "conv", "recurrent", "all"]
 KINDS = {"dense": "dense", "conv": "convolutional", "recurrent": "recurrent"}
-MASKS = {"dense": ["batch", "gaussian", "example"], "conv": ["batch", "gaussian"], "recurrent": ["batch"]}
+MASKS = {"dense": ["gaussian", "batch", "example"], "conv": ["gaussian", "batch"], "recurrent": ["batch"]}
 
 
 @dataclass
@@ -37,7 +37,7 @@ class DropConnect(Regularizer):
     u_b = (M_b * W) v_b + b, * elementwise, M_b ~ Bernoulli(1 - p) for each weight. mask example: each example
     b has its own M_b, shared by its positions where v_b is (T, in). mask batch: one M for a whole forward
     pass. mask gaussian: no M; u_b is drawn, each element by itself, from the normal distribution with the
-    mean and variance that u_b has under mask example.
+    mean and variance that u_b has under mask example. mask default: gaussian, and batch in recurrent layers.
     scale inverted: masked weights are divided by 1 - p, and evaluation has u = W v + b. scale classic: they
     are not, and evaluation has u = (1 - p) W v + b, which is inverted acting on (1 - p) W.
     inference mean: the activation a is given that u. gaussian: the mean of a(u) over `samples` draws of
@@ -53,7 +53,8 @@ class DropConnect(Regularizer):
 
     Attributes:
         p: the drop probability, in [0, 1).
-        mask: who shares a mask; convolutions know batch and gaussian, recurrent layers batch.
+        mask: who shares a mask; convolutions know batch and gaussian, recurrent layers batch. Of one mask the
+            noise of all examples' gradients is the same and averages out in no batch.
         inference: what evaluation puts out; other than mean it takes a hidden site straight behind the layer.
         samples: draws of inference gaussian, at least 1.
         scale: whether training or evaluation is scaled.
@@ -107,22 +108,28 @@ class DropConnect(Regularizer):
         names = ", ".join(map(shown, self._chosen))
         return f"drops weights of {names}" if names else ""
 
+    def shared_noise(self) -> float:
+        # of recurrent weights one mask a batch is the method; others may have one for each example
+        shared = [layer for layer in self._chosen.values() if kind_of(layer) != "recurrent"]
+        return self.p if self.mask == "batch" and shared else 0.0
+
     def _put_on(self, name: str, layer: nn.Module) -> None:
+        mask = MASKS[kind_of(layer)][0] if self.mask == "default" else self.mask
         for weight in state_to_state(layer) or ["weight"]:
             if self.scale == "classic":
                 parametrize.register_parametrization(layer, weight, Scaled(1 - self.p))
-            if self.mask == "batch":
+            if mask == "batch":
                 masked = MaskedWeight(self.p, self.stream, f"{name}.{weight}")
                 parametrize.register_parametrization(layer, weight, masked)
-        if self.mask != "batch":
-            act = masked_by_example if self.mask == "example" else gaussian_outputs
+        if mask != "batch":
+            act = masked_by_example if mask == "example" else gaussian_outputs
             layer.register_forward_hook(InTraining(act, self.p, self.stream.at(name)))
 
     def _require_suited_masks(self) -> None:
         for name, layer in self._chosen.items():
             kind = kind_of(layer)
-            if self.mask not in MASKS[kind]:
-                wanted = " or ".join(MASKS[kind])
+            if self.mask not in ["default", *MASKS[kind]]:
+                wanted = " or ".join(sorted(MASKS[kind]))
                 raise ValueError(
                     f"mask must be {wanted} for {KINDS[kind]} layers such as {shown(name)}, got {self.mask}"
                 )
@@ -153,11 +160,8 @@ def shown(name: str) -> str:
 
 def kind_of(layer: nn.Module) -> str:
     """The kind of a layer that has weights to drop: dense, conv or recurrent; else an empty string."""
-    if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        return "conv"
-    # torch's attention reads the weight of such a layer, and never calls it
-    if isinstance(layer, nn.Linear) and not isinstance(layer, NonDynamicallyQuantizableLinear):
-        return "dense"
+    if has_own_outputs(layer):
+        return "dense" if isinstance(layer, nn.Linear) else "conv"
     return "recurrent" if state_to_state(layer) else ""
 
 

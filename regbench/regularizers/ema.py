@@ -48,7 +48,7 @@ class EMA(Regularizer):
         else:
             # a loaded average may lie on another device
             self._average = {n: tensor.to(current[n].device) for n, tensor in self._average.items()}
-            _move(self._average, current, 1 - self._decay_now())
+            _move(self._average, current, 1 - self._decay_at(self._t))
         self._t += 1
 
     def eval_model(self, model: nn.Module) -> nn.Module:
@@ -59,6 +59,9 @@ class EMA(Regularizer):
             return ""
         return f"the average forgets half in {math.log(0.5) / math.log(self.decay):.3g} steps"
 
+    def averaged_steps(self, steps: int) -> float:
+        return 0.0 if self.decay == 0 else 1 / (1 - self._decay_at(steps))
+
     def state_dict(self) -> dict[str, Any]:
         return {"t": self._t, "average": dict(self._average)}
 
@@ -66,8 +69,8 @@ class EMA(Regularizer):
         self._t = state["t"]
         self._average = {name: tensor.clone() for name, tensor in state["average"].items()}
 
-    def _decay_now(self) -> float:
-        return min(self.decay, (1 + self._t) / (10 + self._t)) if self.warmup else self.decay
+    def _decay_at(self, step: int) -> float:
+        return min(self.decay, (1 + step) / (10 + step)) if self.warmup else self.decay
 
 
 def _move(average: dict[str, Tensor], towards: dict[str, Tensor], share: float) -> None:

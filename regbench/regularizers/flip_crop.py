@@ -25,7 +25,8 @@ class FlipCrop(Regularizer):
 
     Attributes:
         p: share of the examples that are augmented at all, in [0, 1].
-        flip: probability of mirroring an augmented one left to right, in [0, 1].
+        flip: probability of mirroring an augmented one left to right, in [0, 1]; None: 0.5, and 0 for a
+            dataset that says that a mirrored image may have another label.
         padding: pixels added on each side, from 0 to half the image's shorter side; None: 4 from 32 pixels
             on, 2 from 16 on, 1 below.
         fill: what is added: zeros, or the image reflected at its border.
@@ -38,13 +39,13 @@ class FlipCrop(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
 
     p: float
-    flip: float
+    flip: float | None
     padding: int | None
     fill: Fill
 
     def __post_init__(self) -> None:
         for name, value in (("p", self.p), ("flip", self.flip)):
-            if not 0 <= value <= 1:
+            if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
         if self.padding is not None and self.padding < 0:
             raise ValueError(f"padding must be at least 0, got {self.padding}")
@@ -62,19 +63,26 @@ class FlipCrop(Regularizer):
         offsets = self.stream.integers(2 * pixels + 1, (2, len(images)))
         drawn = self.stream.uniform((2, len(images)))
         chosen = drawn[0] < self.p
-        mirrored = chosen & (drawn[1] < self.flip)
+        mirrored = chosen & (drawn[1] < self._flip)
         top, left = torch.where(chosen, offsets - pixels, 0).to(images.device)
         windows = _windows(images, top, left, mirrored.to(images.device), self.fill)
         return Batch(windows, batch.targets)
 
     def inert(self) -> str:
-        nothing = "off (flip=0.0, padding=0)" if self.flip == 0 and self.padding == 0 else ""
+        nothing = f"off (flip={self.flip}, padding=0)" if self._flip == 0 and self.padding == 0 else ""
         return super().inert() or nothing
 
     def note(self) -> str:
         if self._mirrors or self.is_off or self.flip == 0:
             return ""
+        if self.flip is None:
+            return "mirrors no image, for a mirrored one of this dataset may have another label"
         return "mirrored images of this dataset change their meaning; set flip=0"
+
+    @property
+    def _flip(self) -> float:
+        unasked = 0.5 if self._mirrors else 0.0
+        return unasked if self.flip is None else self.flip
 
     def _pixels(self, images: Tensor) -> int:
         """How many pixels to pad images of this size with."""

@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, insert
 from regbench.streams import Stream
+from regbench.weight_noise import InTraining, gaussian_outputs, has_own_outputs
 from regbench.weights import regularized_weights
 
 Target = Literal["activation", "weight"]
@@ -23,15 +24,21 @@ class GaussianDropout(Regularizer):
 
     h * (1 + sigma * xi), xi ~ N(0, 1) for each element, sigma^2 = p / (1 - p): the first two moments of
     inverted dropout at the same p. target activation: every example has noise of its own. target weight, not
-    in the paper: w * (1 + sigma * xi) with one draw per forward pass for the whole batch, on all matrices and
-    kernels, biases spared. Evaluation computes without noise. A share of the factors is negative: 16 % at
-    p=0.5. Departure from the paper: p drops, where the paper's p keeps.
+    in the paper: w * (1 + sigma * xi) on all matrices and kernels, biases spared. per example: each example
+    has a draw of its own, so the outputs W v + b of dense layers and convolutions are drawn from the normal
+    distribution that these have, N(W v + b, sigma^2 (W * W)(v * v)), each position by itself; other layers,
+    such as recurrent ones, have one draw per forward pass. per batch: all layers have that.
+    Evaluation computes without noise. A share of the factors is negative: 16 % at p=0.5. Departure from the
+    paper: p drops, where the paper's p keeps.
 
-    Paper: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 10
+    Paper: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 10; per example:
+    Kingma, Salimans and Welling, 2015, https://arxiv.org/abs/1506.02557, section 2.3
 
     Attributes:
         p: the drop probability of the dropout with the same variance, in [0, 1).
         target: what the noise multiplies.
+        per: with target weight, whether the examples of a batch share a draw. Noise that they share is the
+            same in all their gradients and averages out in no batch.
         where: which of the model's hidden sites; of no account with target weight.
 
     Raises:
@@ -42,11 +49,13 @@ class GaussianDropout(Regularizer):
 
     p: float
     target: Target
+    per: Literal["example", "batch"]
     where: Where
 
     def __post_init__(self) -> None:
         if not 0 <= self.p < 1:
             raise ValueError(f"p must lie in [0, 1), got {self.p}")
+        self._shared: list[str] = []  # the weights that have one draw for a whole batch
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -59,9 +68,21 @@ class GaussianDropout(Regularizer):
             raise ValueError(f"{type(model).__name__} has no weights to put noise on")
         for name, _ in weights:
             prefix, _, weight = name.rpartition(".")
-            noise = WeightNoise(self.p, self.stream, name)
-            parametrize.register_parametrization(model.get_submodule(prefix), weight, noise)
+            layer = model.get_submodule(prefix)
+            if self.per == "example" and has_own_outputs(layer):
+                layer.register_forward_hook(InTraining(gaussian_outputs, self.p, self.stream.at(name)))
+            else:
+                noise = WeightNoise(self.p, self.stream, name)
+                parametrize.register_parametrization(layer, weight, noise)
+                self._shared.append(name)
         return model
+
+    def note(self) -> str:
+        names = [name.removeprefix("net.").replace(".body.", ".") for name in self._shared]
+        return f"one draw a batch for {', '.join(names)}" if names else ""
+
+    def shared_noise(self) -> float:
+        return self.p if self._shared else 0.0
 
 
 class Noise(nn.Module):

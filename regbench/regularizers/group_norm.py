@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
+from regbench.grouping import ChannelsLastGroups, GroupedChannels, group_count
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, replace, sites
-
-FEWEST_VALUES = 3  # one value normalizes to 0 and two to -1 and 1: nothing of the input is left
 
 
 @dataclass
@@ -19,13 +18,14 @@ class GroupNorm(Regularizer):
 
     y = scale * (h - mean) / sqrt(variance + eps) + shift, in training and in evaluation alike, with the
     biased variance over the channels of the group and every position (over the group in each token where the
-    channels come last, since some tokens are padding); scale and shift are per channel. One group is layer
-    normalization over (C, H, W), as many as channels is instance normalization. It takes the place of what
-    stands at every norm site; where group normalization with these groups stands at all of them already, the
-    model is left as it is, its own eps included.
+    channels come last, since some tokens are padding); scale and shift are per channel. It takes the place of
+    what stands at every norm site; where group normalization with these groups stands at all of them already,
+    the model is left as it is, its own eps included.
 
     The paper asks that the groups divide the channels. Here a site has the largest number up to `groups` that
-    does and that leaves at least three values to each; the audit says where that is another number.
+    does and leaves four channels to each, else two, and three values in any case; the audit says where that
+    is another number. So a group never is one channel, which would be instance normalization; where channels
+    cannot be divided (17) all are one group, which is layer normalization over (C, H, W): the audit warns.
 
     Paper: Wu & He, 2018, https://arxiv.org/abs/1803.08494, eq. 1 and 7
 
@@ -75,21 +75,17 @@ class GroupNorm(Regularizer):
         return f"groups of a site: {', '.join(map(str, fewer))} in place of {self.groups}" if fewer else ""
 
     def _count(self, name: str, site: Site) -> int:
-        channels, values = site.shape[site.axis], math.prod(site.shape[site.axis :])
-        if values < FEWEST_VALUES:
-            raise ValueError(f"{name} must hold at least {FEWEST_VALUES} values to normalize, got {values}")
-        most = min(self.groups, channels)
-        fitting = (n for n in range(most, 0, -1) if channels % n == 0 and values // n >= FEWEST_VALUES)
-        return next(fitting)
+        try:
+            return group_count(*_sizes(site), self.groups)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from error
 
     def _make(self, name: str, site: Site) -> nn.Module:
         first = site.axis % len(site.shape) == 0
-        layer = nn.GroupNorm if first else ChannelsLastGroups
-        return layer(self._count(name, site), site.shape[site.axis], eps=self.eps)
+        layer = GroupedChannels if first else ChannelsLastGroups
+        return layer(*_sizes(site), self.groups, self.eps)
 
 
-class ChannelsLastGroups(nn.GroupNorm):
-    """Group normalization of (B, ..., C), such as tokens (B, T, C), over the group in each token."""
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return super().forward(inputs.flatten(0, -2)).view(inputs.shape)
+def _sizes(site: Site) -> tuple[int, int]:
+    """Channels of a site, and over how many positions each of them is normalized."""
+    return site.shape[site.axis], math.prod(site.shape[site.axis :]) // site.shape[site.axis]

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import torch
 
-from regbench.image_ops import OPS, SIGNED, Space, apply_each, require_images
+from regbench.image_ops import OPS, SIGNED, Space, apply_each, require_images, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
 BINS = 31  # of the magnitude, 0 to 30
 DROPPED_BITS = 4
+WIDEST_TURN = 30.0  # degrees
 
 
 @dataclass
@@ -46,10 +47,13 @@ class RandAugment(Regularizer):
             raise ValueError(f"num_ops must be at least 0, got {self.num_ops}")
         if not 0 <= self.magnitude < BINS:
             raise ValueError(f"magnitude must lie in [0, {BINS - 1}], got {self.magnitude}")
+        self._note = ""
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
             require_images(train, colors=True)
+            # every operation may be the turn, and in the same direction
+            self._note = turning_note(train, self.num_ops * self.magnitude / (BINS - 1) * WIDEST_TURN)
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
@@ -62,9 +66,12 @@ class RandAugment(Regularizer):
             images = apply_each(images, chosen, space.strengths(chosen, levels, negative))
         return Batch(images, batch.targets)
 
+    def note(self) -> str:
+        return self._note
+
 
 def _space(height: int, width: int) -> Space:
     """The widest strengths for images of a size."""
-    widest = dict.fromkeys(SIGNED, 0.9) | {"shear_x": 0.3, "shear_y": 0.3, "rotate": 30.0}
+    widest = dict.fromkeys(SIGNED, 0.9) | {"shear_x": 0.3, "shear_y": 0.3, "rotate": WIDEST_TURN}
     widest |= {"translate_x": 150 / 331 * width, "translate_y": 150 / 331 * height}
     return Space(widest, DROPPED_BITS)

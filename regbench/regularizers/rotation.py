@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from regbench.image_ops import require_images, rotate
+from regbench.image_ops import require_images, rotate, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -34,12 +34,12 @@ class Rotation(Regularizer):
     def __post_init__(self) -> None:
         if not 0 <= self.degrees <= 180:
             raise ValueError(f"degrees must lie in [0, 180], got {self.degrees}")
-        self._mirrors = True
+        self._note = ""
 
     def check_data(self, train: Split) -> None:
-        self._mirrors = train.mirrors
         if not self.is_off:
             require_images(train)
+            self._note = turning_note(train, self.degrees)
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
@@ -48,6 +48,4 @@ class Rotation(Regularizer):
         return Batch(rotate(batch.inputs, angles.to(batch.inputs.device)), batch.targets)
 
     def note(self) -> str:
-        if self._mirrors or self.degrees <= 15:
-            return ""
-        return "digits and letters turned by more than 15 degrees may change their meaning; set degrees=15"
+        return self._note

@@ -45,8 +45,8 @@ class SamplePairing(Regularizer):
         if not self.is_off and not (train.inputs.is_floating_point() or train.inputs.dtype == torch.uint8):
             raise ValueError(f"sample_pairing needs float inputs, got {train.inputs.dtype}")
 
-    def begin_epoch(self, progress: float) -> None:
-        self._over = progress >= self.until
+    def begin_step(self, progress: float) -> None:
+        self._over = progress > self.until
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off or self._over:

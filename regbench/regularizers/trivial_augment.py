@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 
 import torch
 
-from regbench.image_ops import OPS, SIGNED, Space, apply_each, require_images
+from regbench.image_ops import OPS, SIGNED, Space, apply_each, require_images, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
 BINS = 31  # of the strength
 MOST_PIXELS = 32  # of a translation
 DROPPED_BITS = 6
+WIDEST_TURN = 135.0  # degrees
 
 
 @dataclass
@@ -42,10 +43,12 @@ class TrivialAugment(Regularizer):
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
             raise ValueError(f"p must lie in [0, 1], got {self.p}")
+        self._note = ""
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
             require_images(train, colors=True)
+            self._note = turning_note(train, WIDEST_TURN)
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
@@ -58,9 +61,12 @@ class TrivialAugment(Regularizer):
         chosen = torch.where(left_alone, list(OPS).index("identity"), chosen)
         return Batch(apply_each(images, chosen, strengths), batch.targets)
 
+    def note(self) -> str:
+        return self._note
+
 
 def _space(height: int, width: int) -> Space:
     """The widest strengths for images of a size."""
-    widest = dict.fromkeys(SIGNED, 0.99) | {"rotate": 135.0}
+    widest = dict.fromkeys(SIGNED, 0.99) | {"rotate": WIDEST_TURN}
     widest |= {"translate_x": min(MOST_PIXELS, width), "translate_y": min(MOST_PIXELS, height)}
     return Space(widest, DROPPED_BITS)

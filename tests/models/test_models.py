@@ -11,6 +11,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from regbench.grouping import GroupedChannels
 from regbench.models.cnn import CNN
 from regbench.models.mlp import MLP
 from regbench.models.resnet import ResNet
@@ -22,7 +23,7 @@ BODIES = {
     "none": {nn.Identity},
     "batch": {nn.BatchNorm1d, nn.BatchNorm2d},
     "layer": {nn.LayerNorm, nn.GroupNorm},
-    "group": {nn.GroupNorm},
+    "group": {GroupedChannels},
 }
 
 

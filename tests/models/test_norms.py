@@ -30,10 +30,8 @@ def test_layer_standardizes_all_values_of_an_example(shape: tuple[int, ...]) -> 
     assert norm.weight.shape == (4,)  # one scale per channel
 
 
-@pytest.mark.parametrize(
-    ("channels", "groups"), [(16, 16), (32, 32), (64, 32), (48, 24), (33, 11), (37, 1), (36, 18), (31, 31)]
-)
-def test_group_takes_the_most_groups_up_to_32_that_divide_the_channels(channels: int, groups: int) -> None:
+@pytest.mark.parametrize(("channels", "groups"), [(16, 4), (32, 8), (64, 16), (48, 12), (512, 32), (17, 1)])
+def test_group_divides_the_channels_of_a_map(channels: int, groups: int) -> None:
     norm = make_norm("group", (channels, 3, 3))
     assert norm.num_groups == groups
     inputs = 3 + 2 * torch.randn(2, channels, 3, 3)
@@ -48,20 +46,18 @@ def test_dense_units_are_grouped_too() -> None:
 @pytest.mark.parametrize(
     ("kind", "shape", "text"),
     [
-        ("group", (64,), r"norm=group needs at least 3 values .*, got 2: shape \(64,\) in 32 groups"),
-        ("group", (16, 1, 1), r"got 1: shape \(16, 1, 1\) in 16 groups"),
-        ("layer", (2,), r"norm=layer needs at least 3 values .*, got 2: shape \(2,\) in 1 group$"),
+        ("group", (2,), r"^norm=group needs at least 3 values .*, got 2: shape \(2,\)$"),
+        ("group", (1, 1, 2), r"^norm=group needs at least 3 values .*, got 2: shape \(1, 1, 2\)$"),
+        ("layer", (2,), r"^norm=layer needs at least 3 values .*, got 2: shape \(2,\)$"),
     ],
 )
-def test_groups_that_would_forget_their_inputs_are_refused(
-    kind: str, shape: tuple[int, ...], text: str
-) -> None:
+def test_what_would_forget_its_inputs_is_refused(kind: str, shape: tuple[int, ...], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         make_norm(kind, shape)  # type: ignore[arg-type]
 
 
 def test_three_values_are_enough() -> None:
-    assert make_norm("group", (96,)).num_groups == 32
+    assert make_norm("group", (3,)).num_groups == 1
     make_norm("layer", (3,))
 
 

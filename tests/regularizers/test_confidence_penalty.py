@@ -6,8 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from regbench.build import build_run
 from regbench.regularizers.confidence_penalty import ConfidencePenalty, entropy, policy_loss
+from regbench.training import StepEnd, fit
 from regbench.types import Batch, ForwardPass, Split
+
+from ..conftest import reg_node, tiny
 
 
 def make(strength: float = 1.0, **fields: object) -> ConfidencePenalty:
@@ -78,14 +82,21 @@ def test_strength_rises_in_proportion_to_progress_until_the_end_of_the_ramp():
     reg = make(0.5, ramp=0.4)
     values = []
     for progress in (0.0, 0.1, 0.4, 0.9):
-        reg.begin_epoch(progress)
+        reg.begin_step(progress)
         values.append(value(reg, torch.zeros(1, 2)))
     assert values == pytest.approx([-0.5 * share * math.log(2) for share in (0.0, 0.25, 1.0, 1.0)])
 
 
+def test_a_ramp_over_one_epoch_ends_at_the_full_strength():
+    run = build_run(tiny(reg={"confidence_penalty": reg_node("confidence_penalty", ramp=1.0)}, epochs=1))
+    (member,) = run.reg.members.values()
+    shares = [member._share for event in fit(run) if isinstance(event, StepEnd)]
+    assert shares == [0, 0.5, 1]  # 97 rows in batches of 32, 32 and 33
+
+
 def test_is_full_from_the_start_without_a_ramp():
     reg = make(0.5)
-    reg.begin_epoch(0.0)
+    reg.begin_step(0.0)
     assert value(reg, torch.zeros(1, 2)) == pytest.approx(-0.5 * math.log(2))
 
 

@@ -4,9 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from regbench.build import build_run
 from regbench.regularizers.dropblock import Blocks, DropBlock, Gamma, dropped_share, find_gamma
 from regbench.sites import Site
 from regbench.streams import Clock, Stream
+from regbench.training import StepEnd, fit
+
+from ..conftest import reg_node, tiny
 
 TABLE = [  # side of the map, side of the block, p, gamma and the exact dropped share, to what was published
     (32, 7, 0.10, 0.0031, 0.094),
@@ -159,12 +163,24 @@ def test_the_ramp_goes_from_nothing_to_p():
     inputs = torch.ones(1, 2, 4, 4)
     assert blocks(inputs) is inputs
     for progress, p in ((0.5, 0.1), (0.0, 0.0), (1.0, 0.2)):
-        member.begin_epoch(progress)
+        member.begin_step(progress)
         assert blocks.gamma == pytest.approx(p)  # a block of one pixel: gamma is p
     constant = make_member(p=0.2, block_size=1)
     (blocks,) = blocks_of(constant.prepare_model(make_model(4)))
-    constant.begin_epoch(0.0)
+    constant.begin_step(0.0)
     assert blocks.gamma == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_run_ends_at_p_whatever_its_epochs(epochs: int):
+    run = build_run(tiny("resnet", {"dropblock": reg_node("dropblock", p=0.2)}, epochs=epochs))
+    blocks = blocks_of(run.model)
+    assert {b.size: b.side for b in blocks} == {(4, 4): 3, (2, 2): 1}
+    at_p = [{3: 0.2 * 16 / (9 * 4), 1: 0.2}[b.side] for b in blocks]  # gamma of equation 1
+    gammas = [[b.gamma for b in blocks] for event in fit(run) if isinstance(event, StepEnd)]
+    assert len(gammas) == 3 * epochs  # 97 rows: 32, 32 and 33
+    for step, found in enumerate(gammas):
+        assert found == pytest.approx([step / (3 * epochs - 1) * gamma for gamma in at_p])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from regbench.regularizers.l2 import L2
 from regbench.sites import Site
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, ForwardPass
-from regbench.weight_noise import MaskedWeight, masked_product, rectified_mean
+from regbench.weight_noise import InTraining, MaskedWeight, masked_product, rectified_mean
 from regbench.weights import plain_state, regularized_weights
 
 DEFAULTS = {
@@ -415,6 +415,39 @@ def test_refuses_what_it_cannot_act_on(model: str, fields: dict[str, str], messa
 def test_refuses_other_masks_on_recurrent_weights(mask: str):
     with pytest.raises(ValueError, match=rf"^mask must be batch for recurrent layers such as 0, got {mask}$"):
         make(mask=mask).prepare_model(nn.Sequential(nn.LSTM(3, 4)))
+
+
+def kinds_of_noise(layer: nn.Module) -> tuple[bool, bool]:
+    """Whether a layer's weight is masked, and whether its outputs have noise."""
+    masked = any(isinstance(m, MaskedWeight) for m in layer.modules())
+    return masked, any(isinstance(h, InTraining) for h in layer._forward_hooks.values())
+
+
+def test_by_default_every_example_has_noise_of_its_own_but_for_recurrent_weights():
+    model = nn.Sequential(nn.Conv1d(2, 2, 1), nn.Linear(3, 4), nn.LSTM(4, 4))
+    make(mask="default").prepare_model(model)
+    assert [kinds_of_noise(layer) for layer in model] == [(False, True), (False, True), (True, False)]
+    dense = make(mask="default").prepare_model(net()[:1])
+    rows = dense(torch.ones(2, 4))
+    assert not torch.equal(rows[0], rows[1])
+
+
+@pytest.mark.parametrize(
+    ("mask", "layer", "p"),
+    [
+        ("batch", nn.Linear(2, 2), 0.5),
+        ("batch", nn.Conv1d(2, 2, 1), 0.5),
+        ("batch", nn.LSTM(2, 2), 0.0),
+        ("default", nn.LSTM(2, 2), 0.0),
+        ("default", nn.Linear(2, 2), 0.0),
+        ("example", nn.Linear(2, 2), 0.0),
+    ],
+)
+def test_a_mask_that_rows_share_though_each_could_have_its_own_is_said(mask: str, layer: nn.Module, p: float):
+    member = make(mask=mask)
+    assert member.shared_noise() == 0.0
+    member.prepare_model(nn.Sequential(layer))
+    assert member.shared_noise() == p
 
 
 def test_the_closed_form_is_for_rectifiers():

@@ -138,6 +138,22 @@ def test_says_where_mirroring_changes_the_meaning():
         assert member.note() == expected
 
 
+@pytest.mark.parametrize(("mirrors", "flip", "share"), [(True, None, 0.5), (False, None, 0), (False, 1.0, 1)])
+def test_unless_told_it_mirrors_where_a_mirrored_image_keeps_its_label(
+    mirrors: bool, flip: float | None, share: float
+):
+    member = make(flip=flip, padding=0)
+    member.check_data(Split(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]), 2, mirrors=mirrors))
+    before = images(400)
+    after = member.transform_batch(Batch(before, torch.ones(400, 1))).inputs
+    assert all(torch.equal(a, b) or torch.equal(a, b.flip(2)) for a, b in zip(after, before, strict=True))
+    mirrored = (after != before).flatten(1).any(1).double().mean().item()
+    assert mirrored == pytest.approx(share, abs=5 * 0.5 / 20 * (share == 0.5))
+    assert (member.inert() != "") == (share == 0)
+    said = "mirrors no image, for a mirrored one of this dataset may have another label"
+    assert (member.note() == said) == (share == 0)
+
+
 def test_says_nothing_of_images_that_may_be_mirrored():
     member = make()
     member.check_data(Split(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]), 2))

@@ -30,7 +30,9 @@ def make_noise(p: float, clock: Clock | None = None, site: str = "") -> Noise:
 
 
 def prepared(clock: Clock | None = None, **fields: object) -> nn.Module:
-    member = GaussianDropout(**({"p": 0.5, "target": "activation", "where": "default"} | fields))
+    member = GaussianDropout(
+        **({"p": 0.5, "target": "activation", "per": "batch", "where": "default"} | fields)
+    )
     member.stream = Stream(0, "gaussian_dropout", clock or Clock())
     torch.manual_seed(0)
     layers = (nn.Linear(4, 8), Site("hidden", (8,), body=nn.ReLU()), nn.BatchNorm1d(8), nn.Linear(8, 3))
@@ -133,8 +135,37 @@ def test_gradient_reaches_the_weight_through_its_noise():
     assert layer.parametrizations.weight.original.grad.item() == pytest.approx(15)
 
 
+def test_noise_of_each_example_has_the_moments_of_noise_on_the_weights():
+    # W = (1, -2), v = (3, 1): mean 1 + b, variance sigma^2 * (1 * 9 + 4 * 1) with sigma^2 = 0.2 / 0.8 = 1/4
+    layer = nn.Linear(2, 1)
+    layer.weight.data, layer.bias.data = torch.tensor([[1.0, -2.0]]), torch.tensor([7.0])
+    member = GaussianDropout(p=0.2, target="weight", per="example", where="default")
+    member.stream = Stream(0, "gaussian_dropout", Clock())
+    model = member.prepare_model(nn.Sequential(layer))
+    drawn = model(torch.tensor([[3.0, 1.0]]).expand(100_000, 2)).detach().double()
+    assert drawn.mean().item() == pytest.approx(8, abs=5 * math.sqrt(3.25 / 100_000))
+    assert drawn.var().item() == pytest.approx(3.25, rel=0.03)
+    assert drawn.unique().numel() > 90_000
+    assert model.eval()(torch.tensor([[3.0, 1.0]])).item() == pytest.approx(8)
+    assert member.shared_noise() == 0.0
+
+
+def test_weights_that_no_example_can_have_for_itself_share_one_draw_and_it_is_said():
+    member = GaussianDropout(p=0.5, target="weight", per="example", where="default")
+    member.stream = Stream(0, "gaussian_dropout", Clock())
+    model = member.prepare_model(nn.Sequential(nn.LSTM(2, 2), nn.Linear(2, 2)))
+    assert parametrize.is_parametrized(model[0])
+    assert not parametrize.is_parametrized(model[1])
+    assert (member.shared_noise(), member.note()) == (
+        0.5,
+        "one draw a batch for 0.weight_ih_l0, 0.weight_hh_l0",
+    )
+    activations = GaussianDropout(p=0.5, target="activation", per="batch", where="default")
+    assert (activations.shared_noise(), activations.note()) == (0.0, "")
+
+
 def test_refuses_a_model_without_weights():
-    member = GaussianDropout(p=0.5, target="weight", where="default")
+    member = GaussianDropout(p=0.5, target="weight", per="batch", where="default")
     with pytest.raises(ValueError, match=r"^ReLU has no weights to put noise on$"):
         member.prepare_model(nn.ReLU())
 
@@ -147,4 +178,4 @@ def test_probability_zero_leaves_the_model_alone(target: str):
 @pytest.mark.parametrize("p", [-0.1, 1.0, 1.5])
 def test_refuses_a_probability_outside_its_range(p: float):
     with pytest.raises(ValueError, match=rf"^p must lie in \[0, 1\), got {p}$"):
-        GaussianDropout(p=p, target="activation", where="default")
+        GaussianDropout(p=p, target="activation", per="example", where="default")

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from regbench.grouping import GroupedChannels
 from regbench.regularizers.group_norm import GroupNorm
 from regbench.sites import Site
 
@@ -32,8 +33,10 @@ def test_one_group_is_layer_normalization_over_channels_and_positions():
     torch.testing.assert_close(normalized(images(), groups=1), F.layer_norm(images(), (4, 5, 2)))
 
 
-def test_as_many_groups_as_channels_are_instance_normalization():
-    torch.testing.assert_close(normalized(images(), groups=4), F.instance_norm(images()))
+def test_as_many_groups_as_channels_would_be_instance_normalization_and_are_not_made():
+    twos = normalized(images(), groups=4)
+    assert not torch.allclose(twos, F.instance_norm(images()))
+    torch.testing.assert_close(twos, F.group_norm(images(), 2))
 
 
 def test_tokens_are_normalized_each_over_the_group_alone():
@@ -47,17 +50,15 @@ def test_tokens_are_normalized_each_over_the_group_alone():
 
 
 def test_a_group_of_tokens_has_three_channels_or_more_however_many_tokens():
-    tokens = torch.randn(3, 5, 4) * 3 + 1  # four groups of one channel would all be 0
+    tokens = torch.randn(3, 5, 4) * 3 + 1  # two groups of two channels would be -1 and 1
     torch.testing.assert_close(normalized(tokens, groups=4, axis=1), F.layer_norm(tokens, (4,)))
 
 
 @pytest.mark.parametrize(
     ("shape", "groups", "count"),
-    [((12, 4, 4), 32, 12), ((12, 4, 4), 5, 4), ((16,), 32, 4), ((16,), 2, 2), ((7,), 6, 1)],
+    [((12, 4, 4), 32, 3), ((12, 4, 4), 2, 2), ((16,), 32, 4), ((16,), 2, 2), ((7,), 6, 1)],
 )
-def test_a_site_has_the_largest_number_that_divides_and_leaves_three_values(
-    shape: tuple[int, ...], groups: int, count: int
-):
+def test_a_site_has_as_many_groups_as_suit_its_channels(shape: tuple[int, ...], groups: int, count: int):
     member, model = make(groups=groups), nn.Sequential(Site("norm", shape))
     member.prepare_model(model)
     assert model[0].body.num_groups == count
@@ -69,7 +70,7 @@ def test_takes_the_place_of_what_stands_at_every_norm_site():
     model = nn.Sequential(Site("norm", (6,), body=nn.BatchNorm1d(6)), Site("norm", (2, 3, 3)))
     member = make(eps=0.5)
     member.prepare_model(model)
-    assert [(type(site.body), site.body.eps) for site in model] == [(nn.GroupNorm, 0.5)] * 2
+    assert [(type(site.body), site.body.eps) for site in model] == [(GroupedChannels, 0.5)] * 2
     assert member.inert() == ""
 
 
@@ -83,8 +84,8 @@ def test_leaves_a_model_alone_that_has_it_already():
 
 def test_other_groups_are_replaced():
     model = nn.Sequential(Site("norm", (4, 3, 3), body=nn.GroupNorm(2, 4)))
-    make(groups=4).prepare_model(model)
-    assert model[0].body.num_groups == 4
+    make(groups=1).prepare_model(model)
+    assert model[0].body.num_groups == 1
 
 
 def test_disabled_it_leaves_the_model_alone_and_says_so():

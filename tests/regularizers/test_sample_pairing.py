@@ -59,8 +59,8 @@ def test_those_paired_at_a_small_p_are_paired_alike_at_a_large_one():
 def test_ends_at_its_share_of_the_run():
     member, batch = make(until=0.75), Batch(torch.eye(8), torch.eye(8))
     acting = []
-    for progress in (0.0, 0.5, 0.75, 0.9, 0.0):
-        member.begin_epoch(progress)
+    for progress in (0.0, 0.75, 0.76, 1.0, 0.0):
+        member.begin_step(progress)
         acting.append(not torch.equal(member.transform_batch(batch).inputs, batch.inputs))
     assert acting == [True, True, False, False, True]
 
