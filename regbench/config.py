@@ -127,5 +127,11 @@ def stack_name(members: Mapping[str, Any] | None) -> str:
     return "+".join(members) if members else "baseline"
 
 
+def lr_with_sgd(rate: float, optimizer: Mapping[str, Any]) -> float:
+    """A model's own learning rate where SGD trains it: Adam scales its steps itself and keeps its own."""
+    return rate if str(optimizer.get("_target_")).endswith(".SGD") else optimizer["lr"]
+
+
+OmegaConf.register_new_resolver("lr_with_sgd", lr_with_sgd, replace=True)
 OmegaConf.register_new_resolver("stack", stack_name, replace=True)
 OmegaConf.register_new_resolver("sweep_or", lambda name, other: name or other, replace=True)

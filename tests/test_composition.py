@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from regbench.composition import ComposedJob, compose_jobs
 from regbench.errors import ConfigError
+from regbench.paths import config_dir
 
 
 def jobs(*words: str) -> list[ComposedJob]:
@@ -147,6 +148,19 @@ def test_values_of_the_command_line_stand_before_those_of_an_experiment() -> Non
 def test_the_learning_rate_follows_the_optimizer_unless_it_is_set() -> None:
     rates = [jobs(*line.split())[0].config["train"]["lr"] for line in ("optimizer=adam", "train.lr=0.5")]
     assert rates == [0.001, 0.5]
+
+
+@pytest.mark.parametrize("model", sorted(path.stem for path in (config_dir() / "model").glob("*.yaml")))
+def test_a_model_s_own_rate_is_that_of_sgd_and_adam_keeps_its_own(model: str) -> None:
+    own = ["model._target_=x.Y"] if model == "own" else []
+    (by_sgd,), (by_adam,) = jobs(f"model={model}", *own), jobs(f"model={model}", "optimizer=adam", *own)
+    assert by_adam.config["train"]["lr"] == 0.001
+    assert by_sgd.config["train"]["lr"] == by_sgd.config["model"].get("lr", by_sgd.config["optimizer"]["lr"])
+
+
+def test_a_model_s_rate_that_was_typed_holds_with_any_optimizer() -> None:
+    (job,) = jobs("model=mlp", "model.lr=0.007", "optimizer=adamw")
+    assert job.config["train"]["lr"] == 0.007
 
 
 def test_options_may_come_from_a_folder_of_one_s_own(tmp_path: Path) -> None:
