@@ -211,7 +211,7 @@ def _shared_noise(run: Run, acting: list[str]) -> list[str]:
     shared = {name: leaf.shared_noise() for name, leaf in run.reg.leaves() if name in acting}
     return [
         f"{name} draws one noise for all rows of a batch, at p={p:.3g}, which no mean over rows makes "
-        f"smaller; above {MOST_SHARED} training may end at chance: take a smaller p, or a draw for each row"
+        f"smaller; above {MOST_SHARED} it may end training at chance: give each row its draw, or lower p"
         for name, p in shared.items()
         if p > MOST_SHARED
     ]

@@ -14,14 +14,14 @@ from regbench.training import Diverged, EpochEnd, Run, fit
 from .conftest import SENTENCES, all_regs, compose, reg_node
 
 TOKENS = ["model=transformer", "model.width=16", "model.depth=1", "model.heads=2"]
-FAMILIES = {  # sizes and epochs at which the baseline learns nearly all, in half a second at most
+FAMILIES = {  # sizes and epochs at which the baseline learns most rows, in half a second at most
     "mlp": ["model=mlp", "model.width=128", "train.epochs=20"],
-    "cnn": ["model=cnn", "model.width=4", "train.epochs=20"],
-    "resnet": ["model=resnet", "model.depth=8", "model.width=4", "train.epochs=9"],
-    "rnn": ["model=rnn", "model.width=16", "train.epochs=20"],
-    "transformer": [*TOKENS, "model.patch=4", "train.epochs=15"],
+    "cnn": ["model=cnn", "model.width=6", "train.epochs=13"],
+    "resnet": ["model=resnet", "model.depth=8", "model.width=4", "train.epochs=7"],
+    "rnn": ["model=rnn", "model.width=16", "train.epochs=16"],
+    "transformer": [*TOKENS, "model.patch=4", "train.epochs=11"],
     "rnn on text": ["model=rnn", "model.width=16", "model.embedding=16", "train.epochs=12", *SENTENCES],
-    "transformer on text": [*TOKENS, "train.epochs=12", *SENTENCES],
+    "transformer on text": [*TOKENS, "train.epochs=8", *SENTENCES],
 }
 # the learning rate of torch's and the papers' recipes; what keeps within bounds here does so at smaller ones
 RECIPE = ["train.lr=0.1", "train.batch_size=32", "threads=1", "device=cpu"]
@@ -47,10 +47,10 @@ def reached(run: Run) -> float:
 
 @functools.cache
 def least(family: str) -> float:
-    """Half of the way from chance to the baseline, which itself learns nearly all."""
+    """Half of the way from chance to the baseline, which itself learns most of them."""
     run = build_run(config_for(family, {}))
     baseline = reached(run)
-    assert baseline > 0.9
+    assert baseline > 0.85
     return (1 / run.data.num_classes + baseline) / 2
 
 
