@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from regbench.data.checksums import digest_of_files
+from regbench.data.counts import by_class
 from regbench.data.decoding import Images, Reading, bad_ones, decoded_once, how_read
 from regbench.data.folder_files import ARCHIVES, STRAY, UNREADABLE, what_of
 from regbench.data.folder_layout import WHOLE, Layout, Listed, read_layout
 from regbench.data.pixels import color_of
 from regbench.data.splits import fifth_apart
-
-NAMED = 5  # classes that a sentence names before it only counts
 
 
 @dataclass
@@ -96,7 +95,7 @@ class ImageFolder:
         return self._fifth(1) if WHOLE in self._layout.parts else self._rows("test")
 
     def found(self) -> str:
-        said = [f"{self.num_classes} classes: {self._sizes()}", self._splits()]
+        said = [self._sizes(), self._splits()]
         said += how_read(self._images)
         if self._layout.passed_over:
             said.append(f"passed over {what_of(self._layout.passed_over)}")
@@ -151,14 +150,8 @@ class ImageFolder:
                     raise ValueError(f"every class must have images, got only bad ones in {part / name}")
 
     def _sizes(self) -> str:
-        """Names of the classes with the number of their images; of many only the first."""
         counts = Counter(image.label for split in self._layout.parts for _, image in self._good(split))
-        named = [f"{name} {counts[label]}" for label, name in enumerate(self._layout.classes)]
-        if len(named) <= 2 * NAMED:
-            return ", ".join(named)
-        low, high = min(counts.values()), max(counts.values())
-        each = f"{low} to {high}" if low < high else low
-        return f"{', '.join(named[:NAMED])} and {len(named) - NAMED} more, {each} images each"
+        return by_class(self.classes, [counts[label] for label in range(self.num_classes)], "images")
 
     def _splits(self) -> str:
         counts = {split: len(self._good(split)) for split in self._layout.parts}
