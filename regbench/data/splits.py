@@ -205,11 +205,10 @@ def _require_labels(source: Source, rows: Tensor, labels: Tensor) -> None:
 
 def _require_finite(rows: Tensor) -> None:
     """Refuse floats that would make every loss NaN."""
-    if not rows.is_floating_point():
+    if not rows.is_floating_point() or rows.isfinite().all():
         return
-    bad = (~rows.isfinite()).flatten(1).any(1).nonzero()
-    if len(bad):
-        row = int(bad[0])
-        value = rows[row][~rows[row].isfinite()][0].item()
-        more = f", and in {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise ValueError(f"inputs must be finite numbers, got {value} in row {row}{more}")
+    bad = (~rows.isfinite()).reshape(len(rows), -1).any(1).nonzero()
+    row = int(bad[0])
+    value = rows[row][~rows[row].isfinite()][0].item()
+    more = f", and in {len(bad) - 1} more" if len(bad) > 1 else ""
+    raise ValueError(f"inputs must be finite numbers, got {value} in row {row}{more}")
