@@ -6,8 +6,9 @@ import functools
 import inspect
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from torch import nn
 
 from regbench.config import Settings, TrainSettings, read_settings
 from regbench.data.checksums import digest_of
+from regbench.data.person_code import place_of, told
+from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
 from regbench.fields import checked, converted, locate, make
@@ -22,10 +25,11 @@ from regbench.image_ops import require_images
 from regbench.models.normalization import Normalization, Normalized
 from regbench.models.tying import tie
 from regbench.optimizers import innermost
+from regbench.own_data import make_source
 from regbench.regularizers.base import MemberError, Regularizer, Stack
 from regbench.streams import Clock
 from regbench.training import Run
-from regbench.types import Dataset
+from regbench.types import Dataset, Split
 
 Config = Mapping[str, Any]  # resolved: plain values only
 
@@ -144,32 +148,48 @@ def content_of(config: Config) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _content(node: str) -> str:
-    source = _source(json.loads(node))
-    try:
-        source.fetch()
+    with _refusals_of_data():
+        source = _fetched(node)
         return source.content() if hasattr(source, "content") else digest_of(*source.train())
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"dataset: {error}") from error
 
 
-def _source(values: dict[str, Any]) -> Any:
-    root = converted(values.pop("root", None), str, "dataset: root")
-    return make(values, "dataset", root=root)
+@functools.lru_cache(maxsize=1)
+def _fetched(node: str) -> Source:
+    """The source of a node, its files there; kept, for reading a person's own rows may take long."""
+    source = make_source(json.loads(node))
+    source.fetch()
+    return source
 
 
 @functools.lru_cache(maxsize=1)
 def _load_data(node: str) -> Dataset:
     values = json.loads(node)
     shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__ if name in values}
-    try:
+    with _refusals_of_data():
         options = SplitOptions(**checked(SplitOptions, shared, "dataset", {}))
-        source = _source(values)
-        source.fetch()
-        return carve(source, options)
+        data = carve(_fetched(json.dumps(values)), options)
+    read = data.read_test
+    return data if read is None else replace(data, read_test=lambda: _read(read))
+
+
+def _read(split: Callable[[], Split]) -> Split:
+    with _refusals_of_data():
+        return split()
+
+
+@contextmanager
+def _refusals_of_data() -> Iterator[None]:
+    """What the body raises, by the key `dataset`."""
+    try:
+        yield
     except ConfigError:
         raise
     except (ValueError, OSError) as error:
         raise ConfigError(f"dataset: {error}") from error
+    except Exception as error:  # a Source of a person's own may raise anything; ours shows its trace
+        if place_of(error) is None:
+            raise
+        raise ConfigError(f"dataset: {told(error)}") from error
 
 
 def build_model(node: Config, data: Dataset, seed: int) -> nn.Module:

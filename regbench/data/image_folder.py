@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from regbench.data.checksums import digest_of_files
-from regbench.data.folders import undone_on_failure
+from regbench.data.counts import by_class
+from regbench.data.decoding import Images, Reading, bad_ones, decoded_once, how_read
+from regbench.data.folder_files import ARCHIVES, STRAY, UNREADABLE, what_of
+from regbench.data.folder_layout import WHOLE, Layout, Listed, read_layout
+from regbench.data.pixels import color_of
 from regbench.data.splits import fifth_apart
-
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
 @dataclass
 class ImageFolder:
     """Read images from one folder for each class; classes are numbered in the order of their names.
 
-    `path` holds either `train` and `test`, each with the same class folders, or the class folders
-    themselves: then a stratified fifth, the same whatever split_seed is, becomes the test split. An image is
-    scaled until its shorter side is `size`, and its centre is cut out. Images are decoded once and kept in
-    <root>/image_folder; a changed file or setting makes them be decoded anew.
+    `path` holds either the class folders themselves, of which a stratified fifth, the same whatever
+    split_seed is, becomes the test split; or a folder for each split, each with the same class folders:
+    train or training; val, valid, validation or dev; test or testing; in upper or lower case. Without val
+    that is cut from train; without test there is none. An image is scaled until its shorter side is `size`,
+    and its centre is cut out; 16-bit greys are scaled to 8 bits, of an animation the first frame is read.
+    Images are decoded once and kept in <root>/image_folder; a changed file or setting makes them be decoded
+    anew.
 
     Attributes:
         path: the folder.
         size: height and width of an example in pixels, at least 1.
         channels: 1 for grey, 3 for colour.
+        on_bad: what to do about images that cannot be read: refuse all of the folder, or skip these.
+        background: the colour under transparent images: a name, hexadecimal digits, or red, green, blue.
         root: the folder for cached files.
     """
 
@@ -43,11 +48,14 @@ class ImageFolder:
     path: str
     size: int
     channels: Literal[1, 3]
+    on_bad: Literal["refuse", "skip"]
+    background: str | list[int]
     root: str
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"size must be at least 1, got {self.size}")
+        self._ground = color_of(self.background)
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -55,106 +63,99 @@ class ImageFolder:
 
     @property
     def num_classes(self) -> int:
-        return len(_classes(self._parts[0]))
+        return len(self._layout.classes)
+
+    @property
+    def classes(self) -> Sequence[str]:
+        return self._layout.classes
+
+    @property
+    def has_test(self) -> bool:
+        return WHOLE in self._layout.parts or "test" in self._layout.parts
 
     def fetch(self) -> None:
         """Decode the images, unless that has been done.
 
         Raises:
-            ValueError: the folder is missing or has fewer than 2 class folders, train and test have different
-                ones, a class has no images, or an image cannot be read.
+            ValueError: the folder's folders make no sense as splits and classes, or images cannot be read.
         """
-        names = [_classes(part) for part in self._parts]
-        if names[0] != names[-1]:
-            expected, found = map(", ".join, names)
-            raise ValueError(f"{self._parts[1]} must have the class folders {expected}, got {found}")
-        self._decoded([path for part in self._parts for path, _ in _listed(part)])
+        self._require_every_class()
 
     def content(self) -> str:
-        named = ((str(f.relative_to(self.path)), f) for part in self._parts for f, _ in _listed(part))
-        return digest_of_files((name, file) for name, file in named)
+        path = self._layout.path
+        return digest_of_files((str(i.file.relative_to(path)), i.file) for i in self._layout.images)
 
     def train(self) -> tuple[Tensor, Tensor]:
-        return self._rows(test=False)
+        return self._fifth(0) if WHOLE in self._layout.parts else self._rows("train")
+
+    def val(self) -> tuple[Tensor, Tensor] | None:
+        return self._rows("val") if "val" in self._layout.parts else None
 
     def test(self) -> tuple[Tensor, Tensor]:
-        return self._rows(test=True)
+        return self._fifth(1) if WHOLE in self._layout.parts else self._rows("test")
 
-    def _rows(self, test: bool) -> tuple[Tensor, Tensor]:
-        listed = [list(_listed(part)) for part in self._parts]
-        inputs = self._decoded([path for part in listed for path, _ in part])
-        labels = torch.tensor([label for part in listed for _, label in part])
-        if len(listed) == 1:
-            rows = fifth_apart(labels)[test]
-            return inputs[rows], labels[rows]
-        cut = len(listed[0])
-        return (inputs[cut:], labels[cut:]) if test else (inputs[:cut], labels[:cut])
+    def found(self) -> str:
+        said = [self._sizes(), self._splits()]
+        said += how_read(self._images)
+        if self._layout.passed_over:
+            said.append(f"passed over {what_of(self._layout.passed_over)}")
+        return "; ".join(said)
+
+    def warnings(self) -> Sequence[str]:
+        said = list(self._layout.odd)
+        if self._images.bad:
+            bad = self._images.bad
+            said.append(f"{len(bad)} bad images are left out: {bad_ones(self._files, bad)}")
+        passed = self._layout.passed_over
+        meant = {why: count for why, count in passed.items() if why in {STRAY, *UNREADABLE, *ARCHIVES}}
+        if meant:
+            said.append(f"not read, and perhaps meant to be: {what_of(meant)}")
+        return said + self._images.odd()
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return read_layout(self.path)
+
+    @cached_property
+    def _images(self) -> Images:
+        how = Reading(self.size, self.channels, self._ground, self.on_bad == "skip")
+        return decoded_once(self._files, how, Path(self.root).expanduser() / "image_folder")
 
     @property
-    def _parts(self) -> list[Path]:
-        """The folders that hold class folders: train and test, or only one."""
-        path = Path(self.path).expanduser()
-        if not path.is_dir():
-            raise ValueError(f"path must be a folder, got {path}")
-        parts = [path / "train", path / "test"]
-        return parts if all(part.is_dir() for part in parts) else [path]
+    def _files(self) -> list[Path]:
+        return [listed.file for listed in self._layout.images]
 
-    def _decoded(self, files: list[Path]) -> Tensor:
-        """All images (N, C, H, W) uint8 in the order of the files; a view of the file that keeps them."""
-        facts = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-        key = hashlib.sha256(json.dumps([facts, self.size, self.channels]).encode()).hexdigest()[:16]
-        cached = Path(self.root).expanduser() / "image_folder" / key / "images.npy"
-        if not cached.is_file():
-            with undone_on_failure(cached.parent):
-                self._decode(files, cached)
-        return torch.from_numpy(np.load(cached, mmap_mode="c"))
+    def _good(self, split: str) -> list[tuple[int, Listed]]:
+        """Place and entry of every readable image of a split."""
+        listed = enumerate(self._layout.images)
+        return [(row, image) for row, image in listed if image.split == split and row not in self._images.bad]
 
-    def _decode(self, files: list[Path], target: Path) -> None:
-        """Write the pixels of all files under another name, and rename once they are complete."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f"unfinished-{os.getpid()}.npy")
-        shape = (len(files), *self.in_shape)
-        pixels = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
-        for row, file in enumerate(files):
-            pixels[row] = read_image(file, self.size, self.channels)
-        pixels.flush()
-        unfinished.replace(target)
+    def _rows(self, split: str) -> tuple[Tensor, Tensor]:
+        good = self._good(split)
+        rows = [row for row, _ in good]
+        labels = torch.tensor([image.label for _, image in good])
+        whole = rows[-1] - rows[0] + 1 == len(rows)
+        return self._images.pixels()[slice(rows[0], rows[-1] + 1) if whole else rows], labels
 
+    def _fifth(self, part: int) -> tuple[Tensor, Tensor]:
+        inputs, labels = self._rows(WHOLE)
+        rows = fifth_apart(labels)[part]
+        return inputs[rows], labels[rows]
 
-def read_image(file: Path, size: int, channels: int) -> np.ndarray:
-    """Decode one image to (channels, size, size) uint8.
+    def _require_every_class(self) -> None:
+        for split, part in self._layout.parts.items():
+            there = {image.label for _, image in self._good(split)}
+            for label, name in enumerate(self._layout.classes):
+                if label not in there:
+                    raise ValueError(f"every class must have images, got only bad ones in {part / name}")
 
-    Raises:
-        ValueError: it cannot be read, or has more than 8 bits a channel.
-    """
-    from PIL import Image, ImageOps
+    def _sizes(self) -> str:
+        counts = Counter(image.label for split in self._layout.parts for _, image in self._good(split))
+        return by_class(self.classes, [counts[label] for label in range(self.num_classes)], "images")
 
-    try:
-        with Image.open(file) as image:
-            mode = image.mode
-            upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # as Pillow has it
-        raise ValueError(f"{file} must be an image that can be read, got {error}") from error
-    if mode.startswith(("I", "F")):  # converting would clip their values without a word
-        raise ValueError(f"{file} must have at most 8 bits a channel, got the mode {mode}")
-    fitted = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
-    return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
-
-
-def _listed(part: Path) -> Iterator[tuple[Path, int]]:
-    """Every image below a folder of class folders, and its label, in the order of their names."""
-    for label, name in enumerate(_classes(part)):
-        below = sorted((part / name).rglob("*"))
-        files = [f for f in below if f.suffix.lower() in SUFFIXES and f.name[0] != "." and f.is_file()]
-        if not files:
-            raise ValueError(f"every class must have images, got none in {part / name}")
-        for file in files:
-            yield file, label
-
-
-def _classes(part: Path) -> list[str]:
-    """Names of the class folders, sorted."""
-    names = sorted(f.name for f in part.iterdir() if f.is_dir() and f.name[0] != ".")
-    if len(names) < 2:
-        raise ValueError(f"{part} must have at least 2 class folders, got {', '.join(names) or 'none'}")
-    return names
+    def _splits(self) -> str:
+        counts = {split: len(self._good(split)) for split in self._layout.parts}
+        if WHOLE in counts:
+            return f"{counts[WHOLE]} images, a fifth of them test"
+        said = ", ".join(f"{counts[split]} in {part.name}" for split, part in self._layout.parts.items())
+        return f"images: {said}" + ("" if "test" in counts else "; no folder test, so that none is sealed")

@@ -200,3 +200,15 @@ def _require_labels(source: Source, rows: Tensor, labels: Tensor) -> None:
     if len(labels) and not 0 <= labels.min() <= labels.max() < source.num_classes:
         found_range = f"{labels.min()} to {labels.max()}"
         raise ValueError(f"labels must lie in 0 to {source.num_classes - 1}, got {found_range}")
+    _require_finite(rows)
+
+
+def _require_finite(rows: Tensor) -> None:
+    """Refuse floats that would make every loss NaN."""
+    if not rows.is_floating_point() or rows.isfinite().all():
+        return
+    bad = (~rows.isfinite()).reshape(len(rows), -1).any(1).nonzero()
+    row = int(bad[0])
+    value = rows[row][~rows[row].isfinite()][0].item()
+    more = f", and in {len(bad) - 1} more" if len(bad) > 1 else ""
+    raise ValueError(f"inputs must be finite numbers, got {value} in row {row}{more}")

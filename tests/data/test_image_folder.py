@@ -1,12 +1,14 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from regbench.data.image_folder import ImageFolder, read_image
+from regbench.data.image_folder import ImageFolder
+from regbench.data.pixels import decode
 from regbench.data.splits import SplitOptions, carve
 
 GREEN = (10, 200, 30)
@@ -37,8 +39,13 @@ def parted(tmp_path: Path) -> Path:
     return tmp_path / "parted"
 
 
-def opened(path: Path, size: int = 2, channels: int = 1) -> ImageFolder:
-    return ImageFolder(str(path), size, channels, str(path.parent / "cache"))  # type: ignore[arg-type]
+def opened(path: Path, size: int = 2, channels: int = 1, **more: Any) -> ImageFolder:
+    settings = {"on_bad": "refuse", "background": "white", "root": str(path.parent / "cache")}
+    return ImageFolder(path=str(path), size=size, channels=channels, **settings | more)  # type: ignore[arg-type]
+
+
+def pixels(file: Path, size: int, channels: int) -> np.ndarray:
+    return decode(file, size, channels).pixels
 
 
 def test_a_stratified_fifth_becomes_the_test_split(flat: Path):
@@ -76,8 +83,8 @@ def test_can_be_carved(flat: Path):
 def test_the_middle_of_a_wide_and_of_a_high_image_is_cut_out(tmp_path: Path):
     paint(tmp_path / "wide.png", [[1, 2, 3, 4], [5, 6, 7, 8]])
     paint(tmp_path / "high.png", [[1, 2], [3, 4], [5, 6], [7, 8]])
-    assert read_image(tmp_path / "wide.png", 2, 1).tolist() == [[[2, 3], [6, 7]]]
-    assert read_image(tmp_path / "high.png", 2, 1).tolist() == [[[3, 4], [5, 6]]]
+    assert pixels(tmp_path / "wide.png", 2, 1).tolist() == [[[2, 3], [6, 7]]]
+    assert pixels(tmp_path / "high.png", 2, 1).tolist() == [[[3, 4], [5, 6]]]
 
 
 def test_the_shorter_side_is_scaled_to_size(tmp_path: Path):
@@ -86,34 +93,35 @@ def test_the_shorter_side_is_scaled_to_size(tmp_path: Path):
     noise = np.random.default_rng(0).integers(0, 256, (8, 16, 3))
     paint(tmp_path / "noise.png", noise)
     truth = CenterCrop(4)(Resize(4)(Image.open(tmp_path / "noise.png")))
-    assert np.array_equal(read_image(tmp_path / "noise.png", 4, 3), np.asarray(truth).transpose(2, 0, 1))
+    assert np.array_equal(pixels(tmp_path / "noise.png", 4, 3), np.asarray(truth).transpose(2, 0, 1))
 
 
 def test_colour_and_grey_turn_into_one_another(tmp_path: Path):
     paint(tmp_path / "green.png", [[GREEN] * 2] * 2)
     paint(tmp_path / "grey.png", plain(7))
-    assert read_image(tmp_path / "green.png", 2, 3)[:, 0, 0].tolist() == list(GREEN)
-    assert read_image(tmp_path / "grey.png", 2, 3)[:, 0, 0].tolist() == [7, 7, 7]
+    assert pixels(tmp_path / "green.png", 2, 3)[:, 0, 0].tolist() == list(GREEN)
+    assert pixels(tmp_path / "grey.png", 2, 3)[:, 0, 0].tolist() == [7, 7, 7]
     luma = 0.299 * 10 + 0.587 * 200 + 0.114 * 30  # ITU-R 601, Pillow's grey
-    assert read_image(tmp_path / "green.png", 2, 1)[0, 0, 0] == pytest.approx(luma, abs=1)
+    assert pixels(tmp_path / "green.png", 2, 1)[0, 0, 0] == pytest.approx(luma, abs=1)
 
 
 def test_a_photograph_that_says_it_lies_on_its_side_is_turned(tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = 3  # orientation: upside down
     Image.fromarray(np.array([[0, 0], [255, 255]], dtype=np.uint8)).save(tmp_path / "turned.png", exif=exif)
-    assert read_image(tmp_path / "turned.png", 2, 1).tolist() == [[[255, 255], [0, 0]]]
+    assert pixels(tmp_path / "turned.png", 2, 1).tolist() == [[[255, 255], [0, 0]]]
 
 
 def test_images_are_decoded_once(flat: Path):
     source = opened(flat)
     source.fetch()
-    (cached,) = (flat.parent / "cache").rglob("*.*")
-    assert cached.name == "images.npy"
-    before = cached.stat().st_mtime_ns
-    source.fetch()
-    source.train()
-    assert [file.stat().st_mtime_ns for file in (flat.parent / "cache").rglob("*.*")] == [before]
+    cached = sorted((flat.parent / "cache").rglob("*.*"))
+    assert [file.name for file in cached] == ["images.npy", "notes.json"]
+    before = [file.stat().st_mtime_ns for file in cached]
+    again = opened(flat)
+    again.fetch()
+    again.train()
+    assert [file.stat().st_mtime_ns for file in sorted((flat.parent / "cache").rglob("*.*"))] == before
 
 
 def test_a_changed_image_or_setting_is_seen(flat: Path):
@@ -151,15 +159,9 @@ def test_files_that_are_no_images_and_hidden_folders_are_left_out(flat: Path):
 
 def test_refuses_an_unreadable_image_by_name_and_leaves_no_folder(flat: Path):
     (flat / "dogs" / "12.png").write_bytes((flat / "dogs" / "12.png").read_bytes()[:-30])
-    with pytest.raises(ValueError, match=r"dogs/12\.png must be an image that can be read, got "):
+    with pytest.raises(ValueError, match=r"got one that is not: .*dogs/12\.png cannot be read: .*trunc"):
         opened(flat).fetch()
     assert not (flat.parent / "cache").exists()
-
-
-def test_refuses_sixteen_bits_which_would_be_clipped(flat: Path):
-    Image.fromarray(np.full((2, 2), 5000, dtype=np.uint16)).save(flat / "dogs" / "deep.png")
-    with pytest.raises(ValueError, match=r"deep\.png must have at most 8 bits a channel, got the mode I"):
-        opened(flat).fetch()
 
 
 def test_refuses_a_folder_that_is_not_there(tmp_path: Path):
@@ -184,10 +186,139 @@ def test_refuses_a_class_without_images(flat: Path):
 
 def test_refuses_test_classes_that_train_has_not(parted: Path):
     paint(parted / "test" / "c" / "x.png", plain(1))
-    with pytest.raises(ValueError, match="test must have the class folders a, b, got a, b, c"):
+    with pytest.raises(ValueError, match=r"test must have the class folders of .*train, but has c, which "):
         opened(parted).fetch()
 
 
 def test_refuses_a_size_below_one(tmp_path: Path):
     with pytest.raises(ValueError, match="size must be at least 1, got 0"):
         opened(tmp_path, size=0)
+
+
+def splits(root: Path, *names: str) -> Path:
+    """Split folders with 12 images of each of two classes, of one grey value for each split: 10, 20, ..."""
+    for number, split in enumerate(names):
+        for name in ("cat", "dog"):
+            for index in range(12):
+                paint(root / split / name / f"{index}.png", plain(10 * (number + 1)))
+    return root
+
+
+def values(split: Any) -> set[int]:
+    return set(split.inputs.unique().tolist())
+
+
+def test_a_persons_val_is_val_and_select_is_cut_from_train(tmp_path: Path):
+    source = opened(splits(tmp_path / "own", "train", "val", "test"))
+    source.fetch()
+    data = carve(source, SplitOptions(0, 1.0, None, 0.0))  # 24 // 6 = 4
+    assert [len(s) for s in (data.train, data.select, data.val)] == [20, 4, 24]
+    assert [values(s) for s in (data.train, data.select, data.val, data.read_test())] == [
+        {10},
+        {10},
+        {20},
+        {30},
+    ]
+    assert data.note == "2 classes: cat 36, dog 36; images: 24 in train, 24 in val, 24 in test"
+    assert (data.classes, data.warnings) == (("cat", "dog"), ())
+
+
+def test_without_a_test_folder_there_is_none_to_seal_and_it_is_said(tmp_path: Path):
+    source = opened(splits(tmp_path / "own", "Train", "Validation"))
+    source.fetch()
+    data = carve(source, SplitOptions(0, 1.0, None, 0.0))
+    assert data.read_test is None
+    assert data.note.endswith("images: 24 in Train, 24 in Validation; no folder test, so that none is sealed")
+
+
+def test_says_what_was_found(flat: Path):
+    (flat / "cats" / "a.heic").touch()
+    (flat / "cats" / "b.heic").touch()
+    (flat / "dogs" / ".hidden").touch()
+    source = opened(flat)
+    assert source.found() == (
+        "2 classes: cats 10, dogs 10; 20 images, a fifth of them test; passed over 2 .heic, 1 hidden"
+    )
+    assert source.warnings() == ["not read, and perhaps meant to be: 2 .heic"]
+
+
+def test_of_many_classes_only_the_first_are_named(tmp_path: Path):
+    for number in range(11):
+        for index in range(1 + number % 2):
+            paint(tmp_path / "own" / f"c{number:02}" / f"{index}.png", plain(1))
+    said = opened(tmp_path / "own").found()
+    assert said.startswith(
+        "11 classes: c00 1, c01 2, c02 1, c03 2, c04 1 and 6 more, 1 to 2 images each; 16 "
+    )
+
+
+def spoil(flat: Path, count: int) -> None:
+    for number in range(count):
+        (flat / "cats" / f"{number:02}.png").write_text("<html>")
+    (flat / "dogs" / "19.png").write_bytes(b"")
+
+
+def test_all_bad_images_are_counted_and_the_first_are_named(flat: Path):
+    spoil(flat, 6)
+    with pytest.raises(ValueError, match=r"got 7 that are not: ") as said:
+        opened(flat).fetch()
+    assert str(said.value).count(".png is no image of a known format") == 5
+    assert str(said.value).endswith(
+        "04.png is no image of a known format and 2 more; dataset.on_bad=skip leaves them out"
+    )
+    assert not (flat.parent / "cache").exists()
+
+
+def test_bad_images_are_skipped_where_a_person_says_so_and_refused_again_where_not(flat: Path):
+    spoil(flat, 2)
+    source = opened(flat, on_bad="skip")
+    source.fetch()
+    (inputs, labels), (test_inputs, test_labels) = source.train(), source.test()
+    rows = inputs[:, 0, 0, 0].tolist() + test_inputs[:, 0, 0, 0].tolist()
+    assert sorted(rows) == list(range(2, 19))
+    assert [row // 10 for row in rows] == labels.tolist() + test_labels.tolist()
+    assert "cats 8, dogs 9; 17 images, a fifth of them test; 3 bad, left out" in source.found()
+    (said,) = source.warnings()
+    assert said.startswith("3 bad images are left out: ")
+    assert said.endswith("19.png is empty")
+    with pytest.raises(ValueError, match="got 3 that are not"):
+        opened(flat).fetch()
+
+
+def test_a_class_of_bad_images_alone_is_refused_though_they_are_skipped(flat: Path):
+    spoil(flat, 10)
+    with pytest.raises(ValueError, match=r"^every class must have images, got only bad ones in .*cats$"):
+        opened(flat, on_bad="skip").fetch()
+
+
+def test_what_had_to_be_changed_is_counted(flat: Path):
+    for name in ("holes", "more"):
+        Image.new("RGBA", (2, 2), (9, 9, 9, 0)).save(flat / "cats" / f"{name}.png")
+    Image.fromarray(np.full((2, 2), 40000, dtype=np.uint16)).save(flat / "dogs" / "deep.png")
+    said = opened(flat).found()
+    assert "2 transparent, laid on the background; 1 with 16-bit greys, scaled to 8 bits" in said
+    assert opened(flat).warnings() == []
+
+
+def test_another_background_is_seen_though_the_images_are_cached(tmp_path: Path):
+    for name in ("cats", "dogs"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        Image.new("RGBA", (2, 2), (9, 9, 9, 0)).save(tmp_path / "own" / name / "hole.png")
+    for background, expected in (("white", 255), ("black", 0), ([7, 7, 7], 7)):
+        assert opened(tmp_path / "own", background=background).test()[0].unique().tolist() == [expected]
+
+
+def test_tells_of_twelve_bits_in_files_of_sixteen(flat: Path):
+    Image.fromarray(np.full((2, 2), 4095, dtype=np.uint16)).save(flat / "dogs" / "deep.png")
+    (said,) = opened(flat).warnings()
+    assert said.startswith("the brightest of all 16-bit greys is 4095 of 65535, ")
+
+
+def test_a_home_folder_has_a_digest(flat: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(flat.parent))
+    assert opened(Path("~/flat"), root=str(flat.parent / "cache")).content() == opened(flat).content()
+
+
+def test_refuses_a_background_that_is_no_colour(tmp_path: Path):
+    with pytest.raises(ValueError, match="background must be a colour"):
+        opened(tmp_path, background="puce")

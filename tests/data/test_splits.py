@@ -272,3 +272,17 @@ def test_what_a_source_says_of_itself_is_kept():
 
 def test_classes_without_names_are_called_by_their_numbers():
     assert carve(Numbered(LABELS), options()).classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_refuses_inputs_that_are_no_finite_numbers_by_their_row(value: float):
+    source = Numbered(LABELS)
+    rows, labels = source.train()
+    rows = rows.float()
+    rows[5] = value
+    source.train = lambda: (rows, labels)  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match=rf"^inputs must be finite numbers, got {value} in row 5$"):
+        carve(source, options())
+    rows[7] = value
+    with pytest.raises(ValueError, match=rf"got {value} in row 5, and in 1 more$"):
+        carve(source, options())

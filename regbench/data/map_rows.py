@@ -1,0 +1,172 @@
+"""The rows of a torch Dataset, checked one by one and read into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regbench.data.person_code import in_a_sentence
+from regbench.data.pixels import eight_bits
+from regbench.data.progress import counted
+
+AGAIN = 32  # rows that are read twice, to see whether they are the same
+COPIES = 2  # of the rows in memory: as read, and cut into splits
+
+Label = int | str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was read.
+
+    Attributes:
+        inputs: (N, ...) uint8 or float32.
+        labels: N numbers, or N names.
+    """
+
+    inputs: Tensor
+    labels: Sequence[Label]
+
+
+def read_rows(dataset: Any, split: str) -> Rows:
+    """Read all rows, once, and a few of them again.
+
+    Raises:
+        ValueError: a row is no pair of input and label, differs in shape or type from the first, holds NaN or
+            infinity, or is another one when it is read again; or the rows do not fit into memory.
+    """
+    number = _length(dataset)
+    first, _ = _row(dataset, 0, split)
+    _require_memory(number * first.nbytes * COPIES, f"{number} {split} rows of {tuple(first.shape)}")
+    inputs = torch.empty((number, *first.shape), dtype=first.dtype)
+    labels: list[Label] = []
+    for row in counted(number, f"reading {split} rows"):
+        value, label = _row(dataset, row, split)
+        _require_like(value, first, f"{split} row {row}")
+        inputs[row] = value
+        labels.append(label)
+    for row in sorted({round(place) for place in np.linspace(0, number - 1, AGAIN)}):
+        value, label = _row(dataset, row, split)
+        if label != labels[row] or value.shape != first.shape or not torch.equal(value, inputs[row]):
+            raise ValueError(
+                f"{split} row {row} must be the same whenever it is read, got another one the second time; "
+                "leave out random transforms, and add regularizers such as flip_crop"
+            )
+    return Rows(inputs, labels)
+
+
+def _length(dataset: Any) -> int:
+    name = type(dataset).__name__
+    if not hasattr(dataset, "__len__"):
+        raise ValueError(f"{name} must have __len__ and __getitem__, got no __len__")
+    with in_a_sentence(f"{name}.__len__"):
+        number = len(dataset)
+    if number == 0:
+        raise ValueError(f"{name} must have rows, got none")
+    return number
+
+
+def _row(dataset: Any, row: int, split: str) -> tuple[Tensor, Label]:
+    what = f"{split} row {row}"
+    with in_a_sentence(what):
+        pair = dataset[row]
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        got = f"{type(pair).__name__} of {len(pair)}" if hasattr(pair, "__len__") else type(pair).__name__
+        raise ValueError(f"{what} must be a pair of input and label, got a {got}")
+    value = input_of(pair[0], what)
+    if value.is_floating_point() and not value.isfinite().all():
+        raise ValueError(f"{what} must hold finite numbers, got {value[~value.isfinite()][0].item()}")
+    return value, label_of(pair[1], what)
+
+
+def input_of(value: Any, what: str) -> Tensor:
+    """An input as a tensor: an image as (C, H, W) with C 1 or 3, other numbers in their own shape.
+
+    An array (H, W) has one channel; a NumPy array whose last axis is 1 or 3 long is (H, W, C), as torchvision
+    has it; a tensor is taken as it is. Floats become float32.
+
+    Raises:
+        ValueError: it is neither an image nor uint8 nor floats.
+    """
+    from PIL import Image
+
+    if isinstance(value, Image.Image):
+        colours = value.mode not in ("1", "L", "LA", "F") and not value.mode.startswith("I")
+        with in_a_sentence(what):
+            plain = eight_bits(value)[0].convert("RGB" if colours else "L")
+        value = np.array(plain).reshape(value.height, value.width, 3 if colours else 1)
+    if isinstance(value, np.ndarray):
+        turned = value.ndim == 3 and value.shape[2] in (1, 3)
+        with in_a_sentence(what):
+            value = torch.tensor(value.transpose(2, 0, 1) if turned else value)
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{what} must hold an image, a tensor or an array, got a {type(value).__name__}")
+    if value.dtype != torch.uint8 and not value.is_floating_point():
+        raise ValueError(f"{what} must hold uint8 pixels or floats, got {str(value.dtype).split('.')[-1]}")
+    if value.numel() == 0 or value.ndim == 0:
+        raise ValueError(f"{what} must hold numbers, got the shape {tuple(value.shape)}")
+    value = value.detach().cpu()
+    value = value if value.dtype == torch.uint8 else value.float()
+    return value.unsqueeze(0) if value.ndim == 2 else value
+
+
+def label_of(value: Any, what: str) -> Label:
+    """A label as a number or a name; a row with one 1 among zeros is the place of the 1.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | np.integer | np.bool_):
+        return int(value)
+    if isinstance(value, Tensor | np.ndarray | list | tuple):
+        with in_a_sentence(f"the label of {what}"):
+            vector = torch.as_tensor(value).reshape(-1)
+        if len(vector) == 1 and not vector.is_floating_point() and not vector.is_complex():
+            return int(vector.item())
+        if len(vector) > 1 and int((vector == 1).sum()) == 1 and int((vector == 0).sum()) == len(vector) - 1:
+            return int((vector == 1).nonzero().item())
+        value = vector.tolist()
+    shown = repr(value)
+    raise ValueError(
+        f"the label of {what} must be one class: a whole number, a name, or a 1 among zeros, got "
+        f"{shown if len(shown) < 40 else type(value).__name__}"
+    )
+
+
+def _require_like(value: Tensor, first: Tensor, what: str) -> None:
+    if value.dtype != first.dtype:
+        raise ValueError(f"{what} must be {first.dtype} as row 0 is, got {value.dtype}")
+    if value.shape != first.shape:
+        same_size = value.shape[1:] == first.shape[1:]
+        cure = "Grayscale" if same_size else "Resize([32, 32])"
+        raise ValueError(
+            f"{what} must have the shape {tuple(first.shape)} of row 0, got {tuple(value.shape)}; "
+            f"a transform such as torchvision's {cure} makes them alike"
+        )
+
+
+def _require_memory(need: int, what: str) -> None:
+    """Refuse what would not fit; where nobody says how much memory there is, anything may."""
+    there = _available()
+    if there is not None and need > there:
+        raise ValueError(f"{what} must fit into memory twice, {need / 1e9:.3g} GB, got {there / 1e9:.3g} GB")
+
+
+def _available() -> int | None:
+    """Bytes of memory that are free for use, by Linux's word and by that of a container; else None."""
+    found = []
+    info, limit = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
+    if info.is_file():
+        lines = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+        found += [int(lines[key].split()[0]) * 1024 for key in ("MemAvailable",) if key in lines]
+    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
+        found.append(int(text))
+    return min(found, default=None)

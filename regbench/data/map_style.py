@@ -1,0 +1,199 @@
+"""A torch Dataset as a source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from regbench.data.checksums import digest_of
+from regbench.data.counts import by_class
+from regbench.data.map_rows import Label, Rows, read_rows
+from regbench.data.splits import fifth_apart
+
+WITH_CHANNELS = 3  # axes of an image
+
+
+class MapStyle:
+    """Read the rows of map-style datasets into memory; without a dataset for test a fifth of train is.
+
+    Inputs are images of Pillow, tensors (C, H, W) or of another shape, or arrays; labels numbers from 0,
+    names, or rows with one 1. Classes have the names in the dataset's `classes`, where it has such.
+
+    Args:
+        parts: the dataset of each split: train, and val or test where there are such.
+        said: how they were made, a phrase each.
+    """
+
+    scale = 255.0
+
+    def __init__(self, parts: Mapping[str, Any], said: Sequence[str] = ()) -> None:
+        self._parts, self._said = parts, list(said)
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return tuple(self._read["train"].inputs.shape[1:])
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    @property
+    def mirrors(self) -> bool:
+        """What the dataset says in an attribute of that name; photographs keep their label."""
+        return getattr(self._parts["train"], "mirrors", True) is not False
+
+    @cached_property
+    def classes(self) -> Sequence[str]:
+        """The dataset's own names; else the names that train's labels are, or their numbers.
+
+        Raises:
+            ValueError: numbered labels do not begin at 0, or one is left out.
+        """
+        labels = set(self._read["train"].labels)
+        own = _names_of(self._parts["train"])
+        if own:
+            return own
+        if any(isinstance(label, str) for label in labels):
+            return sorted(map(str, labels))
+        return [str(number) for number in range(_number_of(self._parts["train"], labels))]
+
+    def fetch(self) -> None:
+        """Read all rows.
+
+        Raises:
+            ValueError: a row or a label is not what it should be.
+        """
+        _ = self._labels
+
+    def content(self) -> str:
+        return digest_of(
+            *(t for split in self._read for t in (self._read[split].inputs, self._labels[split]))
+        )
+
+    def train(self) -> tuple[Tensor, Tensor]:
+        return self._rows("train") if len(self._read) > 1 else self._fifth(0)
+
+    def val(self) -> tuple[Tensor, Tensor] | None:
+        return self._rows("val") if "val" in self._read else None
+
+    def test(self) -> tuple[Tensor, Tensor]:
+        return self._rows("test") if len(self._read) > 1 else self._fifth(1)
+
+    @property
+    def has_test(self) -> bool:
+        return "test" in self._read or len(self._read) == 1
+
+    def found(self) -> str:
+        counts = Counter(int(label) for labels in self._labels.values() for label in labels)
+        rows = ", ".join(f"{len(read.labels)} {split}" for split, read in self._read.items())
+        kind = str(self._read["train"].inputs.dtype).split(".")[-1]
+        name = type(self._parts["train"]).__name__
+        sizes = by_class(self.classes, [counts[label] for label in range(self.num_classes)], "rows")
+        said = [f"{name}: {sizes}", f"rows: {rows}, each {kind} {self.in_shape}", *self._said]
+        if len(self._read) == 1:
+            said.append("a fifth of them test")
+        elif not self.has_test:
+            said.append("no test split, so that none is sealed")
+        return "; ".join(said)
+
+    def warnings(self) -> Sequence[str]:
+        if len(self.in_shape) != WITH_CHANNELS:
+            return []
+        said = []
+        channels, _, width = self.in_shape
+        if channels > width and width in (1, 3):
+            said.append(f"inputs are read as (C, H, W), and {self.in_shape} looks like (H, W, C)")
+        inputs = self._read["train"].inputs
+        if inputs.is_floating_point() and (inputs.min() < 0 or inputs.max() > 1):
+            said.append(
+                f"pixels lie in {inputs.min():.4g} to {inputs.max():.4g}, and members that change images "
+                "refuse them outside 0 to 1; leave out Normalize: inputs are standardized before the model"
+            )
+        return said
+
+    @cached_property
+    def _read(self) -> Mapping[str, Rows]:
+        """The rows of every part; a val that is another part under its name is none.
+
+        Raises:
+            ValueError: as `read_rows`, or test has the rows of train, or rows of another shape.
+        """
+        read = {split: read_rows(dataset, split) for split, dataset in self._parts.items()}
+        train = read["train"].inputs
+        if "test" in read and _same(read["test"], read["train"]):
+            raise ValueError("the test rows must not be the train rows, got the same for both")
+        if "val" in read and any(_same(read["val"], read[split]) for split in read if split != "val"):
+            del read["val"]
+        for split, rows in read.items():
+            if rows.inputs.shape[1:] != train.shape[1:] or rows.inputs.dtype != train.dtype:
+                shapes = [f"{t.dtype} {tuple(t.shape[1:])}" for t in (train, rows.inputs)]
+                raise ValueError(f"{split} rows must be {shapes[0]} as train rows are, got {shapes[1]}")
+        return read
+
+    @cached_property
+    def _labels(self) -> Mapping[str, Tensor]:
+        """Labels of every part as numbers of the classes.
+
+        Raises:
+            ValueError: a label is no class.
+        """
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        return {split: _numbered(rows.labels, numbers, split) for split, rows in self._read.items()}
+
+    def _rows(self, split: str) -> tuple[Tensor, Tensor]:
+        return self._read[split].inputs, self._labels[split]
+
+    def _fifth(self, part: int) -> tuple[Tensor, Tensor]:
+        inputs, labels = self._rows("train")
+        rows = fifth_apart(labels)[part]
+        return inputs[rows], labels[rows]
+
+
+def _same(one: Rows, other: Rows) -> bool:
+    return one.labels == other.labels and torch.equal(one.inputs, other.inputs)
+
+
+def _names_of(dataset: Any) -> list[str]:
+    """The names in a dataset's `classes`, the first of several for a class; none where it has no list."""
+    classes = getattr(dataset, "classes", None)
+    if not isinstance(classes, list | tuple) or not classes:
+        return []
+    return [str(name[0] if isinstance(name, tuple | list) and name else name) for name in classes]
+
+
+def _number_of(dataset: Any, labels: set[Label]) -> int:
+    """How many classes numbered labels make, by the dataset's `num_classes` or by the labels themselves.
+
+    Raises:
+        ValueError: they do not begin at 0, or one is left out.
+    """
+    numbers = sorted(int(label) for label in labels)
+    own = getattr(dataset, "num_classes", None)
+    if isinstance(own, int) and own > 0:
+        return own
+    if numbers[0] != 0:
+        raise ValueError(f"labels must begin at 0, got {numbers[0]} to {numbers[-1]}")
+    lacking = next((place for place, number in enumerate(numbers) if place != number), None)
+    if lacking is not None:
+        raise ValueError(
+            f"labels must leave out none of 0 to {numbers[-1]}, got no {lacking}; a dataset with classes of "
+            "which train has no row says so by an attribute classes or num_classes"
+        )
+    return len(numbers)
+
+
+def _numbered(labels: Sequence[Label], numbers: Mapping[str, int], split: str) -> Tensor:
+    found = []
+    for row, label in enumerate(labels):
+        place = numbers.get(label) if isinstance(label, str) else label
+        if place is None or not 0 <= place < len(numbers):
+            known = ", ".join(list(numbers)[:5]) + (", ..." if len(numbers) > 5 else "")
+            want = f"one of {known}" if isinstance(label, str) else f"in 0 to {len(numbers) - 1}"
+            raise ValueError(f"the label of {split} row {row} must be {want}, got {label!r}")
+        found.append(place)
+    return torch.tensor(found)

@@ -1,0 +1,152 @@
+"""The dataset of a configuration as a source: one of ours, a person's own, or a torch Dataset."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import random
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset
+
+from regbench.data.map_style import MapStyle
+from regbench.data.person_code import in_a_sentence
+from regbench.errors import ConfigError
+from regbench.fields import checked, converted, hints_of, locate, make
+
+KEY = "dataset"
+TRAINS = ("train", "training", "trainval")  # what a torch Dataset calls its train part
+VALS = ("val", "valid", "validation")
+TEST = "test"
+
+
+def make_source(node: Mapping[str, Any]) -> Any:
+    """The source that a dataset's node names, nothing read yet.
+
+    Raises:
+        ConfigError: it cannot be made, or is neither a Source nor a map-style Dataset.
+    """
+    values = dict(node)
+    root = converted(values.pop("root", None), str, f"{KEY}: root")
+    target = locate(values["_target_"], KEY) if "_target_" in values else None
+    if target is None or hasattr(target, "fetch"):
+        return make(values, KEY, root=root)
+    values = {name: _with_objects(value, f"{KEY}.{name}") for name, value in values.items()}
+    del values["_target_"]
+
+    def construct(**more: Any) -> Any:
+        arguments = checked(target, values | more, KEY, {"root": os.path.expanduser(root)})
+        with in_a_sentence(getattr(target, "__name__", KEY)):
+            made = target(**arguments)
+        return made
+
+    try:
+        with _seeded():
+            parts, said = _parts(target, values, construct)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{KEY}: {error}") from error
+    train = parts["train"]
+    return train if hasattr(train, "fetch") else MapStyle(parts, said)
+
+
+def _with_objects(value: Any, key: str) -> Any:
+    """A value in which what names a `_target_` has been made, such as a transform."""
+    if isinstance(value, Mapping):
+        inner = {name: _with_objects(item, f"{key}.{name}") for name, item in value.items()}
+        return make(inner, key) if "_target_" in inner else inner
+    if isinstance(value, list):
+        return [_with_objects(item, key) for item in value]
+    return value
+
+
+def _parts(
+    target: Callable[..., Any], values: Mapping[str, Any], construct: Callable[..., Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """The dataset of each split that a class has, and how they were asked for.
+
+    Where the class has a parameter train (true or false), or split with a default for train, and the person
+    has set neither, the others are made too.
+    """
+    parameters = inspect.signature(target).parameters
+    hints = hints_of(target)
+    kind, word = parameters.get("train"), parameters.get("split")
+    if kind and "train" not in values and (hints.get("train") is bool or isinstance(kind.default, bool)):
+        made = {"train": _map_style(construct(train=True)), TEST: _map_style(construct(train=False))}
+        return made, ["train and test by train=true and train=false"]
+    if word and "split" not in values:
+        words = _words(hints.get("split"))
+        first = (
+            word.default if isinstance(word.default, str) else next((w for w in TRAINS if w in words), None)
+        )
+        if first in TRAINS:
+            return _by_word(first, words, construct)
+    return {"train": _map_style(construct())}, []
+
+
+def _by_word(
+    first: str, words: tuple[str, ...], construct: Callable[..., Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Parts by the parameter split; words that the class does not take are passed over, and it is said."""
+    made = {"train": _map_style(construct(split=first))}
+    said = [f"train by split={first}"]
+    for split, names in (("val", VALS if first != "trainval" else ()), (TEST, (TEST,))):
+        reason = ""
+        for name in (n for n in names if not words or n in words):
+            try:
+                made[split] = _map_style(construct(split=name))
+            except ValueError as error:
+                reason = str(error)
+                continue
+            said.append(f"{split} by split={name}")
+            break
+        if split == TEST and TEST not in made and reason:
+            said.append(f"none by split={TEST}: {reason}")
+    return made, said
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    """The words that an annotation allows; none where it does not say."""
+    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+
+
+def _map_style(made: Any) -> Any:
+    """The made object itself, if rows can be had from it by number.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    name = type(made).__name__
+    if isinstance(made, IterableDataset):
+        raise ConfigError(
+            f"{KEY}: must be a map-style Dataset with __len__ and __getitem__, got the IterableDataset {name}"
+        )
+    if not hasattr(made, "fetch") and not (hasattr(made, "__getitem__") and hasattr(made, "__len__")):
+        raise ConfigError(
+            f"{KEY}: must be a Source, or a map-style Dataset with __len__ and __getitem__, got {name}"
+        )
+    return made
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Draws of the global generators are the same in every run, and go on afterwards as if there were none.
+
+    A dataset that draws its rows while it is made would be another one in every run.
+    """
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        np.random.seed(0)
+        random.seed(0)
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)
