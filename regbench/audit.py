@@ -18,6 +18,7 @@ from regbench.probe import (
     batch_facts,
     differing,
     model_name,
+    model_warnings,
     modules_by_kind,
     penalty_facts,
     same,
@@ -111,7 +112,8 @@ def audit(make: Make) -> Audit:
             ]
         facts += [leaf.note()] if leaf.note() else []
         findings.append(Finding(name, state, hooks(type(leaf)), modules[name], facts))
-    return Audit(findings, [*_warnings(whole, findings), *_shared_places(whole, findings, shares)], flops)
+    warned = [*_warnings(whole, findings), *_shared_places(whole, findings, shares)]
+    return Audit(findings, [*model_warnings(present, seen["logits"]), *warned], flops)
 
 
 def _due_to(name: str, whole: Run, without: Run) -> list[str]:
