@@ -51,18 +51,17 @@ def doubts(logits: Tensor) -> list[str]:
         return []
     if (values - values[0]).abs().max() <= EQUAL * values.abs().max():
         return ["returns the same logits for every row"]
-    if (values >= 0).all():
-        if ((values.sum(1) - 1).abs() <= NEAR).all():
-            return [
-                "returns rows that sum to one already; cross-entropy takes logits, so leave its softmax out"
-            ]
-        if (values <= 1).all():
-            return [
-                "returns values from 0 to 1 only; cross-entropy takes logits, so leave a last sigmoid out"
-            ]
-        if (values == 0).any():
-            return ["returns nothing below 0; cross-entropy takes logits, so leave a last ReLU out"]
-    return []
+    if (values < 0).any():
+        return []
+    if ((values.sum(1) - 1).abs() <= NEAR).all():
+        seen, last = "rows that sum to one already", "softmax"
+    elif (values == 0).any():
+        seen, last = "nothing below 0", "ReLU"
+    elif (values <= 1).all():
+        seen, last = "values from 0 to 1 only", "sigmoid"
+    else:
+        return []
+    return [f"returns {seen}; cross-entropy takes logits, so leave a last {last} out"]
 
 
 def checked_logits(output: Any, rows: int, num_classes: int) -> Tensor:

@@ -29,7 +29,7 @@ def refusals(model: str, words: Sequence[str] = (), extra: Path | None = None) -
     """
     for word, key in zip(words, keys_of(words), strict=True):
         if key.partition(".")[0] == "reg":
-            raise ConfigError(f"list: every regularizer is tried by itself, so leave {word} out")
+            raise ConfigError(f"reg: each regularizer is tried by itself; leave {word} out")
     import_from(*([str(extra)] if extra else []))
     where = ["--config-dir", str(extra)] if extra else []
     base = compose_jobs(get_args_parser().parse_args([*where, f"model={model}", *words]))[0].config

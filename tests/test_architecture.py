@@ -15,7 +15,8 @@ PACKAGE = Path(regbench.__file__).parent
 
 # Each line may import from the lines above it, never from its own or those below.
 LEVELS = [
-    ["__version__", "errors", "paths", "interruption", "records"],
+    ["__version__", "errors", "paths", "interruption", "records", "logits"],
+    ["foreign"],
     [
         "fields",
         "streams",
@@ -60,7 +61,8 @@ LEVELS = [
     ],
     ["data.downloads", "data.splits", "data.text", "models.layers", "models.local", "models.normalization"],
     ["regularizers.*", "models.*", "data.*"],
-    ["training"],
+    ["training", "remedies"],
+    ["network"],
     ["probe", "build", "runs", "holding"],
     ["audit", "summary", "composition", "loading"],
     ["jobs", "launching", "refusals", "sealed"],
@@ -111,7 +113,7 @@ ROOMS = {
         "autoencoders",
         "generators",
     ],
-    "models.*": ["models.*", "sites", "types"],
+    "models.*": ["models.*", "logits", "sites", "types"],
     "data.*": ["data.*", "types"],
     "training": ["measurement", "regularizers.base", "sites", "streams", "types"],
     "catalogue": ["paths"],
@@ -120,6 +122,7 @@ ROOMS = {
     "autoencoders": [],
     "augmenters": [],
     "types": [],
+    "logits": [],
     "sites": [],
     "streams": [],
     "weights": [],
@@ -159,7 +162,7 @@ GUESTS = {
     "filelock": ["holding"],
 }
 
-LIGHT = ["", "cli", "errors", "paths", "fields", "catalogue", "listing"]  # no torch before it is needed
+LIGHT = ["", "cli", "errors", "paths", "foreign", "fields", "catalogue", "listing"]  # no torch before it is needed
 COMPARING = "compare.*"  # none at all, and nothing of what trains
 
 
