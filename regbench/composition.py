@@ -252,8 +252,11 @@ class Composer:
         known = set(self._keys([o for o in overrides if not o.lstrip("+~").startswith(unknown)]))
         if parts[0] == "reg" and len(parts) > 1 and f"reg.{parts[1]}" not in known:
             return f"reg.{parts[1]}: set, but never added; add it with +reg={parts[1]}"
-        own = f"; add a value of your own's with +{unknown}=..." if f"{parts[0]}=own" in overrides else ""
-        return f"{unknown}: no such key{nearest(unknown, known) or own}"
+        if f"{parts[0]}=own" in overrides:
+            known = {key for key in known if key.startswith(f"{parts[0]}.")}
+            own = f"; add a value of your own's with +{unknown}=..."
+            return f"{unknown}: no such key{nearest(unknown, known) or own}"
+        return f"{unknown}: no such key{nearest(unknown, known)}"
 
     def _keys(self, overrides: list[str]) -> Iterator[str]:
         """Every key of the configuration without the override that is wrong."""

@@ -162,7 +162,16 @@ GUESTS = {
     "filelock": ["holding"],
 }
 
-LIGHT = ["", "cli", "errors", "paths", "foreign", "fields", "catalogue", "listing"]  # no torch before it is needed
+LIGHT = [
+    "",
+    "cli",
+    "errors",
+    "paths",
+    "foreign",
+    "fields",
+    "catalogue",
+    "listing",
+]  # no torch before it is needed
 COMPARING = "compare.*"  # none at all, and nothing of what trains
 
 

@@ -11,7 +11,7 @@ from regbench.errors import ConfigError
 from regbench.fields import make
 from regbench.foreign import locate, refusing
 
-SOURCE = '''class Odd(Exception):
+SOURCE = """class Odd(Exception):
     pass
 
 class Outer:
@@ -43,7 +43,7 @@ def silent():
 def installed():
     import torch
     torch.zeros(2) @ torch.zeros(3)
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_of_what_torch_raises_the_line_of_the_person_s_that_called_it_is_told() 
 
 
 def test_a_refusal_of_ours_and_a_person_s_ctrl_c_pass() -> None:
-    with pytest.raises(ConfigError, match="^seed: as it was$"), refusing("model: "):
+    with pytest.raises(ConfigError, match=r"^seed: as it was$"), refusing("model: "):
         raise ConfigError("seed: as it was")
     with pytest.raises(KeyboardInterrupt), refusing("model: "):
         raise KeyboardInterrupt
@@ -98,7 +98,10 @@ def test_a_refusal_of_ours_and_a_person_s_ctrl_c_pass() -> None:
     ("name", "said"),
     [
         ("dividing", "module persons_dividing cannot be imported: ZeroDivisionError: division by zero "),
-        ("unparsable", "module persons_unparsable cannot be imported: invalid syntax (persons_unparsable.py,"),
+        (
+            "unparsable",
+            "module persons_unparsable cannot be imported: invalid syntax (persons_unparsable.py,",
+        ),
         ("lacking", "no module named 'no_such_package', needed for persons_lacking.Net"),
         ("script", "module persons_script cannot be imported: SystemExit: 2 (persons_script.py, line 2)"),
     ],

@@ -13,7 +13,7 @@ from torch import Tensor
 from regbench.logits import checked_logits, doubts, logits_of
 
 LOGITS, OTHER = torch.arange(6.0).view(2, 3), torch.zeros(2, 3)
-Pair = namedtuple("Pair", "aux logits")  # noqa: PYI024
+Pair = namedtuple("Pair", "aux logits")
 
 
 @dataclass
@@ -50,7 +50,10 @@ def test_what_holds_no_logits_in_a_plain_place_is_returned_as_it_is(output: Any)
     [
         (LOGITS[..., None], "must return logits of shape (B, 3), got (2, 3, 1) for two rows"),
         (LOGITS[0], "must return logits of shape (B, 3), got (3,) for two rows"),
-        ({"scores": LOGITS}, "must return logits of shape (B, 3), got dict with the keys scores for two rows"),
+        (
+            {"scores": LOGITS},
+            "must return logits of shape (B, 3), got dict with the keys scores for two rows",
+        ),
         (None, "must return logits of shape (B, 3), got NoneType for two rows"),
         ((None, LOGITS), "must return logits of shape (B, 3), got tuple for two rows"),
         (LOGITS.long(), "must return floating-point logits, got torch.int64"),
