@@ -18,6 +18,7 @@ from regbench.data.checksums import digest_of
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
 from regbench.fields import checked, converted, make
+from regbench.foreign import refusing
 from regbench.image_ops import require_images
 from regbench.network import build_model
 from regbench.optimizers import innermost
@@ -52,15 +53,15 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     stack.bind(settings.seed, clock)
     model = build_model(config["model"], data, settings.seed, config["dataset"])
     data = data.to(device)
-    try:
+    model = model.to(device)
+    with _members_prepare():
         stack.check_data(data.train)
         if learn:
             stack.prepare_data(data.train)
-        model = stack.prepare_model(model.to(device)).to(device)
-        optimizer = build_optimizer(config["optimizer"], model, train.lr)
+        model = stack.prepare_model(model).to(device)
+    optimizer = build_optimizer(config["optimizer"], model, train.lr)
+    with _members_prepare():
         optimizer = stack.prepare_optimizer(optimizer)
-    except MemberError as error:
-        raise ConfigError(f"reg.{error.name}: {error}") from error
     return Run(
         model=model,
         reg=stack,
@@ -78,6 +79,15 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         evaluate=settings.evaluate,
         clock=clock,
     )
+
+
+@contextmanager
+def _members_prepare() -> Iterator[None]:
+    try:
+        with refusing("reg: ", MemberError):
+            yield
+    except MemberError as error:
+        raise ConfigError(f"reg.{error.name}: {error}") from error
 
 
 def build_stack(members: Config | None, key: str = "reg", seed: int = 0) -> Stack:
@@ -161,13 +171,8 @@ def _content(node: str) -> str:
 @contextmanager
 def _reading_source() -> Iterator[None]:
     """A source that draws at random gives the same rows whenever it is read, whatever the run's seed."""
-    try:
-        with keyed_draws("dataset"):
-            yield
-    except ConfigError:
-        raise
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"dataset: {error}") from error
+    with keyed_draws("dataset"), refusing("dataset: "):
+        yield
 
 
 def _source(values: dict[str, Any]) -> Any:

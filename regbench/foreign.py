@@ -18,15 +18,20 @@ PACKAGES = {"site-packages", "dist-packages"}
 
 
 @contextmanager
-def refusing(what: str) -> Iterator[None]:
+def refusing(what: str, *passing: type[Exception]) -> Iterator[None]:
     """Tell what is raised within in one sentence that begins with `what`; our own refusals pass unchanged.
+
+    Args:
+        what: the key, and what was being done.
+        passing: errors that pass as well.
 
     Raises:
         ConfigError: something was raised; it is the new one's cause.
     """
+    ours: tuple[type[Exception], ...] = (ConfigError, *passing)
     try:
         yield
-    except ConfigError:
+    except ours:
         raise
     except (Exception, SystemExit) as error:  # a person's own code may raise anything; a script exits
         raise ConfigError(f"{what}{reason(error)}") from error

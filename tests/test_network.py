@@ -446,3 +446,36 @@ def test_a_source_and_a_regularizer_that_draw_by_themselves_are_as_repeatable(tm
     assert found[0] == found[1]
     assert digests[0] == digests[1]
     assert torch.equal(*tests)
+
+
+RAISING = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from regbench.regularizers.base import Regularizer
+
+class Broken:
+    scale, mirrors, in_shape, num_classes = 1.0, False, (4,), 2
+
+    def fetch(self):
+        {}["file"]
+
+@dataclass
+class Preparing(Regularizer):
+    off: ClassVar = {"strength": 0.0}
+    strength: float
+
+    def prepare_model(self, model):
+        return model.nothing
+"""
+
+
+def test_what_a_source_or_a_regularizer_of_one_s_own_raises_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "persons_raising.py").write_text(RAISING)
+    node = {"_target_": "persons_raising.Preparing", "strength": 0.1}
+    assert complaint(tiny(reg={"mine": node})) == (
+        "reg: AttributeError: 'Normalized' object has no attribute 'nothing' (persons_raising.py, line 19)"
+    )
+    config = tiny()
+    config["dataset"] |= {"_target_": "persons_raising.Broken"}
+    assert complaint(config) == "dataset: KeyError: 'file' (persons_raising.py, line 11)"
