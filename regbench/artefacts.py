@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from regbench import checkpoint
-from regbench.streams import Stream
+from regbench.streams import Stream, kept_draws, seed_draws
 from regbench.types import Split
 
 CACHE = "REGBENCH_CACHE"  # the environment variable that names the folder
@@ -73,8 +73,8 @@ class _Once:
 
     def __call__(self) -> State:
         devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(self.stream.seed_of("learning"))
+        with kept_draws(devices):
+            seed_draws(self.stream.seed_of("learning"))
             return {name: tensor.detach().cpu() for name, tensor in self.learn().items()}
 
 

@@ -19,6 +19,7 @@ from regbench.probe import (
     batch_facts,
     differing,
     model_name,
+    model_warnings,
     modules_by_kind,
     noisy_before,
     penalty_facts,
@@ -39,7 +40,7 @@ DECIDING = {
 MOST_SHARED = 0.3  # p of noise that a whole batch shares: from 0.4 on some runs end at chance
 RESTING = 0.05  # of the largest learning rate
 FEW = 0.5  # of a place's values: where less comes through several members, that is seldom meant
-BESIDE = {"begin_step", "end_step", "metrics", "final_model"}
+BESIDE = {"begin_epoch", "begin_step", "end_step", "metrics", "final_model"}
 Make = Callable[[str | None], Run]
 
 
@@ -115,8 +116,8 @@ def audit(make: Make) -> Audit:
             ]
         facts += [leaf.note()] if leaf.note() else []
         findings.append(Finding(name, state, hooks(type(leaf)), modules[name], facts))
-    warnings = [*_warnings(whole, present.batch(0), findings), *_shared_places(whole, findings, shares)]
-    return Audit(findings, warnings, flops)
+    warned = [*_warnings(whole, present.batch(0), findings), *_shared_places(whole, findings, shares)]
+    return Audit(findings, [*model_warnings(present, seen["logits"]), *warned], flops)
 
 
 def _due_to(name: str, whole: Run, without: Run) -> list[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import is_dataclass, replace
 from typing import Any
@@ -16,18 +15,17 @@ from torch import nn
 
 from regbench.config import Settings, TrainSettings, read_settings
 from regbench.data.checksums import digest_of
-from regbench.data.person_code import place_of, told
 from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
-from regbench.fields import checked, converted, locate, make
+from regbench.fields import checked, make
+from regbench.foreign import refusing
 from regbench.image_ops import require_images
-from regbench.models.normalization import Normalization, Normalized
-from regbench.models.tying import tie
+from regbench.network import build_model
 from regbench.optimizers import innermost
 from regbench.own_data import make_source
 from regbench.regularizers.base import MemberError, Regularizer, Stack
-from regbench.streams import Clock
+from regbench.streams import Clock, keyed_draws
 from regbench.training import Run
 from regbench.types import Dataset, Split
 
@@ -48,24 +46,24 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         ConfigError: anything in the configuration that cannot be.
     """
     settings, train = read_settings(config)
-    stack = build_stack(config["reg"]) if stack is None else stack
+    stack = build_stack(config["reg"], seed=settings.seed) if stack is None else stack
     device = find_device(settings.device)
     data = load_data(config["dataset"])
     _check_sizes(train, data)
     _check_evaluate(settings, data)
     clock = Clock()
     stack.bind(settings.seed, clock)
-    model = build_model(config["model"], data, settings.seed)
+    model = build_model(config["model"], data, settings.seed, config["dataset"])
     data = data.to(device)
-    try:
+    model = model.to(device)
+    with _members_prepare():
         stack.check_data(data.train)
         if learn:
             stack.prepare_data(data.train)
-        model = stack.prepare_model(model.to(device)).to(device)
-        optimizer = build_optimizer(config["optimizer"], model, train.lr)
+        model = stack.prepare_model(model).to(device)
+    optimizer = build_optimizer(config["optimizer"], model, train.lr)
+    with _members_prepare():
         optimizer = stack.prepare_optimizer(optimizer)
-    except MemberError as error:
-        raise ConfigError(f"reg.{error.name}: {error}") from error
     return Run(
         model=model,
         reg=stack,
@@ -85,8 +83,22 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     )
 
 
-def build_stack(members: Config | None, key: str = "reg") -> Stack:
+@contextmanager
+def _members_prepare() -> Iterator[None]:
+    try:
+        with refusing("reg: ", MemberError):
+            yield
+    except MemberError as error:
+        raise ConfigError(f"reg.{error.name}: {error}") from error
+
+
+def build_stack(members: Config | None, key: str = "reg", seed: int = 0) -> Stack:
     """The stack that a configuration lists; a node without `_target_` is a stack within it.
+
+    Args:
+        members: the nodes by name.
+        key: the stack's own, for what is said of a wrong one.
+        seed: of the run, for members that draw while they are made.
 
     Raises:
         ConfigError: a member cannot be made, or two of them exclude each other.
@@ -99,7 +111,11 @@ def build_stack(members: Config | None, key: str = "reg") -> Stack:
             raise ConfigError(
                 f"{inner}: set, but {absent} was never added; add it with +{absent.replace('.', '=', 1)}"
             )
-        made[name] = make(node, inner) if "_target_" in node else build_stack(node, inner)
+        if "_target_" in node:
+            with keyed_draws(seed, inner, "made"):
+                made[name] = make(node, inner)
+        else:
+            made[name] = build_stack(node, inner, seed)
         if not isinstance(made[name], Regularizer):
             raise ConfigError(f"{inner}._target_: must name a Regularizer, got {node['_target_']}")
         if not isinstance(made[name], Stack) and not is_dataclass(made[name]):
@@ -148,9 +164,16 @@ def content_of(config: Config) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _content(node: str) -> str:
-    with _refusals_of_data():
+    with _reading_source():
         source = _fetched(node)
         return source.content() if hasattr(source, "content") else digest_of(*source.train())
+
+
+@contextmanager
+def _reading_source() -> Iterator[None]:
+    """A source that draws at random gives the same rows whenever it is read, whatever the run's seed."""
+    with keyed_draws("dataset"), refusing("dataset: "):
+        yield
 
 
 @functools.lru_cache(maxsize=1)
@@ -165,7 +188,7 @@ def _fetched(node: str) -> Source:
 def _load_data(node: str) -> Dataset:
     values = json.loads(node)
     shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__ if name in values}
-    with _refusals_of_data():
+    with _reading_source():
         options = SplitOptions(**checked(SplitOptions, shared, "dataset", {}))
         data = carve(_fetched(json.dumps(values)), options)
     read = data.read_test
@@ -173,96 +196,8 @@ def _load_data(node: str) -> Dataset:
 
 
 def _read(split: Callable[[], Split]) -> Split:
-    with _refusals_of_data():
+    with keyed_draws("dataset", "test"), refusing("dataset: "):
         return split()
-
-
-@contextmanager
-def _refusals_of_data() -> Iterator[None]:
-    """What the body raises, by the key `dataset`."""
-    try:
-        yield
-    except ConfigError:
-        raise
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"dataset: {error}") from error
-    except Exception as error:  # a Source of a person's own may raise anything; ours shows its trace
-        if place_of(error) is None:
-            raise
-        raise ConfigError(f"dataset: {told(error)}") from error
-
-
-def build_model(node: Config, data: Dataset, seed: int) -> nn.Module:
-    """The plain model with its normalization in front, its initial weights fixed by the seed.
-
-    Raises:
-        ConfigError: it cannot be made, or does not return logits (B, C).
-    """
-    _require_tokens_taken(node, data)
-    torch.manual_seed(seed)
-    net = build_net(node, data.in_shape, data.num_classes, data.vocabulary)
-    normalization = Normalization.of(data.train) if data.vocabulary is None else nn.Identity()
-    model = Normalized(normalization, net)
-    _check_logits(model, data)
-    return model
-
-
-def build_net(node: Config, in_shape: Sequence[int], num_classes: int, vocabulary: int | None) -> nn.Module:
-    """The plain model of a configuration, weights tied as it says.
-
-    Raises:
-        ConfigError: it cannot be made, is no module, or a tie is wrong.
-    """
-    values = {name: value for name, value in node.items() if name not in ("lr", "tie")}
-    given = {"in_shape": tuple(in_shape), "num_classes": num_classes, "vocabulary": vocabulary}
-    net = make(values, "model", **given)
-    if not isinstance(net, nn.Module):
-        raise ConfigError(f"model._target_: must name a torch module, got {node['_target_']}")
-    _tie_weights(net, node)
-    return net
-
-
-def _require_tokens_taken(node: Config, data: Dataset) -> None:
-    """Refuse a model that would take token ids for pixels: one that does not ask how many there are."""
-    if data.vocabulary is None or "_target_" not in node:
-        return
-    parameters = inspect.signature(locate(node["_target_"], "model")).parameters
-    if "vocabulary" not in parameters and all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
-        name = str(node["_target_"]).rpartition(".")[2]
-        raise ConfigError(
-            f"model: {name} takes no token ids, got a text dataset; models for text are rnn, transformer"
-        )
-
-
-def _tie_weights(net: nn.Module, node: Config) -> None:
-    """Tie what the model's node lists under `tie`, in place.
-
-    Raises:
-        ConfigError: the list or one of its paths is wrong.
-    """
-    pairs = converted(node.get("tie", []), list[list[str] | str], "model: tie")
-    try:
-        tie(net, pairs)
-    except ValueError as error:
-        raise ConfigError(f"model: {error}") from error
-
-
-def _check_logits(model: nn.Module, data: Dataset) -> None:
-    inputs = data.train[:2].inputs
-    model.eval()
-    try:
-        with torch.no_grad():
-            logits = model(inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"model: must take inputs of shape {tuple(inputs.shape)}, and says: {reason}"
-        ) from error
-    model.train()
-    want = (2, data.num_classes)
-    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != want:
-        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise ConfigError(f"model: must return logits of shape (B, {want[1]}), got {got} for two rows")
 
 
 def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Optimizer:

@@ -252,6 +252,10 @@ class Composer:
         known = set(self._keys([o for o in overrides if not o.lstrip("+~").startswith(unknown)]))
         if parts[0] == "reg" and len(parts) > 1 and f"reg.{parts[1]}" not in known:
             return f"reg.{parts[1]}: set, but never added; add it with +reg={parts[1]}"
+        if f"{parts[0]}=own" in overrides:
+            known = {key for key in known if key.startswith(f"{parts[0]}.")}
+            own = f"; add a value of your own's with +{unknown}=..."
+            return f"{unknown}: no such key{nearest(unknown, known) or own}"
         return f"{unknown}: no such key{nearest(unknown, known)}"
 
     def _keys(self, overrides: list[str]) -> Iterator[str]:

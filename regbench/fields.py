@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import importlib
+import functools
 import inspect
 import math
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
+from enum import Enum
 from typing import Any, Literal, Union
 
 from regbench.errors import ConfigError
+from regbench.foreign import locate, refusing
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -20,69 +24,98 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def locate(path: str, key: str) -> Callable[..., Any]:
-    """The class or function at a full module path.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    module, _, name = str(path).rpartition(".")
-    if not module:
-        raise ConfigError(f"{key}._target_: must be a full path such as my_module.MyClass, got {path!r}")
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{key}._target_: no module named {error.name!r}, needed for {path}") from error
-    except (ImportError, SyntaxError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{key}._target_: module {module} cannot be imported: {reason}") from error
-    if not callable(found):
-        raise ConfigError(f"{key}._target_: module {module} has no class {name!r}")
-    return found
-
-
 def make(node: Mapping[str, Any], key: str, **given: Any) -> Any:
     """Call what the node's `_target_` names with its values, and with those of `given` that it takes.
 
     Raises:
         ConfigError: a field is unknown, missing, of the wrong type, or refused by the class.
     """
+    return make_and_tell(node, key, given)[0]
+
+
+def make_and_tell(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> tuple[Any, set[str]]:
+    """What `make` makes, and which words of `given` it took.
+
+    A word that the signature names is given. One that could only go through `**kwargs`, to whatever these
+    are passed on to, is tried, and left out where that does not take it.
+
+    Raises:
+        ConfigError: as of `make`.
+    """
     if "_target_" not in node:
         raise ConfigError(f"{key}._target_: must name a class, got none")
     target = locate(node["_target_"], key)
     values = {name: value for name, value in node.items() if name != "_target_"}
     arguments = checked(target, values, key, given)
+    named = _parameters(target)
+    tried = {name for name in given if name in arguments and name not in named}
+    by_place = [name for name, p in named.items() if p.kind is p.POSITIONAL_ONLY and name in arguments]
+    places = [arguments.pop(name) for name in by_place]
+    while True:
+        try:
+            with refusing(f"{key}: "):
+                return target(*places, **arguments), {*given} & {*arguments, *by_place}
+        except ConfigError as error:
+            unwanted = {name for name in tried if _is_refused(name, error.__cause__)}
+            if not unwanted:
+                raise
+            tried -= unwanted
+            arguments = {name: value for name, value in arguments.items() if name not in unwanted}
+
+
+def _is_refused(name: str, error: BaseException | None) -> bool:
+    """Whether an argument is unknown where it went, or has a value there already."""
+    said = rf"(unexpected keyword|multiple values for( keyword)?) argument '{name}'"
+    return isinstance(error, TypeError) and re.search(said, str(error)) is not None
+
+
+def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """What a call takes; anything, where a compiled function does not tell."""
     try:
-        return target(**arguments)
-    except ConfigError:
-        raise
-    except (ValueError, TypeError, IndexError, RuntimeError, OverflowError) as error:
-        raise ConfigError(f"{key}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
+        return inspect.signature(target).parameters
+    except ValueError:
+        return {"values": inspect.Parameter("values", inspect.Parameter.VAR_KEYWORD)}
+
+
+def takes(target: Callable[..., Any], name: str) -> bool:
+    """Whether a call may be given an argument of that name."""
+    parameters = _parameters(target)
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def checked(
     target: Callable[..., Any], values: Mapping[str, Any], key: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments for a call, converted to the annotated types.
+    """The arguments for a call, converted to the annotated types; a node with a `_target_` is made first.
 
     Raises:
         ConfigError: a field is unknown, missing, or of the wrong type.
     """
-    parameters = inspect.signature(target).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    parameters = _parameters(target)
     hints = hints_of(target)
-    arguments = {name: value for name, value in given.items() if name in parameters or takes_any}
+    arguments = {name: value for name, value in given.items() if takes(target, name)}
     for name, value in values.items():
-        if name not in parameters and not takes_any:
+        if not takes(target, name):
             raise ConfigError(f"{key}: no such field {name!r}{nearest(name, parameters)}")
         if name in given:
             raise ConfigError(f"{key}: {name} is not to be set; it is found while the run is built")
+        value = _with_made(value, f"{key}.{name}")
         arguments[name] = converted(value, hints.get(name, Any), f"{key}: {name}")
     for name, parameter in parameters.items():
         variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
         if name not in arguments and parameter.default is parameter.empty and not variadic:
-            raise ConfigError(f"{key}: {name} has no value; set {key}.{name}=...")
+            raise ConfigError(f"{key}: {name} has no value; set +{key}.{name}=...")
     return arguments
+
+
+def _with_made(value: Any, key: str) -> Any:
+    """A value with each node that has a `_target_` made, at any depth of it."""
+    if isinstance(value, Mapping):
+        made = {name: _with_made(inner, f"{key}.{name}") for name, inner in value.items()}
+        return make(made, key) if "_target_" in made else made
+    return (
+        [_with_made(item, f"{key}.{i}") for i, item in enumerate(value)] if isinstance(value, list) else value
+    )
 
 
 def converted(value: Any, hint: Any, what: str) -> Any:
@@ -102,6 +135,11 @@ def converted(value: Any, hint: Any, what: str) -> Any:
         return _one_of_words(value, typing.get_args(hint), what)
     if origin in (list, tuple) or hint in (list, tuple):
         return _sequence(value, hint, what)
+    if inspect.isclass(hint) and issubclass(hint, Enum):
+        return _member(value, hint, what)
+    if inspect.isclass(hint) and is_dataclass(hint) and isinstance(value, Mapping):
+        with refusing(f"{what}: "):
+            return hint(**checked(hint, value, what, {}))
     return _scalar(value, hint, what)
 
 
@@ -148,6 +186,17 @@ def _one_of_words(value: Any, words: tuple[Any, ...], what: str) -> Any:
     )
 
 
+def _member(value: Any, hint: type[Enum], what: str) -> Any:
+    """The member of an enumeration with that name, which its own name may precede, or with that value."""
+    members = hint.__members__
+    name = str(value).removeprefix(f"{hint.__name__}.")
+    by_value = [member for member in members.values() if value in (member, member.value)]
+    if name in members or by_value:
+        return members[name] if name in members else by_value[0]
+    known = ", ".join(members)
+    raise ConfigError(f"{what} must be one of {known}, got {_shown(value)}{nearest(name, members)}")
+
+
 def _sequence(value: Any, hint: Any, what: str) -> Any:
     if not isinstance(value, list | tuple):
         raise ConfigError(f"{what} must be a list, got {_shown(value)}")
@@ -162,6 +211,8 @@ def _shown(value: Any) -> str:
 
 def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
     """Annotations of what is called; none where a person's own cannot be resolved."""
+    while isinstance(target, functools.partial):
+        target = target.func
     function = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
     try:
         return typing.get_type_hints(function)

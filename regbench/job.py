@@ -20,6 +20,7 @@ from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
+from regbench.foreign import refusing
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
 from regbench.records import ENVIRONMENT, FINISHED, METRICS, RECORD_VERSION, SUMMARY, read_summary, write_json
@@ -54,12 +55,8 @@ def train(job: Job) -> str:
         OSError: the folder cannot be written.
     """
     threads = use_settings(read_settings(job.config)[0])
-    try:
+    with refusing("train: the first step is refused: "):
         found = asdict(audit(lambda without: _copy(job.config, without)))
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"train: the first step is refused: {str(error).splitlines()[0]}") from error
     (job.folder / SUMMARY).unlink(missing_ok=True)
     run = build_run(job.config)
     found["warnings"] = [*run.data.warnings, *found["warnings"]]
@@ -111,7 +108,7 @@ def _require_best(folder: Path, history: Sequence[tuple[int, Mapping[str, float]
 
 
 def _copy(config: Config, without: str | None) -> Run:
-    stack = build_stack(config["reg"])
+    stack = build_stack(config["reg"], seed=config["seed"])
     return build_run(config, stack.without(without) if without else stack)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.text import Text
 
-from regbench.catalogue import GROUPS, MISSING, Entry, Parameter, entries
+from regbench.catalogue import GROUPS, Entry, Parameter, entries
 from regbench.fields import nearest
 
 HEADINGS = {
@@ -32,6 +32,9 @@ JSON_KEYS = """
   paper       author, year, address ("" where there is none)
   parameters  a list of objects: name, type ("" where no source tells), default, required
   refused     why it cannot act on the model of --model; null where it can, or was not asked
+
+--model own needs the model itself, and may be given values and another dataset to be tried on:
+  regbench list reg --model own model._target_=my_module.Net +model.hidden=64 dataset=fashion_mnist
 """
 
 
@@ -50,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: status 2 after one line on stderr, where a word is unknown or a person's file unreadable.
     """
     parser = _parser()
-    asked = parser.parse_args(argv)
+    asked = parser.parse_intermixed_args(argv)
+    if asked.words and "=" not in asked.words[0]:
+        asked.group = asked.words.pop(0)
     try:
         found, refused = _ask(asked)
     except ValueError as error:
@@ -70,7 +75,13 @@ def _parser() -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("group", nargs="?", help=f"one of {', '.join(GROUPS)}; all where left out")
+    parser.set_defaults(group=None)
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="group",
+        help=f"one of {', '.join(GROUPS)}, all where left out; then KEY=VALUE as for train, with --model",
+    )
     parser.add_argument(
         "--model", metavar="NAME", help="say which regularizers cannot act on this model, and why"
     )
@@ -90,19 +101,21 @@ def _ask(asked: argparse.Namespace) -> tuple[list[Entry], dict[tuple[str, str], 
         raise ValueError(
             f"--model marks regularizers, and must come with group reg or none, got {asked.group!r}"
         )
-    refused = {} if asked.model is None else _refusals(asked.model, asked.config_dir)
+    if asked.words and (asked.model is None or "=" not in asked.words[0]):
+        raise ValueError(f"unrecognized arguments: {' '.join(asked.words)}; KEY=VALUE is for --model NAME")
+    refused = {} if asked.model is None else _refusals(asked.model, asked.words, asked.config_dir)
     groups = GROUPS if asked.group is None else [asked.group]
     return [entry for group in groups for entry in entries(group, asked.config_dir)], refused
 
 
-def _refusals(model: str, extra: Path | None) -> dict[tuple[str, str], str]:
-    known = [entry.name for entry in entries("model") if entry.target != MISSING]
+def _refusals(model: str, words: Sequence[str], extra: Path | None) -> dict[tuple[str, str], str]:
+    known = [entry.name for entry in entries("model", extra)]
     if model not in known:
         hint = nearest(model, known) or f"; choose from {', '.join(known)}"
         raise ValueError(f"unknown model {model!r}{hint}")
     from regbench.refusals import refusals  # imports torch, which takes seconds
 
-    return {("reg", name): reason for name, reason in refusals(model, extra).items()}
+    return {("reg", name): reason for name, reason in refusals(model, words, extra).items()}
 
 
 def _key(entry: Entry) -> tuple[str, str]:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import inspect
 import os
-import random
 import typing
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import numpy as np
-import torch
 from torch.utils.data import IterableDataset
 
 from regbench.data.map_style import MapStyle
 from regbench.data.person_code import in_a_sentence
 from regbench.errors import ConfigError
-from regbench.fields import checked, converted, hints_of, locate, make
+from regbench.fields import checked, converted, hints_of, make
+from regbench.foreign import locate
+from regbench.streams import keyed_draws
 
 KEY = "dataset"
 TRAINS = ("train", "training", "trainval")  # what a torch Dataset calls its train part
@@ -46,7 +44,7 @@ def make_source(node: Mapping[str, Any]) -> Any:
         return made
 
     try:
-        with _seeded():
+        with keyed_draws("dataset"):  # one that draws its rows while it is made is the same in every run
             parts, said = _parts(target, values, construct)
     except ConfigError:
         raise
@@ -132,21 +130,3 @@ def _map_style(made: Any) -> Any:
             f"{KEY}: must be a Source, or a map-style Dataset with __len__ and __getitem__, got {name}"
         )
     return made
-
-
-@contextmanager
-def _seeded() -> Iterator[None]:
-    """Draws of the global generators are the same in every run, and go on afterwards as if there were none.
-
-    A dataset that draws its rows while it is made would be another one in every run.
-    """
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        np.random.seed(0)
-        random.seed(0)
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)
-            random.setstate(python_state)

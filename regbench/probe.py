@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from regbench.logits import doubts
 from regbench.regularizers.base import Regularizer, hooks
 from regbench.sites import recording
 from regbench.training import Run, train_step
@@ -35,6 +36,7 @@ class Probe:
 
     def step(self, index: int) -> int:
         """One update: ramps are at their start in the even steps and at their end in the odd ones."""
+        self.run.reg.begin_epoch(0.0 if index % 2 == 0 else 0.999)
         self.run.reg.begin_step(float(index % 2))
         self.run.clock.step = index
         self.terms.append(train_step(self.run, self.batch(index)))
@@ -206,3 +208,14 @@ def short(name: str) -> str:
 def model_name(run: Run) -> str:
     """The class of the person's own model."""
     return type(getattr(run.model, "net", run.model)).__name__
+
+
+def model_warnings(probe: Probe, logits: Tensor) -> list[str]:
+    """What a person should know of their own model: what it trains in vain, what its logits look like.
+
+    Args:
+        probe: the whole run's.
+        logits: those of some rows, in evaluation, after its steps.
+    """
+    note = getattr(probe.run.model, "note", "")
+    return [f"{model_name(probe.run)}: {said}" for said in [*([note] if note else []), *doubts(logits)]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +10,32 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
 from regbench.build import check
-from regbench.composition import compose_jobs
+from regbench.composition import compose_jobs, keys_of
 from regbench.errors import ConfigError
 from regbench.paths import config_dir
 from regbench.runs import import_from
 
 
-def refusals(model: str, extra: Path | None = None) -> dict[str, str]:
+def refusals(model: str, words: Sequence[str] = (), extra: Path | None = None) -> dict[str, str]:
     """Name and reason of each regularizer, of the package or of a folder more, that cannot act on a model.
 
+    Args:
+        model: the option's name.
+        words: the model's values, another dataset and what else `regbench train` takes, but for `reg`.
+        extra: a person's own config folder.
+
     Raises:
-        ConfigError: there is no such model, or it cannot be built on the default dataset.
+        ConfigError: there is no such model, or it cannot be built on the dataset.
     """
-    base = compose_jobs(get_args_parser().parse_args([f"model={model}"]))[0].config
+    for word, key in zip(words, keys_of(words), strict=True):
+        if key.partition(".")[0] == "reg":
+            raise ConfigError(f"reg: each regularizer is tried by itself; leave {word} out")
+    import_from(*([str(extra)] if extra else []))
+    where = ["--config-dir", str(extra)] if extra else []
+    base = compose_jobs(get_args_parser().parse_args([*where, f"model={model}", *words]))[0].config
     check(base)
     found = {}
     folders = [config_dir(), *([extra] if extra else [])]
-    import_from(*(str(folder) for folder in folders[1:]))
     for path in sorted(path for folder in folders for path in (folder / "reg").glob("*.yaml")):
         try:
             check({**base, "reg": {path.stem: option(path.read_text())}})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +35,38 @@ def keyed_seed(*parts: object) -> int:
     """A 63-bit seed that depends on every part, equal on every machine."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def seed_draws(seed: int) -> None:
+    """Seed what a person's own code may draw from: the global generators of torch, numpy and Python."""
+    torch.manual_seed(seed)
+    other = keyed_seed(seed, "others")
+    np.random.seed([other % 2**32, other >> 32])
+    random.seed(other)
+
+
+@contextmanager
+def kept_draws(devices: Sequence[torch.device] | None = None) -> Iterator[None]:
+    """Whatever is drawn or seeded within, the global generators go on after it as if nothing had been.
+
+    Args:
+        devices: CUDA devices whose generators are meant as well; None for all.
+    """
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices):
+        try:
+            yield
+        finally:
+            np.random.set_state(of_numpy)
+            random.setstate(of_python)
+
+
+@contextmanager
+def keyed_draws(*parts: object) -> Iterator[None]:
+    """Within, the global generators draw what the parts say; after it they go on as before."""
+    with kept_draws([]):
+        seed_draws(keyed_seed(*parts))
+        yield
 
 
 class Stream:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from regbench.measurement import gaps, measure
 from regbench.regularizers.base import Stack
 from regbench.sites import recording
-from regbench.streams import Clock, keyed_seed
+from regbench.streams import Clock, keyed_seed, seed_draws
 from regbench.types import Batch, Dataset, ForwardPass, Record
 
 STEPS_BETWEEN_CHECKS = 50  # a look at the loss waits for the device, so it is not taken after every step
@@ -82,7 +82,8 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
     records = list(history)
     started = time.perf_counter()
     for epoch in range(len(records), run.epochs):
-        torch.manual_seed(keyed_seed(run.seed, "epoch", epoch))  # for modules that draw by themselves
+        seed_draws(keyed_seed(run.seed, "epoch", epoch))  # for modules that draw by themselves
+        run.reg.begin_epoch(epoch / run.epochs)
         metrics = yield from train_epoch(run, epoch)
         if not all(parameter.isfinite().all() for parameter in run.model.parameters()):
             raise Diverged(f"a weight is not finite after epoch {epoch + 1}")

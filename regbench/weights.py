@@ -12,19 +12,19 @@ Scope = Literal["weights", "all"]
 
 
 def regularized_weights(model: nn.Module, scope: Scope = "weights") -> list[tuple[str, Tensor]]:
-    """Name and parameter of what weight penalties act on, each parameter once.
+    """Name and parameter of what weight penalties act on, each parameter once; never one that is frozen.
 
     "weights": matrices and kernels of dense, convolutional, recurrent and attention layers, chosen by the
     type of the module; never biases, normalizations, embeddings. Where a weight is parametrized it is the
     original. "all": every parameter.
     """
     if scope == "all":
-        return list(model.named_parameters())
+        return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     found: dict[int, tuple[str, Tensor]] = {}
     for prefix, module in model.named_modules():
         for name in _weight_names(module):
             weight = _original(module, name)
-            if weight is not None:
+            if weight is not None and weight.requires_grad:
                 found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), weight))
     return list(found.values())
 

@@ -15,7 +15,8 @@ PACKAGE = Path(regbench.__file__).parent
 
 # Each line may import from the lines above it, never from its own or those below.
 LEVELS = [
-    ["__version__", "errors", "paths", "interruption", "records"],
+    ["__version__", "errors", "paths", "interruption", "records", "logits"],
+    ["foreign"],
     [
         "fields",
         "streams",
@@ -76,7 +77,8 @@ LEVELS = [
     ],
     ["data.folder_layout"],
     ["regularizers.*", "models.*", "data.*"],
-    ["training", "own_data"],
+    ["training", "own_data", "remedies"],
+    ["network"],
     ["probe", "build", "runs", "holding"],
     ["audit", "summary", "composition", "loading"],
     ["jobs", "launching", "refusals", "sealed"],
@@ -128,8 +130,8 @@ ROOMS = {
         "autoencoders",
         "generators",
     ],
-    "models.*": ["models.*", "grouping", "sites", "types"],
-    "data.*": ["data.*", "types"],
+    "models.*": ["models.*", "grouping", "logits", "sites", "types"],
+    "data.*": ["data.*", "foreign", "types"],
     "training": ["measurement", "regularizers.base", "sites", "streams", "types"],
     "catalogue": ["paths"],
     "image_ops": ["types"],
@@ -137,6 +139,7 @@ ROOMS = {
     "autoencoders": [],
     "augmenters": [],
     "types": [],
+    "logits": [],
     "sites": [],
     "streams": [],
     "weights": [],
@@ -178,7 +181,16 @@ GUESTS = {
     "filelock": ["holding"],
 }
 
-LIGHT = ["", "cli", "errors", "paths", "fields", "catalogue", "listing"]  # no torch before it is needed
+LIGHT = [
+    "",
+    "cli",
+    "errors",
+    "paths",
+    "foreign",
+    "fields",
+    "catalogue",
+    "listing",
+]  # no torch before it is needed
 COMPARING = "compare.*"  # none at all, and nothing of what trains
 
 

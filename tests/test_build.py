@@ -45,7 +45,7 @@ class Wrong(Neither):
 
 class Pair(Neither):
     def forward(self, inputs):
-        return self.layers(inputs), None
+        return None, self.layers(inputs)
 
 class NoModule:
     pass
@@ -316,7 +316,7 @@ def test_corruption_is_refused_of_other_numbers(
 
 def test_a_split_value_that_is_missing_is_asked_for() -> None:
     node = {name: value for name, value in tiny()["dataset"].items() if name != "split_seed"}
-    with pytest.raises(ConfigError, match=r"^dataset: split_seed has no value; set dataset\.split_seed="):
+    with pytest.raises(ConfigError, match=r"^dataset: split_seed has no value; set \+dataset\.split_seed="):
         load_data(node)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Literal
 
 import pytest
 import torch
 
 from regbench.errors import ConfigError
-from regbench.fields import checked, converted, locate, make, nearest
+from regbench.fields import checked, converted, make, make_and_tell, nearest
+from regbench.foreign import locate
 from regbench.sites import Where
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -37,6 +40,47 @@ def takes_rows(*rows: int) -> tuple[int, ...]:
 
 def annotated_with_what_is_not_there(size: Missing) -> Any:  # type: ignore[name-defined]  # noqa: F821
     return size
+
+
+class Inner:
+    """Takes nothing that regbench gives by itself."""
+
+    def __init__(self, num_classes: int = 2, **others: Any) -> None:
+        if others:
+            raise TypeError(f"__init__() got an unexpected keyword argument {next(iter(others))!r}")
+        self.num_classes = num_classes
+
+
+def passes_on(**values: Any) -> Inner:
+    return Inner(**values)
+
+
+def passes_on_beside_its_own(**values: Any) -> Inner:
+    return Inner(num_classes=5, **values)
+
+
+def by_place(num_classes: int, size: int = 3, /, *, share: float = 0.5) -> tuple[int, int, float]:
+    return num_classes, size, share
+
+
+bound = functools.partial(Field, share=0.25)
+
+
+class Kind(Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+
+def takes_kind(kind: Kind | None = None) -> Kind | None:
+    return kind
+
+
+def takes_field(field: Field) -> Field:
+    return field
+
+
+def takes_object(thing: Any, things: list[Any] | None = None) -> tuple[Any, Any]:
+    return thing, things
 
 
 def node(name: str, **values: Any) -> dict[str, Any]:
@@ -147,7 +191,7 @@ def test_an_unknown_field_is_answered_with_the_nearest() -> None:
 
 
 def test_a_missing_field_is_asked_for() -> None:
-    with pytest.raises(ConfigError, match=r"^reg\.mine: size has no value; set reg\.mine\.size=\.\.\.$"):
+    with pytest.raises(ConfigError, match=r"^reg\.mine: size has no value; set \+reg\.mine\.size=\.\.\.$"):
         make(node("Field", share=0.1), "reg.mine")
 
 
@@ -165,6 +209,55 @@ def test_gives_only_what_the_signature_takes() -> None:
     made = make(node("Field"), "model", size=7, num_classes=10)
     assert (made.size, made.share) == (7, 0.5)
     assert make(node("takes_anything", a=1), "model", num_classes=10) == {"a": 1, "num_classes": 10}
+
+
+def test_what_only_passes_through_is_tried_and_left_out_where_it_is_not_taken() -> None:
+    given = {"in_shape": (1, 8, 8), "num_classes": 7, "vocabulary": None}
+    made, taken = make_and_tell(node("passes_on"), "model", given)
+    assert (made.num_classes, taken) == (7, {"num_classes"})
+    made, taken = make_and_tell(node("passes_on_beside_its_own"), "model", given)
+    assert (made.num_classes, taken) == (5, set())
+
+
+def test_a_persons_own_word_that_is_not_taken_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^model: .*unexpected keyword argument 'widht'"):
+        make(node("passes_on", widht=3), "model", num_classes=7)
+
+
+def test_arguments_that_have_no_name_are_given_by_their_place() -> None:
+    assert make(node("by_place", share=1), "model", num_classes=7, size=2) == (7, 2, 1.0)
+    assert make(node("by_place"), "model", num_classes=7) == (7, 3, 0.5)
+
+
+def test_a_partial_is_called_with_its_own_types_and_values() -> None:
+    made = make(node("bound", size=2.0), "model")
+    assert (made.size, type(made.size), made.share) == (2, int, 0.25)
+
+
+@pytest.mark.parametrize("value", ["LARGE", "l", "Kind.LARGE"])
+def test_a_member_of_an_enumeration_is_named_or_told_by_its_value(value: str) -> None:
+    assert make(node("takes_kind", kind=value), "model") is Kind.LARGE
+
+
+def test_what_is_no_member_is_answered_with_the_names() -> None:
+    with pytest.raises(ConfigError, match=r"^model: kind must be one of SMALL, LARGE, got 'LARG'; did you"):
+        make(node("takes_kind", kind="LARG"), "model")
+
+
+def test_a_node_becomes_the_dataclass_that_an_annotation_asks_for() -> None:
+    assert make(node("takes_field", field={"size": 2.0}), "model") == Field(2, 0.5)
+    with pytest.raises(ConfigError, match=r"^model: field: no such field 'sise'; did you mean 'size'\?$"):
+        make(node("takes_field", field={"sise": 2}), "model")
+    with pytest.raises(ConfigError, match=r"^model: field: size must be at least 1, got 0$"):
+        make(node("takes_field", field={"size": 0}), "model")
+
+
+def test_a_node_with_a_target_is_made_at_any_depth() -> None:
+    inner = node("Field", size=1)
+    thing, things = make(node("takes_object", thing={"a": inner}, things=[inner, 3]), "model")
+    assert (thing, things) == ({"a": Field(1)}, [Field(1), 3])
+    with pytest.raises(ConfigError, match=r"^model\.things\.0: size must be at least 1, got 0$"):
+        make(node("takes_object", thing=1, things=[node("Field", size=0)]), "model")
 
 
 def test_what_is_given_is_not_to_be_set() -> None:

@@ -229,9 +229,76 @@ def test_marks_what_cannot_act_on_a_model_and_says_why(capsys, tmp_path):
     assert "  cannot act on mlp: MLP has no 'branch' site" in listed(capsys, *words)
 
 
+NET = """
+from torch import nn
+from regbench.sites import Site
+
+class Net(nn.Module):
+    def __init__(self, in_shape, num_classes, hidden: int):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.LazyLinear(hidden))
+        self.hidden = Site("hidden", (hidden,), body=nn.ReLU())
+        self.head = nn.Linear(hidden, num_classes)
+
+    def forward(self, inputs):
+        return self.head(self.hidden(self.layers(inputs)))
+"""
+
+
+def test_a_model_of_ones_own_is_asked_in_the_words_of_train(capsys, tmp_path, monkeypatch):
+    (tmp_path / "reg").mkdir()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "skipping.py").write_text(SKIPPING)
+    (tmp_path / "reg" / "skip.yaml").write_text("# @package reg.skip\n_target_: skipping.Skip\np: 0.5\n")
+    (tmp_path / "my_net.py").write_text(NET)
+    (tmp_path / "model" / "mine.yaml").write_text("_target_: my_net.Net\nhidden: 8\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = [
+        "own",
+        "model._target_=my_net.Net",
+        "+model.hidden=8",
+        "train.batch_size=32",
+        "dataset.num_train=97",
+    ]
+    for words in (["reg", "--model", *own], ["--model", "mine", "reg", "dataset.num_train=400"]):
+        told = listed(capsys, *words, "--config-dir", str(tmp_path), "--json")
+        refused = {e["name"]: e["refused"] for e in json.loads(told)}
+        assert refused["dropout"] is refused["l2"] is None
+        assert refused["skip"] == "Net has no 'branch' site"
+        assert refused["attention_dropout"] == "Net has no 'attention' site"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "model._target_: has no value; set model._target_=my_module.MyClass"),
+        (["model._target_=no_such.Net"], "model._target_: no module named 'no_such', needed for no_such.Net"),
+        (
+            ["model._target_=torch.nn.Linear", "model.bias=false"],
+            "model.bias: no such key; add a value of your own's with +model.bias=...",
+        ),
+        (
+            ["model._target_=torch.nn.Linear"],
+            "model: in_features has no value; set +model.in_features=...",
+        ),
+        (["+reg=dropout"], "reg: each regularizer is tried by itself; leave +reg=dropout out"),
+    ],
+)
+def test_a_model_of_ones_own_that_cannot_be_is_told_in_one_line(words, said, capsys):
+    assert refusal(capsys, "reg", "--model", "own", *words) == f"regbench: list: {said}\n"
+
+
 @pytest.mark.parametrize(
     ("argv", "line"),
     [
+        (
+            ["reg", "model.width=8"],
+            "unrecognized arguments: model.width=8; KEY=VALUE is for --model NAME",
+        ),
+        (
+            ["reg", "model", "--model", "mlp"],
+            "unrecognized arguments: model; KEY=VALUE is for --model NAME",
+        ),
         (["regs"], "unknown group 'regs'; did you mean 'reg'?"),
         (["zzz"], "unknown group 'zzz'; choose from reg, model, dataset, optimizer, schedule"),
         (["reg", "--model", "mpl"], "unknown model 'mpl'; did you mean 'mlp'?"),

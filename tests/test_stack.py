@@ -256,6 +256,7 @@ def test_a_stack_passes_every_hook_on() -> None:
         "prepare_data",
         "prepare_model",
         "prepare_optimizer",
+        "begin_epoch",
         "begin_step",
         "transform_batch",
     ]

@@ -379,7 +379,7 @@ def test_hooks_come_in_the_documented_order_each_for_all_members() -> None:
     finished(made(8, reg=members))
     step = ["begin_step", "transform_batch", "data_loss", "transform_loss", "penalty"]
     step += ["edit_gradients", "edit_weights", "end_step"]
-    hooks = [*step, *step, "eval_model", "metrics", "end_epoch"]
+    hooks = ["begin_epoch", *step, *step, "eval_model", "metrics", "end_epoch"]
     assert log == [(hook, name) for hook in hooks for name in ("a", "b")]
 
 

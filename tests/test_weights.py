@@ -58,6 +58,12 @@ def test_weights_are_chosen_by_the_type_of_the_layer(layer: nn.Module, expected:
     assert names(layer) == expected
 
 
+def test_weights_that_are_frozen_are_left_alone() -> None:
+    model = nn.Sequential(nn.Linear(2, 2).requires_grad_(False), nn.Linear(2, 2))
+    assert names(model) == ["1.weight"]
+    assert [name for name, _ in regularized_weights(model, "all")] == ["1.weight", "1.bias"]
+
+
 def test_weights_are_named_from_the_model_and_are_its_own_parameters() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 1)))
     found = dict(regularized_weights(model))

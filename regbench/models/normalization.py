@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regbench.logits import logits_of
 from regbench.types import Split
 
 ROWS_AT_ONCE = 1024  # bounds the memory: only this many rows are floats at any moment
@@ -53,15 +54,20 @@ class Normalization(nn.Module):
 
 
 class Normalized(nn.Module):
-    """Show a model its inputs standardized: net(normalization(inputs)).
+    """Show a model its inputs standardized, and show its logits alone: logits_of(net(normalization(inputs))).
 
-    So everything before the model sees images in [0, 1].
+    So everything before the model sees images in [0, 1], and everything after it a tensor (B, C), also where
+    a person's own returns more than that in training.
+
+    Attributes:
+        note: what a person should know of the model; empty where there is nothing.
     """
 
     def __init__(self, normalization: nn.Module, net: nn.Module) -> None:
         super().__init__()
         self.normalization = normalization
         self.net = net
+        self.note = ""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.net(self.normalization(inputs))
+        return logits_of(self.net(self.normalization(inputs)))

@@ -49,6 +49,9 @@ class Regularizer:
         """Wrap the optimizer, or read its settings."""
         return optimizer
 
+    def begin_epoch(self, progress: float) -> None:
+        """Before an epoch; progress is the share of the epochs that are done, in [0, 1)."""
+
     def begin_step(self, progress: float) -> None:
         """Set what follows a ramp; progress is 0 in the run's first step and 1 in its last (or only) one."""
 
@@ -209,6 +212,10 @@ class Stack(Regularizer):
 
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
         return _through(self.members, lambda m, value: m.prepare_optimizer(value), optimizer)
+
+    def begin_epoch(self, progress: float) -> None:
+        for member in self.members.values():
+            member.begin_epoch(progress)
 
     def begin_step(self, progress: float) -> None:
         for member in self.members.values():

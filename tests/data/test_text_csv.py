@@ -197,6 +197,9 @@ def test_models_for_pixels_are_refused_in_one_sentence(file: Path):
     write(file, 60)
     data = carve(table(file, file), SplitOptions(0, 1.0, None, 0.0))
     node = {"_target_": "regbench.models.mlp.MLP", "width": 4, "depth": 1, "norm": "none"}
-    said = "^model: MLP takes no token ids, got a text dataset; models for text are rnn, transformer$"
+    said = (
+        "^model: MLP takes no token ids, got a text dataset; models for text are rnn, transformer, "
+        "and your own whose signature has `vocabulary`$"
+    )
     with pytest.raises(ConfigError, match=said):
         build_model(node, data, seed=0)
