@@ -111,3 +111,11 @@ class Reporting(Protocol):
 
     def warnings(self) -> Sequence[str]:
         """A sentence for each thing that is seldom meant."""
+
+
+@runtime_checkable
+class Traced(Protocol):
+    """A source that can say where a row came from, for a person to look it up."""
+
+    def origin(self, part: str, row: int) -> str:
+        """The place of a row that `train` or `val`, as the part says, returned: a file, a line of a file."""

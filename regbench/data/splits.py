@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Untested
+from regbench.data import duplicates, suspicions
+from regbench.data.duplicates import Part
+from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Traced, Untested
 from regbench.types import Dataset, Split
 
 MOST_HELD_OUT = 5000  # rows of val, and of select
@@ -67,10 +70,12 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     if own is None:
         taken, order = order[:held_out], order[held_out:]
         judging = (rows[taken], labels[taken])
+        val_origin = _origin(source, "train", taken)
     else:
         _require_labels(source, *own)
         _require_rows("val", len(own[1]), "the source's own has no rows")
         judging = own
+        val_origin = _origin(source, "val", torch.arange(len(own[1])))
     select, rest = order[:held_out], order[held_out:]
     kept = rest[: _num_kept(len(rest), options)]
     encode = source.encoding(rows[kept]) if isinstance(source, Encoded) else _AsTheyAre()
@@ -78,7 +83,13 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     if options.label_noise > 0:
         told = mislabel(train.labels, source.num_classes, options.label_noise, len(rest), generator)
         train = replace(train, labels=told, true_labels=train.labels)
-    said = [source.found() if isinstance(source, Reporting) else "", encode.note(rows[kept], judging[0])]
+    parts = {
+        "train": Part(rows[kept], labels[kept], _origin(source, "train", kept)),
+        "select": Part(rows[select], labels[select], _origin(source, "train", select)),
+        "val": Part(*judging, val_origin),
+    }
+    doubts, facts = _inspected(source, labels if own is None else torch.cat([labels, own[1]]), parts)
+    told_by_source = source.found() if isinstance(source, Reporting) else ""
     return Dataset(
         train=train,
         select=_split(source, encode, rows[select], labels[select]),
@@ -86,10 +97,51 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
         read_test=(lambda: _read_test(source, encode)) if _has_test(source) else None,
         in_shape=tuple(source.in_shape),
         num_classes=source.num_classes,
-        note="\n".join(filter(None, said)),
-        warnings=tuple(source.warnings()) if isinstance(source, Reporting) else (),
-        classes=tuple(source.classes if isinstance(source, Named) else map(str, range(source.num_classes))),
+        note="\n".join(filter(None, [told_by_source, encode.note(rows[kept], judging[0]), *facts])),
+        warnings=(*(source.warnings() if isinstance(source, Reporting) else ()), *doubts),
+        classes=_classes(source),
     )
+
+
+def _inspected(source: Source, labels: Tensor, parts: Mapping[str, Part]) -> tuple[list[str], list[str]]:
+    """What is seldom meant in a person's data, and what is known of a published set, which nobody can mend.
+
+    Args:
+        source: where the data are from.
+        labels: (N,) of all rows, before they are cut.
+        parts: train as it is kept, select and val.
+    """
+    classes = _classes(source)
+    doubts = suspicions.of_labels(labels, classes)
+    doubts += suspicions.of_splits({name: part.labels for name, part in parts.items()}, classes)
+    repeated = duplicates.of_rows(parts, classes)
+    if repeated and _is_published(source):
+        return doubts, ["; ".join(repeated)]
+    return doubts + [f"dataset: {said}" for said in repeated], []
+
+
+def _is_published(source: Source) -> bool:
+    """Whether checksums pin the data. Asked last: the content of a person's files takes long to read."""
+    return not isinstance(source, Traced) and hasattr(source, "content") and source.content() == ""
+
+
+def _classes(source: Source) -> tuple[str, ...]:
+    """A name for each class.
+
+    Raises:
+        ValueError: the source names more or fewer classes than it has.
+    """
+    names = source.classes if isinstance(source, Named) else range(source.num_classes)
+    if len(names) != source.num_classes:
+        raise ValueError(f"classes must be the names of the {source.num_classes} classes, got {len(names)}")
+    return tuple(map(str, names))
+
+
+def _origin(source: Source, part: str, rows: Tensor) -> Callable[[int], str]:
+    """Where the i-th of some rows, by their numbers in what the source returns, came from."""
+    if isinstance(source, Traced):
+        return lambda row: source.origin(part, int(rows[row]))
+    return lambda row: f"row {int(rows[row])}" + (" of val" if part == "val" else "")
 
 
 def _has_test(source: Source) -> bool:

@@ -265,10 +265,15 @@ def test_what_a_source_says_of_itself_is_kept():
     data = carve(Judging(LABELS), options())
     assert data.classes == ("cat", "dog", "hen")
     assert data.note == "3 animals"
-    assert data.warnings == ("hens look like dogs",)
+    assert data.warnings == ("hens look like dogs", "dataset: val has no row of 'dog'")
     assert data.read_test is None
     assert data.to(torch.device("cpu")).read_test is None
 
 
 def test_classes_without_names_are_called_by_their_numbers():
     assert carve(Numbered(LABELS), options()).classes == ("0", "1", "2")
+
+
+def test_refuses_more_or_fewer_names_than_classes():
+    with pytest.raises(ValueError, match=r"^classes must be the names of the 3 classes, got 2$"):
+        carve(Judging(LABELS, classes=("cat", "dog")), options())
