@@ -49,7 +49,9 @@ def of_rows(parts: Mapping[str, Part], classes: Sequence[str]) -> list[str]:
     width = max(part.rows[0].numel() for part in parts.values())
     equal: dict[bytes, list[Place]] = defaultdict(list)
     for name, part in parts.items():
-        for row, (key, label) in enumerate(zip(_digests(part.rows, width), part.labels.tolist(), strict=True)):
+        for row, (key, label) in enumerate(
+            zip(_digests(part.rows, width), part.labels.tolist(), strict=True)
+        ):
             equal[key].append(Place(name, row, label))
     groups = [group for group in equal.values() if len(group) > 1]
     return [*_crossings(groups, parts), *_conflicts(groups, parts, classes)]

@@ -72,7 +72,7 @@ class Encoding(Protocol):
 class Encoded(Protocol):
     """A source whose rows need a vocabulary, or anything else that only the train split may decide."""
 
-    def encoding(self, train: Tensor) -> Encoding:
+    def encoding_of(self, train: Tensor) -> Encoding:
         """The encoding by the rows (N, ...) that the train split has kept."""
 
 

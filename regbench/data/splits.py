@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from regbench.data import duplicates, suspicions
 from regbench.data.duplicates import Part
-from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Traced, Untested
+from regbench.data.inspection import inspected, origin
+from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Untested
 from regbench.types import Dataset, Split
 
 MOST_HELD_OUT = 5000  # rows of val, and of select
@@ -70,25 +69,27 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     if own is None:
         taken, order = order[:held_out], order[held_out:]
         judging = (rows[taken], labels[taken])
-        val_origin = _origin(source, "train", taken)
+        val_origin = origin(source, "train", taken)
     else:
         _require_labels(source, *own)
         _require_rows("val", len(own[1]), "the source's own has no rows")
         judging = own
-        val_origin = _origin(source, "val", torch.arange(len(own[1])))
+        val_origin = origin(source, "val", torch.arange(len(own[1])))
     select, rest = order[:held_out], order[held_out:]
     kept = rest[: _num_kept(len(rest), options)]
-    encode = source.encoding(rows[kept]) if isinstance(source, Encoded) else _AsTheyAre()
+    encode = source.encoding_of(rows[kept]) if isinstance(source, Encoded) else _AsTheyAre()
     train = _split(source, encode, rows[kept], labels[kept])
     if options.label_noise > 0:
         told = mislabel(train.labels, source.num_classes, options.label_noise, len(rest), generator)
         train = replace(train, labels=told, true_labels=train.labels)
     parts = {
-        "train": Part(rows[kept], labels[kept], _origin(source, "train", kept)),
-        "select": Part(rows[select], labels[select], _origin(source, "train", select)),
+        "train": Part(rows[kept], labels[kept], origin(source, "train", kept)),
+        "select": Part(rows[select], labels[select], origin(source, "train", select)),
         "val": Part(*judging, val_origin),
     }
-    doubts, facts = _inspected(source, labels if own is None else torch.cat([labels, own[1]]), parts)
+    names = _names(source)
+    every = labels if own is None else torch.cat([labels, own[1]])
+    doubts, facts = inspected(source, every, parts, names)
     told_by_source = source.found() if isinstance(source, Reporting) else ""
     return Dataset(
         train=train,
@@ -99,49 +100,20 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
         num_classes=source.num_classes,
         note="\n".join(filter(None, [told_by_source, encode.note(rows[kept], judging[0]), *facts])),
         warnings=(*(source.warnings() if isinstance(source, Reporting) else ()), *doubts),
-        classes=_classes(source),
+        classes=names,
     )
 
 
-def _inspected(source: Source, labels: Tensor, parts: Mapping[str, Part]) -> tuple[list[str], list[str]]:
-    """What is seldom meant in a person's data, and what is known of a published set, which nobody can mend.
-
-    Args:
-        source: where the data are from.
-        labels: (N,) of all rows, before they are cut.
-        parts: train as it is kept, select and val.
-    """
-    classes = _classes(source)
-    doubts = suspicions.of_labels(labels, classes)
-    doubts += suspicions.of_splits({name: part.labels for name, part in parts.items()}, classes)
-    repeated = duplicates.of_rows(parts, classes)
-    if repeated and _is_published(source):
-        return doubts, ["; ".join(repeated)]
-    return doubts + [f"dataset: {said}" for said in repeated], []
-
-
-def _is_published(source: Source) -> bool:
-    """Whether checksums pin the data. Asked last: the content of a person's files takes long to read."""
-    return not isinstance(source, Traced) and hasattr(source, "content") and source.content() == ""
-
-
-def _classes(source: Source) -> tuple[str, ...]:
-    """A name for each class.
+def _names(source: Source) -> tuple[str, ...]:
+    """What the classes are called: their numbers where the source does not say.
 
     Raises:
-        ValueError: the source names more or fewer classes than it has.
+        ValueError: it does not give one name to each.
     """
-    names = source.classes if isinstance(source, Named) else range(source.num_classes)
+    names = tuple(map(str, source.classes if isinstance(source, Named) else range(source.num_classes)))
     if len(names) != source.num_classes:
-        raise ValueError(f"classes must be the names of the {source.num_classes} classes, got {len(names)}")
-    return tuple(map(str, names))
-
-
-def _origin(source: Source, part: str, rows: Tensor) -> Callable[[int], str]:
-    """Where the i-th of some rows, by their numbers in what the source returns, came from."""
-    if isinstance(source, Traced):
-        return lambda row: source.origin(part, int(rows[row]))
-    return lambda row: f"row {int(rows[row])}" + (" of val" if part == "val" else "")
+        raise ValueError(f"classes must be {source.num_classes} names, one for each class, got {len(names)}")
+    return names
 
 
 def _has_test(source: Source) -> bool:

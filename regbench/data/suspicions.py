@@ -1,4 +1,4 @@
-"""Labels that are seldom meant: numbers read as classes, classes of hardly any rows, names that are no names."""
+"""Labels that are seldom meant: numbers as classes, classes of hardly any rows, names that are no names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ FEWEST_ROWS = 3  # one for train, one for select, one for val
 ROWS_PER_CLASS = 10  # with fewer on average labels are taken for numbers or for the names of the rows
 NO_VALUE = frozenset(
     ["", "?", "#n/a", "#na", "-nan", "<na>", "missing", "n/a", "na", "nan", "nat", "nil", "none", "null"]
-    + ["undefined"]
 )
 
 

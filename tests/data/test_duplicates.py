@@ -1,3 +1,4 @@
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -142,8 +143,6 @@ def test_equal_rows_with_two_labels_are_said():
 
 
 def test_rows_go_by_the_names_that_the_source_has_for_them_or_by_their_numbers():
-    import re
-
     named, numbered = cut(Named())[0], cut(Pairs())[0]
     pairs = re.findall(r"train/(\d+)\.png is train/(\d+)\.png", named)
     assert len(pairs) == 3

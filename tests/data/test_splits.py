@@ -275,5 +275,5 @@ def test_classes_without_names_are_called_by_their_numbers():
 
 
 def test_refuses_more_or_fewer_names_than_classes():
-    with pytest.raises(ValueError, match=r"^classes must be the names of the 3 classes, got 2$"):
+    with pytest.raises(ValueError, match=r"^classes must be 3 names, one for each class, got 2$"):
         carve(Judging(LABELS, classes=("cat", "dog")), options())

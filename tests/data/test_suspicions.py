@@ -73,13 +73,16 @@ def test_names_that_only_look_different_are_named_together(names: tuple[str, str
 
 
 @pytest.mark.parametrize(
-    "names", [("cat", "cats"), ("1", "-1"), ("1_0", "10"), ("sNaN1", "sNaN2"), ("é", "e"), ("inf", "infinity")]
+    "names",
+    [("cat", "cats"), ("1", "-1"), ("1_0", "10"), ("sNaN1", "sNaN2"), ("é", "e"), ("inf", "infinity")],
 )
 def test_names_that_differ_are_let_be(names: tuple[str, str]):
     assert suspicions.of_labels(labels_of(20, 20), names) == []
 
 
-@pytest.mark.parametrize("name", ["nan", "NaN", "None", "NULL", "", "  ", "n/a", "N/A", "NA", "<NA>", "?", "#N/A"])
+@pytest.mark.parametrize(
+    "name", ["nan", "NaN", "None", "NULL", "", "  ", "n/a", "N/A", "NA", "<NA>", "?", "#N/A"]
+)
 def test_a_missing_value_that_became_a_class_is_named(name: str):
     said = suspicions.of_labels(labels_of(20, 4), ["cat", name])
     assert said == [
