@@ -59,7 +59,8 @@ def of_rows(parts: Mapping[str, Part], classes: Sequence[str]) -> list[str]:
 
 def _crossings(groups: Sequence[Sequence[Place]], parts: Mapping[str, Part]) -> list[str]:
     """On the rows that stand in two splits."""
-    said, pairs = [], []
+    said: list[str] = []
+    pairs: list[str] = []
     for held_out, other in CROSSINGS:
         shared, otherwise = 0, 0
         for group in groups:

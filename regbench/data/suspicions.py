@@ -36,8 +36,8 @@ def of_labels(labels: Tensor, classes: Sequence[str]) -> list[str]:
         )
     if unused := [number for number, rows in enumerate(sizes) if not rows]:
         said.append(
-            f"dataset: {counted(len(unused), 'class')} of {len(classes):,} stand in no row: "
-            f"{listed(repr(classes[number]) for number in unused)}"
+            f"dataset: {len(unused):,} of the {len(classes):,} classes have no row that train, select or val "
+            f"could take: {listed(repr(classes[number]) for number in unused)}"
         )
     if rare := [number for number in used if sizes[number] < FEWEST_ROWS]:
         said.append(

@@ -70,6 +70,11 @@ def read_table(path: str, content: str, columns: Columns) -> Table:
     return Table(rows, blank)
 
 
+def visible(name: str) -> str:
+    """A name as a message has it: in quotes where blanks at its end, or nothing at all, could not be seen."""
+    return name if name and name == name.strip() and name.isprintable() else repr(name)
+
+
 @contextmanager
 def _fields_of_any_length() -> Iterator[None]:
     """A text may be longer than the 131,072 signs at which the csv module stops; its limit is everybody's."""
@@ -181,10 +186,10 @@ def _no_header(content: str, columns: Columns, header: Sequence[str]) -> str:
 
 
 def _shown(names: Sequence[str]) -> str:
-    """Names of columns as a message lists them; blanks at an end are made visible."""
+    """Names of columns as a message lists them."""
     cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..." for name in names[:MOST_NAMES]]
     rest = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
-    return ", ".join([*(n if n and n == n.strip() and n.isprintable() else repr(n) for n in cut), *rest])
+    return ", ".join([*map(visible, cut), *rest])
 
 
 def _typed(key: str, value: str) -> str:

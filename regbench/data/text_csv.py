@@ -14,7 +14,7 @@ import torch
 from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
 from regbench.data.suspicions import counted, listed
-from regbench.data.tables import Columns, Row, Table, read_table
+from regbench.data.tables import Columns, Row, Table, read_table, visible
 from regbench.data.text import Labelled, Text, characters_of, is_unspaced, labelled, words_of
 from regbench.data.text_file import content_of, decoded, is_misread, require_encoding
 
@@ -146,7 +146,7 @@ class TextCSV(Text):
     def found(self) -> str:
         """The rows, the classes and their rows, the other splits, and what was passed over."""
         table, sizes = self._tables["path"], Counter(row.label for row in self._tables["path"].rows)
-        classes = listed((f"{name} ({sizes[name]:,})" for name in self.classes), MOST_CLASSES)
+        classes = listed((f"{visible(name)} ({sizes[name]:,})" for name in self.classes), MOST_CLASSES)
         said = [
             f"{counted(len(table.rows), 'row')} of {counted(len(sizes), 'class')} in {self.path}: {classes}"
         ]

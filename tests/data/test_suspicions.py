@@ -45,7 +45,7 @@ def test_classes_of_one_and_two_rows_are_named_with_them():
 
 def test_a_class_without_a_row_is_named():
     assert suspicions.of_labels(labels_of(20, 0, 20), ["cat", "dog", "hen"]) == [
-        "dataset: 1 class of 3 stand in no row: 'dog'"
+        "dataset: 1 of the 3 classes have no row that train, select or val could take: 'dog'"
     ]
 
 

@@ -122,7 +122,8 @@ BAD = {
     ),
     "other names": (
         "id,review,stars\n1,so so,x\n",
-        "must have a column 'text', got id, review, stars; name its columns by dataset.text and dataset.label",
+        "must have a column 'text', got id, review, stars; "
+        "name its columns by dataset.text and dataset.label",
     ),
     "a name twice": ("text,label,text\na,x,b\n", "must have one column 'text', got 2 of them"),
     "semicolons": (
@@ -413,6 +414,11 @@ def test_what_was_found_is_a_line(file: Path, tmp_path: Path):
     apart.write_text("text,label\na,odd\n")
     source = table(file, file, val_path=str(apart))
     assert source.found().endswith(f"odd (20); val: 1 row in {apart}; test: 41 rows in {file}")
+
+
+def test_blanks_at_the_end_of_a_class_can_be_seen(file: Path):
+    file.write_text("text,label\na,x\nb,x \n")
+    assert ": x (1), 'x ' (1); test" in table(file, file).found()
 
 
 def test_many_classes_are_not_all_listed(file: Path):
