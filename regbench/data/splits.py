@@ -77,13 +77,14 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
         val_origin = origin(source, "val", torch.arange(len(own[1])))
     select, rest = order[:held_out], order[held_out:]
     kept = rest[: _num_kept(len(rest), options)]
-    encode = source.encoding_of(rows[kept]) if isinstance(source, Encoded) else _AsTheyAre()
-    train = _split(source, encode, rows[kept], labels[kept])
+    learned = rows[kept]
+    encode = source.encoding_of(learned) if isinstance(source, Encoded) else _AsTheyAre()
+    train = _split(source, encode, learned, labels[kept])
     if options.label_noise > 0:
         told = mislabel(train.labels, source.num_classes, options.label_noise, len(rest), generator)
         train = replace(train, labels=told, true_labels=train.labels)
     parts = {
-        "train": Part(rows[kept], labels[kept], origin(source, "train", kept)),
+        "train": Part(learned, labels[kept], origin(source, "train", kept)),
         "select": Part(rows[select], labels[select], origin(source, "train", select)),
         "val": Part(*judging, val_origin),
     }
@@ -98,7 +99,7 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
         read_test=(lambda: _read_test(source, encode)) if _has_test(source) else None,
         in_shape=tuple(source.in_shape),
         num_classes=source.num_classes,
-        note="\n".join(filter(None, [told_by_source, encode.note(rows[kept], judging[0]), *facts])),
+        note="\n".join(filter(None, [told_by_source, encode.note(learned, judging[0]), *facts])),
         warnings=(*(source.warnings() if isinstance(source, Reporting) else ()), *doubts),
         classes=names,
     )
