@@ -49,7 +49,7 @@ def obtain_whole(
     by_hand: str,
     download: Callable[[Path, Sequence[str]], object],
 ) -> None:
-    """Call `download` for the files that are missing or damaged; put what it brings in place where it is whole.
+    """Call `download` for the files that are missing or damaged; put what it brings in place if it is whole.
 
     So a download that breaks off, or a server that sends another page, leaves nothing behind that would be
     taken for the file later; and a file that is damaged is replaced, once there is a whole one.
