@@ -508,9 +508,17 @@ def test_a_table_of_sentences(cli: Cli, tmp_path: Path) -> None:
     words += ["dataset.text=words", "dataset.label=animal", "dataset.length=6", "train.batch_size=8"]
     done = cli("train", *words, "hydra.run.dir=run", "evaluate_test=true", *QUICK)
     assert done.returncode == 0, done.stderr
-    note = summary(tmp_path / "run")["data"]
+    found, note = summary(tmp_path / "run")["data"].splitlines()
+    assert found == ("60 rows of 2 classes in animals.csv: cat (30), dog (30); test: a fifth of the rows, 12")
     assert note.startswith("a vocabulary of 10 words ")  # of the eleven `and` stands only where it is cut off
-    assert done.stdout.count(f"data: {note}\n") == 1
+    for line in (found, note):
+        assert done.stdout.count(f"data: {line}\n") == 1
+    warnings = summary(tmp_path / "run")["warnings"]
+    assert warnings[0].startswith("dataset: 12 of the 12 test rows (100.0%) stand among the rows that ")
+    assert warnings[1].startswith("dataset: 50.0% of the rows are cut, being longer than 6 words: ")
+    assert warnings[2].startswith(
+        "dataset: equal rows stand in two splits: 8 of val's 8 rows (100.0%) in train;"
+    )
     assert summary(tmp_path / "run")["test"]["reads"] == 1
 
 

@@ -194,9 +194,7 @@ def test_refuses_in_a_sentence_with_the_place_of_a_persons_code(node: Any, name:
 
 def test_what_a_persons_source_raises_for_its_test_rows_is_told_too(node: Any):
     data = load_data(node("Sealed"))
-    with pytest.raises(
-        ConfigError, match=r"^dataset: list index out of range \(.*mine_.*, line \d+\)$"
-    ):
+    with pytest.raises(ConfigError, match=r"^dataset: list index out of range \(.*mine_.*, line \d+\)$"):
         data.read_test()
 
 

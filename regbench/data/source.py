@@ -72,7 +72,7 @@ class Encoding(Protocol):
 class Encoded(Protocol):
     """A source whose rows need a vocabulary, or anything else that only the train split may decide."""
 
-    def encoding(self, train: Tensor) -> Encoding:
+    def encoding_of(self, train: Tensor) -> Encoding:
         """The encoding by the rows (N, ...) that the train split has kept."""
 
 
@@ -111,3 +111,11 @@ class Reporting(Protocol):
 
     def warnings(self) -> Sequence[str]:
         """A sentence for each thing that is seldom meant."""
+
+
+@runtime_checkable
+class Traced(Protocol):
+    """A source that can say where a row came from, for a person to look it up."""
+
+    def origin(self, part: str, row: int) -> str:
+        """The place of a row that `train` or `val`, as the part says, returned: a file, a line of a file."""

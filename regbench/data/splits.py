@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from regbench.data.duplicates import Part
+from regbench.data.inspection import inspected, origin
 from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Untested
 from regbench.types import Dataset, Split
 
@@ -67,18 +69,29 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     if own is None:
         taken, order = order[:held_out], order[held_out:]
         judging = (rows[taken], labels[taken])
+        val_origin = origin(source, "train", taken)
     else:
         _require_labels(source, *own)
         _require_rows("val", len(own[1]), "the source's own has no rows")
         judging = own
+        val_origin = origin(source, "val", torch.arange(len(own[1])))
     select, rest = order[:held_out], order[held_out:]
     kept = rest[: _num_kept(len(rest), options)]
-    encode = source.encoding(rows[kept]) if isinstance(source, Encoded) else _AsTheyAre()
-    train = _split(source, encode, rows[kept], labels[kept])
+    learned = rows[kept]
+    encode = _encoding(source, learned)
+    train = _split(source, encode, learned, labels[kept])
     if options.label_noise > 0:
         told = mislabel(train.labels, source.num_classes, options.label_noise, len(rest), generator)
         train = replace(train, labels=told, true_labels=train.labels)
-    said = [source.found() if isinstance(source, Reporting) else "", encode.note(rows[kept], judging[0])]
+    parts = {
+        "train": Part(learned, labels[kept], origin(source, "train", kept)),
+        "select": Part(rows[select], labels[select], origin(source, "train", select)),
+        "val": Part(*judging, val_origin),
+    }
+    names = _names(source)
+    every = labels if own is None else torch.cat([labels, own[1]])
+    doubts, facts = inspected(source, every, parts, names)
+    told_by_source = source.found() if isinstance(source, Reporting) else ""
     return Dataset(
         train=train,
         select=_split(source, encode, rows[select], labels[select]),
@@ -86,10 +99,29 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
         read_test=(lambda: _read_test(source, encode)) if _has_test(source) else None,
         in_shape=tuple(source.in_shape),
         num_classes=source.num_classes,
-        note="\n".join(filter(None, said)),
-        warnings=tuple(source.warnings()) if isinstance(source, Reporting) else (),
-        classes=tuple(source.classes if isinstance(source, Named) else map(str, range(source.num_classes))),
+        note="\n".join(filter(None, [told_by_source, encode.note(learned, judging[0]), *facts])),
+        warnings=(*(source.warnings() if isinstance(source, Reporting) else ()), *doubts),
+        classes=names,
     )
+
+
+def _names(source: Source) -> tuple[str, ...]:
+    """What the classes are called: their numbers where the source does not say.
+
+    Raises:
+        ValueError: it does not give one name to each.
+    """
+    names = tuple(map(str, source.classes if isinstance(source, Named) else range(source.num_classes)))
+    if len(names) != source.num_classes:
+        raise ValueError(f"classes must be {source.num_classes} names, one for each class, got {len(names)}")
+    return names
+
+
+def _encoding(source: Source, train: Tensor) -> Encoding:
+    if isinstance(source, Encoded):
+        return source.encoding_of(train)
+    before = getattr(source, "encoding", None)  # the method's name in sources written for earlier versions
+    return before(train) if callable(before) else _AsTheyAre()
 
 
 def _has_test(source: Source) -> bool:

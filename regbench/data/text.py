@@ -13,6 +13,13 @@ from torch import Tensor
 
 from regbench.data.words import Vocabulary, lexicon_of, numbered
 
+MOST_CUT = 5  # per cent of the rows that may be longer than `length` without a warning
+COVERED = (95, 99)  # per cent of the rows, of which the warning says what length covers them
+# Signs of the scripts that set no blanks between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Chinese.
+UNSPACED = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+LONG_WORD = re.compile(r"\w{20,}")  # longer than a word that stands alone
 Labelled = tuple[list[list[str]], Tensor]  # the words of each sentence, and labels (N,) int64
 
 
@@ -21,7 +28,7 @@ class Text(ABC):
     """Labelled sentences as a source of token ids.
 
     `train` and `test` return rows numbered by a lexicon of all train sentences, val's and select's among
-    them; which of these words a model gets to know is decided by `encoding`, from the train split alone.
+    them; which of these words a model gets to know is decided by `encoding_of`, from the train split alone.
 
     Attributes:
         length: tokens of a row, at least 1; longer sentences are cut at their end.
@@ -34,6 +41,7 @@ class Text(ABC):
 
     scale: ClassVar[float] = 1.0
     mirrors: ClassVar[bool] = False
+    has_val: ClassVar[bool] = False
 
     length: int
     min_count: int
@@ -43,6 +51,7 @@ class Text(ABC):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         self._lexicon: dict[str, int] = {}
+        self._lengths: list[int] = []
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -50,25 +59,83 @@ class Text(ABC):
 
     @abstractmethod
     def read(self, part: str) -> Labelled:
-        """The sentences and labels of a part, train or test."""
+        """The sentences and labels of a part, train or test, or val where `has_val` is true."""
 
     def train(self) -> tuple[Tensor, Tensor]:
         sentences, labels = self.read("train")
-        self._lexicon = lexicon_of(sentences)
-        return numbered(sentences, self._lexicon), labels
+        self._lengths = sorted(map(len, sentences))
+        judging = self.read("val")[0] if self.has_val else []
+        self._lexicon = lexicon_of(_folded([*sentences, *judging], self.length))
+        return self._numbered(sentences), labels
+
+    def val(self) -> tuple[Tensor, Tensor] | None:
+        if not self.has_val:
+            return None
+        sentences, labels = self.read("val")
+        return self._numbered(sentences), labels
 
     def test(self) -> tuple[Tensor, Tensor]:
         sentences, labels = self.read("test")
-        return numbered(sentences, self._lexicon), labels
+        return self._numbered(sentences), labels
 
-    def encoding(self, train: Tensor) -> Vocabulary:
+    def encoding_of(self, train: Tensor) -> Vocabulary:
         """The vocabulary of the rows (N, T) that the train split has kept."""
-        return Vocabulary.of(train, len(self._lexicon), self.min_count, self.length)
+        return Vocabulary.of(train, len(self._lexicon), self.min_count, self.length, self.unit)
+
+    @property
+    def unit(self) -> str:
+        """What the tokens are."""
+        return "words"
+
+    def found(self) -> str:
+        return ""
+
+    def warnings(self) -> list[str]:
+        """Whether many of the rows that train, select and val are cut from lose their end."""
+        lengths = self._lengths or sorted(map(len, self.read("train")[0]))
+        cut = sum(length > self.length for length in lengths)
+        if cut * 100 <= MOST_CUT * len(lengths):
+            return []
+        enough = {lengths[-(-share * len(lengths) // 100) - 1]: share for share in COVERED}
+        advice = " and ".join(f"dataset.length={n} covers {share}%" for n, share in sorted(enough.items()))
+        return [
+            f"dataset: {cut / len(lengths):.1%} of the rows are cut, being longer than {self.length} "
+            f"{self.unit}: {advice} of them"
+        ]
+
+    def _numbered(self, sentences: Sequence[Sequence[str]]) -> Tensor:
+        return numbered(_folded(sentences, self.length), self._lexicon)
+
+
+def _folded(sentences: Sequence[Sequence[str]], length: int) -> list[list[str]]:
+    """The sentences with whatever is cut off as one word.
+
+    No model is shown it, and it enters no vocabulary; but sentences remain different that differ only there,
+    and one of a million words does not make all rows as wide.
+    """
+    return [[*words[:length], *filter(None, [" ".join(words[length:])])] for words in sentences]
 
 
 def words_of(sentence: str) -> list[str]:
     """Cut plain text into lower-case words and single signs: "Don't stop!" is don't, stop, !."""
     return re.findall(r"\w+(?:['\u2019]\w+)*|[^\w\s]", sentence.lower())
+
+
+def characters_of(sentence: str) -> list[str]:
+    """Cut text into its signs, without blanks and in lower case."""
+    return [sign for sign in sentence.lower() if not sign.isspace()]
+
+
+def is_unspaced(sentence: str) -> bool:
+    """Whether a text seems to have no blanks between its words: a clause would count as one word."""
+    signs, pieces = len(UNSPACED.findall(sentence)), sentence.split()
+    if LONG_WORD.fullmatch(sentence.strip()):
+        return True
+    if signs < 2 or signs * 2 < sum(sign.isalnum() for sign in sentence):
+        return False
+    return len(pieces) == 1 or signs > 5 * len(
+        pieces
+    )  # words of Chinese have two signs, of Thai four or five
 
 
 def labelled(sentences: Sequence[Sequence[str]], classes: Sequence[int]) -> Labelled:

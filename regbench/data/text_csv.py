@@ -2,133 +2,201 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import torch
 
 from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
-from regbench.data.text import Labelled, Text, labelled, words_of
+from regbench.data.suspicions import counted, listed
+from regbench.data.tables import Columns, Row, Table, read_table, visible
+from regbench.data.text import Labelled, Text, characters_of, is_unspaced, labelled, words_of
+from regbench.data.text_file import content_of, decoded, is_misread, require_encoding
 
-Rows = list[tuple[str, str]]  # text and label
+CUTS = {"words": words_of, "characters": characters_of}
+MANY_UNSPACED = 10  # per cent of the rows
+MOST_CLASSES = 10  # that the line on what was found names
 
 
 @dataclass
 class TextCSV(Text):
-    """Read sentences and labels from a CSV file with a header line, in UTF-8.
+    """Read sentences and labels from a CSV file with a header line.
 
-    Classes are the different values of the label column, numbered in alphabetical order. Text is cut into
-    lower-case words and single signs. Without a test file a stratified fifth of the rows, the same whatever
-    split_seed is, becomes the test split.
+    Classes are the different values of the label column, numbered in alphabetical order. Lines without any
+    value are passed over. Without a val file val is cut from the rows, as select is; without a test file a
+    stratified fifth of them, the same whatever split_seed is, becomes the test split.
 
     Attributes:
         path: the file.
+        val_path: a file like it with the val rows, or None.
         test_path: a file like it with the test rows, or None.
         text: name of the column with the text.
         label: name of the column with the label.
         delimiter: what stands between the columns, one character; no quote, no line end. Backslash and t,
             as a command line has it, is a tab.
+        encoding: what the files are written in, by a name that Python knows; a byte order mark is no text.
+        tokens: words are lower-case words and single signs; characters, without blanks and in lower case,
+            are for languages that set none between words.
+
+    Raises:
+        ValueError: a field is out of range.
     """
 
     path: str
+    val_path: str | None
     test_path: str | None
     text: str
     label: str
     delimiter: str
+    encoding: str
+    tokens: Literal["words", "characters"]
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.delimiter = self.delimiter.replace("\\t", "\t")
-        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n\0':
             raise ValueError(f"delimiter must be one character that separates, got {self.delimiter!r}")
+        if self.text == self.label:
+            raise ValueError(f"text and label must be two columns, got {self.text!r} for both")
+        require_encoding(self.encoding)
 
     @property
     def num_classes(self) -> int:
-        return len(self._classes)
+        return len(self.classes)
+
+    @property
+    def has_val(self) -> bool:  # type: ignore[override]
+        return self.val_path is not None
+
+    @property
+    def unit(self) -> str:
+        return self.tokens
 
     @cached_property
-    def _rows(self) -> Rows:
-        return _read("path", self.path, self)
+    def classes(self) -> list[str]:
+        return sorted({row.label for row in self._tables["path"].rows})
+
+    @property
+    def _files(self) -> dict[str, str]:
+        """The files that are named, by their fields."""
+        named = {"path": self.path, "val_path": self.val_path, "test_path": self.test_path}
+        return {field: file for field, file in named.items() if file is not None}
 
     @cached_property
-    def _classes(self) -> list[str]:
-        return sorted({label for _, label in self._rows})
+    def _tables(self) -> dict[str, Table]:
+        columns = Columns(self.text, self.label, self.delimiter)
+        return {
+            field: read_table(file, decoded(file, content_of(field, file), self.encoding), columns)
+            for field, file in self._files.items()
+        }
+
+    @cached_property
+    def _parts(self) -> dict[str, Sequence[Row]]:
+        """The rows of train, of test, and of val where it is apart."""
+        rows, numbers = self._tables["path"].rows, {name: n for n, name in enumerate(self.classes)}
+        parts = {field.removesuffix("_path"): table.rows for field, table in self._tables.items()}
+        train = parts.pop("path")
+        if self.test_path is None:
+            apart = fifth_apart(torch.tensor([numbers[row.label] for row in rows]))
+            train, parts["test"] = ([rows[row] for row in part] for part in apart)
+        return {"train": train, **parts}
 
     def fetch(self) -> None:
         """Read the files once.
 
         Raises:
-            ValueError: a file is missing, is no such table, or has fewer than 2 classes; the test file has no
-                rows, or a label that is none of the classes.
+            ValueError: a file is missing, is no such table, or has no rows; the first has fewer than 2
+                classes, another a label that is none of them.
         """
-        classes = self._classes
-        if len(classes) < 2:
-            raise ValueError(
-                f"{self.path} must have at least 2 different labels, got {', '.join(classes) or 'none'}"
-            )
-        test = self._test_rows()
-        if self.test_path is not None and not test:
-            raise ValueError(f"{self.test_path} must have at least one row below its header, got none")
-        for _, label in test:
-            if label not in classes:
-                raise ValueError(f"{self.test_path} must have labels of {self.path} only, got {label!r}")
+        for field, table in self._tables.items():
+            if not table.rows:
+                raise ValueError(
+                    f"{self._files[field]} must have at least one row below its header, got none"
+                )
+        if len(self.classes) < 2:
+            raise ValueError(f"{self.path} must have at least 2 different labels, got {self.classes[0]}")
+        for field, table in self._tables.items():
+            strange = next((row for row in table.rows if row.label not in self.classes), None)
+            if strange is not None:
+                raise ValueError(
+                    f"{self._files[field]} must have labels of {self.path} only, "
+                    f"got {strange.label!r} in line {strange.line}"
+                )
 
     def content(self) -> str:
         files = [self.path, *([self.test_path] if self.test_path else [])]
-        return digest_of_files((str(place), Path(file).expanduser()) for place, file in enumerate(files))
+        places = [(str(place), Path(file).expanduser()) for place, file in enumerate(files)]
+        return digest_of_files(
+            [*places, *([("val", Path(self.val_path).expanduser())] if self.val_path else [])]
+        )
 
     def read(self, part: str) -> Labelled:
-        classes = {label: number for number, label in enumerate(self._classes)}
-        rows = self._test_rows() if part == "test" else self._rows
-        if self.test_path is None:
-            apart = fifth_apart(torch.tensor([classes[label] for _, label in self._rows]))
-            rows = [self._rows[row] for row in apart[part == "test"]]
-        return labelled([words_of(text) for text, _ in rows], [classes[label] for _, label in rows])
+        rows, numbers = self._parts[part], {name: number for number, name in enumerate(self.classes)}
+        return labelled([CUTS[self.tokens](row.text) for row in rows], [numbers[row.label] for row in rows])
 
-    def _test_rows(self) -> Rows:
-        """The rows of the test file; none where there is no such file."""
-        return [] if self.test_path is None else _read("test_path", self.test_path, self)
+    def origin(self, part: str, row: int) -> str:
+        file = self.val_path if part == "val" else self.path
+        return f"line {self._parts[part][row].line} of {Path(file or '').name}"
+
+    def found(self) -> str:
+        """The rows, the classes and their rows, the other splits, and what was passed over."""
+        table, sizes = self._tables["path"], Counter(row.label for row in self._tables["path"].rows)
+        classes = listed((f"{visible(name)} ({sizes[name]:,})" for name in self.classes), MOST_CLASSES)
+        said = [
+            f"{counted(len(table.rows), 'row')} of {counted(len(sizes), 'class')} in {self.path}: {classes}"
+        ]
+        for split, file in (("val", self.val_path), ("test", self.test_path)):
+            if file is not None:
+                said.append(f"{split}: {counted(len(self._parts[split]), 'row')} in {file}")
+            elif split == "test":
+                said.append(f"test: a fifth of the rows, {len(self._parts[split]):,}")
+        blank = sum(table.blank for table in self._tables.values())
+        return "; ".join([*said, *([f"passed over: {counted(blank, 'blank line')}"] if blank else [])])
+
+    def warnings(self) -> list[str]:
+        return [*self._of_files(), *self._of_texts(), *super().warnings()]
+
+    def _of_files(self) -> list[str]:
+        """Files that are one and the same, and files that seem to be in another encoding."""
+        files = [(field, file, Path(file).expanduser().resolve()) for field, file in self._files.items()]
+        said = [
+            f"dataset: {one} and {other} are the same file, {file}"
+            for place, (one, file, path) in enumerate(files)
+            for other, _, twin in files[place + 1 :]
+            if path == twin
+        ]
+        for field, file, _ in files:
+            if is_misread(content_of(field, file), self.encoding):
+                said.append(f"dataset: {file} is read as {self.encoding} and looks like utf-8; is it?")
+        return said
+
+    def _of_texts(self) -> list[str]:
+        said, rows = [], self._parts["train"]
+        if empty := [row.line for row in rows if not row.text.strip()]:
+            lines = listed(f"line {line}" for line in empty)
+            said.append(f"dataset: {counted(len(empty), 'row')} of {self.path} without a text: {lines}")
+        unspaced = sum(is_unspaced(row.text) for row in rows)
+        if self.tokens == "words" and unspaced * 100 > MANY_UNSPACED * len(rows):
+            said.append(
+                f"dataset: {unspaced / len(rows):.1%} of the rows have no blanks between their words, as in "
+                "Chinese, Japanese or Thai, and a clause counts as a word; type dataset.tokens=characters"
+            )
+        known = {_even(row.text) for row in rows}
+        shown = sum(_even(row.text) in known for row in self._parts["test"])
+        if shown:
+            total = len(self._parts["test"])
+            said.append(
+                f"dataset: {shown:,} of the {counted(total, 'test row')} ({shown / total:.1%}) stand among "
+                "the rows that train, select and val are cut from"
+            )
+        return said
 
 
-def _read(field: str, path: str, table: TextCSV) -> Rows:
-    """Text and label of every row of the file that a field names.
-
-    Raises:
-        ValueError: it cannot be read, lacks a column, or a row of it lacks a value or has too many.
-    """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise ValueError(f"{field} must be a CSV file, got {path}")
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        try:
-            reader = csv.DictReader(lines, delimiter=table.delimiter, strict=True)
-            _require_columns(path, table, reader.fieldnames or [])
-            return [_pair(path, table, row, reader.line_num) for row in reader]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"{path} must be a CSV file in UTF-8, got one that cannot be read: {error}"
-            ) from error
-
-
-def _require_columns(path: str, table: TextCSV, columns: Sequence[str]) -> None:
-    for name in (table.text, table.label):
-        if name not in columns:
-            raise ValueError(f"{path} must have a column {name!r}, got {', '.join(columns) or 'none'}")
-
-
-def _pair(path: str, table: TextCSV, row: Mapping[str | None, Any], line: int) -> tuple[str, str]:
-    """Text and label of a row that ends in a line; a row's surplus values have the name None."""
-    text, label = row[table.text], row[table.label]
-    if text is None or not (label or "").strip():
-        raise ValueError(f"{path} must have a text and a label in every row, got none in line {line}")
-    if None in row:
-        raise ValueError(
-            f"{path} must have no more values in a row than columns, got more in line {line}; "
-            f"a text that holds a {table.delimiter!r} must stand in double quotes"
-        )
-    return text, label
+def _even(text: str) -> str:
+    """A text but for its case and blanks."""
+    return " ".join(text.lower().split())

@@ -11,8 +11,7 @@ from typing import ClassVar
 
 from torch.hub import download_url_to_file
 
-from regbench.data.checksums import require_digest
-from regbench.data.downloads import obtain
+from regbench.data.downloads import obtain_whole
 from regbench.data.text import Labelled, Text, labelled
 
 SIX_CLASSES = ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
@@ -40,13 +39,10 @@ class TREC(Text):
 
     def fetch(self) -> None:
         folder = _folder(self.root, "trec")
-        obtain(folder, list(self.files), f"put them into {folder}", lambda: self._download(folder))
-        for name, sha256 in self.files.items():
-            require_digest(folder / name, "sha256", sha256)
+        obtain_whole(folder, "sha256", self.files, f"put them into {folder}", self._download)
 
-    def _download(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in self.files:
+    def _download(self, folder: Path, names: Sequence[str]) -> None:
+        for name in names:
             download_url_to_file(self.address + name, str(folder / name))
 
     def content(self) -> str:
@@ -85,18 +81,12 @@ class SST2(Text):
     def fetch(self) -> None:
         folder = _folder(self.root, "SST-2")
         by_hand = f"unpack {self.address} into {folder.parent}"
-        obtain(folder, list(self.files), by_hand, lambda: self._download(folder))
-        for name, md5 in self.files.items():
-            require_digest(folder / name, "md5", md5)
+        obtain_whole(folder, "md5", self.files, by_hand, self._download)
 
-    def _download(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def _download(self, folder: Path, names: Sequence[str]) -> None:
         archive = folder / "SST-2.zip"
-        try:
-            download_url_to_file(self.address, str(archive))
-            _unpack(archive, [f"SST-2/{name}" for name in self.files], folder)
-        finally:
-            archive.unlink(missing_ok=True)
+        download_url_to_file(self.address, str(archive))
+        _unpack(archive, [f"SST-2/{name}" for name in names], folder)
 
     def content(self) -> str:
         return ""

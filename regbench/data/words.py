@@ -37,14 +37,18 @@ class Vocabulary:
         ids: (lexicon's size + 2,) int64: the token id of each number of the lexicon.
         size: number of token ids, padding and unknown among them.
         length: tokens of a row; what is longer is cut at its end.
+        tokens: what the tokens are, as the note calls them.
     """
 
     ids: Tensor
     size: int
     length: int
+    tokens: str = "words"
 
     @classmethod
-    def of(cls, train: Tensor, lexicon_size: int, min_count: int, length: int) -> Vocabulary:
+    def of(
+        cls, train: Tensor, lexicon_size: int, min_count: int, length: int, tokens: str = "words"
+    ) -> Vocabulary:
         """The words that the train rows hold at least min_count times, the most frequent first.
 
         What is cut off is not counted: the vectors of words that no model is shown are never trained.
@@ -54,6 +58,7 @@ class Vocabulary:
             lexicon_size: words of the lexicon; their numbers are 2 to lexicon_size + 1.
             min_count: rarer words are unknown.
             length: tokens of a row.
+            tokens: what they are.
         """
         counts = torch.bincount(train[:, :length].flatten(), minlength=lexicon_size + FIRST_WORD)
         counts[:FIRST_WORD] = 0
@@ -63,7 +68,7 @@ class Vocabulary:
         ids = torch.full_like(counts, UNKNOWN)
         ids[PADDING] = PADDING
         ids[words] = torch.arange(FIRST_WORD, FIRST_WORD + len(words))
-        return cls(ids, FIRST_WORD + len(words), length)
+        return cls(ids, FIRST_WORD + len(words), length, tokens)
 
     def __call__(self, numbers: Tensor) -> Tensor:
         """Token ids (N, length) of numbered sentences (N, any)."""
@@ -86,7 +91,8 @@ class Vocabulary:
     def note(self, train: Tensor, val: Tensor) -> str:
         """What of the numbered rows of two splits is lost: words that are unknown, sentences that are cut."""
         return (
-            f"a vocabulary of {self.size - FIRST_WORD:,} words from the train split: unknown are "
-            f"{self.unknown(train):.1%} of its words and {self.unknown(val):.1%} of val's; "
-            f"cut to {self.length} words are {self.cut(train):.1%} of its rows, {self.cut(val):.1%} of val's"
+            f"a vocabulary of {self.size - FIRST_WORD:,} {self.tokens} from the train split: unknown are "
+            f"{self.unknown(train):.1%} of its {self.tokens} and {self.unknown(val):.1%} of val's; "
+            f"cut to {self.length} {self.tokens} are {self.cut(train):.1%} of its rows, "
+            f"{self.cut(val):.1%} of val's"
         )

@@ -265,7 +265,7 @@ def test_what_a_source_says_of_itself_is_kept():
     data = carve(Judging(LABELS), options())
     assert data.classes == ("cat", "dog", "hen")
     assert data.note == "3 animals"
-    assert data.warnings == ("hens look like dogs",)
+    assert data.warnings == ("hens look like dogs", "dataset: val has no row of 'dog'")
     assert data.read_test is None
     assert data.to(torch.device("cpu")).read_test is None
 
@@ -286,3 +286,8 @@ def test_refuses_inputs_that_are_no_finite_numbers_by_their_row(value: float):
     rows[7] = value
     with pytest.raises(ValueError, match=rf"got {value} in row 5, and in 1 more$"):
         carve(source, options())
+
+
+def test_refuses_more_or_fewer_names_than_classes():
+    with pytest.raises(ValueError, match=r"^classes must be 3 names, one for each class, got 2$"):
+        carve(Judging(LABELS, classes=("cat", "dog")), options())

@@ -104,7 +104,10 @@ def test_sst2_has_its_rows_and_classes():
         ("SST-2", "dev.tsv", "md5 268856b4"),
     ],
 )
-def test_one_wrong_bit_is_found_and_its_file_named(tmp_path: Path, folder: str, name: str, digest: str):
+def test_one_wrong_bit_is_found_and_its_file_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, name: str, digest: str
+):
+    serve(monkeypatch, {})
     shutil.copytree(stored(folder) / folder, tmp_path / folder)
     source = TREC(24, 2, str(tmp_path)) if folder == "trec" else SST2(32, 2, str(tmp_path))
     source.fetch()  # whole as yet
@@ -170,16 +173,52 @@ def test_only_missing_files_are_named_and_those_there_stay(tmp_path: Path, monke
     assert (tmp_path / "trec" / "train_5500.label").read_text() == "mine"
 
 
-def test_trec_is_downloaded_file_by_file_and_then_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    names = ("train_5500.label", "TREC_10.label")
-    server = serve(monkeypatch, {TREC.address + name: QUESTIONS for name in names})
-    with pytest.raises(ValueError, match=r"train_5500\.label must have the sha256"):
-        TREC(8, 1, str(tmp_path)).fetch()
-    assert server.asked == [TREC.address + name for name in names]
-    digest = hashlib.sha256(QUESTIONS).hexdigest()
-    monkeypatch.setattr(TREC, "files", dict.fromkeys(names, digest))
+NAMES = ("train_5500.label", "TREC_10.label")
+
+
+def test_trec_is_downloaded_file_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    server = serve(monkeypatch, {TREC.address + name: QUESTIONS for name in NAMES})
+    monkeypatch.setattr(TREC, "files", dict.fromkeys(NAMES, hashlib.sha256(QUESTIONS).hexdigest()))
+    TREC(8, 1, str(tmp_path)).fetch()
+    assert server.asked == [TREC.address + name for name in NAMES]
+    assert sorted(file.name for file in (tmp_path / "trec").iterdir()) == sorted(NAMES)
     TREC(8, 1, str(tmp_path)).fetch()
     assert len(server.asked) == 2  # nothing is asked for again
+
+
+def test_a_download_that_is_not_whole_is_put_nowhere_and_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(TREC, "files", dict.fromkeys(NAMES, hashlib.sha256(QUESTIONS).hexdigest()))
+    whole = {TREC.address + name: QUESTIONS for name in NAMES}
+    serve(monkeypatch, whole | {TREC.address + NAMES[1]: QUESTIONS[:9]})
+    said = (
+        r"trec must hold .*, got a failed download \(\S+/TREC_10\.label must have the sha256 \w+, got \w+\);"
+    )
+    with pytest.raises(ValueError, match=said):
+        TREC(8, 1, str(tmp_path)).fetch()
+    assert list(tmp_path.iterdir()) == []
+    serve(monkeypatch, whole)
+    TREC(8, 1, str(tmp_path)).fetch()
+    assert (tmp_path / "trec" / NAMES[1]).read_bytes() == QUESTIONS
+
+
+def test_a_damaged_file_is_fetched_again_alone_and_stays_where_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(TREC, "files", dict.fromkeys(NAMES, hashlib.sha256(QUESTIONS).hexdigest()))
+    (tmp_path / "trec").mkdir()
+    (tmp_path / "trec" / NAMES[0]).write_bytes(QUESTIONS)
+    (tmp_path / "trec" / NAMES[1]).write_bytes(QUESTIONS[:9])  # as an interrupted download once left it
+    serve(monkeypatch, {})
+    with pytest.raises(ValueError, match=r"TREC_10\.label must have the sha256 \w+, got \w+$"):
+        TREC(8, 1, str(tmp_path)).fetch()
+    assert (tmp_path / "trec" / NAMES[1]).read_bytes() == QUESTIONS[:9]
+    server = serve(monkeypatch, {TREC.address + name: QUESTIONS for name in NAMES})
+    TREC(8, 1, str(tmp_path)).fetch()
+    assert server.asked == [TREC.address + NAMES[1]]
+    assert (tmp_path / "trec" / NAMES[1]).read_bytes() == QUESTIONS
+    assert len(list((tmp_path / "trec").iterdir())) == 2
 
 
 def archive(folder: Path, *names: str) -> bytes:
