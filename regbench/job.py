@@ -203,6 +203,8 @@ class _Session:
             "in_shape": list(run.data.in_shape),
             "num_classes": run.data.num_classes,
             "vocabulary": run.data.vocabulary,
+            "classes": list(run.data.classes),
+            "tokens": run.data.tokens,
             "model": run.model.state_dict(),
             "optimizer": run.optimizer.state_dict(),
             "reg": run.reg.state_dict(),

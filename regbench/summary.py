@@ -60,6 +60,7 @@ def summarize(
         "data": run.data.note,
         "in_shape": list(run.data.in_shape),
         "num_classes": run.data.num_classes,
+        "classes": list(run.data.classes),
         "rows": {"train": len(run.data.train), "select": len(run.data.select), "val": len(run.data.val)},
         "parameters": sum(p.numel() for p in run.model.parameters()),
         "flops": {"per_example": found["flops_per_example"], "total": found["flops_per_example"] * rows},

@@ -57,6 +57,10 @@ class ImageFolder:
     def num_classes(self) -> int:
         return len(_classes(self._parts[0]))
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(_classes(self._parts[0]))
+
     def fetch(self) -> None:
         """Decode the images, unless that has been done.
 

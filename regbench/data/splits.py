@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Untested
+from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Tokenizing, Untested
 from regbench.types import Dataset, Split
 
 MOST_HELD_OUT = 5000  # rows of val, and of select
@@ -88,8 +89,27 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
         num_classes=source.num_classes,
         note="\n".join(filter(None, said)),
         warnings=tuple(source.warnings()) if isinstance(source, Reporting) else (),
-        classes=tuple(source.classes if isinstance(source, Named) else map(str, range(source.num_classes))),
+        classes=_names(source),
+        tokens=_tokens(encode),
     )
+
+
+def _tokens(encode: Encoding) -> dict[str, Any] | None:
+    """How sentences become token ids, as plain values."""
+    tokenizer = encode.tokenizer if isinstance(encode, Tokenizing) else None
+    return None if tokenizer is None else asdict(tokenizer)
+
+
+def _names(source: Source) -> tuple[str, ...]:
+    """What the classes are called: their numbers where the source does not say.
+
+    Raises:
+        ValueError: it does not give one name to each.
+    """
+    names = tuple(map(str, source.classes if isinstance(source, Named) else range(source.num_classes)))
+    if len(names) != source.num_classes:
+        raise ValueError(f"classes must be {source.num_classes} names, one for each class, got {len(names)}")
+    return names
 
 
 def _has_test(source: Source) -> bool:

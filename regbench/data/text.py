@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from regbench.data.tokens import CUTS
 from regbench.data.words import Vocabulary, lexicon_of, numbered
 
 Labelled = tuple[list[list[str]], Tensor]  # the words of each sentence, and labels (N,) int64
@@ -34,6 +34,7 @@ class Text(ABC):
 
     scale: ClassVar[float] = 1.0
     mirrors: ClassVar[bool] = False
+    cut: ClassVar[str | None] = None  # how a sentence falls into tokens, a key of `CUTS`, where it is one
 
     length: int
     min_count: int
@@ -63,12 +64,12 @@ class Text(ABC):
 
     def encoding(self, train: Tensor) -> Vocabulary:
         """The vocabulary of the rows (N, T) that the train split has kept."""
-        return Vocabulary.of(train, len(self._lexicon), self.min_count, self.length)
+        found = Vocabulary.of(train, len(self._lexicon), self.min_count, self.length)
+        return replace(found, tokenizer=found.tokenizer_of(self._lexicon, self.cut)) if self.cut else found
 
-
-def words_of(sentence: str) -> list[str]:
-    """Cut plain text into lower-case words and single signs: "Don't stop!" is don't, stop, !."""
-    return re.findall(r"\w+(?:['\u2019]\w+)*|[^\w\s]", sentence.lower())
+    def tokens_of(self, sentence: str) -> list[str]:
+        """The tokens of one sentence, for those that name a cut."""
+        return CUTS[self.cut or ""](sentence)
 
 
 def labelled(sentences: Sequence[Sequence[str]], classes: Sequence[int]) -> Labelled:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
-from regbench.data.text import Labelled, Text, labelled, words_of
+from regbench.data.text import Labelled, Text, labelled
 
 Rows = list[tuple[str, str]]  # text and label
 
@@ -35,6 +35,8 @@ class TextCSV(Text):
             as a command line has it, is a tab.
     """
 
+    cut: ClassVar[str | None] = "words"
+
     path: str
     test_path: str | None
     text: str
@@ -50,6 +52,10 @@ class TextCSV(Text):
     @property
     def num_classes(self) -> int:
         return len(self._classes)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self._classes)
 
     @cached_property
     def _rows(self) -> Rows:
@@ -88,7 +94,7 @@ class TextCSV(Text):
         if self.test_path is None:
             apart = fifth_apart(torch.tensor([classes[label] for _, label in self._rows]))
             rows = [self._rows[row] for row in apart[part == "test"]]
-        return labelled([words_of(text) for text, _ in rows], [classes[label] for _, label in rows])
+        return labelled([self.tokens_of(text) for text, _ in rows], [classes[label] for _, label in rows])
 
     def _test_rows(self) -> Rows:
         """The rows of the test file; none where there is no such file."""
