@@ -62,7 +62,7 @@ def train(job: Job) -> str:
         raise ConfigError(f"train: the first step is refused: {str(error).splitlines()[0]}") from error
     (job.folder / SUMMARY).unlink(missing_ok=True)
     run = build_run(job.config)
-    found["warnings"] = [*run.data.warnings, *found["warnings"]]
+    found["warnings"] = [*run.data.warnings, *run.warnings, *found["warnings"]]
     show_audit(job.console, found["findings"], found["warnings"])
     for line in run.data.note.splitlines():
         job.console.print(f"data: {line}", markup=False, highlight=False, soft_wrap=True)

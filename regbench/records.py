@@ -20,6 +20,7 @@ DEEPEST = 50  # nesting of a file's values: what walks them need not fear for it
 # figures is infinite or vanishes.
 SMALLEST, LARGEST = 1e-100, 3.4e38
 FINITE = 1e300  # above all other numbers, such as those of a configuration
+LATER = {"train.class_weights": None}  # keys that older runs lack, at the value that is what these did
 EXACT = 2**53  # whole numbers up to here are floats too
 
 
@@ -120,6 +121,16 @@ def check_sane(value: Any, depth: int = 1) -> None:
             check_sane(item, depth + 1)
         elif (kind is float or kind is int) and not -FINITE < item < FINITE:
             raise ValueError(f"numbers must be finite and below {FINITE:g} in size")
+
+
+def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without those keys of `LATER` whose value changes nothing: as older runs have it."""
+    kept = dict(config)
+    for path, value in LATER.items():
+        group, _, key = path.partition(".")
+        if isinstance(kept.get(group), Mapping) and key in kept[group] and kept[group][key] == value:
+            kept[group] = {name: item for name, item in kept[group].items() if name != key}
+    return kept
 
 
 def canonical(value: Any) -> Any:

@@ -44,12 +44,15 @@ class ForwardPass:
         logits: (B, C).
         hidden: output of each hidden site in forward order; empty unless a member asks for them
             (`Regularizer.records_hidden`).
+        class_weights: (C,), the `weight` of the cross-entropy: each row of it is
+            sum over c of class_weights[c] * targets[c] * -log p[c]; None where all classes weigh alike.
     """
 
     model: nn.Module
     batch: Batch
     logits: Tensor
     hidden: Sequence[Tensor]
+    class_weights: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

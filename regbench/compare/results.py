@@ -24,12 +24,13 @@ from regbench.records import (
     is_figure,
     read_lines,
     read_plain,
+    without_later,
 )
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
 MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
 NAME = re.compile(r"[\w./-]{1,200}")  # of a figure
-SHARES = ("accuracy", "ece")  # what figures are called that lie in [0, 1]
+SHARES = ("accuracy", "ece", "macro_f1")  # what figures are called that lie in [0, 1]
 MEASURED = ("train", "select", "val", "gap", "test")  # that such a figure is of; others are a member's own
 LONGEST = 200  # signs of a reason
 # where it ran, what it left behind, what else it measured: no part of what is compared
@@ -347,7 +348,8 @@ def _parts(members: Mapping[str, Any]) -> Iterator[str]:
 
 def _shared(config: Mapping[str, Any], content: str) -> dict[str, Any]:
     """All keys that decide a run's results but stack and seed; a digest stands for a person's own data."""
-    flat = dict(flattened({name: value for name, value in config.items() if name not in ASIDE}))
+    decisive = {name: value for name, value in without_later(config).items() if name not in ASIDE}
+    flat = dict(flattened(decisive))
     flat.pop("dataset.root", None)
     if content:
         own = [key for key in flat if key.startswith("dataset.") and key.endswith("path")]
