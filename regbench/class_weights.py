@@ -52,5 +52,6 @@ def warning(rows: Sequence[int], classes: Sequence[str]) -> str:
     large, small = (classes[rows.index(count)] for count in (most, least))
     return (
         f"classes are uneven: {large} has {most:,} train rows, {small} {least:,}; accuracy says little of "
-        "the small ones, so read balanced_accuracy and macro_f1 beside it, or set train.class_weights=balanced"
+        "the small ones, so read balanced_accuracy and macro_f1 beside it, or set "
+        "train.class_weights=balanced"
     )

@@ -19,7 +19,7 @@ NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 LARGEST = 3e38  # single precision ends there
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
-Figures = Literal["calibration", "corruption"]  # what can be measured beside loss and accuracy
+Figures = Literal["calibration", "corruption", "per_class"]  # what can be measured beside loss and accuracy
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
 
 

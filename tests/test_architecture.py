@@ -51,6 +51,7 @@ LEVELS = [
         "sparsity",
         "rectangles",
         "reliability",
+        "class_pictures",
         "data.checksums",
         "data.folders",
         "models.checks",
@@ -159,7 +160,7 @@ GUESTS = {
         "compare.response_chart",
     ],
     "jinja2": ["compare.page"],
-    "matplotlib": ["compare.panels", "compare.plots", "compare.response_plots"],
+    "matplotlib": ["class_pictures", "compare.panels", "compare.plots", "compare.response_plots"],
     "filelock": ["holding"],
 }
 

@@ -104,7 +104,7 @@ def test_what_was_not_asked_for_is_null() -> None:
         asked: late_figures(models, split, nullcontext, list(asked))
         for asked in ((), ("calibration",), ("corruption",))
     }
-    assert found[()] == {"reliability": None, "corruption": None}
+    assert found[()] == {"reliability": None, "corruption": None, "per_class": None}
     assert found["calibration",]["corruption"] is found["corruption",]["reliability"] is None
     assert found["calibration",]["reliability"].keys() == {"last", "best"}
     assert found["corruption",]["corruption"].keys() == {"last", "best"}
