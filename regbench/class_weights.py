@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-UNEVEN = 3.0  # the largest class has more than so many times the rows of the smallest
+from regbench.records import uneven
 
 
 def weights_of(asked: str | Sequence[float], labels: Tensor, num_classes: int) -> Tensor:
@@ -39,14 +39,9 @@ def weights_of(asked: str | Sequence[float], labels: Tensor, num_classes: int) -
     return (weights * len(labels) / (weights * rows).sum()).to(torch.get_default_dtype())
 
 
-def imbalance(rows: Sequence[int]) -> float:
-    """How many times the rows of the smallest class the largest has; infinite where one has none."""
-    return max(rows) / min(rows) if min(rows) else float("inf")
-
-
 def warning(rows: Sequence[int], classes: Sequence[str]) -> str:
     """What to say of classes with these rows of train; empty where they are about even."""
-    if imbalance(rows) <= UNEVEN:
+    if not uneven(rows):
         return ""
     most, least = max(rows), min(rows)
     large, small = (classes[rows.index(count)] for count in (most, least))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from regbench.class_weights import UNEVEN, imbalance
+from regbench.records import uneven
 from regbench.types import Record
 
 FIGURES = (
@@ -87,7 +87,7 @@ def show_summary(console: Console, summary: Mapping[str, Any], folder: str) -> N
     for split in ("train", "select", "val", "gap"):
         cells = (_cell(summary[name]["metrics"], split) for name in columns)
         table.add_row(split, *cells)
-    if imbalance(summary["class_rows"]["train"]) > UNEVEN:
+    if uneven(summary["class_rows"]["train"]):
         for figure in ("balanced_accuracy", "macro_f1"):
             cells = (f"{summary[name]['metrics'][f'val/{figure}']:.4f}" for name in columns)
             table.add_row(f"val {figure.replace('_', ' ')}", *cells)

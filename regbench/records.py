@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ DEEPEST = 50  # nesting of a file's values: what walks them need not fear for it
 SMALLEST, LARGEST = 1e-100, 3.4e38
 FINITE = 1e300  # above all other numbers, such as those of a configuration
 LATER = {"train.class_weights": None}  # keys that older runs lack, at the value that is what these did
+UNEVEN = 3  # classes are, where the largest has more than so many times the rows of the smallest
 EXACT = 2**53  # whole numbers up to here are floats too
 
 
@@ -96,6 +97,11 @@ def is_figure(value: Any) -> bool:
     if type(value) is not float and type(value) is not int:
         return False
     return SMALLEST <= value < LARGEST or value == 0 or SMALLEST <= -value < LARGEST
+
+
+def uneven(rows: Sequence[int]) -> bool:
+    """Whether classes with these rows are so uneven that accuracy says little of the small ones."""
+    return max(rows) > UNEVEN * min(rows)
 
 
 def is_count(value: Any, least: int = 0) -> bool:
