@@ -11,7 +11,8 @@ __version__ = "0.1.0"
 def load(folder: str, weights: Literal["best", "last"] = "best") -> "nn.Module":
     """Return the trained model of a run folder, in evaluation mode, on the CPU.
 
-    It takes images in [0, 1] (its first module is the normalization) and returns logits (B, C).
+    It takes images in [0, 1] (its first module is the normalization) and returns logits (B, C). After text
+    it takes a list of sentences, or token ids (B, T). `classes` has the names of the C classes, in order.
     "best" are the weights of the best epoch by the select split; "last" those that the run ended with
     (which are the ones a member kept, where early stopping or an average did so).
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from regbench import class_weights
 from regbench.config import Settings, TrainSettings, read_settings
 from regbench.data.checksums import digest_of
 from regbench.data.source import Source
@@ -24,7 +25,7 @@ from regbench.image_ops import require_images
 from regbench.network import build_model
 from regbench.optimizers import innermost
 from regbench.own_data import make_source
-from regbench.regularizers.base import MemberError, Regularizer, Stack
+from regbench.regularizers.base import MemberError, Regularizer, Stack, hooks
 from regbench.streams import Clock, keyed_draws
 from regbench.training import Run
 from regbench.types import Dataset, Split
@@ -49,8 +50,9 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     stack = build_stack(config["reg"], seed=settings.seed) if stack is None else stack
     device = find_device(settings.device)
     data = load_data(config["dataset"])
-    _check_sizes(train, data)
+    batch_size, warnings = _sizes(train, data)
     _check_evaluate(settings, data)
+    weights = _class_weights(train, data, stack)
     clock = Clock()
     stack.bind(settings.seed, clock)
     model = build_model(config["model"], data, settings.seed, config["dataset"])
@@ -73,12 +75,14 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         device=device,
         seed=settings.seed,
         epochs=train.epochs,
-        batch_size=train.batch_size,
+        batch_size=batch_size,
         lr=train.lr,
         accumulate=train.accumulate,
         evaluate_every=train.evaluate_every,
         bf16=settings.precision == "bf16",
         evaluate=settings.evaluate,
+        class_weights=None if weights is None else weights.to(device),
+        warnings=warnings,
         clock=clock,
     )
 
@@ -217,12 +221,54 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
     return optimizer
 
 
-def _check_sizes(train: TrainSettings, data: Dataset) -> None:
-    if train.batch_size > len(data.train):
+def _sizes(train: TrainSettings, data: Dataset) -> tuple[int, list[str]]:
+    """The rows of a batch, and what is to be said of the sizes of batch and classes.
+
+    Raises:
+        ConfigError: there is only one train row.
+    """
+    rows = len(data.train)
+    if rows < 2:
         raise ConfigError(
-            f"train: batch_size must be at most the {len(data.train)} rows of the train split, "
-            f"got {train.batch_size}"
+            f"dataset: must leave at least 2 train rows, got {rows}; set dataset.num_train=2 or more, or a "
+            "larger dataset.train_fraction"
         )
+    said = []
+    if train.batch_size > rows:
+        said.append(
+            f"train.batch_size {train.batch_size} is more than the {rows} rows of train; "
+            f"a batch is all {rows}"
+        )
+    if train.class_weights is None:
+        names = data.classes or tuple(map(str, range(data.num_classes)))
+        said.append(class_weights.warning(rows_by_class(data.train), names))
+    return min(train.batch_size, rows), list(filter(None, said))
+
+
+def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.Tensor | None:
+    """The weight of each class in the data loss.
+
+    Raises:
+        ConfigError: the list is none for these classes, or a member's data loss would pass it over.
+    """
+    asked = train.class_weights
+    if asked is None:
+        return None
+    for name, leaf in stack.leaves():
+        if "data_loss" in hooks(type(leaf)) and not (leaf.weighs_classes or leaf.is_off):
+            raise ConfigError(
+                f"train: class_weights must be null beside reg.{name}, whose data loss weighs no classes, "
+                f"got {asked}"
+            )
+    try:
+        return class_weights.weights_of(asked, data.train.labels, data.num_classes)
+    except ValueError as error:
+        raise ConfigError(f"train: {error}") from error
+
+
+def rows_by_class(split: Split) -> list[int]:
+    """How many rows of each class a split holds, as training is told them."""
+    return torch.bincount(split.labels, minlength=split.num_classes).tolist()
 
 
 def _check_evaluate(settings: Settings, data: Dataset) -> None:

@@ -13,13 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from regbench.errors import ConfigError
 from regbench.fields import checked, converted, hints_of, nearest
-from regbench.records import RECORD_VERSION, canonical
+from regbench.records import RECORD_VERSION, canonical, without_later
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 LARGEST = 3e38  # single precision ends there
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
-Figures = Literal["calibration", "corruption"]  # what can be measured beside loss and accuracy
+Figures = Literal["calibration", "corruption", "per_class"]  # what can be measured beside loss and accuracy
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
 
 
@@ -57,6 +57,7 @@ class TrainSettings:
     lr: float
     accumulate: int
     evaluate_every: int
+    class_weights: list[float] | str | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "evaluate_every"):
@@ -64,6 +65,11 @@ class TrainSettings:
                 raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.lr < LARGEST:
             raise ConfigError(f"train: lr must lie in [0, {LARGEST:g}), got {self.lr}")
+        if isinstance(self.class_weights, str) and self.class_weights != "balanced":
+            raise ConfigError(
+                "train: class_weights must be balanced, null or a list of one weight for each class, "
+                f"got {self.class_weights!r}"
+            )
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
@@ -96,13 +102,14 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
 def identity(config: Mapping[str, Any], content: str = "") -> str:
     """A hash of all that decides a run's results, the order of the stack's members included.
 
-    Left out: the device, paths, what is left on the disk, whether the test split is read. `1` is `1.0`.
+    Left out: the device, paths, what is left on the disk, whether the test split is read; keys that came
+    later than the records, at the value that changes nothing. `1` is `1.0`.
 
     Args:
         config: resolved.
         content: a digest of the person's own data; empty where checksums pin it.
     """
-    kept = {name: value for name, value in config.items() if name not in NOT_IDENTITY}
+    kept = {name: value for name, value in without_later(config).items() if name not in NOT_IDENTITY}
     kept["dataset"] = {
         n: v for n, v in config["dataset"].items() if not (n == "root" or (content and _is_path(n)))
     }

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from regbench.records import uneven
 from regbench.types import Record
 
 FIGURES = (
@@ -86,6 +87,10 @@ def show_summary(console: Console, summary: Mapping[str, Any], folder: str) -> N
     for split in ("train", "select", "val", "gap"):
         cells = (_cell(summary[name]["metrics"], split) for name in columns)
         table.add_row(split, *cells)
+    if uneven(summary["class_rows"]["train"]):
+        for figure in ("balanced_accuracy", "macro_f1"):
+            cells = (f"{summary[name]['metrics'][f'val/{figure}']:.4f}" for name in columns)
+            table.add_row(f"val {figure.replace('_', ' ')}", *cells)
     for name in ("last", "best"):
         if (summary.get("test") or {}).get(name):
             metrics = {f"test/{figure}": value for figure, value in summary["test"][name].items()}

@@ -16,6 +16,7 @@ from torch import nn
 from regbench import checkpoint
 from regbench.audit import audit
 from regbench.build import build_run, build_stack, content_of, use_settings
+from regbench.class_pictures import class_table, confusion_picture
 from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
@@ -59,7 +60,7 @@ def train(job: Job) -> str:
         found = asdict(audit(lambda without: _copy(job.config, without)))
     (job.folder / SUMMARY).unlink(missing_ok=True)
     run = build_run(job.config)
-    found["warnings"] = [*run.data.warnings, *found["warnings"]]
+    found["warnings"] = [*run.data.warnings, *run.warnings, *found["warnings"]]
     show_audit(job.console, found["findings"], found["warnings"])
     for line in run.data.note.splitlines():
         job.console.print(f"data: {line}", markup=False, highlight=False, soft_wrap=True)
@@ -161,7 +162,7 @@ class _Session:
             finally:
                 for sink in (*sinks, watch):
                     sink.close()
-                self._end(status, reason)
+                self._end(status, reason, board)
         return status
 
     def _train(self, sinks: Sequence[Sink], watch: Watch, asked: Callable[[], bool]) -> str:
@@ -200,6 +201,8 @@ class _Session:
             "in_shape": list(run.data.in_shape),
             "num_classes": run.data.num_classes,
             "vocabulary": run.data.vocabulary,
+            "classes": list(run.data.classes),
+            "tokens": run.data.tokens,
             "model": run.model.state_dict(),
             "optimizer": run.optimizer.state_dict(),
             "reg": run.reg.state_dict(),
@@ -207,7 +210,7 @@ class _Session:
         }
         checkpoint.save_last(folder, state)
 
-    def _end(self, status: str, reason: str) -> None:
+    def _end(self, status: str, reason: str, board: TensorBoard) -> None:
         """Keep what the members keep, measure it, and write the summary: on every way out."""
         run, folder, seconds = self.run, self.job.folder, self.seconds
         if status not in FINISHED and checkpoint.exists(folder):
@@ -229,6 +232,7 @@ class _Session:
         summary |= {"seconds": seconds, "peak_memory_mb": peak_memory_mb(run.device)}
         summary["ended"] = datetime.now(UTC).isoformat(timespec="microseconds")
         write_json(folder / SUMMARY, summary)
+        _show_classes(board, summary)
         if status in FINISHED:  # before, any of them may be needed
             checkpoint.leave(folder, self.checkpoints)
         show_summary(self.job.console, summary, str(folder))
@@ -239,6 +243,15 @@ class _Session:
         metrics |= gaps(metrics)
         of = (r.epoch for r in self.history if metrics.items() <= r.metrics.items())
         return {"epoch": next(of, None), "metrics": metrics}
+
+
+def _show_classes(board: TensorBoard, summary: Mapping[str, Any]) -> None:
+    """Put what was found of each class on the board, which has been closed."""
+    for name, found in (summary["per_class"] or {}).items():
+        epoch, classes = (summary[name] or summary["last"])["epoch"], summary["classes"]
+        board.show({f"val/confusion/{name}": confusion_picture(found["confusion"], classes)}, epoch)
+        board.tell({f"val/classes/{name}": class_table(found, classes)}, epoch)
+    board.close()
 
 
 def _keep(folder: Path, final: nn.Module) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from regbench import checkpoint
 from regbench.build import build_stack
 from regbench.config import read_settings
+from regbench.data.tokens import Tokenizer
 from regbench.errors import ConfigError
 from regbench.models.normalization import Normalization, Normalized
 from regbench.network import build_net
@@ -36,6 +38,34 @@ def load_model(folder: str | Path, weights: str = "best") -> nn.Module:
         if state["vocabulary"] is None:
             normalization = Normalization(tensors["normalization.mean"], tensors["normalization.std"])
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
-        model = stack.prepare_model(Normalized(normalization, net))
+        model: Any = stack.prepare_model(Normalized(normalization, net))
     load_plain_state(model, tensors)
+    model.classes = tuple(state.get("classes") or map(str, range(state["num_classes"])))
+    if state["vocabulary"] is not None:
+        tokens = state.get("tokens")
+        model.register_forward_pre_hook(TakesSentences(Tokenizer(**tokens) if tokens else None))
     return model.eval()
+
+
+class TakesSentences:
+    """Before a forward pass: a list of sentences becomes token ids; token ids stay as they are.
+
+    Args:
+        tokenizer: of the run; None where its checkpoint has kept no words.
+    """
+
+    def __init__(self, tokenizer: Tokenizer | None) -> None:
+        self.tokenizer = tokenizer
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments of the pass.
+
+        Raises:
+            ValueError: they are neither, or the words are not known.
+        """
+        if isinstance(inputs[0], Tensor):
+            return inputs
+        if self.tokenizer is None:
+            raise ValueError("inputs must be token ids, for the run has kept no words of its vocabulary")
+        device = next(model.parameters()).device
+        return (self.tokenizer(inputs[0]).to(device), *inputs[1:])

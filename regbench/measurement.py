@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from regbench.classwise import balanced
 from regbench.types import Dataset, Split
 
 CHUNK = 128  # rows evaluated at once: for convolutions on CPUs half the time and memory of 512
@@ -20,7 +21,7 @@ Autocast = Callable[[], AbstractContextManager[Any]]
 def measure(
     model: nn.Module, data: Dataset, autocast: Autocast, asked: Sequence[str] = ()
 ) -> dict[str, float]:
-    """Loss and accuracy on the measured train rows, select and val, and on val what else is asked for."""
+    """Loss and accuracies on the measured train rows, select and val, and on val what else is asked for."""
     splits = {"train": (data.measured, ()), "select": (data.select, ()), "val": (data.val, asked)}
     return {
         f"{name}/{figure}": value
@@ -41,7 +42,7 @@ def gaps(measured: dict[str, float]) -> dict[str, float]:
 def evaluate(
     model: nn.Module, split: Split, autocast: Autocast, asked: Sequence[str] = ()
 ) -> dict[str, float]:
-    """Plain cross-entropy in nats and accuracy in [0, 1] over a split, in evaluation mode.
+    """Plain cross-entropy in nats, accuracy, balanced accuracy and macro F1 in [0, 1], in evaluation mode.
 
     Where the split's labels hold noise, `true_accuracy` is the accuracy against the true ones, and
     `noisy_accuracy` and `noisy_true_accuracy` those against the given and the true labels of the rows whose
@@ -59,6 +60,7 @@ def evaluate(
     logits = torch.cat(chunks)
     guess = logits.argmax(1)
     figures = {"loss": mean(torch.cat(loss)), "accuracy": mean(guess == split.labels)}
+    figures |= balanced(guess, split.labels, split.num_classes)
     if split.true_labels is not None:
         figures |= _memorization(guess, split.labels, split.true_labels)
     for name in asked:

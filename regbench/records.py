@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ DEEPEST = 50  # nesting of a file's values: what walks them need not fear for it
 # figures is infinite or vanishes.
 SMALLEST, LARGEST = 1e-100, 3.4e38
 FINITE = 1e300  # above all other numbers, such as those of a configuration
+LATER = {"train.class_weights": None}  # keys that older runs lack, at the value that is what these did
+UNEVEN = 3  # classes are, where the largest has more than so many times the rows of the smallest
 EXACT = 2**53  # whole numbers up to here are floats too
 
 
@@ -97,6 +99,11 @@ def is_figure(value: Any) -> bool:
     return SMALLEST <= value < LARGEST or value == 0 or SMALLEST <= -value < LARGEST
 
 
+def uneven(rows: Sequence[int]) -> bool:
+    """Whether classes with these rows are so uneven that accuracy says little of the small ones."""
+    return max(rows) > UNEVEN * min(rows)
+
+
 def is_count(value: Any, least: int = 0) -> bool:
     """Whether a value is a whole number that counts something."""
     return type(value) is int and least <= value <= EXACT
@@ -120,6 +127,16 @@ def check_sane(value: Any, depth: int = 1) -> None:
             check_sane(item, depth + 1)
         elif (kind is float or kind is int) and not -FINITE < item < FINITE:
             raise ValueError(f"numbers must be finite and below {FINITE:g} in size")
+
+
+def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without those keys of `LATER` whose value changes nothing: as older runs have it."""
+    kept = dict(config)
+    for path, value in LATER.items():
+        group, _, key = path.partition(".")
+        if isinstance(kept.get(group), Mapping) and key in kept[group] and kept[group][key] == value:
+            kept[group] = {name: item for name, item in kept[group].items() if name != key}
+    return kept
 
 
 def canonical(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is measured once, when a run has ended: its confidence against its accuracy, corrupted images."""
+"""What is measured once, when a run has ended: confidence against accuracy, each class, corrupted images."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from regbench.classwise import confusion
 from regbench.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from regbench.measurement import Autocast, mean, predict, reliability
 from regbench.types import Split
@@ -39,6 +40,23 @@ def reliability_diagram(model: nn.Module, split: Split, autocast: Autocast) -> F
     return {"confidence": means(bins.confidence), "accuracy": means(bins.right), "count": counts}
 
 
+def per_class(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
+    """Accuracy and rows of each class, and how many of its rows are taken for each class.
+
+    The accuracy of a class is its recall, the share of its rows that are taken for it; None where it has no
+    rows. `confusion` has a row for each class of the labels, a column for each that rows are taken for.
+    """
+    guess = torch.cat(predict(model, split, autocast)).argmax(1)
+    taken = confusion(guess, split.labels, split.num_classes)
+    rows = taken.sum(1).tolist()
+    hits = taken.diagonal().tolist()
+    return {
+        "accuracy": [right / count if count else None for right, count in zip(hits, rows, strict=True)],
+        "support": rows,
+        "confusion": taken.tolist(),
+    }
+
+
 def corrupted_accuracy(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
     """Accuracy for each corruption and severity, and the mean of them all."""
 
@@ -54,4 +72,5 @@ def corrupted_accuracy(model: nn.Module, split: Split, autocast: Autocast) -> Fi
 LATE: Mapping[str, tuple[str, Callable[[nn.Module, Split, Autocast], Figures]]] = {
     "calibration": ("reliability", reliability_diagram),
     "corruption": ("corruption", corrupted_accuracy),
+    "per_class": ("per_class", per_class),
 }

@@ -64,11 +64,17 @@ class TensorBoard:
         for writer in self._writers.values():
             writer.flush()
 
-    def show(self, pictures: Mapping[str, Tensor]) -> None:
+    def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
         """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
         for name, images in pictures.items():
             run, tag = name.split("/", 1)
-            self._writer(run).add_image(tag, grid(images), 0)
+            self._writer(run).add_image(tag, grid(images), epoch)
+
+    def tell(self, texts: Mapping[str, str], epoch: int) -> None:
+        """Put each of the texts, in Markdown, up under its name."""
+        for name, text in texts.items():
+            run, tag = name.split("/", 1)
+            self._writer(run).add_text(tag, text, epoch)
 
     def _writer(self, run: str) -> Any:
         if run not in self._writers:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from regbench.build import rows_by_class
 from regbench.records import RECORD_VERSION
 from regbench.regularizers.base import Stack, hooks
 from regbench.training import Run
@@ -60,7 +61,12 @@ def summarize(
         "data": run.data.note,
         "in_shape": list(run.data.in_shape),
         "num_classes": run.data.num_classes,
+        "classes": list(run.data.classes),
         "rows": {"train": len(run.data.train), "select": len(run.data.select), "val": len(run.data.val)},
+        "class_rows": {
+            name: rows_by_class(split)
+            for name, split in (("train", run.data.train), ("select", run.data.select), ("val", run.data.val))
+        },
         "parameters": sum(p.numel() for p in run.model.parameters()),
         "flops": {"per_example": found["flops_per_example"], "total": found["flops_per_example"] * rows},
     }

@@ -25,7 +25,12 @@ STEPS_BETWEEN_CHECKS = 50  # a look at the loss waits for the device, so it is n
 
 @dataclass
 class Run:
-    """Everything that one training run needs, built and on its device."""
+    """Everything that one training run needs, built and on its device.
+
+    Attributes:
+        class_weights: (C,) of the data loss, their mean over the train rows 1; None where all weigh alike.
+        warnings: what of the settings is seldom meant with these data.
+    """
 
     model: nn.Module
     reg: Stack
@@ -41,6 +46,8 @@ class Run:
     evaluate_every: int = 1
     bf16: bool = False
     evaluate: Sequence[str] = ()
+    class_weights: Tensor | None = None
+    warnings: Sequence[str] = ()
     clock: Clock = field(default_factory=Clock)
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -184,10 +191,10 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
         logits = run.model(batch.inputs).float()
-    forward = ForwardPass(run.model, batch, logits, hidden)
+    forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
-        loss = F.cross_entropy(logits, batch.targets)
+        loss = F.cross_entropy(logits, batch.targets, run.class_weights)
     return {"data": run.reg.transform_loss(loss)} | run.reg.penalties(forward)
 
 

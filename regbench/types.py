@@ -5,8 +5,9 @@ Shapes, everywhere: B examples, C classes (or channels, beside H and W), ... fea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,12 +44,15 @@ class ForwardPass:
         logits: (B, C).
         hidden: output of each hidden site in forward order; empty unless a member asks for them
             (`Regularizer.records_hidden`).
+        class_weights: (C,), the `weight` of the cross-entropy: each row of it is
+            sum over c of class_weights[c] * targets[c] * -log p[c]; None where all classes weigh alike.
     """
 
     model: nn.Module
     batch: Batch
     logits: Tensor
     hidden: Sequence[Tensor]
+    class_weights: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class Dataset:
         note: what was found, and how the inputs were made of it, a sentence a line; may be empty.
         warnings: what is seldom meant: labels that look wrong, rows that stand in train and in val.
         classes: the C names of the classes, in the order of their labels.
+        tokens: how sentences become token ids, the fields of a `regbench.data.tokens.Tokenizer`; None where
+            inputs are no tokens, or their words are not known.
     """
 
     train: Split
@@ -119,6 +125,7 @@ class Dataset:
     note: str = ""
     warnings: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    tokens: Mapping[str, Any] | None = None
 
     @property
     def vocabulary(self) -> int | None:

@@ -320,10 +320,20 @@ def test_a_split_value_that_is_missing_is_asked_for() -> None:
         load_data(node)
 
 
-def test_the_batch_size_may_be_all_rows_and_no_more() -> None:
+def test_a_batch_of_more_rows_than_there_are_is_all_of_them_and_that_is_said() -> None:
     assert build_run(tiny(batch_size=97)).batch_size == 97
-    assert complaint(tiny(batch_size=98)) == (
-        "train: batch_size must be at most the 97 rows of the train split, got 98"
+    assert build_run(tiny(batch_size=97)).warnings == []
+    run = build_run(tiny(batch_size=98))
+    assert run.batch_size == 97
+    assert run.warnings == ["train.batch_size 98 is more than the 97 rows of train; a batch is all 97"]
+
+
+def test_one_train_row_is_refused_with_what_to_type() -> None:
+    config = tiny()
+    config["dataset"] = config["dataset"] | {"num_train": 1}
+    assert complaint(config) == (
+        "dataset: must leave at least 2 train rows, got 1; set dataset.num_train=2 or more, or a larger "
+        "dataset.train_fraction"
     )
 
 

@@ -122,11 +122,12 @@ def test_reads_the_defaults_of_the_primary_file() -> None:
         ("precision", "fp16", "precision: must be one of fp32, bf16, got 'fp16'; did you mean 'bf16'?"),
         ("deterministic", "yes", "deterministic: must be true or false, got 'yes'"),
         ("evaluate_test", 1, "evaluate_test: must be true or false, got 1"),
-        ("evaluate", ["foo"], "evaluate: must be one of calibration, corruption, got 'foo'"),
+        ("evaluate", ["foo"], "evaluate: must be one of calibration, corruption, per_class, got 'foo'"),
         (
             "evaluate",
             ["corrupt"],
-            "evaluate: must be one of calibration, corruption, got 'corrupt'; did you mean 'corruption'?",
+            "evaluate: must be one of calibration, corruption, per_class, got 'corrupt'; "
+            "did you mean 'corruption'?",
         ),
         ("evaluate", "calibration", "evaluate: must be a list, got 'calibration'"),
         ("evaluate", None, "evaluate: must be a list, got null"),

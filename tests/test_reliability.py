@@ -104,7 +104,7 @@ def test_what_was_not_asked_for_is_null() -> None:
         asked: late_figures(models, split, nullcontext, list(asked))
         for asked in ((), ("calibration",), ("corruption",))
     }
-    assert found[()] == {"reliability": None, "corruption": None}
+    assert found[()] == {"reliability": None, "corruption": None, "per_class": None}
     assert found["calibration",]["corruption"] is found["corruption",]["reliability"] is None
     assert found["calibration",]["reliability"].keys() == {"last", "best"}
     assert found["corruption",]["corruption"].keys() == {"last", "best"}
@@ -132,9 +132,9 @@ def test_what_is_measured_beside_changes_nothing_of_a_run(tmp_path: Path) -> Non
     weights = [torch.load(tmp_path / n / "last.pt", weights_only=True)["evaluated"] for n in ("few", "all")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert few["reliability"] is few["corruption"] is None
-    assert few["test"]["last"].keys() == {"loss", "accuracy"}
+    assert few["test"]["last"].keys() == {"loss", "accuracy", "balanced_accuracy", "macro_f1"}
     for which in ("last", "best"):
-        assert all_["test"][which].keys() == {"loss", "accuracy", "ece", "brier"}
+        assert all_["test"][which].keys() == few["test"][which].keys() | {"ece", "brier"}
         assert sum(all_["reliability"][which]["count"]) == all_["rows"]["val"]
         assert len(all_["corruption"][which]) == 26
     assert all_["kept"]["metrics"]["val/ece"] in [line["val/ece"] for line in more]

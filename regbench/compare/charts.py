@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from regbench.compare.confusion import confusion, per_class
 from regbench.compare.courses import curves
 from regbench.compare.figures import smaller_is_better
 from regbench.compare.paint import (
@@ -352,4 +353,6 @@ CHARTS: dict[str, Callable[[Comparison, Colours], go.Figure | None]] = {
     "cost": cost,
     "calibration": calibration,
     "interactions": lambda comparison, colours: interactions(comparison),
+    "per_class": lambda comparison, colours: per_class(comparison),
+    "confusion": lambda comparison, colours: confusion(comparison),
 }

@@ -13,6 +13,7 @@ from typing import Literal
 from regbench import __version__
 from regbench.compare.figures import METRIC, curves, note_of, reliability, smaller_is_better, spreads
 from regbench.compare.groups import Cohort, Group, cohorts, shown
+from regbench.compare.per_class import classes_of, is_uneven, per_class
 from regbench.compare.report import Arm, Comparison, Design, Interaction, Report, RunNote, Verdict
 from regbench.compare.results import Found, printable
 from regbench.compare.statistics import sampling_error
@@ -59,8 +60,13 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
     base = taken[baseline] if baseline is not None else {}
     family = family_of(taken, baseline, question.metric)
     verdicts = verdicts_of(cohort, family, question)
+    classes = classes_of(result for group in cohort.groups for result in group.results.values())
     arms = [
         _arm(group, taken[group.name], base, verdicts.get(group.name), question) for group in cohort.groups
+    ]
+    arms = [
+        replace(arm, per_class=per_class(list(group.results.values()), question.at, len(classes)))
+        for arm, group in zip(arms, cohort.groups, strict=True)
     ]
     arms = _in_order(_with_missing(arms), baseline, question.metric)
     rows = cohort.groups[0].example.summary["rows"]
@@ -83,6 +89,8 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
         interactions_design=interactions_design(pairs),
         environment=facts,
         notes=[*_about(baseline, arms, question), *differing],
+        classes=classes,
+        uneven=is_uneven(cohort.groups[0].example.summary),
     )
 
 

@@ -74,6 +74,23 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class PerClass:
+    """What an arm finds of each of C classes, on val.
+
+    Attributes:
+        accuracy: the share of the rows of each class that are taken for it, over the seeds; None where the
+            class has no rows.
+        support: rows of each class in one run.
+        confusion: for each class of the labels the share of its rows that is taken for each, rows of all
+            seeds alike; None where it has no rows.
+    """
+
+    accuracy: list[Spread | None]
+    support: list[int]
+    confusion: list[list[float | None]]
+
+
+@dataclass(frozen=True)
 class RunNote:
     """One run that counts."""
 
@@ -103,6 +120,7 @@ class Arm:
             rows, over the seeds; None where it was not measured.
         test_reads: how often the test split was read, the most of its runs.
         runs: one per seed.
+        per_class: of each class; None where it was not measured.
     """
 
     name: str
@@ -119,6 +137,7 @@ class Arm:
     reliability: dict[str, list[float | None]] | None
     test_reads: int
     runs: list[RunNote]
+    per_class: PerClass | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +207,8 @@ class Comparison:
         environment: what of machine and versions is not the same for all runs, or worth knowing.
         notes: sentences on what a person should know before believing it.
         interactions_design: what the tests of the interactions can find; None where there is none.
+        classes: their names, in the order of the labels; empty where the records have none.
+        uneven: whether the largest class of train has more than three times the rows of the smallest.
     """
 
     name: str
@@ -205,6 +226,8 @@ class Comparison:
     environment: dict[str, list[str]]
     notes: list[str]
     interactions_design: Design | None = None
+    classes: list[str] = field(default_factory=list)
+    uneven: bool = False
 
 
 @dataclass(frozen=True)

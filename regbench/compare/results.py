@@ -24,12 +24,13 @@ from regbench.records import (
     is_figure,
     read_lines,
     read_plain,
+    without_later,
 )
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
 MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
 NAME = re.compile(r"[\w./-]{1,200}")  # of a figure
-SHARES = ("accuracy", "ece")  # what figures are called that lie in [0, 1]
+SHARES = ("accuracy", "ece", "macro_f1")  # what figures are called that lie in [0, 1]
 MEASURED = ("train", "select", "val", "gap", "test")  # that such a figure is of; others are a member's own
 LONGEST = 200  # signs of a reason
 # where it ran, what it left behind, what else it measured: no part of what is compared
@@ -280,6 +281,7 @@ def _check(summary: Mapping[str, Any]) -> None:
             _must(epoch is None or is_count(epoch), "epoch must be a whole number")
             _check_figures(snapshot["metrics"])
         _check_late(summary)
+    _check_classes(summary, summary["status"] in FINISHED)
 
 
 def _check_late(summary: Mapping[str, Any]) -> None:
@@ -303,6 +305,29 @@ def _check_figures(metrics: Mapping[str, Any], prefix: str = "") -> None:
         if name.endswith(SHARES) and (split := f"{prefix}{name}".partition("/")[0]) in MEASURED:
             low = -1 if split == "gap" else 0
             _must(low <= value <= 1, f"{split} {name.rpartition('/')[2]} must lie in [{low}, 1], got {value}")
+
+
+def _check_classes(summary: Mapping[str, Any], finished: bool) -> None:
+    """The same of what is said of the classes, which older records do not have."""
+    names, rows = summary.get("classes"), (summary.get("class_rows") or {}).get("train")
+    if names:
+        _must(isinstance(names, list) and all(isinstance(n, str) for n in names), "classes must be names")
+    if rows:
+        _must(isinstance(rows, list) and all(map(is_count, rows)), "class_rows must be numbers of rows")
+    for at in ("last", "best"):
+        if finished and summary.get("per_class"):
+            found = summary["per_class"][at]
+            _check_matrix(*(found[name] for name in ("accuracy", "support", "confusion")))
+            _must(not names or len(names) == len(found["support"]), "there must be a name for each class")
+
+
+def _check_matrix(accuracy: list[Any], support: list[Any], confusion: list[list[Any]]) -> None:
+    _must(len(support) > 0, "per_class must have classes")
+    for right, rows, taken in zip(accuracy, support, confusion, strict=True):
+        counted = len(taken) == len(support) and all(map(is_count, taken)) and sum(taken) == rows
+        _must(counted, "the confusion matrix must count the rows of each class")
+        sound = is_figure(right) and 0 <= right <= 1
+        _must(sound if rows else right is None, "a class must have an accuracy in [0, 1], null without rows")
 
 
 def _check_bins(count: list[Any], confidence: list[Any], accuracy: list[Any]) -> None:
@@ -347,7 +372,8 @@ def _parts(members: Mapping[str, Any]) -> Iterator[str]:
 
 def _shared(config: Mapping[str, Any], content: str) -> dict[str, Any]:
     """All keys that decide a run's results but stack and seed; a digest stands for a person's own data."""
-    flat = dict(flattened({name: value for name, value in config.items() if name not in ASIDE}))
+    decisive = {name: value for name, value in without_later(config).items() if name not in ASIDE}
+    flat = dict(flattened(decisive))
     flat.pop("dataset.root", None)
     if content:
         own = [key for key in flat if key.startswith("dataset.") and key.endswith("path")]

@@ -19,6 +19,7 @@ FIGURES = (
     "train/loss", "val/loss", "test/loss", "gap/loss",
     "val/ece", "val/brier", "test/ece", "test/brier",
 )  # fmt: skip
+BALANCED = ("val/balanced_accuracy", "val/macro_f1", "test/balanced_accuracy", "test/macro_f1")
 COSTS = {
     "seconds": ("time", "time, s"),
     "examples_per_s": ("speed", "examples/s"),
@@ -74,7 +75,8 @@ def overview(comparison: Comparison, palette: Colours) -> Table:
         Column("loss, nats", "test", _mean("test/loss")),
         Column("calibration on val", "ECE, %", _mean("val/ece")),
         Column("calibration on val", "Brier score", _mean("val/brier")),
-        *([] if metric in FIGURES else [Column("", _heading(metric, False), _mean(metric))]),
+        *_balanced(comparison),
+        *([] if metric in _shown(comparison) else [Column("", _heading(metric, False), _mean(metric))]),
         Column("epochs", "run", _amount("epochs")),
         Column("epochs", "selected", _amount("epoch")),
         *_costs(comparison),
@@ -83,10 +85,20 @@ def overview(comparison: Comparison, palette: Colours) -> Table:
     return _table(columns, comparison.arms, palette)
 
 
+def _shown(comparison: Comparison) -> tuple[str, ...]:
+    """The figures that have columns: where classes are uneven, some in which they count alike."""
+    return (*FIGURES, *(BALANCED if comparison.uneven else ()))
+
+
+def _balanced(comparison: Comparison) -> list[Column]:
+    columns = [Column("classes alike, %", title(name), _mean(name)) for name in BALANCED]
+    return columns if comparison.uneven else []
+
+
 def changes(comparison: Comparison, palette: Colours) -> Table | None:
     """The differences to the baseline in every figure, of which only the metric's are tested."""
     arms = [arm for arm in comparison.arms if arm.verdict]
-    columns = [Column("", _heading(name, True), partial(_difference, name)) for name in FIGURES]
+    columns = [Column("", _heading(name, True), partial(_difference, name)) for name in _shown(comparison)]
     made = _table(columns, arms, palette)
     return made if made.headings else None
 

@@ -17,6 +17,7 @@ OTHERS = (
     "test/accuracy", "test/loss", "test/ece", "test/brier", "corruption/accuracy",
     "train/true_accuracy", "train/noisy_accuracy", "train/noisy_true_accuracy",
 )  # fmt: skip
+BALANCED = ("val/balanced_accuracy", "val/macro_f1", "test/balanced_accuracy", "test/macro_f1")
 Cell = Callable[[Arm], str]
 
 
@@ -57,7 +58,7 @@ def _verdicts(comparison: Comparison) -> Table:
 
 def _others(comparison: Comparison) -> Table:
     columns: dict[str, Cell] = {"stack": lambda arm: arm.name}
-    for figure in _known(comparison, OTHERS):
+    for figure in _known(comparison, [*OTHERS, *(BALANCED if comparison.uneven else ())]):
         columns[_heading(figure)] = _mean_and_difference(figure)
     return _filled("mean (difference to the baseline)", columns, comparison)
 

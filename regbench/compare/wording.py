@@ -16,8 +16,10 @@ from regbench.compare.report import (
     Verdict,
 )
 
-PERCENT = ("accuracy", "ece")  # shown times 100
+PERCENT = ("accuracy", "ece", "macro_f1")  # shown times 100
 TITLES = {
+    "train/macro_f1": "train macro F1", "select/macro_f1": "select macro F1",
+    "val/macro_f1": "val macro F1", "test/macro_f1": "test macro F1",
     "train/accuracy": "train accuracy", "train/loss": "train loss",
     "select/accuracy": "select accuracy", "select/loss": "select loss",
     "val/accuracy": "val accuracy", "val/loss": "val NLL", "val/brier": "val Brier",

@@ -29,6 +29,7 @@ class Digits:
 
     in_shape: ClassVar[tuple[int, ...]] = (1, 8, 8)
     num_classes: ClassVar[int] = 10
+    classes: ClassVar[tuple[str, ...]] = tuple(map(str, range(10)))
     scale: ClassVar[float] = 16.0
     mirrors: ClassVar[bool] = False
 

@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from regbench.data.tokens import Tokenizer
+
 
 class Source(Protocol):
     """Labelled rows, in their storage type, with the test split kept apart.
@@ -66,6 +68,15 @@ class Encoding(Protocol):
 
     def note(self, train: Tensor, val: Tensor) -> str:
         """What a person should know of it: what of the rows it leaves out."""
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """An encoding that can say how a sentence becomes token ids, so that a loaded model takes sentences."""
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """Kept with the checkpoint; None where there are no words to keep."""
 
 
 @runtime_checkable

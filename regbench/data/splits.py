@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from regbench.data.duplicates import Part
 from regbench.data.inspection import inspected, origin
-from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Untested
+from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Tokenizing, Untested
 from regbench.types import Dataset, Split
 
 MOST_HELD_OUT = 5000  # rows of val, and of select
@@ -102,7 +103,14 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
         note="\n".join(filter(None, [told_by_source, encode.note(learned, judging[0]), *facts])),
         warnings=(*(source.warnings() if isinstance(source, Reporting) else ()), *doubts),
         classes=names,
+        tokens=_tokens(encode),
     )
+
+
+def _tokens(encode: Encoding) -> dict[str, Any] | None:
+    """How sentences become token ids, as plain values."""
+    tokenizer = encode.tokenizer if isinstance(encode, Tokenizing) else None
+    return None if tokenizer is None else asdict(tokenizer)
 
 
 def _names(source: Source) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from regbench.data.tokens import CUTS
 from regbench.data.words import Vocabulary, lexicon_of, numbered
 
 MOST_CUT = 5  # per cent of the rows that may be longer than `length` without a warning
@@ -42,6 +43,7 @@ class Text(ABC):
     scale: ClassVar[float] = 1.0
     mirrors: ClassVar[bool] = False
     has_val: ClassVar[bool] = False
+    cut: ClassVar[str | None] = None  # how a sentence falls into tokens, a key of `CUTS`, where it is one
 
     length: int
     min_count: int
@@ -80,7 +82,8 @@ class Text(ABC):
 
     def encoding_of(self, train: Tensor) -> Vocabulary:
         """The vocabulary of the rows (N, T) that the train split has kept."""
-        return Vocabulary.of(train, len(self._lexicon), self.min_count, self.length, self.unit)
+        found = Vocabulary.of(train, len(self._lexicon), self.min_count, self.length, self.unit)
+        return replace(found, tokenizer=found.tokenizer_of(self._lexicon, self.cut)) if self.cut else found
 
     @property
     def unit(self) -> str:
@@ -106,6 +109,10 @@ class Text(ABC):
     def _numbered(self, sentences: Sequence[Sequence[str]]) -> Tensor:
         return numbered(_folded(sentences, self.length), self._lexicon)
 
+    def tokens_of(self, sentence: str) -> list[str]:
+        """The tokens of one sentence, for those that name a cut."""
+        return CUTS[self.cut or ""](sentence)
+
 
 def _folded(sentences: Sequence[Sequence[str]], length: int) -> list[list[str]]:
     """The sentences with whatever is cut off as one word.
@@ -114,16 +121,6 @@ def _folded(sentences: Sequence[Sequence[str]], length: int) -> list[list[str]]:
     and one of a million words does not make all rows as wide.
     """
     return [[*words[:length], *filter(None, [" ".join(words[length:])])] for words in sentences]
-
-
-def words_of(sentence: str) -> list[str]:
-    """Cut plain text into lower-case words and single signs: "Don't stop!" is don't, stop, !."""
-    return re.findall(r"\w+(?:['\u2019]\w+)*|[^\w\s]", sentence.lower())
-
-
-def characters_of(sentence: str) -> list[str]:
-    """Cut text into its signs, without blanks and in lower case."""
-    return [sign for sign in sentence.lower() if not sign.isspace()]
 
 
 def is_unspaced(sentence: str) -> bool:

@@ -15,10 +15,9 @@ from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
 from regbench.data.suspicions import counted, listed
 from regbench.data.tables import Columns, Row, Table, read_table, visible
-from regbench.data.text import Labelled, Text, characters_of, is_unspaced, labelled, words_of
+from regbench.data.text import Labelled, Text, is_unspaced, labelled
 from regbench.data.text_file import content_of, decoded, is_misread, require_encoding
 
-CUTS = {"words": words_of, "characters": characters_of}
 MANY_UNSPACED = 10  # per cent of the rows
 MOST_CLASSES = 10  # that the line on what was found names
 
@@ -72,6 +71,10 @@ class TextCSV(Text):
     @property
     def has_val(self) -> bool:  # type: ignore[override]
         return self.val_path is not None
+
+    @property
+    def cut(self) -> str:  # type: ignore[override]
+        return self.tokens
 
     @property
     def unit(self) -> str:
@@ -137,7 +140,7 @@ class TextCSV(Text):
 
     def read(self, part: str) -> Labelled:
         rows, numbers = self._parts[part], {name: number for number, name in enumerate(self.classes)}
-        return labelled([CUTS[self.tokens](row.text) for row in rows], [numbers[row.label] for row in rows])
+        return labelled([self.tokens_of(row.text) for row in rows], [numbers[row.label] for row in rows])
 
     def origin(self, part: str, row: int) -> str:
         file = self.val_path if part == "val" else self.path

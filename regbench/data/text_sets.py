@@ -29,6 +29,15 @@ class TREC(Text):
     """
 
     num_classes: ClassVar[int] = 6
+    classes: ClassVar[tuple[str, ...]] = (
+        "abbreviation",
+        "description",
+        "entity",
+        "human",
+        "location",
+        "number",
+    )
+    cut: ClassVar[str | None] = "spaces"
     files: ClassVar[Mapping[str, str]] = {  # name: sha256
         "train_5500.label": "9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
         "TREC_10.label": "033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
@@ -53,7 +62,7 @@ class TREC(Text):
         lines = _lines(_folder(self.root, "trec") / file, "latin-1")
         pairs = [line.split(" ", 1) for line in lines]
         classes = [SIX_CLASSES.index(label.split(":")[0]) for label, _ in pairs]
-        return labelled([question.lower().split() for _, question in pairs], classes)
+        return labelled([self.tokens_of(question) for _, question in pairs], classes)
 
 
 @dataclass
@@ -70,6 +79,8 @@ class SST2(Text):
     """
 
     num_classes: ClassVar[int] = 2
+    classes: ClassVar[tuple[str, ...]] = ("negative", "positive")
+    cut: ClassVar[str | None] = "spaces"
     files: ClassVar[Mapping[str, str]] = {  # name: md5
         "train.tsv": "da409a0a939379ed32a470bc0f7fe99a",
         "dev.tsv": "268856b487b2a31a28c0a93daaff7288",
@@ -95,7 +106,7 @@ class SST2(Text):
         file = "train.tsv" if part == "train" else "dev.tsv"
         lines = _lines(_folder(self.root, "SST-2") / file, "utf-8")[1:]
         pairs = [line.rsplit("\t", 1) for line in lines]
-        return labelled([text.lower().split() for text, _ in pairs], [int(label) for _, label in pairs])
+        return labelled([self.tokens_of(text) for text, _ in pairs], [int(label) for _, label in pairs])
 
 
 def _folder(root: str, name: str) -> Path:

@@ -5,6 +5,7 @@ torchvision is imported where it is used: that takes a second, which other sourc
 
 from __future__ import annotations
 
+import pickle
 import struct
 from dataclasses import dataclass
 from math import prod
@@ -40,6 +41,7 @@ IDX_SHA256 = {
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
 }
+DIGITS = tuple(map(str, range(10)))
 
 
 @dataclass
@@ -60,6 +62,10 @@ class MNISTFamily:
     @property
     def mirrors(self) -> bool:
         return self.name == "FashionMNIST"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return DIGITS if self.name == "MNIST" else tuple(_torchvision(self.name).classes)
 
     def fetch(self) -> None:
         folder, files = self._folder, list(IDX_SHAPES)
@@ -113,6 +119,13 @@ class CIFAR:
     def num_classes(self) -> int:
         return 100 if self.name == "CIFAR100" else 10
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """As the set's own file has them, which `fetch` has compared with its checksum."""
+        known = _torchvision(self.name)
+        with (_home(self.root) / known.base_folder / known.meta["filename"]).open("rb") as file:
+            return tuple(pickle.load(file, encoding="latin1")[known.meta["key"]])
+
     def fetch(self) -> None:
         known = _torchvision(self.name)
         folder = _home(self.root) / known.base_folder
@@ -146,6 +159,7 @@ class SVHN:
 
     in_shape: ClassVar[tuple[int, ...]] = (3, 32, 32)
     num_classes: ClassVar[int] = 10
+    classes: ClassVar[tuple[str, ...]] = DIGITS
     scale: ClassVar[float] = 255.0
     mirrors: ClassVar[bool] = False
 

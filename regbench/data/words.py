@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from regbench.data.tokens import Tokenizer
 from regbench.types import PADDING, UNKNOWN
 
 FIRST_WORD = 2  # ids below are PADDING and UNKNOWN
@@ -38,12 +39,14 @@ class Vocabulary:
         size: number of token ids, padding and unknown among them.
         length: tokens of a row; what is longer is cut at its end.
         tokens: what the tokens are, as the note calls them.
+        tokenizer: the same for sentences that are not numbered, where the words are known.
     """
 
     ids: Tensor
     size: int
     length: int
     tokens: str = "words"
+    tokenizer: Tokenizer | None = None
 
     @classmethod
     def of(
@@ -69,6 +72,14 @@ class Vocabulary:
         ids[PADDING] = PADDING
         ids[words] = torch.arange(FIRST_WORD, FIRST_WORD + len(words))
         return cls(ids, FIRST_WORD + len(words), length, tokens)
+
+    def tokenizer_of(self, lexicon: Mapping[str, int], cut: str) -> Tokenizer:
+        """The way from a sentence straight to the ids of its words; cut: see `Tokenizer`."""
+        words = [""] * (self.size - FIRST_WORD)
+        for word, number in lexicon.items():
+            if (place := int(self.ids[number])) >= FIRST_WORD:
+                words[place - FIRST_WORD] = word
+        return Tokenizer(cut, tuple(words), self.length)
 
     def __call__(self, numbers: Tensor) -> Tensor:
         """Token ids (N, length) of numbered sentences (N, any)."""

@@ -66,6 +66,7 @@ class AugMix(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    weighs_classes: ClassVar[bool] = True
 
     p: float
     chains: int
@@ -109,7 +110,7 @@ class AugMix(Regularizer):
     def data_loss(self, forward: ForwardPass) -> Tensor | None:
         if not (rows := self._rows_of_a_view(forward)):
             return None
-        return F.cross_entropy(forward.logits[:rows], forward.batch.targets[:rows])
+        return F.cross_entropy(forward.logits[:rows], forward.batch.targets[:rows], forward.class_weights)
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if not (rows := self._rows_of_a_view(forward)):

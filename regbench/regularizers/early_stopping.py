@@ -40,7 +40,7 @@ class EarlyStopping(Regularizer):
 
     patience: int
     min_delta: float
-    monitor: Literal["select/loss", "select/accuracy"]
+    monitor: Literal["select/loss", "select/accuracy", "select/balanced_accuracy", "select/macro_f1"]
     mode: Literal["min", "max"]
     start_from: int
     restore_best: bool

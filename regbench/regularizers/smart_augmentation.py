@@ -55,6 +55,7 @@ class SmartAugmentation(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    weighs_classes: ClassVar[bool] = True
 
     variant: Literal["smart", "neural"]
     p: float
@@ -124,7 +125,8 @@ class SmartAugmentation(Regularizer):
     def data_loss(self, forward: ForwardPass) -> Tensor | None:
         if self.is_off:
             return None
-        losses = F.cross_entropy(forward.logits, forward.batch.targets, reduction="none")
+        weights = forward.class_weights
+        losses = F.cross_entropy(forward.logits, forward.batch.targets, weights, reduction="none")
         made = self._made_for(forward)
         if made is not None:
             made.shown.grad = None  # left by an earlier pass over this batch

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from regbench.build import build_model
 from regbench.data.splits import SplitOptions, carve
-from regbench.data.text import characters_of, is_unspaced
+from regbench.data.text import is_unspaced
 from regbench.data.text_csv import TextCSV
+from regbench.data.tokens import characters_of
 from regbench.errors import ConfigError
 
 

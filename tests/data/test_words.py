@@ -7,7 +7,8 @@ from torch import Tensor
 
 from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
-from regbench.data.text import Labelled, Text, labelled, words_of
+from regbench.data.text import Labelled, Text, labelled
+from regbench.data.tokens import words_of
 from regbench.data.words import Vocabulary, lexicon_of, numbered
 from regbench.types import Dataset, Split
 
