@@ -77,7 +77,7 @@ LEVELS = [
         "compare.events",
         "compare.paint",
     ],
-    ["compare.comparing", "compare.courses", "compare.sortable", "compare.plots"],
+    ["compare.comparing", "compare.courses", "compare.sortable", "compare.plots", "compare.forest"],
     ["compare.exports", "compare.columns", "compare.questions", "compare.charts"],
     ["compare.terminal"],
     ["compare.ablation", "compare.response", "compare.page"],
@@ -152,6 +152,7 @@ GUESTS = {
     "plotly": [
         "compare.charts",
         "compare.courses",
+        "compare.forest",
         "compare.page",
         "compare.paint",
         "compare.response_chart",

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from regbench.compare.charts import calibration, cost, forest, frontier, interactions
+from regbench.compare.charts import calibration, cost, frontier, interactions
 from regbench.compare.comparing import Question, report
 from regbench.compare.courses import curves
+from regbench.compare.forest import forest
 from regbench.compare.page import render, verdicts, write_page
 from regbench.compare.paint import colours, literal
 from regbench.compare.report import Comparison, Report
