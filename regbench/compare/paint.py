@@ -57,7 +57,8 @@ TEMPLATE = go.layout.Template(
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
     }
 )
-ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"}  # between two $ plotly looks for TeX
+# between two $ plotly looks for TeX, and behind a % in the name of a line for a field
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%": "&#37;"}
 LONGEST = 36  # letters of a name in a chart; the tables have all of it
 LEGEND = 1000  # pixels that the names of a legend share, about
 Colours = Mapping[str, str]

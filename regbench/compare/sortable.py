@@ -79,7 +79,7 @@ def overview(comparison: Comparison, palette: Colours) -> list[Table]:
         Column("epochs", "run", _amount("epochs")),
         Column("epochs", "selected", _amount("epoch")),
         *_costs(comparison),
-        Column("test split", "reads", _reads),
+        *([Column("test split", "reads", _reads)] if any(arm.test_reads for arm in comparison.arms) else []),
     ]
     return _on_a_page(_table(columns, comparison.arms, palette))
 
