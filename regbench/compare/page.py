@@ -42,8 +42,8 @@ SNAPSHOTS = {
 
 TERMS = (
     "An arm is one stack of regularizers with all of its seeds. Of the rows, train is what is learned from; "
-    "select stops runs and picks epochs; val judges and chooses nothing; test stays sealed, that is, it is read "
-    "only where that is asked for, and every reading is counted."
+    "select stops runs and picks epochs; val judges and chooses nothing; test stays sealed, that is, it is "
+    "read only where that is asked for, and every reading is counted."
 )
 
 
