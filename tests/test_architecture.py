@@ -77,6 +77,7 @@ LEVELS = [
         "compare.events",
         "compare.paint",
     ],
+    ["compare.choosing"],
     ["compare.comparing", "compare.courses", "compare.sortable", "compare.plots", "compare.forest"],
     ["compare.exports", "compare.columns", "compare.questions", "compare.charts"],
     ["compare.terminal"],

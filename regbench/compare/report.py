@@ -169,6 +169,27 @@ class Design:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """The value at which an arm is compared, where the best of several is asked for.
+
+    Attributes:
+        arm: its name.
+        key: of what was tried, such as train.lr; several one after the other.
+        value: the one of the highest mean select accuracy.
+        tried: all of them.
+        seeds: that the means are over.
+        diverged: values at which a seed diverged.
+    """
+
+    arm: str
+    key: str
+    value: str
+    tried: list[str]
+    seeds: list[int]
+    diverged: list[str]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Runs that differ in nothing but the stack and the seed.
 
@@ -188,6 +209,7 @@ class Comparison:
         environment: what of machine and versions is not the same for all runs, or worth knowing.
         notes: sentences on what a person should know before believing it.
         interactions_design: what the tests of the interactions can find; None where there is none.
+        chosen: at which of several values each arm is compared; empty where that was not asked for.
     """
 
     name: str
@@ -205,6 +227,7 @@ class Comparison:
     environment: dict[str, list[str]]
     notes: list[str]
     interactions_design: Design | None = None
+    chosen: list[Chosen] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
