@@ -47,8 +47,15 @@ class JsonLines:
         self._file.close()
 
 
+MEASURED = ("val", "select", "gap")  # what is known of rows that are not learned from
+
+
 class TensorBoard:
-    """Event files: "val/loss" becomes tag `loss` of the sub-run `val`, so train and val share a chart."""
+    """Event files of two sub-runs, so that TensorBoard's list of runs stays short.
+
+    "train/loss" and "val/loss" become tag `loss` of the sub-runs `train` and `val`, and share a chart. All
+    else keeps its whole name: select and gap in `val`; what is of training, and members' own, in `train`.
+    """
 
     def __init__(self, folder: Path, history: Sequence[Record] = ()) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # events cannot be cut, so they are written again
@@ -59,7 +66,7 @@ class TensorBoard:
 
     def write(self, record: Record) -> None:
         for name, value in record.metrics.items():
-            run, tag = name.split("/", 1)
+            run, tag = _placed(name)
             self._writer(run).add_scalar(tag, value, record.epoch)
         for writer in self._writers.values():
             writer.flush()
@@ -67,13 +74,13 @@ class TensorBoard:
     def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
         """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
         for name, images in pictures.items():
-            run, tag = name.split("/", 1)
+            run, tag = _placed(name)
             self._writer(run).add_image(tag, grid(images), epoch)
 
     def tell(self, texts: Mapping[str, str], epoch: int) -> None:
         """Put each of the texts, in Markdown, up under its name."""
         for name, text in texts.items():
-            run, tag = name.split("/", 1)
+            run, tag = _placed(name)
             self._writer(run).add_text(tag, text, epoch)
 
     def _writer(self, run: str) -> Any:
@@ -86,6 +93,13 @@ class TensorBoard:
     def close(self) -> None:
         for writer in self._writers.values():
             writer.close()
+
+
+def _placed(name: str) -> tuple[str, str]:
+    """Sub-run and tag of a figure or a picture."""
+    split, _, rest = name.partition("/")
+    run = "val" if split in MEASURED else "train"
+    return run, rest if split == run else name
 
 
 def grid(images: Tensor) -> Tensor:

@@ -145,11 +145,23 @@ def test_a_split_is_a_sub_run_and_the_figure_its_tag(tmp_path: Path) -> None:
     assert events(tmp_path / "tb", "val", "accuracy") == [(1, 0.125), (2, 0.5)]
 
 
-def test_only_the_first_slash_parts_run_from_tag(tmp_path: Path) -> None:
+def test_a_run_has_two_entries_whatever_it_measures(tmp_path: Path) -> None:
+    names = {
+        "train/true_accuracy": ("train", "true_accuracy"),
+        "val/ece": ("val", "ece"),
+        "select/loss": ("val", "select/loss"),
+        "gap/loss": ("val", "gap/loss"),
+        "objective/data": ("train", "objective/data"),
+        "schedule/lr": ("train", "schedule/lr"),
+        "time/epoch_s": ("train", "time/epoch_s"),
+        "l1/zeros.layer/0": ("train", "l1/zeros.layer/0"),
+    }
     sink = TensorBoard(tmp_path / "tb")
-    sink.write(Record(1, {"l1/layer/zeros": 0.25}))
+    sink.write(Record(1, {name: place / 4 for place, name in enumerate(names)}))
     sink.close()
-    assert events(tmp_path / "tb", "l1", "layer/zeros") == [(1, 0.25)]
+    assert sorted(path.name for path in (tmp_path / "tb").iterdir()) == ["train", "val"]
+    for place, (run, tag) in enumerate(names.values()):
+        assert events(tmp_path / "tb", run, tag) == [(1, place / 4)]
 
 
 def test_events_are_there_before_the_sink_is_closed(tmp_path: Path) -> None:
@@ -188,12 +200,12 @@ def test_a_grid_lays_pictures_out_in_reading_order(count: int, rows: int, column
     assert torch.equal(picture[:, :2, :5], torch.ones(3, 2, 5))
 
 
-def test_pictures_of_members_stand_in_their_own_sub_run(tmp_path: Path) -> None:
+def test_pictures_of_members_stand_under_their_whole_name(tmp_path: Path) -> None:
     board = TensorBoard(tmp_path)
     board.show({"gan/samples": torch.rand(4, 1, 8, 8)})
     board.close()
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(tmp_path / "gan"), size_guidance={"images": 0}).Reload()
-    (shown,) = events.Images("samples")
+    events = EventAccumulator(str(tmp_path / "train"), size_guidance={"images": 0}).Reload()
+    (shown,) = events.Images("gan/samples")
     assert (shown.width, shown.height, shown.step) == (16, 16, 0)

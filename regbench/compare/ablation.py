@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from regbench.compare.choosing import one_rate
 from regbench.compare.comparing import Notes, Question, interactions, interactions_design, paired
 from regbench.compare.figures import note_of, smaller_is_better, spread
 from regbench.compare.groups import Cohort, Group
@@ -154,7 +155,7 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
         together=found.family([("all", whole, ())] if several else [], "stacks"),
         pairs=pairs,
         pairs_design=interactions_design(pairs),
-        notes=_notes(tried),
+        notes=[*_notes(tried), *one_rate(cohort.shared)],
     )
 
 

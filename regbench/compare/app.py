@@ -13,7 +13,7 @@ from regbench.arguments import Arguments
 from regbench.compare import exports
 from regbench.compare.comparing import Question, report
 from regbench.compare.figures import METRIC
-from regbench.compare.questions import refuse_metric, refuse_unmeasured
+from regbench.compare.questions import refuse_keys, refuse_metric, refuse_unmeasured
 from regbench.compare.report import Comparison, Report
 from regbench.compare.results import find, printable
 from regbench.compare.tables import WHOLE, tables
@@ -41,7 +41,10 @@ def main(argv: list[str]) -> int:
     asked = _arguments().parse_args(argv)
     refuse_metric("compare", asked.metric)
     _refuse_outputs(asked)
-    found = report(find(asked.runs), Question(asked.metric, asked.at, asked.baseline))
+    runs = find(asked.runs)
+    keys = tuple(dict.fromkeys(asked.best_of))
+    refuse_keys("compare", keys, {key for one in runs.results for key in one.shared})
+    found = report(runs, Question(asked.metric, asked.at, asked.baseline, keys))
     _refuse(found, asked)
     if STANDARD_OUTPUT not in [getattr(asked, name) for name in EXPORTS]:
         show(Terminal(), found)
@@ -70,6 +73,10 @@ def _arguments() -> Arguments:
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
     parser.add_argument("--baseline", metavar="STACK", help="compare with this stack, not with the empty one")
+    best = (
+        "compare each stack at that value of a key such as train.lr which is best by select; may be repeated"
+    )
+    parser.add_argument("--best-of", metavar="KEY", action="append", default=[], help=best)
     parser.add_argument("--one", action="store_true", help="refuse runs that are more than one comparison")
     for name in EXPORTS:
         parser.add_argument(f"--{name}", metavar="FILE", help="the same as a file; - is the standard output")

@@ -9,110 +9,28 @@ import plotly.graph_objects as go
 from regbench.compare.confusion import confusion, per_class
 from regbench.compare.courses import curves
 from regbench.compare.figures import smaller_is_better
+from regbench.compare.forest import forest
 from regbench.compare.paint import (
-    BAD,
-    BASELINE,
-    GOOD,
     GREY,
-    OPEN,
     SYMBOLS,
     TEMPLATE,
     Colours,
-    after_comma,
+    above_row,
+    in_pixels,
     legend_height,
     literal,
     named,
+    resizable,
     scaled,
     typeset,
 )
 from regbench.compare.report import Arm, Comparison, Difference, Interaction
-from regbench.compare.verdicts import NOT_RESOLVED
-from regbench.compare.wording import effect, factor, interval, number, probability, title, unit
+from regbench.compare.wording import effect, interval, number, probability, unit
 
-LOOKS = {"better": (GOOD, "circle"), NOT_RESOLVED: (OPEN, "circle-open"), "worse": (BAD, "square")}
 HALF = 420  # pixels of a legend in a chart of half the page's width
+SQUARE = 380  # pixels of the height of such a chart, its legend aside
+CELL = 76  # pixels of the height of a cell of the heat map
 NEGATIVE, POSITIVE = "#e8a37c", "#7db4d8"  # light enough for text to be read on them
-
-
-def forest(comparison: Comparison) -> go.Figure | None:
-    """The differences to the baseline with their intervals, coloured by verdict, the best on top."""
-    metric = comparison.metric
-    arms = [arm for arm in comparison.arms if arm.verdict and metric in arm.differences]
-    if not arms:
-        return None
-    height = {arm.name: len(arms) - place for place, arm in enumerate(arms)}
-    figure = go.Figure()
-    for word, (colour, symbol) in LOOKS.items():
-        some = [arm for arm in arms if arm.verdict and arm.verdict.word == word]
-        if some:
-            figure.add_trace(_differences(some, metric, height, word, colour, symbol))
-    error = comparison.sampling_error if metric == "val/accuracy" else None
-    if error:
-        figure.add_vrect(
-            x0=-100 * error, x1=100 * error, fillcolor="#efefef", line_width=0, layer="below",
-            showlegend=True, name=f"sampling error of the split, ± {number(metric, error)} points",
-        )  # fmt: skip
-    figure.add_vline(x=0, line={"color": BASELINE, "width": 1.5}, layer="below")
-    for arm in arms:
-        known = arm.differences[metric]
-        figure.add_annotation(
-            text=typeset(f"{number(metric, known.mean, True)} {interval(metric, known)}"),
-            xref="paper", x=1.01, xanchor="left", y=height[arm.name], showarrow=False,
-        )  # fmt: skip
-    better = "left" if smaller_is_better(metric) else "right"
-    what = f"difference in {literal(title(metric))} to {literal(str(comparison.baseline))}"
-    figure.update_layout(
-        template=TEMPLATE,
-        height=110 + 34 * len(arms),
-        margin_r=155,
-        legend_y=1,
-        xaxis={
-            "title_text": f"{what}{after_comma(unit(metric, True))} ({better} is better)",
-            "range": _extent(arms, metric, error),
-        },
-        yaxis={
-            **named([(height[arm.name], arm.name) for arm in arms]),
-            "range": [0.4, len(arms) + 0.6],
-        },
-    )
-    return figure
-
-
-def _extent(arms: Sequence[Arm], metric: str, error: float | None) -> list[float]:
-    """A range with zero, all means and intervals, and the band if it is not much wider than these."""
-    found = [arm.differences[metric] for arm in arms]
-    values = [0.0, *(value for d in found for value in (d.mean, d.low, d.high) if value is not None)]
-    low, high = min(values), max(values)
-    if error:
-        most = 1.2 * max(high, -low)
-        low, high = min(low, max(-error, -most)), max(high, min(error, most))
-    room = 0.06 * (high - low) or 0.01
-    return scaled(metric, [low - room, high + room])
-
-
-def _differences(
-    arms: Sequence[Arm], metric: str, height: Mapping[str, int], word: str, colour: str, symbol: str
-) -> go.Scatter:
-    found = [arm.differences[metric] for arm in arms]
-    times = factor(metric)
-    return go.Scatter(
-        x=scaled(metric, [d.mean for d in found]),
-        y=[height[arm.name] for arm in arms],
-        mode="markers",
-        name=word,
-        marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
-        error_x={
-            "array": [None if d.high is None else (d.high - d.mean) * times for d in found],
-            "arrayminus": [None if d.low is None else (d.mean - d.low) * times for d in found],
-            "thickness": 2,
-            "width": 5,
-            "color": colour,
-        },
-        hovertext=[
-            f"{literal(arm.name)}: {typeset(effect(metric, d))}" for arm, d in zip(arms, found, strict=True)
-        ],
-        hoverinfo="text",
-    )
 
 
 def prices(comparison: Comparison) -> dict[str, float]:
@@ -155,6 +73,7 @@ def cost(comparison: Comparison, colours: Colours) -> go.Figure | None:
         xaxis_title_text=f"time, {what}",
         yaxis_title_text="val accuracy, %",
     )
+    resizable(figure, SQUARE)
     return figure
 
 
@@ -182,7 +101,7 @@ def _guide(x: Sequence[float], y: Sequence[float], name: str) -> go.Scatter:
 
 def _beside(comparison: Comparison) -> int:
     """The height of a chart of half the page's width."""
-    return 380 + legend_height(["", *(arm.name for arm in comparison.arms)], HALF)
+    return SQUARE + legend_height(["", *(arm.name for arm in comparison.arms)], HALF)
 
 
 def calibration(comparison: Comparison, colours: Colours) -> go.Figure | None:
@@ -199,6 +118,7 @@ def calibration(comparison: Comparison, colours: Colours) -> go.Figure | None:
         xaxis={"title_text": "confidence, %", "range": [-3, 103]},
         yaxis={"title_text": "accuracy of the rows in the bin, %", "range": [-3, 103]},
     )
+    resizable(figure, SQUARE)
     return figure
 
 
@@ -245,11 +165,22 @@ def _errors(comparison: Comparison, colours: Colours) -> go.Figure | None:
         hoverinfo="text",
     )
     figure = go.Figure(bars)
+    body = 90 + 32 * len(arms)
     figure.update_layout(
         template=TEMPLATE,
-        height=90 + 32 * len(arms),
+        height=body,
         xaxis={"title_text": "expected calibration error on val, %", "rangemode": "tozero"},
         yaxis=named([(place, arm.name) for place, arm in zip(places, arms, strict=True)]),
+    )
+    above = [
+        above_row(place, literal(arm.name)) | {"yshift": 12} for place, arm in zip(places, arms, strict=True)
+    ]
+    resizable(
+        figure,
+        body,
+        90 + 50 * len(arms),
+        {"annotations": [], "yaxis.showticklabels": True},
+        {"annotations": above, "yaxis.showticklabels": False, "yaxis.range": [0.5, len(arms) + 0.9]},
     )
     return figure
 
@@ -276,11 +207,19 @@ def interactions(comparison: Comparison) -> go.Figure | None:
     ticks = named([(number, name) for name, number in place.items()])
     figure.update_layout(
         template=TEMPLATE,
-        height=80 + 76 * len(names),
+        height=80 + CELL * len(names),
+        meta={"least": _least_width(figure, names)},
         xaxis={**ticks, "range": [-0.5, len(names) - 0.5]},
         yaxis={**ticks, "range": [len(names) - 0.5, -0.5]},
     )
     return figure
+
+
+def _least_width(figure: go.Figure, names: Sequence[str]) -> int:
+    """Pixels in which the texts in the cells have room, the names at the left and the scale at the right."""
+    lines = [line for one in figure.layout.annotations for line in one.text.split("<br>")]
+    longest = max(map(in_pixels, (literal(name) for name in names)))
+    return longest + 110 + len(names) * max(longest, *map(in_pixels, lines))
 
 
 def _heat(cells: Mapping[tuple[int, int], Interaction], size: int, metric: str) -> go.Heatmap:

@@ -11,10 +11,11 @@ from itertools import permutations
 from typing import Literal
 
 from regbench import __version__
+from regbench.compare.choosing import Choice, Place, about, choose, chosen, one_rate, place_of
 from regbench.compare.figures import METRIC, curves, note_of, reliability, smaller_is_better, spreads
 from regbench.compare.groups import Cohort, Group, cohorts, shown
 from regbench.compare.per_class import classes_of, is_uneven, per_class
-from regbench.compare.report import Arm, Comparison, Design, Interaction, Report, RunNote, Verdict
+from regbench.compare.report import Arm, Chosen, Comparison, Design, Interaction, Report, RunNote, Verdict
 from regbench.compare.results import Found, printable
 from regbench.compare.statistics import sampling_error
 from regbench.compare.verdicts import design, difference, held_back, judge
@@ -32,29 +33,38 @@ class Question:
         metric: what the verdicts are on.
         at: last or best, the snapshot that every figure is of.
         baseline: the name of the arm to compare with; the empty stack where None.
+        best_of: keys such as train.lr, of whose values each stack is compared at its best by select.
     """
 
     metric: str = METRIC
     at: Literal["last", "best"] = "last"
     baseline: str | None = None
+    best_of: tuple[str, ...] = ()
 
 
 def report(found: Found, question: Question) -> Report:
     """Everything that the runs say, and everything that was left out."""
-    made, duplicates = cohorts(found.results)
-    comparisons = [compare(cohort, question) for cohort in made]
+    results, choices, unchosen = choose(found.results, question.best_of, question.at)
+    made, duplicates = cohorts(results)
+    comparisons = [compare(cohort, question, choices) for cohort in made]
     comparisons.sort(key=lambda one: one.name)
     return Report(
         regbench=__version__,
         comparisons=comparisons,
-        excluded=found.excluded,
+        excluded=[*found.excluded, *unchosen],
         duplicates=duplicates,
         complaints=found.complaints,
     )
 
 
-def compare(cohort: Cohort, question: Question) -> Comparison:
-    """The comparison of all stacks that were run under the same conditions."""
+def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] | None = None) -> Comparison:
+    """The comparison of all stacks that were run under the same conditions.
+
+    Args:
+        cohort: these stacks with their runs.
+        question: what is asked of them.
+        choices: of the values of `question.best_of`, by stack.
+    """
     taken = notes_of(cohort, question.at)
     baseline = baseline_of(cohort, question)
     base = taken[baseline] if baseline is not None else {}
@@ -73,6 +83,7 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
     accuracy = arms[0].figures.get("val/accuracy") if baseline is not None else None
     facts, differing = environment(cohort.groups)
     pairs = interactions(cohort.groups, taken, question.metric)
+    picks = _picks(cohort, arms, question, choices or {})
     return Comparison(
         name=cohort.name,
         differs=cohort.differs,
@@ -88,10 +99,27 @@ def compare(cohort: Cohort, question: Question) -> Comparison:
         interactions=pairs,
         interactions_design=interactions_design(pairs),
         environment=facts,
-        notes=[*_about(baseline, arms, question), *differing],
+        notes=[*_about(baseline, arms, question), *differing, *_rates(cohort, question, picks)],
         classes=classes,
         uneven=is_uneven(cohort.groups[0].example.summary),
+        chosen=picks,
     )
+
+
+def _picks(
+    cohort: Cohort, arms: Sequence[Arm], question: Question, choices: Mapping[Place, Choice]
+) -> list[Chosen]:
+    """The values that were chosen, in the order of the arms."""
+    places = {group.name: place_of(cohort.shared, group.stack) for group in cohort.groups}
+    found = {arm.name: choices[places[arm.name]] for arm in arms if places[arm.name] in choices}
+    return chosen(question.best_of, found)
+
+
+def _rates(cohort: Cohort, question: Question, picks: Sequence[Chosen]) -> list[str]:
+    """What is to be said of the learning rates, where there is something to compare."""
+    if len(cohort.groups) < 2:
+        return about(picks)
+    return [*about(picks), *one_rate(cohort.shared, cohort.differs)]
 
 
 def notes_of(cohort: Cohort, at: str) -> dict[str, Notes]:

@@ -8,11 +8,23 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from regbench.compare.paint import TEMPLATE, Colours, faded, legend_height, literal, scaled
+from regbench.compare.paint import (
+    TEMPLATE,
+    Changes,
+    Colours,
+    faded,
+    legend_height,
+    literal,
+    resizable,
+    scaled,
+    whole_step,
+)
 from regbench.compare.report import Arm, Comparison, Curve
 from regbench.compare.wording import factor, is_percent, title, unit
 
-ROW = 310  # pixels
+ROW = 310  # pixels of a row of panels
+LOW = 250  # of one panel where they stand one below the other
+BELOW = 0.24  # of that for the space below it
 Ranges = dict[str, list[float]]  # of the axes, as a relayout takes them
 
 
@@ -55,18 +67,46 @@ def curves(comparison: Comparison, colours: Colours) -> go.Figure | None:
             figure.add_trace(trace, row=place // columns + 1, col=place % columns + 1)
     views = list(_views(panels, arms))
     names = [arm.name for arm in arms]
+    axes = [f"xaxis{place}" if place > 1 else "xaxis" for place in range(1, len(panels) + 1)]
     figure.update_layout(
         template=TEMPLATE,
         height=ROW * rows + legend_height(names),
-        meta={"views": [{"name": name, "ranges": ranges} for name, ranges in views]},
+        meta={"views": [{"name": name, "ranges": ranges} for name, ranges in views], "whole": axes},
         legend={"y": 1 + 24 / (ROW * rows)},
     )
     for axis, span in views[0][1].items():
         figure.layout[axis.partition(".")[0]].range = span
+    first, last = figure.layout.xaxis.range
+    figure.update_xaxes(tickmode="linear", tick0=0, dtick=whole_step(last - first))
     for column in range(1, columns + 1):
         figure.update_xaxes(title_text="epoch", row=rows, col=column)
     figure.update_annotations(font={"size": 13}, yshift=2)
+    resizable(figure, ROW * rows, LOW * len(panels), _wide(figure, axes), _narrow(figure, axes))
     return figure
+
+
+def _wide(figure: go.Figure, axes: Sequence[str]) -> Changes:
+    """Where the panels are, in the form of changes."""
+    places: Changes = {"legend.y": figure.layout.legend.y}
+    for number, axis in enumerate(axes):
+        other = axis.replace("x", "y", 1)
+        places |= {f"{one}.domain": list(figure.layout[one].domain) for one in (axis, other)}
+        places[f"{axis}.title.text"] = figure.layout[axis].title.text or ""
+        heading = figure.layout.annotations[number]
+        places |= {f"annotations[{number}].x": heading.x, f"annotations[{number}].y": heading.y}
+    return places
+
+
+def _narrow(figure: go.Figure, axes: Sequence[str]) -> Changes:
+    """The panels one below the other."""
+    places: Changes = {"legend.y": 1 + 24 / (LOW * len(axes))}
+    pitch = 1 / (len(axes) - BELOW)
+    for number, axis in enumerate(axes):
+        top = 1 - number * pitch
+        places |= {f"{axis}.domain": [0, 1], f"annotations[{number}].x": 0.5, f"annotations[{number}].y": top}
+        places[f"{axis.replace('x', 'y', 1)}.domain"] = [max(0.0, top - pitch * (1 - BELOW)), top]
+        places[f"{axis}.title.text"] = "epoch" if number == len(axes) - 1 else ""
+    return places
 
 
 def _traces(panel: Panel, arms: Sequence[Arm], colours: Colours, listed: set[str]) -> list[go.Scatter]:

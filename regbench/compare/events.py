@@ -1,11 +1,13 @@
 """TensorBoard files of a report: curves with bands for every arm, and a row of hyperparameters for every run.
 
-In the folder, under names fit for files:
+In the folder, under names fit for files, what tells them apart first:
 
-- `<comparison>/<arm>/mean`, `low` and `high` are runs with the tags `accuracy/val`, `accuracy/train`,
-  `accuracy/gap` and the same of `loss`. So one chart has the val accuracy of all arms with the edges of their
-  bands, and the chart of train stands beside it; the tab Custom Scalars has train and val in one.
-- `<comparison>/<arm>/seed <n>` is a run of its own: one row of the tab HParams, with `METRICS`.
+- `<arm>/mean`, `low` and `high` are runs with the tags `accuracy/val`, `accuracy/train`, `accuracy/gap` and
+  the same of `loss`. So one chart has the val accuracy of all arms with the edges of their bands, and the
+  chart of train stands beside it; the tab Custom Scalars has train and val in one.
+- `<arm>/seed <n>` is a run of its own: one row of the tab HParams, with `METRICS`.
+
+Where there are several comparisons, they stand in folders named by how they differ.
 
 Written with TensorBoard's protocol buffers alone: neither torch nor TensorFlow, which its own writer loads
 where it is installed.
@@ -16,6 +18,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -114,15 +117,26 @@ def _write(path: Path, steps: Steps, now: float) -> None:
 def _runs(report: Report) -> Iterator[tuple[str, Steps]]:
     """Each run of TensorBoard's: the path of its folder, and what it holds at which step."""
     settings = iter(_settings(report))
-    folders = distinct([comparison.name for comparison in report.comparisons], KEPT)
+    folders = _folders([comparison.name for comparison in report.comparisons])
     for folder, comparison in zip(folders, report.comparisons, strict=True):
-        yield folder, [(0, Summary(value=[_layout()]))]
         names = distinct([arm.name for arm in comparison.arms], KEPT)
+        layout: Steps = [(0, Summary(value=[_layout()]))]  # any run may have it, and one does
         for name, arm in zip(names, comparison.arms, strict=True):
             for edge in EDGES if arm.curves else ():
-                yield f"{folder}/{name}/{edge}", _course(arm.curves, edge)
+                yield f"{folder}{name}/{edge}", [*layout, *_course(arm.curves, edge)]
+                layout = []
             for run in arm.runs:
-                yield f"{folder}/{name}/seed {run.seed}", [(run.epoch or 0, _session(run, next(settings)))]
+                yield f"{folder}{name}/seed {run.seed}", [(run.epoch or 0, _session(run, next(settings)))]
+
+
+def _folders(names: Sequence[str]) -> list[str]:
+    """The folder of each comparison, without words that all of them begin with; none where there is one."""
+    if len(names) < 2:
+        return [""] * len(names)
+    words = [name.split() for name in names]
+    alike = sum(1 for _ in takewhile(lambda several: len(set(several)) == 1, zip(*words, strict=False)))
+    short = [" ".join(several[alike:]) or name for several, name in zip(words, names, strict=True)]
+    return [f"{name}/" for name in distinct(short, KEPT)]
 
 
 def _course(curves: Mapping[str, Curve], edge: str) -> Steps:

@@ -2,15 +2,62 @@
 // Draws the charts one after the other, sorts the tables, and opens everything for the printer.
 (() => {
   const PAPER = 940, GAP = 32; // px between the margins of A4 and Letter on their sides; between two charts
+  const NARROW = 640; // px below which a chart has its narrow form
+  let printing = false;
   const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
   const waiting = [...document.querySelectorAll(".chart")];
 
   function draw(div) {
     const { data, layout } = JSON.parse(div.nextElementSibling.textContent);
-    const drawn = Plotly.newPlot(div, data, layout, config);
     const views = (layout.meta || {}).views || [];
-    if (views.length > 1) div.before(buttons(div, views));
-    return drawn;
+    if (views.length > 1) div.closest("figure").insertBefore(buttons(div, views), div.parentElement);
+    Plotly.newPlot(div, data, layout, config);
+    arrange(div);
+    div.on("plotly_relayout", () => wholeTicks(div));
+    sizes.observe(div);
+  }
+
+  // As wide as it is or as it is told: wide or narrow, and as high as its panels and its legend need.
+  function arrange(div, width) {
+    const meta = div.layout.meta || {};
+    const narrow = (width || div.clientWidth) < NARROW;
+    const changes = width ? { width } : { width: null, autosize: true };
+    if (meta.narrow && div.dataset.narrow !== String(narrow)) {
+      Object.assign(changes, structuredClone(narrow ? meta.narrow : meta.wide));
+      div.dataset.narrow = String(narrow);
+    }
+    Plotly.relayout(div, changes);
+    const legend = div.querySelector(".legend .bg");
+    const body = meta.narrow && narrow ? meta.lower : meta.body;
+    if (!body) return;
+    const height = Math.ceil(body + (legend ? legend.getBBox().height : 0));
+    div.style.height = `${height}px`;
+    if (height !== div.layout.height) Plotly.relayout(div, { height });
+  }
+
+  const widths = new WeakMap();
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      const before = widths.get(target);
+      widths.set(target, contentRect.width);
+      if (before !== undefined && before !== contentRect.width && !printing) arrange(target);
+    }
+  });
+
+  function wholeTicks(div) {
+    const changes = {};
+    for (const name of (div.layout.meta || {}).whole || []) {
+      const [low, high] = div.layout[name].range;
+      const step = wholeStep(high - low);
+      if (step !== div.layout[name].dtick) changes[`${name}.dtick`] = step;
+    }
+    if (Object.keys(changes).length) Plotly.relayout(div, changes);
+  }
+
+  // The least of 1, 2, 5, 10, 20, ... that makes six ticks or fewer.
+  function wholeStep(span) {
+    const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(span, 1) / 6)));
+    return [1, 2, 5, 10].map((digit) => digit * power).find((step) => step * 6 >= span);
   }
 
   function buttons(div, views) {
@@ -74,13 +121,13 @@
     for (const table of document.querySelectorAll(".wide table")) {
       table.style.setProperty("--shrink", Math.min(1, PAPER / table.scrollWidth));
     }
-    for (const div of document.querySelectorAll(".chart")) {
-      Plotly.relayout(div, { width: div.closest(".pair") ? (PAPER - GAP) / 2 : PAPER });
-    }
+    printing = true;
+    for (const div of document.querySelectorAll(".chart")) arrange(div, div.closest(".pair") ? (PAPER - GAP) / 2 : PAPER);
   });
   window.addEventListener("afterprint", () => {
     for (const details of opened.splice(0)) details.open = false;
-    for (const div of document.querySelectorAll(".chart")) Plotly.relayout(div, { width: null, autosize: true });
+    printing = false;
+    for (const div of document.querySelectorAll(".chart")) arrange(div);
   });
 
   next();

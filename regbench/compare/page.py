@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import pkgutil
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,13 +24,28 @@ from regbench.compare.paint import Colours, colours, typeset
 from regbench.compare.report import Comparison, Report
 from regbench.compare.results import printable
 from regbench.compare.sortable import SIGNS, changes, overview
-from regbench.compare.wording import about_pairs, judged, measured, measured_on, sensitivity, title
+from regbench.compare.wording import (
+    UNADJUSTED,
+    about_pairs,
+    judged,
+    measured,
+    measured_on,
+    sensitivity,
+    title,
+)
 from regbench.records import write_text
 
 SNAPSHOTS = {
     "last": "the last epoch's weights, or those that a member itself keeps",
     "best": "the weights that did best on the select rows",
 }
+
+
+TERMS = (
+    "An arm is one stack of regularizers with all of its seeds. Of the rows, train is what is learned from; "
+    "select stops runs and picks epochs; val judges and chooses nothing; test stays sealed, that is, it is "
+    "read only where that is asked for, and every reading is counted."
+)
 
 
 def write_page(report: Report, path: Path) -> None:
@@ -56,6 +72,7 @@ def render(report: Report) -> str:
         "page.html",
         any(chart for section in sections for chart in section["charts"].values()),
         report=report,
+        terms=TERMS,
         sections=sections,
         keys=list(dict.fromkeys(key for one in report.comparisons for key in one.differs)),
         left_out=[
@@ -103,18 +120,19 @@ def _environment() -> Environment:
 
 
 def embedded(figure: go.Figure | None) -> dict[str, Any] | None:
-    """A figure's height, and its JSON as it may stand in a script element."""
+    """A figure's height, the least width that it needs, and its JSON as it may stand in a script element."""
     if figure is None:
         return None
     text = json.dumps(figure.to_plotly_json(), allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return {"height": figure.layout.height, "json": Markup(text)}
+    least = (figure.layout.meta or {}).get("least", 0)
+    return {"height": figure.layout.height, "least": least, "json": Markup(text)}
 
 
 def breakable(name: str) -> Markup:
-    """A name that may go on in a new line after each plus."""
-    return Markup("+<wbr>").join(name.split("+"))
+    """A name that may go on in a new line after each plus and each comma."""
+    return Markup("<wbr>").join(re.findall(r"[^+,]*[+,]|[^+,]+", name))
 
 
 def _sentence(text: str) -> str:
@@ -181,6 +199,7 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
             )
         ],
         "snapshot": SNAPSHOTS.get(comparison.at, comparison.at),
+        "unadjusted": UNADJUSTED,
         "overview": overview(comparison, palette),
         "changes": changes(comparison, palette),
         "classes": class_table(comparison, palette),

@@ -46,14 +46,23 @@ TEMPLATE = go.layout.Template(
         "xaxis": AXIS,
         "yaxis": AXIS,
         "hoverlabel": {"namelength": -1, "bgcolor": "white", "font": {"color": INK}},
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "maxheight": 4000,
+        },
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
     }
 )
-ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"}  # between two $ plotly looks for TeX
+# between two $ plotly looks for TeX, and behind a % in the name of a line for a field
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%": "&#37;"}
 LONGEST = 36  # letters of a name in a chart; the tables have all of it
 LEGEND = 1000  # pixels that the names of a legend share, about
 Colours = Mapping[str, str]
+Changes = dict[str, Any]  # of a layout, as a relayout takes them
 
 
 def literal(text: str) -> str:
@@ -107,6 +116,41 @@ def legend_height(names: Sequence[str], width: int = LEGEND) -> int:
     """Pixels that a legend with these names takes."""
     entry = 50 + 7.5 * max((min(len(name), LONGEST) for name in names), default=0)
     return 21 * -(-len(names) // max(1, int(width // entry)))
+
+
+def resizable(
+    figure: go.Figure, body: int, lower: int = 0, wide: Changes | None = None, narrow: Changes | None = None
+) -> None:
+    """Tell the page's script how high a chart is, and what to change where it is narrow and where it is wide.
+
+    Args:
+        figure: its meta is added to.
+        body: pixels of the chart's height that are not the legend's, which takes what it needs.
+        lower: the same of the narrow form.
+        wide: as a relayout takes it, undoing what narrow does.
+        narrow: what makes the figure fit in a narrow place; None where it is the same.
+    """
+    meta = {"body": body} | ({"lower": lower, "wide": wide, "narrow": narrow} if narrow else {})
+    figure.layout.meta = (figure.layout.meta or {}) | meta
+
+
+def above_row(place: int, *lines: str) -> Changes:
+    """A name and figures that stand over what is drawn of them."""
+    look = {"xanchor": "left", "yanchor": "bottom", "yshift": 7, "align": "left", "showarrow": False}
+    return {"text": "<br>".join(lines), "xref": "paper", "x": 0, "y": place, **look}
+
+
+def in_pixels(text: str) -> int:
+    """The width of a text in the font of the charts, and a little more."""
+    return round(7.5 * len(text)) + 12
+
+
+def whole_step(span: float) -> int:
+    """The least of 1, 2, 5, 10, 20, ... that makes six ticks or fewer on an axis of whole numbers."""
+    power = 1
+    while 60 * power < span:
+        power *= 10
+    return next(digit * power for digit in (1, 2, 5, 10) if 6 * digit * power >= span)
 
 
 def named(places: Sequence[tuple[float, str]]) -> dict[str, Any]:

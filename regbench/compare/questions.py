@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from regbench.compare.figures import JUDGING
 from regbench.compare.results import printable
 from regbench.errors import ConfigError
+from regbench.fields import nearest
 
 
 def refuse_metric(command: str, metric: str) -> None:
@@ -36,3 +37,22 @@ def refuse_unmeasured(command: str, metric: str, measured: Iterable[str]) -> Non
     if metric not in known:
         listed = f"; there are {', '.join(known)}" if known else ""
         raise ConfigError(f"{command}: --metric: no run that counts has measured {printable(metric)}{listed}")
+
+
+def refuse_keys(command: str, keys: Iterable[str], known: Collection[str]) -> None:
+    """Refuse keys of whose values none can be the best: that no run has, or that set the rows.
+
+    Raises:
+        ConfigError: one is such a key.
+    """
+    for key in keys:
+        if known and key not in known:
+            raise ConfigError(
+                f"{command}: --best-of must be a key that decides a run's results, such as train.lr, got "
+                f"{printable(key)}{nearest(key, known)}"
+            )
+        if key.startswith("dataset."):
+            raise ConfigError(
+                f"{command}: --best-of must be no key of the dataset, whose rows must be the same for all "
+                f"values; got {printable(key)}"
+            )

@@ -188,6 +188,27 @@ class Design:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """The value at which an arm is compared, where the best of several is asked for.
+
+    Attributes:
+        arm: its name.
+        key: of what was tried, such as train.lr; several one after the other.
+        value: the one of the highest mean select accuracy.
+        tried: all of them.
+        seeds: that the means are over.
+        diverged: values at which a seed diverged.
+    """
+
+    arm: str
+    key: str
+    value: str
+    tried: list[str]
+    seeds: list[int]
+    diverged: list[str]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Runs that differ in nothing but the stack and the seed.
 
@@ -209,6 +230,7 @@ class Comparison:
         interactions_design: what the tests of the interactions can find; None where there is none.
         classes: their names, in the order of the labels; empty where the records have none.
         uneven: whether the largest class of train has more than three times the rows of the smallest.
+        chosen: at which of several values each arm is compared; empty where that was not asked for.
     """
 
     name: str
@@ -228,6 +250,7 @@ class Comparison:
     interactions_design: Design | None = None
     classes: list[str] = field(default_factory=list)
     uneven: bool = False
+    chosen: list[Chosen] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from regbench.compare.choosing import one_rate
 from regbench.compare.comparing import Notes, Question, paired
 from regbench.compare.figures import note_of, smaller_is_better
 from regbench.compare.groups import Cohort, Group
@@ -190,7 +191,7 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         points=points,
         best=best,
         design=design(tested, "values"),
-        notes=_remarks(points, baseline, best, swept),
+        notes=[*_remarks(points, baseline, best, swept), *one_rate(cohort.shared, what="values")],
     )
 
 

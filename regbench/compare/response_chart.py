@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,10 +13,12 @@ from regbench.compare.paint import (
     GREY,
     INK,
     TEMPLATE,
+    Changes,
     after_comma,
     faded,
     legend_height,
     literal,
+    resizable,
     scaled,
     typeset,
 )
@@ -29,7 +32,7 @@ TINTS = {UNDER: ("#56B4E9", "#1B6389"), OVER: ("#E69F00", "#7A5200"), BEST: ("#0
 OTHER = ("#999999", "#555555")  # a side of which nobody knows whether it regularizes more
 HEIGHTS = (360, 200)  # pixels of the panels
 STRIP = 18  # pixels of a line of names above them
-SIGNS = 120.0  # that the axis is long
+SIGNS, NARROW = 120.0, 36.0  # that the axis is long, on a page and on a telephone
 
 
 def chart(sketch: Sketch) -> go.Figure | None:
@@ -48,9 +51,10 @@ def chart(sketch: Sketch) -> go.Figure | None:
     _mark_breaks(figure, sketch)
     entries = {trace.name: None for trace in figure.data if trace.showlegend is not False}
     strip = STRIP * min(2, len(sketch.zones)) + 6
+    body = sum(heights) + 80 + strip
     figure.update_layout(
         template=TEMPLATE,
-        height=sum(heights) + 80 + strip + legend_height(list(entries)),
+        height=body + legend_height(list(entries)),
         legend_y=1 + strip / sum(heights),
     )
     named = ticks(sketch, SIGNS)
@@ -71,7 +75,16 @@ def chart(sketch: Sketch) -> go.Figure | None:
             range=scaled(panel.figure, panel.extent),
             row=row,
         )
+    resizable(figure, body, body, _ticked(sketch, SIGNS, panels), _ticked(sketch, NARROW, panels))
     return figure
+
+
+def _ticked(sketch: Sketch, signs: float, panels: Sequence[Panel]) -> Changes:
+    """The names of values for which an axis of this length has room."""
+    named = ticks(sketch, signs)
+    axes = ["xaxis", *(f"xaxis{row}" for row in range(2, len(panels) + 1))]
+    places: Changes = {f"{axis}.tickvals": [place for place, _ in named] for axis in axes}
+    return places | {f"{axis}.ticktext": [typeset(name) for _, name in named] for axis in axes}
 
 
 def _traces(sketch: Sketch, panel: Panel, listed: bool) -> list[go.Scatter]:

@@ -15,8 +15,13 @@ from regbench.compare.response_sketch import Sketch
 from regbench.compare.response_text import DRAWN, pages, short
 from regbench.compare.sortable import SIGNS
 from regbench.compare.tables import Table
-from regbench.compare.wording import title
+from regbench.compare.wording import UNADJUSTED, title
 from regbench.records import write_text
+
+TERMS = (
+    "Each point is one value with all of its seeds. Of the rows, train is what is learned from; select stops "
+    "runs and picks epochs; val judges and chooses nothing."
+)
 
 
 def write_page(sketches: Sequence[Sketch], path: Path) -> None:
@@ -36,7 +41,9 @@ def render(sketches: Sequence[Sketch]) -> str:
     """The page as text. All that came from a configuration is escaped."""
     sections = [_section(place, one) for place, one in enumerate(sketches, 1)]
     charts = any(section["chart"] for section in sections)
-    return document("response.html", charts, sections=sections, regbench=__version__)
+    return document(
+        "response.html", charts, sections=sections, terms=TERMS, unadjusted=UNADJUSTED, regbench=__version__
+    )
 
 
 def _section(place: int, sketch: Sketch) -> dict[str, Any]:

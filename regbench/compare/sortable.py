@@ -20,6 +20,7 @@ FIGURES = (
     "val/ece", "val/brier", "test/ece", "test/brier",
 )  # fmt: skip
 BALANCED = ("val/balanced_accuracy", "val/macro_f1", "test/balanced_accuracy", "test/macro_f1")
+PAGE = 1060  # pixels of the page's width
 COSTS = {
     "seconds": ("time", "time, s"),
     "examples_per_s": ("speed", "examples/s"),
@@ -55,8 +56,8 @@ class Table:
     rows: list[tuple[str, str, list[Cell]]]
 
 
-def overview(comparison: Comparison, palette: Colours) -> Table:
-    """One row for each arm, with all that was measured."""
+def overview(comparison: Comparison, palette: Colours) -> list[Table]:
+    """One row for each arm, with all that was measured, in as many tables as fit beside the arms' names."""
     metric = comparison.metric
     points = unit(metric, True)
     against = f"{title(metric)} against {comparison.baseline}; interval 95 %, unadjusted"
@@ -80,9 +81,9 @@ def overview(comparison: Comparison, palette: Colours) -> Table:
         Column("epochs", "run", _amount("epochs")),
         Column("epochs", "selected", _amount("epoch")),
         *_costs(comparison),
-        Column("test split", "reads", _reads),
+        *([Column("test split", "reads", _reads)] if any(arm.test_reads for arm in comparison.arms) else []),
     ]
-    return _table(columns, comparison.arms, palette)
+    return _on_a_page(_table(columns, comparison.arms, palette))
 
 
 def _shown(comparison: Comparison) -> tuple[str, ...]:
@@ -95,12 +96,60 @@ def _balanced(comparison: Comparison) -> list[Column]:
     return columns if comparison.uneven else []
 
 
-def changes(comparison: Comparison, palette: Colours) -> Table | None:
+def changes(comparison: Comparison, palette: Colours) -> list[Table]:
     """The differences to the baseline in every figure, of which only the metric's are tested."""
     arms = [arm for arm in comparison.arms if arm.verdict]
     columns = [Column("", _heading(name, True), partial(_difference, name)) for name in _shown(comparison)]
     made = _table(columns, arms, palette)
-    return made if made.headings else None
+    return _on_a_page(made) if made.headings else []
+
+
+def _on_a_page(table: Table) -> list[Table]:
+    """A table as several, none wider than the page; groups of columns stay whole where they can."""
+    widths = [_pixels(table, place) for place in range(len(table.headings))]
+    room = PAGE - max((_name_pixels(name) for name, _, _ in table.rows), default=0)
+    parts: list[list[int]] = [[]]
+    for group in _groups(table):
+        pieces = [group] if sum(widths[place] for place in group) <= room else [[place] for place in group]
+        for piece in pieces:
+            if parts[-1] and sum(widths[place] for place in (*parts[-1], *piece)) > room:
+                parts.append([])
+            parts[-1] += piece
+    return [_some(table, part) for part in parts]
+
+
+def _groups(table: Table) -> list[list[int]]:
+    """The places of the columns, group by group; columns of no group stand for themselves."""
+    made: list[list[int]] = []
+    place = 0
+    for name, count in table.groups:
+        places = list(range(place, place + count))
+        made += [places] if name else [[one] for one in places]
+        place += count
+    return made
+
+
+def _some(table: Table, places: Sequence[int]) -> Table:
+    """Some columns of a table."""
+    names = [name for name, count in table.groups for _ in range(count)]
+    return Table(
+        [(name, len(list(several))) for name, several in groupby(names[place] for place in places)],
+        [table.headings[place] for place in places],
+        [(name, colour, [cells[place] for place in places]) for name, colour, cells in table.rows],
+    )
+
+
+def _pixels(table: Table, place: int) -> int:
+    """About how wide a column is: its cells stand on one line, its heading is folded between words."""
+    cells = [cells[place] for _, _, cells in table.rows]
+    words = [8 * len(word) for word in table.headings[place].split()]
+    texts = [8 * len(cell.text) for cell in cells] + [7 * len(cell.aside) for cell in cells]
+    return 20 + max([words[-1] + 16, *words, *texts])
+
+
+def _name_pixels(name: str) -> int:
+    """The same of the first column, whose width has bounds."""
+    return max(176, min(272, 40 + 8 * len(name)))
 
 
 def _heading(figure: str, difference: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from regbench.compare.report import Arm, Comparison
@@ -23,11 +23,15 @@ Cell = Callable[[Arm], str]
 
 @dataclass(frozen=True)
 class Table:
-    """Headings, and one row of as many texts for each arm; the first column is its name."""
+    """Headings, and one row of as many texts for each arm; the first column is its name.
+
+    `spare` has headings of columns that may stand in a second table, those that go first at its start.
+    """
 
     caption: str
     headings: list[str]
     rows: list[list[str]]
+    spare: tuple[str, ...] = ()
 
 
 def tables(comparison: Comparison) -> list[Table]:
@@ -38,11 +42,16 @@ def tables(comparison: Comparison) -> list[Table]:
 def _verdicts(comparison: Comparison) -> Table:
     metric = comparison.metric
     columns: dict[str, Cell] = {"stack": lambda arm: arm.name, "seeds": _seeds}
+    spare, last = [], "seeds"
     shown = ["train/accuracy", "val/accuracy", "test/accuracy", "gap/accuracy"]
     for figure in _known(comparison, [*shown, *([] if metric in shown else [metric])]):
         judged = figure in (metric, "val/accuracy")
         heading = f"{figure.partition('/')[0]} (%)" if figure in shown else _heading(figure)
         columns[heading] = _mean_and_sd(figure) if judged else partial(_mean_of, figure)
+        if figure == metric:
+            last = heading
+        else:
+            spare.append(heading)
     columns["diff."] = partial(_difference, metric)
     columns[WHOLE] = lambda arm: (
         interval(metric, arm.differences[metric]) if metric in arm.differences else ""
@@ -53,7 +62,8 @@ def _verdicts(comparison: Comparison) -> Table:
     caption = (
         f"{comparison.name}: accuracy of the {comparison.at} weights, {rows}; mean ± SD; intervals unadjusted"
     )
-    return _filled(caption, columns, comparison)
+    filled = _filled(caption, columns, comparison)
+    return replace(filled, spare=(*spare, *dict.fromkeys(("seeds", last))))
 
 
 def _others(comparison: Comparison) -> Table:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from regbench.compare.columns import fitted, folded
 from regbench.compare.tables import Table
 
 PIPED = 120  # columns, where nobody watches and nobody says how many
@@ -33,21 +34,29 @@ class Terminal(Console):
 
 
 def print_table(console: Console, table: Table, whole: Collection[str] = ()) -> None:
-    """Print a table below its caption; texts are shown as they are.
+    """Print a table below its caption, as several where it is too wide; texts are shown as they are.
 
     Args:
         console: where.
         table: what.
         whole: headings of columns whose cells are never folded.
     """
-    drawn = RichTable(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for number, heading in enumerate(table.headings):
+    for number, (part, widths) in enumerate(fitted(table, console.width, whole)):
+        if number:
+            console.print()
+        print_lines(console, [part.caption], "bold")
+        console.print(_drawn(part, widths))
+
+
+def _drawn(table: Table, widths: Sequence[int]) -> RichTable:
+    drawn = RichTable(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, (heading, width) in enumerate(zip(table.headings, widths, strict=True)):
         side = "right" if number else "left"
-        drawn.add_column(Text(heading), overflow="fold", no_wrap=heading in whole, justify=side)  # type: ignore[arg-type]
+        drawn.add_column(Text(folded(heading, width)), width=width, no_wrap=True, justify=side)  # type: ignore[arg-type]
     for row in table.rows:
-        drawn.add_row(*map(Text, row))
-    print_lines(console, [table.caption], "bold")
-    console.print(drawn)
+        cells = zip(row, widths, strict=True)
+        drawn.add_row(*(Text(folded(cell, width, not number)) for number, (cell, width) in enumerate(cells)))
+    return drawn
 
 
 def print_lines(console: Console, lines: Sequence[str], style: str = "") -> None:

@@ -31,6 +31,10 @@ TITLES = {
     "train/noisy_accuracy": "wrong labels learned", "train/noisy_true_accuracy": "wrong labels seen through",
 }  # fmt: skip
 INTERVAL = "95 % interval, unadjusted"
+UNADJUSTED = (
+    "An interval is of its one difference and is not adjusted for the number of techniques; a verdict is by "
+    "the adjusted p. So an interval that leaves out 0 may stand beside “not resolved”."
+)
 PAIRED = {  # by the verdict on an interaction; the second where the two harm
     "synergy": ("help each other", "harm less than each alone adds up to"),
     "overlap": ("overlap", "get in each other's way"),

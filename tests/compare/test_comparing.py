@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from regbench.compare.choosing import one_rate
 from regbench.compare.comparing import Question, report
 from regbench.compare.groups import cohorts
 from regbench.compare.report import Arm, Comparison, Report
@@ -267,11 +268,13 @@ def test_figures_of_fewer_seeds_are_noted_in_one_line_for_each_split() -> None:
         "dropout: corruption was measured with 1 of 8 seeds; its figures are of this one",
         "dropout: test was read with 2 of 8 seeds; its figures are of these",
         "dropout: val/brier, val/ece were measured with 3 of 8 seeds; their figures are of these",
+        *one_rate({"train.lr": 0.1}),
     ]
 
 
 def test_figures_of_the_same_seeds_of_a_run_with_all_are_not_noted() -> None:
-    assert compared(runs([], BASE, test=read_test(0.9)), runs(["dropout"], BASE)).notes == []
+    notes = compared(runs([], BASE, test=read_test(0.9)), runs(["dropout"], BASE)).notes
+    assert notes == one_rate({"train.lr": 0.1})
 
 
 def test_all_figures_are_of_one_snapshot() -> None:

@@ -19,10 +19,10 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
 from tensorboard.util import tensor_util
 
-from regbench.build import locate
 from regbench.catalogue import entries, off_values
 from regbench.compare.events import MARK, write_events
 from regbench.compare.report import Arm, Comparison, Curve, Report, RunNote
+from regbench.foreign import locate
 
 FIGURES = {"val/accuracy": 0.9, "val/loss": 0.3, "gap/accuracy": 0.1, "train/accuracy": 1.0, "seconds": 2.0}
 DROPOUT = {"name": "dropout", "values": {"p": 0.5, "mode": "inverted"}, "off": {"p": 0.0}}
@@ -106,7 +106,7 @@ def rows(folder: Path, of: Report) -> dict[str, dict[str, Any]]:
 def test_the_mean_and_both_edges_of_every_curve_are_a_run_each_with_train_and_val_side_by_side(tmp_path):
     write_events(report(arm("baseline"), arm("dropout", DROPOUT)), tmp_path)
     for name in ("baseline", "dropout"):
-        runs = {edge: scalars(tmp_path / "digits mlp" / name / edge) for edge in ("mean", "low", "high")}
+        runs = {edge: scalars(tmp_path / name / edge) for edge in ("mean", "low", "high")}
         assert runs == {
             "mean": {"accuracy/val": [(1, 0.5), (2, 0.75)], "accuracy/train": [(2, 1.0)]},
             "low": {"accuracy/val": [(1, 0.375), (2, 0.625)], "accuracy/train": [(2, 1.0)]},
@@ -116,7 +116,7 @@ def test_the_mean_and_both_edges_of_every_curve_are_a_run_each_with_train_and_va
 
 def test_a_chart_of_train_and_val_in_one_is_laid_out(tmp_path):
     write_events(report(arm("baseline")), tmp_path)
-    accumulator = EventAccumulator(str(tmp_path / "digits mlp"))
+    accumulator = EventAccumulator(str(tmp_path / "baseline" / "mean"))
     accumulator.Reload()
     (event,) = accumulator.Tensors("custom_scalars__config__")
     layout = layout_pb2.Layout.FromString(tensor_util.make_ndarray(event.tensor_proto).item())
@@ -126,23 +126,43 @@ def test_a_chart_of_train_and_val_in_one_is_laid_out(tmp_path):
     ]
 
 
+def test_the_list_of_runs_begins_with_what_tells_them_apart(tmp_path):
+    def listed(*names: str) -> set[str]:
+        folder = tmp_path / str(len(names))
+        one = report(arm("dropout", DROPOUT, seeds=(0,))).comparisons[0]
+        write_events(replace(report(), comparisons=[replace(one, name=name) for name in names]), folder)
+        multiplexer = EventMultiplexer().AddRunsFromDirectory(str(folder))
+        return {run.split("/")[0] for run in multiplexer.Runs()}
+
+    assert listed("digits mlp") == {"dropout"}
+    assert listed("digits mlp model.width=8", "digits mlp model.width=16") == {
+        "model.width=8",
+        "model.width=16",
+    }
+    assert listed("digits mlp a", "mnist mlp a", "mnist cnn a") == {
+        "digits mlp a",
+        "mnist mlp a",
+        "mnist cnn a",
+    }
+
+
 def test_every_run_that_counts_is_a_row_with_its_figures(tmp_path):
     write_events(report(arm("baseline", seeds=(3,)), arm("dropout", DROPOUT, seeds=(0, 1, 3))), tmp_path)
     found = {name: (settings, metrics) for name, settings, metrics in table(tmp_path)}
     assert sorted(found) == [
-        "digits mlp/baseline/seed 3",
-        "digits mlp/dropout/seed 0",
-        "digits mlp/dropout/seed 1",
-        "digits mlp/dropout/seed 3",
+        "baseline/seed 3",
+        "dropout/seed 0",
+        "dropout/seed 1",
+        "dropout/seed 3",
     ]
-    settings, metrics = found["digits mlp/dropout/seed 1"]
+    settings, metrics = found["dropout/seed 1"]
     assert metrics == pytest.approx(
         {"val/accuracy": 0.75, "val/loss": 0.3, "gap/accuracy": 0.1, "train/accuracy": 1.0}
     )
     assert (settings["comparison"], settings["arm"], settings["seed"]) == ("digits mlp", "dropout", 1)
     assert settings["dropout.p"] == 0.5
     assert "dropout.mode" not in settings
-    assert found["digits mlp/baseline/seed 3"][0]["dropout.p"] == 0
+    assert found["baseline/seed 3"][0]["dropout.p"] == 0
 
 
 def test_all_rows_have_the_strengths_of_all_regularizers_at_off_where_the_run_has_none(tmp_path):
@@ -154,7 +174,7 @@ def test_all_rows_have_the_strengths_of_all_regularizers_at_off_where_the_run_ha
     }
     for name, row in found.items():
         changed = {key for key, value in strengths.items() if row[key] != value}
-        assert changed == ({"dropout.p"} if "/dropout/" in name else set())
+        assert changed == ({"dropout.p"} if name.startswith("dropout/") else set())
     assert row["batch_norm.enabled"] is False
     assert row["early_stopping.patience"] == 1e9
 
@@ -169,9 +189,9 @@ def test_members_under_names_of_their_own_have_columns_too(tmp_path):
         if name.endswith("seed 0")
     }
     assert told == {
-        "digits mlp/baseline/seed 0": (0, 0, "null", "null"),
-        "digits mlp/both/seed 0": (0.5, 0.5, "null", "null"),
-        "digits mlp/own/seed 0": (0, 0, "a", "3"),
+        "baseline/seed 0": (0, 0, "null", "null"),
+        "both/seed 0": (0.5, 0.5, "null", "null"),
+        "own/seed 0": (0, 0, "a", "3"),
     }
 
 
@@ -195,14 +215,14 @@ def test_a_column_is_of_one_type_and_no_row_is_dropped(values, column, tmp_path)
         for i, value in enumerate(values)
     ]
     found = rows(tmp_path, report(*arms))
-    cells = [found[f"digits mlp/arm{i}/seed 0"]["own.it"] for i in range(len(values))]
+    cells = [found[f"arm{i}/seed 0"]["own.it"] for i in range(len(values))]
     assert cells == column
     assert [type(cell) is bool for cell in cells] == [type(cell) is bool for cell in column]
 
 
 def test_a_second_call_replaces_the_first_and_leaves_files_of_others_alone(tmp_path):
     write_events(report(arm("baseline"), arm("dropout", DROPOUT)), tmp_path)
-    theirs = tmp_path / "digits mlp" / "dropout" / "mean" / "events.out.tfevents.1.theirs"
+    theirs = tmp_path / "dropout" / "mean" / "events.out.tfevents.1.theirs"
     theirs.write_text("theirs")
     mine = tmp_path / "notes.txt"
     mine.write_text("mine")
@@ -211,12 +231,11 @@ def test_a_second_call_replaces_the_first_and_leaves_files_of_others_alone(tmp_p
     assert (theirs.read_text(), mine.read_text()) == ("theirs", "mine")
     assert left == {
         ".",
-        "digits mlp",
-        "digits mlp/dropout/mean",
-        *(f"digits mlp/baseline/{run}" for run in ("mean", "low", "high", "seed 0")),
+        "dropout/mean",
+        *(f"baseline/{run}" for run in ("mean", "low", "high", "seed 0")),
     }
     theirs.unlink()
-    assert len([path for path in tmp_path.rglob("*tfevents*")]) == 5
+    assert len([path for path in tmp_path.rglob("*tfevents*")]) == 4
 
 
 def test_a_folder_without_the_mark_loses_nothing(tmp_path):
@@ -263,7 +282,7 @@ def test_nothing_to_tell_writes_nothing_but_the_mark(tmp_path):
     assert [path.name for path in (tmp_path / "events").iterdir()] == [MARK]
     bare = arm("bare", seeds=(), curves={})
     write_events(report(bare), tmp_path / "bare")
-    assert json.loads((tmp_path / "bare" / MARK).read_text())[0].startswith("digits mlp/events")
+    assert json.loads((tmp_path / "bare" / MARK).read_text()) == []
 
 
 def test_neither_torch_nor_tensorflow_is_imported_even_where_it_is_installed(tmp_path):
