@@ -12,7 +12,7 @@ from regbench import __version__
 
 COMMANDS = {
     "train": ("regbench.train:main", "train one stack of regularizers, or sweep over many with -m"),
-    "plan": ("regbench.plan:main", "what a sweep would run, what of it is done, what the rest will take"),
+    "plan": ("regbench.planning:main", "what a sweep would run, what of it is done, what the rest will take"),
     "resume": ("regbench.resume:main", "continue a run after its last finished epoch"),
     "test": ("regbench.sealed:main", "read the sealed test split of finished runs, once more"),
     "compare": (

@@ -33,6 +33,7 @@ from regbench.runs import choices_of, import_from
 
 PRIMARY = "train"
 FORCE = "--force"  # run what is finished again, into new folders
+ELSEWHERE = ("cfg", "info", "hydra_help", "shell_completion", "run")  # options of Hydra that run nothing
 BASE = "1.3"  # the Hydra version whose behaviour is asked for
 
 
@@ -79,6 +80,17 @@ def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace,
         raise ConfigError(f"train: {FORCE} is for a sweep, and needs -m")
     import_from(*([args.config_dir] if args.config_dir else []))
     return args, [*_options(argv, args.overrides), *args.overrides]
+
+
+def refuse_options(args: argparse.Namespace, command: str) -> None:
+    """Refuse Hydra's options that run nothing, for a command that they mean nothing to.
+
+    Raises:
+        ConfigError: the line has one of them.
+    """
+    for name in ELSEWHERE:
+        if getattr(args, name, None):
+            raise ConfigError(f"{command}: --{name.replace('_', '-')} is for `regbench train`")
 
 
 def _options(argv: Sequence[str], overrides: Sequence[str]) -> list[str]:

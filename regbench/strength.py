@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from regbench.build import build_stack
 from regbench.compare.comparing import Question
 from regbench.compare.groups import Cohort
 from regbench.compare.response import Response, Swept, response, value_at
@@ -17,7 +16,6 @@ from regbench.compare.response_sketch import sketch
 from regbench.compare.response_text import LINES, PLAIN, pages
 from regbench.composition import ComposedJob, keys_of
 from regbench.errors import ConfigError
-from regbench.regularizers.base import Regularizer, Stack
 from regbench.study import (
     Condition,
     Findings,
@@ -122,6 +120,10 @@ def _number(one: ComposedJob, key: str) -> float:
 
 def _off(one: ComposedJob, key: str) -> tuple[Any, bool]:
     """The off value of a key, and whether the member does nothing there whatever its other values are."""
+    # Not at the top: torch takes seconds, and a wrong line is answered at once.
+    from regbench.build import build_stack
+    from regbench.regularizers.base import Regularizer, Stack
+
     member: Regularizer = build_stack(one.config["reg"])
     *path, name = key.split(".")[1:]
     for part in path:

@@ -1,4 +1,4 @@
-"""regbench train: a Hydra app."""
+"""regbench train: a Hydra app. What needs torch, which takes seconds, is imported once the line is right."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from regbench import checkpoint, job
-from regbench.build import check
+from regbench import checkpoint
 from regbench.composition import BASE, PRIMARY, compose_jobs, parsed
-from regbench.config import resolved
+from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import LOCK, Held, held, is_held
 from regbench.paths import config_dir
 from regbench.records import ENDED, ENVIRONMENT, METRICS, SUMMARY, read_summary
 from regbench.runs import choices_of
-from regbench.sweep import SOME_FAILED, arranged, refuse_unwritable, sweep
 
 OURS = (".hydra", "train.log", METRICS, ENVIRONMENT, "tensorboard", SUMMARY, LOCK)
 
@@ -41,6 +39,11 @@ def main(argv: list[str]) -> int:
     if args.cfg:
         _hydra(argv, codes)
         return 0
+    for composed in jobs:
+        read_settings(composed.config)
+    from regbench.build import check
+    from regbench.sweep import SOME_FAILED, arranged, refuse_unwritable, sweep
+
     if args.multirun and jobs:
         return sweep(args, *arranged(args, jobs))
     for composed in jobs:
@@ -71,6 +74,8 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
 
 def run_job(cfg: DictConfig) -> tuple[str, int]:
     """Run one job in the folder that Hydra made for it; return its status and exit code."""
+    from regbench import job
+
     about = HydraConfig.get()
     folder = Path(about.runtime.output_dir)
     console = Console()

@@ -67,6 +67,7 @@ LEVELS = [
     ["job", "board", "listing"],
     ["sweep"],
     ["train", "resume", "plan"],
+    ["planning"],
     ["compare.report", "compare.filenames", "compare.bootstrap", "compare.power"],
     ["compare.results", "compare.statistics", "compare.wording", "compare.panels"],
     [
@@ -159,7 +160,22 @@ GUESTS = {
     "filelock": ["holding"],
 }
 
-LIGHT = ["", "cli", "errors", "paths", "fields", "catalogue", "listing"]  # no torch before it is needed
+LIGHT = [  # no torch before it is needed
+    "",
+    "cli",
+    "errors",
+    "paths",
+    "fields",
+    "catalogue",
+    "listing",
+    "train",
+    "planning",
+    "resume",
+    "sealed",
+    "ablate",
+    "strength",
+    "compare.app",
+]
 COMPARING = "compare.*"  # none at all, and nothing of what trains
 
 

@@ -130,12 +130,6 @@ def test_help(cli: Cli, words: list[str], expected: str) -> None:
     assert expected in done.stdout
 
 
-def test_help_and_list_import_no_torch() -> None:
-    code = "import sys, regbench.cli as c; c._run(sys.argv[1:]); sys.exit('torch' in sys.modules)"
-    for word in ("--help", "list"):
-        assert subprocess.run([sys.executable, "-c", code, word], capture_output=True).returncode == 0
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
