@@ -8,7 +8,7 @@ from regbench.compare.ablation import Ablation, ablate, subsets
 from regbench.compare.ablation_text import pages
 from regbench.compare.comparing import Question
 from regbench.compare.groups import Cohort
-from regbench.composition import ComposedJob
+from regbench.composer import ComposedJob
 from regbench.errors import ConfigError
 from regbench.study import Condition, Page, Study, carry_out, composed, conditions, options
 

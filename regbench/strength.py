@@ -14,7 +14,8 @@ from regbench.compare.groups import Cohort
 from regbench.compare.response import Response, Swept, response, value_at
 from regbench.compare.response_sketch import sketch
 from regbench.compare.response_text import LINES, PLAIN, pages
-from regbench.composition import ComposedJob, keys_of
+from regbench.composer import ComposedJob
+from regbench.composition import keys_of
 from regbench.errors import ConfigError
 from regbench.study import (
     Condition,

@@ -21,7 +21,8 @@ from regbench.compare.results import find, printable
 from regbench.compare.tables import Table
 from regbench.compare.terminal import Terminal, print_lines, print_table
 from regbench.compare.wording import left_out
-from regbench.composition import ComposedJob, compose_each, compose_jobs, keys_of, parsed, refuse_options
+from regbench.composer import ComposedJob
+from regbench.composition import compose_each, compose_jobs, keys_of, parsed, refuse_options
 from regbench.config import identity, read_settings, stack_name
 from regbench.errors import ConfigError
 from regbench.jobs import SweepJob

@@ -21,7 +21,8 @@ from rich.text import Text
 from regbench import checkpoint, job
 from regbench.board import Board
 from regbench.build import check, content_of
-from regbench.composition import FORCE, ComposedJob, keys_of
+from regbench.composer import ComposedJob
+from regbench.composition import FORCE, keys_of
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for

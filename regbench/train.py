@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from regbench import checkpoint
-from regbench.composition import BASE, PRIMARY, compose_jobs, parsed
+from regbench.composer import BASE, PRIMARY
+from regbench.composition import compose_jobs, parsed
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import LOCK, Held, held, is_held

@@ -62,7 +62,10 @@ LEVELS = [
     ["regularizers.*", "models.*", "data.*"],
     ["training"],
     ["probe", "build", "runs", "holding"],
-    ["audit", "summary", "composition", "loading"],
+    ["audit", "summary", "spelling", "loading"],
+    ["complaints"],
+    ["composer"],
+    ["composition"],
     ["jobs", "launching", "refusals", "sealed"],
     ["job", "board", "listing"],
     ["sweep"],
@@ -129,8 +132,8 @@ ROOMS = {
 
 # Which modules may import a package of others.
 GUESTS = {
-    "hydra": ["composition", "launching", "refusals", "sweep", "train"],
-    "omegaconf": ["config", "composition", "launching", "refusals", "runs", "sweep", "train"],
+    "hydra": ["complaints", "composer", "composition", "launching", "refusals", "spelling", "sweep", "train"],
+    "omegaconf": ["complaints", "composer", "config", "launching", "refusals", "runs", "sweep", "train"],
     "tensorboard": ["compare.events"],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
