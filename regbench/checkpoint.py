@@ -52,11 +52,11 @@ def save_last(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def leave(folder: Path, wanted: str) -> None:
-    """Remove the checkpoints that are not wanted: none, last, best, last+best or all of them."""
+    """Remove an ended run's checkpoints but those wanted: none, last, best, last+best or all of them."""
+    (folder / PREVIOUS).unlink(missing_ok=True)  # it stands by for the last one while that is replaced
     kept = {"last": ("last",), "best": ("best",), "none": ()}.get(wanted, ("last", "best"))
     if "last" not in kept:
         (folder / LAST).unlink(missing_ok=True)
-        (folder / PREVIOUS).unlink(missing_ok=True)
     if "best" not in kept:
         (folder / BEST).unlink(missing_ok=True)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -96,9 +97,39 @@ def likely(unknown: str, keys: Sequence[str]) -> list[str]:
     return [alike[word] for word in difflib.get_close_matches(unknown.lower(), alike, n=1, cutoff=cutoff)]
 
 
-def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, references replaced by what they refer to."""
-    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+def resolved(cfg: DictConfig, typed_in: str | None = None) -> dict[str, Any]:
+    """The configuration as plain values, references replaced by what they refer to.
+
+    Whole numbers are integers where integers are asked for (`train.epochs=2.0` is 2), and paths are absolute.
+
+    Args:
+        cfg: composed, without Hydra's own part.
+        typed_in: the folder that its relative paths are of; the current one where none is given. Where there
+            is nothing of that name, and the current folder has it, it is taken to have moved there.
+    """
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    for part, kind in ((config, Settings), (config.get("train"), TrainSettings)):
+        for name, hint in hints_of(kind).items() if isinstance(part, dict) else ():
+            if name in part and int in (hint, *get_args(hint)):
+                part[name] = whole(part[name])
+    _make_absolute({name: node for name, node in config.items() if isinstance(node, dict)}, typed_in)
+    return config
+
+
+def whole(value: Any) -> Any:
+    """A float without a fraction as an integer; every other value as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _make_absolute(node: Any, typed_in: str | None) -> None:
+    """Make the paths in a node absolute, in place."""
+    for name, value in node.items() if isinstance(node, dict) else ():
+        if isinstance(value, dict):
+            _make_absolute(value, typed_in)
+        elif isinstance(value, str) and value not in ("", "???") and (name == "root" or _is_path(str(name))):
+            path = os.path.expanduser(value)
+            places = [os.path.abspath(os.path.join(folder, path)) for folder in (typed_in or "", "")]
+            node[name] = next(filter(os.path.exists, places), places[0])
 
 
 def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
@@ -166,4 +197,5 @@ def stack_name(members: Mapping[str, Any] | None) -> str:
 
 
 OmegaConf.register_new_resolver("stack", stack_name, replace=True)
+OmegaConf.register_new_resolver("whole", whole, replace=True)
 OmegaConf.register_new_resolver("sweep_or", lambda name, other: name or other, replace=True)

@@ -6,7 +6,6 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -21,7 +20,8 @@ GROUPS = ("model", "dataset", "optimizer", "schedule")
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The resolved configuration of a run folder, and which option of each group was chosen.
 
-    The folder that the run's own options came from is put on the import path, as for training.
+    The folder that the run was started in, which its relative paths are of, and that which its own options
+    came from are put on the import path, as for training.
 
     Raises:
         ConfigError: the folder is no run folder.
@@ -30,13 +30,16 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         cfg = OmegaConf.load(record / "config.yaml")
         about = OmegaConf.load(record / "hydra.yaml").hydra
-        config = resolved(cfg)  # type: ignore[arg-type]
+        typed_in = str(about.runtime.cwd)
+        config = resolved(cfg, typed_in)  # type: ignore[arg-type]
     except FileNotFoundError as error:
         raise ConfigError(f"{folder}: must be the folder of a run, and holds no {error.filename}") from error
     except (YAMLError, OmegaConfBaseException, AttributeError) as error:
         raise ConfigError(f"{record}: cannot be read: {str(error).splitlines()[0]}") from error
     sources = [s.path for s in about.runtime.config_sources if s.provider == "command-line"]
-    import_from(*(urlparse(path).path for path in sources))
+    import_from()
+    folders = [*(path.removeprefix("file://") for path in sources), typed_in]
+    import_from(*filter(os.path.isdir, folders))  # before the current one: what was trained is imported
     return config, choices_of(about)
 
 

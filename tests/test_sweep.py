@@ -106,8 +106,8 @@ def test_a_folder_that_a_living_process_holds_is_refused(tmp_path: Path, command
 
 @pytest.mark.parametrize(
     ("wanted", "left"),
-    [("none", set()), ("last", {"last.pt", "previous.pt"}), ("best", {"best.pt"}),
-     ("all", {"last.pt", "previous.pt", "best.pt", "epoch_0001.pt", "epoch_0002.pt"})],
+    [("none", set()), ("last", {"last.pt"}), ("best", {"best.pt"}),
+     ("all", {"last.pt", "best.pt", "epoch_0001.pt", "epoch_0002.pt"})],
 )  # fmt: skip
 def test_a_run_leaves_the_checkpoints_that_are_wanted(tmp_path: Path, wanted: str, left: set[str]) -> None:
     done = cli(tmp_path, "train", f"checkpoints={wanted}", "hydra.run.dir=run", *QUICK, "train.epochs=2")
