@@ -108,8 +108,9 @@ def resolved(cfg: DictConfig, typed_in: str | None = None) -> dict[str, Any]:
             is nothing of that name, and the current folder has it, it is taken to have moved there.
     """
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    for part, kind in ((config, Settings), (config.get("train"), TrainSettings)):
-        for name, hint in hints_of(kind).items() if isinstance(part, dict) else ():
+    train = config.get("train")
+    for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
+        for name, hint in hints_of(kind).items():
             if name in part and int in (hint, *get_args(hint)):
                 part[name] = whole(part[name])
     _make_absolute({name: node for name, node in config.items() if isinstance(node, dict)}, typed_in)

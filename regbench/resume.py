@@ -1,7 +1,9 @@
-"""regbench resume: continue a run after its last finished epoch."""
+"""regbench resume: continue a run after its last finished epoch, or make it longer."""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,13 @@ from typing import Any
 from rich.console import Console
 
 from regbench.arguments import Arguments
+from regbench.config import meant
+from regbench.errors import ConfigError
 from regbench.holding import held
 from regbench.records import ENDED, read_summary
 from regbench.runs import read_run
+
+LENGTH = "train.epochs"
 
 
 def main(argv: list[str]) -> int:
@@ -22,10 +28,49 @@ def main(argv: list[str]) -> int:
     """
     parser = Arguments(prog="regbench resume", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
-    folder = parser.parse_args(argv).folder
-    config, choices = read_run(folder)  # before a lock is put into what is no run folder
+    longer = "go on to so many epochs, also after the last one; the records are those of a run of that length"
+    parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", help=longer)
+    asked = parser.parse_args(argv)
+    config, choices = read_run(asked.folder)  # before a lock is put into what is no run folder
+    epochs = _length(asked.overrides)
+    folder = asked.folder
+    if epochs is not None:
+        folder = _longer(folder, epochs)
+        config, choices = read_run(folder)
     with held(folder):
         return _resume(folder, config, choices)
+
+
+def _length(words: list[str]) -> int | None:
+    """The number of epochs that is asked for."""
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key != LENGTH or not equals:
+            close = meant(key, [LENGTH])
+            raise ConfigError(
+                f"{key}: cannot be changed, as resume takes {LENGTH}=N alone, got {word!r}{close}"
+            )
+        if not re.fullmatch(r"\d+(\.0*)?", value):
+            raise ConfigError(f"{LENGTH}: must be a whole number, got {value!r}")
+    if len(words) > 1:
+        raise ConfigError(f"{LENGTH}: given twice, as {words[0]} and as {words[1]}")
+    return int(words[0].partition("=")[2].partition(".")[0]) if words else None
+
+
+def _longer(folder: Path, epochs: int) -> Path:
+    """Make the run one of so many epochs; return its folder, which may have another name now."""
+    from regbench.lengthening import lengthen  # not at the top: torch takes seconds
+
+    with held(folder):
+        try:
+            there = lengthen(folder, epochs)
+        except OSError as error:
+            raise ConfigError(f"{folder}: {error}") from error
+    if there == folder:
+        return folder
+    there = Path(os.path.relpath(there)) if not folder.is_absolute() else there
+    print(f"{folder} is called {there} from now on, by its new identity")
+    return there
 
 
 def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str]) -> int:

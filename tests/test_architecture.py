@@ -68,7 +68,7 @@ LEVELS = [
     ["composition"],
     ["jobs", "launching", "refusals", "sealed"],
     ["job", "board", "listing"],
-    ["sweep"],
+    ["sweep", "lengthening"],
     ["train", "resume", "plan"],
     ["planning"],
     ["compare.report", "compare.filenames", "compare.bootstrap", "compare.power"],

@@ -85,6 +85,10 @@ class DropBlock(Regularizer):
         for blocks in self._blocks:
             blocks.gamma = find_gamma(p, blocks.side, blocks.size, self.gamma)
 
+    @property
+    def follows_length(self) -> bool:
+        return super().follows_length and self.schedule == "linear"
+
     def note(self) -> str:
         return "; ".join(dict.fromkeys(self._notes))
 
