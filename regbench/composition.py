@@ -21,6 +21,7 @@ from regbench.runs import import_from
 from regbench.spelling import bare, typed
 
 FORCE = "--force"  # run what is finished again, into new folders
+FAIL_FAST = "--fail-fast"  # start no more jobs once one has failed
 HELP = "see `regbench {} --help`"
 ELSEWHERE = ("cfg", "info", "hydra_help", "shell_completion", "run")  # options of Hydra that run nothing
 
@@ -42,13 +43,15 @@ def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace,
 
     parser.error = complain  # type: ignore[method-assign]
     parser.add_argument(FORCE, action="store_true")
+    parser.add_argument(FAIL_FAST, action="store_true")
     args = parser.parse_intermixed_args(argv)
     if args.config_name or args.config_path:
         raise ConfigError(
             f"{command}: --config-name and --config-path are not for regbench; add options by --config-dir"
         )
-    if args.force and not args.multirun:
-        raise ConfigError(f"train: {FORCE} is for a sweep, and needs -m")
+    for option, asked in ((FORCE, args.force), (FAIL_FAST, args.fail_fast)):
+        if asked and command == PRIMARY and not args.multirun:
+            raise ConfigError(f"train: {option} is for a sweep, and needs -m")
     import_from(*([args.config_dir] if args.config_dir else []))
     return args, [*_options(argv, args.overrides), *args.overrides]
 
@@ -81,7 +84,7 @@ def refuse_options(args: argparse.Namespace, command: str) -> None:
 
 def _options(argv: Sequence[str], overrides: Sequence[str]) -> list[str]:
     """The words of a command line that are no overrides, and not ours."""
-    left = Counter([*overrides, FORCE])
+    left = Counter([*overrides, FORCE, FAIL_FAST])
     options = []
     for word in argv:
         if left[word]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -17,12 +16,11 @@ from regbench.composer import BASE, PRIMARY
 from regbench.composition import compose_jobs, parsed
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
-from regbench.holding import LOCK, Held, held, is_held
+from regbench.holding import Held, held, is_held
+from regbench.jobs import forget
 from regbench.paths import config_dir
-from regbench.records import ENDED, ENVIRONMENT, METRICS, SUMMARY, read_summary
+from regbench.records import ENDED, read_summary
 from regbench.runs import choices_of
-
-OURS = (".hydra", "train.log", METRICS, ENVIRONMENT, "tensorboard", SUMMARY, LOCK)
 
 
 def main(argv: list[str]) -> int:
@@ -93,22 +91,6 @@ def run_job(cfg: DictConfig) -> tuple[str, int]:
         print(f"regbench: {error}", file=sys.stderr)
         return "failed", 2
     return status, job.EXIT_STATUS[status]
-
-
-def forget(folder: Path) -> None:
-    """Remove what was left in a folder by a job that never finished an epoch, and nothing else."""
-    if checkpoint.exists(folder):
-        return
-    for name in OURS:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    for empty in (folder, *folder.parents):
-        if empty == Path.cwd() or not empty.is_dir() or any(empty.iterdir()):
-            return
-        empty.rmdir()
 
 
 def _refuse_occupied(folder: Path) -> None:

@@ -527,6 +527,7 @@ def test_python_runs_as_a_module_and_stops_for_a_closed_pipe(cli: Cli) -> None:
         (["-m", "sweep=a,b"], r"^regbench: sweep: must be one name for all jobs, got a, b"),
         (["-m", "sweep=../up"], r"^regbench: sweep: must be letters"),
         (["--force"], r"^regbench: train: --force is for a sweep"),
+        (["--fail-fast"], r"^regbench: train: --fail-fast is for a sweep"),
         (["checkpoints=some"], r"^regbench: checkpoints: must be"),
         (["evaluate=[foo]"], r"^regbench: evaluate: must be one of calibration, corruption, got 'foo'$"),
         (["-m", "evaluate=3,[]"], r"^regbench: evaluate: must be a list, got 3$"),
