@@ -16,7 +16,7 @@ COMMAND = "ablate"
 MOST = 6  # members of a full factorial: 64 stacks
 EPILOG = """
 OVERRIDES are those of `regbench train -m`, such as '+reg=[dropout,mixup]' seed=range(10).
-docs/ablate.md says what each line of the report means, and lists the keys of --json.
+`regbench docs ablate` says what each line of the report means, and lists the keys of --json.
 """
 
 

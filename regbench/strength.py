@@ -36,7 +36,7 @@ EPILOG = """
 OVERRIDES are those of `regbench train -m`, with one value of one member swept:
   regbench strength reg=dropout reg.dropout.p=0,0.1,0.2,0.35,0.5,0.65 seed=range(10)
 Whatever else is swept but the seed gives a curve for each. The member at its off value is the baseline;
-it is added where it is not in the list. docs/ablate.md says what each line of the report means.
+it is added where it is not in the list. `regbench docs ablate` says what each line of the report means.
 """
 
 

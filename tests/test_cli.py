@@ -22,6 +22,7 @@ from PIL import Image
 import regbench
 from regbench.weights import load_plain_state
 
+ROOT = Path(__file__).parents[1]
 REGBENCH = [sys.executable, "-m", "regbench"]
 QUICK = ["train.epochs=1", "model.width=8", "threads=1", "device=cpu"]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -172,6 +173,28 @@ def test_completion_can_be_installed(cli: Cli) -> None:
 def test_bad_input_is_refused_in_one_line(cli: Cli, tmp_path: Path, words: list[str], sentence: str) -> None:
     refused(cli("train", *words), sentence, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["sweeps", "sweeps.md", "docs/sweeps.md"])
+def test_a_page_of_the_documentation_is_printed_as_it_is_written(cli: Cli, name: str) -> None:
+    assert cli("docs", name).stdout == (ROOT / "docs" / "sweeps.md").read_text()
+
+
+def test_pages_are_listed_and_a_wrong_name_is_answered_with_the_nearest(cli: Cli, tmp_path: Path) -> None:
+    listed = {line.split()[0] for line in cli("docs").stdout.splitlines()}
+    files = (ROOT / "docs").rglob("*.md")
+    assert listed == {str(path.relative_to(ROOT / "docs").with_suffix("")) for path in files}
+    assert cli("docs", "small_mlp").stdout == cli("docs", "examples/small_mlp").stdout != ""
+    refused(
+        cli("docs", "recrods"), r"^regbench: docs: no page 'recrods'; did you mean 'records'\?$", tmp_path
+    )
+
+
+def test_every_page_that_the_commands_name_is_there(cli: Cli) -> None:
+    said = "".join(cli(command, "--help").stdout for command in ("compare", "ablate", "strength"))
+    named = re.findall(r"`regbench docs (\S+)`", said)
+    assert len(named) == 3
+    assert all((ROOT / "docs" / f"{name}.md").exists() for name in named)
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(cli: Cli, tmp_path: Path) -> None:
