@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     parser = Arguments(prog="regbench resume", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
     longer = "go on to so many epochs, also after the last one; the records are those of a run of that length"
-    parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", help=longer)
+    parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", default=[], help=longer)
     asked = parser.parse_args(argv)
     config, choices = read_run(asked.folder)  # before a lock is put into what is no run folder
     epochs = _length(asked.overrides)
