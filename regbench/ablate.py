@@ -8,7 +8,7 @@ from regbench.compare.ablation import Ablation, ablate, subsets
 from regbench.compare.ablation_text import pages
 from regbench.compare.comparing import Question
 from regbench.compare.groups import Cohort
-from regbench.composition import ComposedJob
+from regbench.composer import ComposedJob
 from regbench.errors import ConfigError
 from regbench.study import Condition, Page, Study, carry_out, composed, conditions, options
 
@@ -16,7 +16,7 @@ COMMAND = "ablate"
 MOST = 6  # members of a full factorial: 64 stacks
 EPILOG = """
 OVERRIDES are those of `regbench train -m`, such as '+reg=[dropout,mixup]' seed=range(10).
-docs/ablate.md says what each line of the report means, and lists the keys of --json.
+`regbench docs ablate` says what each line of the report means, and lists the keys of --json.
 """
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, and read without running anything that is in them."""
+"""Checkpoints: written whole or not at all, read without running what is in them; torch only for that."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
 OF_EPOCH = "epoch_{:04}.pt"
 
@@ -22,6 +20,8 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written, for the reason that the system gives.
     """
+    import torch
+
     content = io.BytesIO()
     torch.save(dict(state), content)  # not into the file itself: torch would hide the reason of a failure
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,11 +52,11 @@ def save_last(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def leave(folder: Path, wanted: str) -> None:
-    """Remove the checkpoints that are not wanted: none, last, best, last+best or all of them."""
+    """Remove an ended run's checkpoints but those wanted: none, last, best, last+best or all of them."""
+    (folder / PREVIOUS).unlink(missing_ok=True)  # it stands by for the last one while that is replaced
     kept = {"last": ("last",), "best": ("best",), "none": ()}.get(wanted, ("last", "best"))
     if "last" not in kept:
         (folder / LAST).unlink(missing_ok=True)
-        (folder / PREVIOUS).unlink(missing_ok=True)
     if "best" not in kept:
         (folder / BEST).unlink(missing_ok=True)
 
@@ -67,6 +67,8 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is no whole checkpoint.
     """
+    import torch
+
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError) as error:

@@ -12,8 +12,8 @@ from regbench import __version__
 
 COMMANDS = {
     "train": ("regbench.train:main", "train one stack of regularizers, or sweep over many with -m"),
-    "plan": ("regbench.plan:main", "what a sweep would run, what of it is done, what the rest will take"),
-    "resume": ("regbench.resume:main", "continue a run after its last finished epoch"),
+    "plan": ("regbench.planning:main", "what a sweep would run, what of it is done, what the rest will take"),
+    "resume": ("regbench.resume:main", "continue a run, or make it longer with train.epochs=N"),
     "test": ("regbench.sealed:main", "read the sealed test split of finished runs, once more"),
     "compare": (
         "regbench.compare.app:main",
@@ -22,6 +22,7 @@ COMMANDS = {
     "ablate": ("regbench.ablate:main", "what each member of a stack adds, and whether they add up"),
     "strength": ("regbench.strength:main", "the response to one value of one member, where the best lies"),
     "list": ("regbench.listing:main", "show every model, dataset, optimizer, schedule and regularizer"),
+    "docs": ("regbench.manual:main", "show a page of the documentation, or which there are"),
 }
 
 HELP = f"""regbench {__version__}: which regularizer helps my model on my data, how much, at what cost?

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.errors import ConfigError
-from regbench.fields import checked, converted, hints_of, nearest
+from regbench.fields import checked, converted, hints_of
 from regbench.records import RECORD_VERSION, canonical, without_later
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
@@ -20,6 +22,7 @@ LARGEST = 3e38  # single precision ends there
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
 Figures = Literal["calibration", "corruption", "per_class"]  # what can be measured beside loss and accuracy
+MOST_MEANT = 3  # keys that are named for one that is not known
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
 
 
@@ -48,6 +51,9 @@ class Settings:
             raise ConfigError(f"sweep: must be letters, digits, and _ . + - within, got {self.sweep!r}")
 
 
+SETTINGS = tuple(field.name for field in fields(Settings))
+
+
 @dataclass
 class TrainSettings:
     """How long, in what batches, how fast."""
@@ -72,9 +78,65 @@ class TrainSettings:
             )
 
 
-def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, references replaced by what they refer to."""
-    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+def meant(unknown: str, keys: Iterable[str]) -> str:
+    """'; did you mean ...?' for the full key that a part of it, or something like it, may stand for."""
+    close = likely(unknown, list(keys))
+    return f"; did you mean {' or '.join(map(repr, close))}?" if 0 < len(close) <= MOST_MEANT else ""
+
+
+def likely(unknown: str, keys: Sequence[str]) -> list[str]:
+    """The keys that one which is not there may stand for: with the same end, or else spelled alike."""
+    head, _, rest = unknown.replace("/", ".").partition(".")
+    name = (rest or head).rpartition(".")[2]
+    close = [key for key in keys if f".{key}".endswith(f".{head}.{rest}".rstrip("."))]
+    close = close or [key for key in keys if key.rpartition(".")[2] == name]
+    close = [key for key in close if key.startswith("train.")] or close
+    if close:
+        return close
+    below = {key.partition(".")[2]: key for key in keys if key.startswith(f"{head}.")}
+    if rest and below:
+        return [below[word] for word in difflib.get_close_matches(rest, below, n=1)]
+    alike = {key: key for key in keys}
+    if not rest:
+        alike = {key.rpartition(".")[2]: key for key in reversed(keys)} | alike
+    cutoff = 0.6 if rest else 0.75
+    return [alike[word] for word in difflib.get_close_matches(unknown.lower(), alike, n=1, cutoff=cutoff)]
+
+
+def resolved(cfg: DictConfig, typed_in: str | None = None) -> dict[str, Any]:
+    """The configuration as plain values, references replaced by what they refer to.
+
+    Whole numbers are integers where integers are asked for (`train.epochs=2.0` is 2), and paths are absolute.
+
+    Args:
+        cfg: composed, without Hydra's own part.
+        typed_in: the folder that its relative paths are of; the current one where none is given. Where there
+            is nothing of that name, and the current folder has it, it is taken to have moved there.
+    """
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    train = config.get("train")
+    for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
+        for name, hint in hints_of(kind).items():
+            if name in part and int in (hint, *get_args(hint)):
+                part[name] = whole(part[name])
+    _make_absolute({name: node for name, node in config.items() if isinstance(node, dict)}, typed_in)
+    return config
+
+
+def whole(value: Any) -> Any:
+    """A float without a fraction as an integer; every other value as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _make_absolute(node: Any, typed_in: str | None) -> None:
+    """Make the paths in a node absolute, in place."""
+    for name, value in node.items() if isinstance(node, dict) else ():
+        if isinstance(value, dict):
+            _make_absolute(value, typed_in)
+        elif isinstance(value, str) and value not in ("", "???") and (name == "root" or _is_path(str(name))):
+            path = os.path.expanduser(value)
+            places = [os.path.abspath(os.path.join(folder, path)) for folder in (typed_in or "", "")]
+            node[name] = next(filter(os.path.exists, places), places[0])
 
 
 def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
@@ -86,7 +148,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     hints = hints_of(Settings)
     for name in config:
         if name not in hints and name not in PARTS:
-            raise ConfigError(f"{name}: no such key{nearest(name, [*hints, *PARTS])}")
+            raise ConfigError(f"{name}: no such key{meant(name, _keys(config, name))}")
     for name in (*hints, *PARTS):
         if name not in config and name != "return":
             raise ConfigError(f"{name}: must have a value, got none")
@@ -97,6 +159,14 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
         name: converted(config[name], hint, f"{name}:") for name, hint in hints.items() if name != "return"
     }
     return Settings(**common), TrainSettings(**checked(TrainSettings, config["train"], "train", {}))
+
+
+def _keys(node: Mapping[str, Any], without: str, prefix: str = "") -> Iterator[str]:
+    """Every key of a configuration but one at its top, by its full name."""
+    for name, value in node.items():
+        if prefix or name != without:
+            yield f"{prefix}{name}"
+            yield from _keys(value, without, f"{prefix}{name}.") if isinstance(value, Mapping) else ()
 
 
 def identity(config: Mapping[str, Any], content: str = "") -> str:
@@ -141,4 +211,5 @@ def lr_with_sgd(rate: float, optimizer: Mapping[str, Any]) -> float:
 
 OmegaConf.register_new_resolver("lr_with_sgd", lr_with_sgd, replace=True)
 OmegaConf.register_new_resolver("stack", stack_name, replace=True)
+OmegaConf.register_new_resolver("whole", whole, replace=True)
 OmegaConf.register_new_resolver("sweep_or", lambda name, other: name or other, replace=True)

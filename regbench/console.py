@@ -1,8 +1,8 @@
-"""What a person watches: a live bar in a terminal, a plain line per epoch elsewhere."""
+"""What a person watches: in a terminal a live bar and then a few lines, elsewhere a line per epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.table import Table
 from regbench.records import uneven
 from regbench.types import Record
 
+FEW = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
 FIGURES = (
     "train {train/accuracy:.4f} ({train/loss:.4f})  val {val/accuracy:.4f} ({val/loss:.4f})  "
     "gap {gap/accuracy:+.4f} ({gap/loss:+.4f})"
@@ -19,10 +20,24 @@ FIGURES = (
 
 
 class Watch:
-    """The progress of one run on a console."""
+    """The progress of one run on a console.
 
-    def __init__(self, console: Console, epochs: int, history: Sequence[Record] = ()) -> None:
-        self._console, self._epochs = console, epochs
+    Args:
+        console: where to show it.
+        epochs: of the whole run.
+        history: the epochs that are done.
+        best: which of several epochs is the best, for what is left of a bar; None: none of them.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        epochs: int,
+        history: Sequence[Record] = (),
+        best: Callable[[Sequence[Record]], Record | None] = lambda _: None,
+    ) -> None:
+        self._console, self._epochs, self._best = console, epochs, best
+        self._shown = [record for record in history if "val/loss" in record.metrics]
         self._bar: Progress | None = None
         if console.is_terminal:
             self._bar = Progress(
@@ -46,19 +61,34 @@ class Watch:
         """An epoch is done."""
         if "val/loss" not in record.metrics:
             return
-        figures = FIGURES.format_map(record.metrics)
+        self._shown.append(record)
         if self._bar is not None:
             self._bar.update(self._task, completed=record.epoch, figures=_short(record))
         else:
-            seconds = record.metrics["time/epoch_s"]
-            width = len(str(self._epochs))
-            line = f"epoch {record.epoch:{width}}/{self._epochs}  {figures}  {seconds:.2f} s"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._print(record)
 
     def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
+        """Take the bar away, and leave some of its epochs."""
+        if self._bar is None:
+            return
+        self._bar.stop()
+        best = self._best(self._shown)
+        for record in few(self._shown, best):
+            self._print(record, "  best" if record is best else "")
+
+    def _print(self, record: Record, mark: str = "") -> None:
+        figures, seconds = FIGURES.format_map(record.metrics), record.metrics["time/epoch_s"]
+        width = len(str(self._epochs))
+        line = f"epoch {record.epoch:{width}}/{self._epochs}  {figures}  {seconds:.2f} s{mark}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def few(records: Sequence[Record], best: Record | None) -> list[Record]:
+    """The first and the last of the records, evenly chosen ones between them, and the best."""
+    last = len(records) - 1
+    steps = min(FEW - 1, last)
+    chosen = {round(last * step / steps) for step in range(steps + 1)} if steps > 0 else set(range(last + 1))
+    return [record for place, record in enumerate(records) if place in chosen or record is best]
 
 
 def _short(record: Record) -> str:

@@ -149,7 +149,7 @@ class _Session:
         board = TensorBoard(folder / "tensorboard", self.history)
         board.show(self.run.reg.images())
         sinks: list[Sink] = [JsonLines(folder / METRICS, self.history), board]
-        watch = Watch(job.console, self.run.epochs, self.history)
+        watch = Watch(job.console, self.run.epochs, self.history, best_of)
         status, reason = "failed", ""
         with StopRequest() as request:
             try:

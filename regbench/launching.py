@@ -14,7 +14,8 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from regbench.build import cores
-from regbench.composition import Composer, in_sweep, keys_of
+from regbench.composer import Composer
+from regbench.composition import in_sweep, keys_of
 
 T = TypeVar("T")
 

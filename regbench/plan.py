@@ -1,4 +1,4 @@
-"""regbench plan: what a command line would run, what of it is done, and what the rest will take."""
+"""What is left of a sweep, and what it will take."""
 
 from __future__ import annotations
 
@@ -15,15 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from regbench.build import build_run, build_stack, check, use_settings
-from regbench.composition import compose_jobs, parsed
 from regbench.config import read_settings
-from regbench.errors import ConfigError
 from regbench.jobs import SweepJob, size_of, state_of
-from regbench.launching import Launch
 from regbench.measurement import evaluate
 from regbench.records import ENDED, SUMMARY, read_summary
 from regbench.regularizers.base import hooks
-from regbench.sweep import arranged
 from regbench.training import train_epoch
 
 SAMPLE = 40  # finished runs that are looked at for an estimate
@@ -43,24 +39,6 @@ class Cost:
 
     seconds: float
     size: float
-
-
-def main(argv: list[str]) -> int:
-    """Compose a command line of `regbench train -m`, look at its folder, and start nothing.
-
-    Raises:
-        ConfigError: the command line is wrong.
-    """
-    args, _ = parsed(argv)
-    args.multirun = True
-    composed = compose_jobs(args)
-    if not composed:
-        raise ConfigError(
-            "hydra/sweeper: must be Hydra's own for a plan, which must know the jobs beforehand"
-        )
-    place, jobs = arranged(args, composed)
-    show(jobs, Launch(args, place.root).workers)
-    return 0
 
 
 def show(jobs: Sequence[SweepJob], workers: int) -> None:

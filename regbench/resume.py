@@ -1,17 +1,23 @@
-"""regbench resume: continue a run after its last finished epoch."""
+"""regbench resume: continue a run after its last finished epoch, or make it longer."""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from regbench import job
 from regbench.arguments import Arguments
+from regbench.config import meant
+from regbench.errors import ConfigError
 from regbench.holding import held
 from regbench.records import ENDED, read_summary
 from regbench.runs import read_run
+
+LENGTH = "train.epochs"
 
 
 def main(argv: list[str]) -> int:
@@ -22,21 +28,61 @@ def main(argv: list[str]) -> int:
     """
     parser = Arguments(prog="regbench resume", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
-    folder = parser.parse_args(argv).folder
-    config, choices = read_run(folder)  # before a lock is put into what is no run folder
+    longer = "go on to so many epochs, also after the last one; the records are those of a run of that length"
+    parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", default=[], help=longer)
+    asked = parser.parse_args(argv)
+    config, choices = read_run(asked.folder)  # before a lock is put into what is no run folder
+    epochs = _length(asked.overrides)
+    folder = asked.folder
+    if epochs is not None:
+        folder = _longer(folder, epochs)
+        config, choices = read_run(folder)
     with held(folder):
-        return _resume(job.Job(config, folder, choices, Console()))
+        return _resume(folder, config, choices)
 
 
-def _resume(one: job.Job) -> int:
-    folder = one.folder
+def _length(words: list[str]) -> int | None:
+    """The number of epochs that is asked for."""
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key != LENGTH or not equals:
+            close = meant(key, [LENGTH])
+            raise ConfigError(
+                f"{key}: cannot be changed, as resume takes {LENGTH}=N alone, got {word!r}{close}"
+            )
+        if not re.fullmatch(r"\d+(\.0*)?", value):
+            raise ConfigError(f"{LENGTH}: must be a whole number, got {value!r}")
+    if len(words) > 1:
+        raise ConfigError(f"{LENGTH}: given twice, as {words[0]} and as {words[1]}")
+    return int(words[0].partition("=")[2].partition(".")[0]) if words else None
+
+
+def _longer(folder: Path, epochs: int) -> Path:
+    """Make the run one of so many epochs; return its folder, which may have another name now."""
+    from regbench.lengthening import lengthen  # not at the top: torch takes seconds
+
+    with held(folder):
+        try:
+            there = lengthen(folder, epochs)
+        except OSError as error:
+            raise ConfigError(f"{folder}: {error}") from error
+    if there == folder:
+        return folder
+    there = Path(os.path.relpath(there)) if not folder.is_absolute() else there
+    print(f"{folder} is called {there} from now on, by its new identity")
+    return there
+
+
+def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str]) -> int:
+    from regbench import job  # not at the top: torch takes seconds, and a wrong folder is answered at once
+
     summary = read_summary(folder)
     if summary and summary["status"] in ENDED:
         reason = f" ({summary['reason']})" if summary["reason"] else ""
         print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
         return job.EXIT_STATUS[summary["status"]]
     try:
-        status = job.resume(one)
+        status = job.resume(job.Job(config, folder, choices, Console()))
     except OSError as error:
         print(f"regbench: {error}", file=sys.stderr)
         return 2

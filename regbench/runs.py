@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -14,14 +14,20 @@ from yaml import YAMLError
 
 from regbench.config import resolved
 from regbench.errors import ConfigError
+from regbench.records import write_text
 
 GROUPS = ("model", "dataset", "optimizer", "schedule")
 
 
-def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def read_run(folder: Path, epochs: int | None = None) -> tuple[dict[str, Any], dict[str, str]]:
     """The resolved configuration of a run folder, and which option of each group was chosen.
 
-    The folder that the run's own options came from is put on the import path, as for training.
+    The folder that the run was started in, which its relative paths are of, and that which its own options
+    came from are put on the import path, as for training.
+
+    Args:
+        folder: of the run.
+        epochs: as if the run had been given so many.
 
     Raises:
         ConfigError: the folder is no run folder.
@@ -29,15 +35,50 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     record = folder / ".hydra"
     try:
         cfg = OmegaConf.load(record / "config.yaml")
+        if epochs is not None:
+            cfg.train.epochs = epochs
         about = OmegaConf.load(record / "hydra.yaml").hydra
-        config = resolved(cfg)  # type: ignore[arg-type]
+        typed_in = str(about.runtime.cwd)
+        config = resolved(cfg, typed_in)  # type: ignore[arg-type]
     except FileNotFoundError as error:
         raise ConfigError(f"{folder}: must be the folder of a run, and holds no {error.filename}") from error
     except (YAMLError, OmegaConfBaseException, AttributeError) as error:
         raise ConfigError(f"{record}: cannot be read: {str(error).splitlines()[0]}") from error
     sources = [s.path for s in about.runtime.config_sources if s.provider == "command-line"]
-    import_from(*(urlparse(path).path for path in sources))
+    import_from()
+    folders = [*(path.removeprefix("file://") for path in sources), typed_in]
+    import_from(*filter(os.path.isdir, folders))  # before the current one: what was trained is imported
     return config, choices_of(about)
+
+
+def write_longer(folder: Path, epochs: int, name: str) -> None:
+    """Put another number of epochs, and the folder's new name, into a run's record of its command line."""
+    record = folder / ".hydra"
+    cfg, about = OmegaConf.load(record / "config.yaml"), OmegaConf.load(record / "hydra.yaml")
+    cfg.train.epochs = epochs
+    words = _longer_words(about, epochs)
+    about.hydra.overrides.task = words
+    about.hydra.job.override_dirname = ",".join(sorted(words))
+    old = Path(os.path.abspath(folder)).name
+    write_text(record / "config.yaml", OmegaConf.to_yaml(cfg))
+    write_text(record / "overrides.yaml", OmegaConf.to_yaml(OmegaConf.create(words)))
+    write_text(record / "hydra.yaml", OmegaConf.to_yaml(about).replace(old, name))
+
+
+def longer_line(folder: Path, epochs: int) -> str:
+    """The command that trains such a run from the start, with another number of epochs."""
+    about = OmegaConf.load(folder / ".hydra" / "hydra.yaml")
+    own = [s.path for s in about.hydra.runtime.config_sources if s.provider == "command-line"]
+    options = ["--config-dir", own[0].removeprefix("file://")] if own else []
+    return shlex.join(["regbench", "train", *options, *_longer_words(about, epochs)])
+
+
+def _longer_words(about: Any, epochs: int) -> list[str]:
+    """The words of a run's command line, references as they were typed, with another number of epochs."""
+    plain: Any = OmegaConf.to_container(about, resolve=False)
+    words = plain["hydra"]["overrides"]["task"]
+    kept = [word for word in words if word.lstrip("+").partition("=")[0] != "train.epochs"]
+    return [*kept, f"train.epochs={epochs}"]
 
 
 def choices_of(about: Any) -> dict[str, str]:

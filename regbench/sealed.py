@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
-from torch import nn
 
 from regbench.arguments import Arguments
-from regbench.build import find_device, load_data
 from regbench.config import read_settings
 from regbench.errors import ConfigError
-from regbench.loading import load_model
-from regbench.measurement import evaluate
 from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, write_json
 from regbench.runs import read_run
-from regbench.training import autocast_for
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def main(argv: list[str]) -> int:
@@ -60,6 +58,12 @@ def _finished(folder: Path) -> dict[str, Any]:
 
 
 def _read(folder: Path, reads: int) -> dict[str, Any]:
+    # Not at the top: torch takes seconds, and a wrong folder is answered at once.
+    from regbench.build import find_device, load_data
+    from regbench.loading import load_model
+    from regbench.measurement import evaluate
+    from regbench.training import autocast_for
+
     config, _ = read_run(folder)
     settings, _ = read_settings(config)
     device = find_device(settings.device)

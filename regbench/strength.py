@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from regbench.build import build_stack
 from regbench.compare.comparing import Question
 from regbench.compare.groups import Cohort
 from regbench.compare.response import Response, Swept, response, value_at
 from regbench.compare.response_sketch import sketch
 from regbench.compare.response_text import LINES, PLAIN, pages
-from regbench.composition import ComposedJob, keys_of
+from regbench.composer import ComposedJob
+from regbench.composition import keys_of
 from regbench.errors import ConfigError
-from regbench.regularizers.base import Regularizer, Stack
 from regbench.study import (
     Condition,
     Findings,
@@ -37,7 +36,7 @@ EPILOG = """
 OVERRIDES are those of `regbench train -m`, with one value of one member swept:
   regbench strength reg=dropout reg.dropout.p=0,0.1,0.2,0.35,0.5,0.65 seed=range(10)
 Whatever else is swept but the seed gives a curve for each. The member at its off value is the baseline;
-it is added where it is not in the list. docs/ablate.md says what each line of the report means.
+it is added where it is not in the list. `regbench docs ablate` says what each line of the report means.
 """
 
 
@@ -122,6 +121,10 @@ def _number(one: ComposedJob, key: str) -> float:
 
 def _off(one: ComposedJob, key: str) -> tuple[Any, bool]:
     """The off value of a key, and whether the member does nothing there whatever its other values are."""
+    # Not at the top: torch takes seconds, and a wrong line is answered at once.
+    from regbench.build import build_stack
+    from regbench.regularizers.base import Regularizer, Stack
+
     member: Regularizer = build_stack(one.config["reg"])
     *path, name = key.split(".")[1:]
     for part in path:

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from regbench import __version__, plan
+from regbench import __version__
 from regbench.arguments import Arguments
-from regbench.build import content_of
 from regbench.compare.comparing import Question, environment
 from regbench.compare.figures import METRIC, note_of
 from regbench.compare.groups import Cohort, cohorts
@@ -22,16 +21,14 @@ from regbench.compare.results import find, printable
 from regbench.compare.tables import Table
 from regbench.compare.terminal import Terminal, print_lines, print_table
 from regbench.compare.wording import left_out
-from regbench.composition import ComposedJob, compose_each, compose_jobs, keys_of, parsed
-from regbench.config import identity, stack_name
+from regbench.composer import ComposedJob
+from regbench.composition import compose_each, compose_jobs, keys_of, parsed, refuse_options
+from regbench.config import identity, read_settings, stack_name
 from regbench.errors import ConfigError
 from regbench.jobs import SweepJob
-from regbench.launching import Launch
 from regbench.records import write_json
-from regbench.sweep import arranged, sweep
 
 FORMAT = 1  # of the JSON
-ELSEWHERE = ("cfg", "info", "hydra_help", "shell_completion", "run")  # Hydra's options that run nothing
 NAMES_ITSELF = ("seed", "model", "dataset", "reg", "sweep", "threads")  # keys that a title need not say
 Page = tuple[Table, list[str]]
 Findings = Sequence[tuple[Any, Cohort]]  # what was found, and the runs it was found in
@@ -113,12 +110,12 @@ def composed(command: str, words: list[str]) -> tuple[argparse.Namespace, list[C
         ConfigError: it is wrong, or asks for something else.
     """
     args, _ = parsed(["--multirun", *words], command)
-    for name in ELSEWHERE:
-        if getattr(args, name, None):
-            raise ConfigError(f"{command}: --{name.replace('_', '-')} is for `regbench train`")
+    refuse_options(args, command)
     jobs = compose_jobs(args)
     if not jobs:
         raise ConfigError("hydra/sweeper: must be Hydra's own, as the jobs must be known beforehand")
+    for one in jobs:
+        read_settings(one.config)
     return args, jobs
 
 
@@ -176,6 +173,11 @@ def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace)
     outputs = [*_json(study.command, asked.json), *study.outputs]
     for one in outputs:
         _refuse_place(study.command, one)
+    # Not at the top: torch takes seconds, and a wrong line is answered at once.
+    from regbench import plan
+    from regbench.launching import Launch
+    from regbench.sweep import arranged, sweep
+
     made = compose_each(args, [line for one in study.conditions for line in one.lines])
     place, jobs = arranged(args, made)
     if asked.plan:
@@ -199,6 +201,8 @@ def _folders(study: Study, made: Sequence[ComposedJob], jobs: Sequence[SweepJob]
 
 
 def _identity(one: ComposedJob | SweepJob) -> str:
+    from regbench.build import content_of
+
     return identity(one.config, content_of(one.config))
 
 

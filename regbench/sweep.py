@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -21,24 +22,26 @@ from rich.text import Text
 from regbench import checkpoint, job
 from regbench.board import Board
 from regbench.build import check, content_of
-from regbench.composition import FORCE, ComposedJob, keys_of
+from regbench.composer import ComposedJob
+from regbench.composition import FAIL_FAST, FORCE, keys_of
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for
-from regbench.jobs import SweepJob, arrange, state_of, sweep_name
+from regbench.jobs import SweepJob, arrange, forget, state_of, sweep_name
 from regbench.launching import Launch
 from regbench.records import ENDED, FINISHED, read_summary
 from regbench.runs import choices_of
 
 SWEEPS = Path("outputs") / "sweeps"
 HELD = "held"  # what comes of a job that another process works at
+SKIPPED = "skipped"  # what comes of a job that is not started, because another has failed
 SOME_FAILED = 4  # exit status
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one try at a job: a status of a run, or `held`; and the reason of a failure."""
+    """What came of one try at a job: a status of a run, `held` or `skipped`; and the reason of a failure."""
 
     status: str
     reason: str = ""
@@ -99,7 +102,7 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
             check(one.config)
             checked.add(config)
     refuse_unwritable(place.root)
-    return run_sweep(Launch(args, place.root), jobs, place.words)
+    return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
 
 
 def refuse_unwritable(folder: Path) -> None:
@@ -121,19 +124,20 @@ def refuse_unwritable(folder: Path) -> None:
                 path.rmdir()
 
 
-def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str]) -> int:
+def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fail_fast: bool = False) -> int:
     """Run what is not finished, wait for what others run, say what failed; return the exit status.
 
     Args:
         launch: runs jobs by the launcher that the command line names.
         jobs: all jobs of the sweep, checked.
         words: what names the sweep on a command line.
+        fail_fast: start no more jobs once one has failed; one that diverges is a result, and has not.
     """
     console = Console()
     outcomes: dict[str, Outcome] = {}
     try:
-        with Board(console, jobs, launch.workers):
-            _run(launch, jobs, outcomes)
+        with Board(console, jobs, launch.workers), tempfile.TemporaryDirectory() as notes:
+            _run(launch, jobs, outcomes, Path(notes) / "failed" if fail_fast else None)
     except KeyboardInterrupt:
         ended = sum(state_of(one.folder) in ENDED for one in jobs)
         console.print(f"{ended} of {len(jobs)} jobs have ended; the same line goes on", highlight=False)
@@ -141,26 +145,50 @@ def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str]) ->
     return _report(console, jobs, outcomes, words)
 
 
-def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome]) -> None:
-    """Launch what is left until nothing is; fill in what came of it."""
+def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome], stop: Path | None) -> None:
+    """Launch what is left until nothing is, or a job has failed that may not; fill in what came of it.
+
+    Args:
+        launch: runs jobs.
+        jobs: of the sweep.
+        outcomes: of each job that was tried, by its name.
+        stop: a file that the first job to fail makes, whatever process it runs in; None: all are to be run.
+    """
     left = [one for one in jobs if state_of(one.folder) not in ENDED]
     while left:
-        found = launch(run_member, [(one.overrides, one.name) for one in left])
+        found = launch(partial(run_member, stop=stop), [(one.overrides, one.name) for one in left])
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
+        if stop and stop.exists():
+            return
         left = [one for one in left if outcomes[one.name].status == HELD]
         for one in left:
             wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
         left = [one for one in left if state_of(one.folder) not in ENDED]
 
 
-def run_member(cfg: DictConfig) -> Outcome:
+def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
     """Run, or continue, the job of the folder that Hydra has made; nothing is shown.
+
+    Args:
+        cfg: its configuration.
+        stop: do nothing where this file exists, and make it where the job fails.
 
     Raises:
         KeyboardInterrupt: a signal has stopped it; its folder is left to be continued.
     """
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if stop and stop.exists():
+        if state_of(folder) == "new":
+            forget(folder)
+        return Outcome(SKIPPED)
+    outcome = _try(cfg, folder)
+    if stop and outcome.status == "failed":
+        stop.touch()
+    return outcome
+
+
+def _try(cfg: DictConfig, folder: Path) -> Outcome:
     about = HydraConfig.get()
-    folder = Path(about.runtime.output_dir)
     one = job.Job(resolved(cfg), folder, choices_of(about), Console(quiet=True))
     try:
         with held(folder):
@@ -196,8 +224,9 @@ def _report(
 ) -> int:
     """Say how the sweep ended, and for each failed job why and how to repeat it."""
     states = {one.name: state_of(one.folder) for one in jobs}
-    failed = [one for one in jobs if states[one.name] not in FINISHED]
-    done = len(jobs) - len(failed)
+    skipped = [one for one in jobs if outcomes.get(one.name) == Outcome(SKIPPED)]
+    failed = [one for one in jobs if states[one.name] not in FINISHED and one not in skipped]
+    done = len(jobs) - len(failed) - len(skipped)
     console.print(
         f"{done} of {len(jobs)} jobs finished in {jobs[0].folder.parent}", soft_wrap=True, highlight=False
     )
@@ -213,6 +242,13 @@ def _report(
     for one in failed:
         command = repeat(one, states[one.name], words)
         console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+    if skipped:
+        console.print(
+            f"{len(skipped)} jobs were not started, because one has failed ({FAIL_FAST}); "
+            "the same line goes on with them",
+            highlight=False,
+            soft_wrap=True,
+        )
     return SOME_FAILED
 
 

@@ -1,9 +1,8 @@
-"""regbench train: a Hydra app."""
+"""regbench train: a Hydra app. What needs torch, which takes seconds, is imported once the line is right."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -12,18 +11,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from regbench import checkpoint, job
-from regbench.build import check
-from regbench.composition import BASE, PRIMARY, compose_jobs, parsed
-from regbench.config import resolved
+from regbench import checkpoint
+from regbench.composer import BASE, PRIMARY
+from regbench.composition import compose_jobs, parsed
+from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
-from regbench.holding import LOCK, Held, held, is_held
+from regbench.holding import Held, held, is_held
+from regbench.jobs import forget
 from regbench.paths import config_dir
-from regbench.records import ENDED, ENVIRONMENT, METRICS, SUMMARY, read_summary
+from regbench.records import ENDED, read_summary
 from regbench.runs import choices_of
-from regbench.sweep import SOME_FAILED, arranged, refuse_unwritable, sweep
-
-OURS = (".hydra", "train.log", METRICS, ENVIRONMENT, "tensorboard", SUMMARY, LOCK)
 
 
 def main(argv: list[str]) -> int:
@@ -41,6 +38,11 @@ def main(argv: list[str]) -> int:
     if args.cfg:
         _hydra(argv, codes)
         return 0
+    for composed in jobs:
+        read_settings(composed.config)
+    from regbench.build import check
+    from regbench.sweep import SOME_FAILED, arranged, refuse_unwritable, sweep
+
     if args.multirun and jobs:
         return sweep(args, *arranged(args, jobs))
     for composed in jobs:
@@ -71,6 +73,8 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
 
 def run_job(cfg: DictConfig) -> tuple[str, int]:
     """Run one job in the folder that Hydra made for it; return its status and exit code."""
+    from regbench import job
+
     about = HydraConfig.get()
     folder = Path(about.runtime.output_dir)
     console = Console()
@@ -87,22 +91,6 @@ def run_job(cfg: DictConfig) -> tuple[str, int]:
         print(f"regbench: {error}", file=sys.stderr)
         return "failed", 2
     return status, job.EXIT_STATUS[status]
-
-
-def forget(folder: Path) -> None:
-    """Remove what was left in a folder by a job that never finished an epoch, and nothing else."""
-    if checkpoint.exists(folder):
-        return
-    for name in OURS:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    for empty in (folder, *folder.parents):
-        if empty == Path.cwd() or not empty.is_dir() or any(empty.iterdir()):
-            return
-        empty.rmdir()
 
 
 def _refuse_occupied(folder: Path) -> None:

@@ -87,11 +87,15 @@ LEVELS = [
     ["training", "own_data", "remedies"],
     ["network"],
     ["probe", "build", "runs", "holding"],
-    ["audit", "summary", "composition", "loading"],
+    ["audit", "summary", "spelling", "loading"],
+    ["complaints"],
+    ["composer"],
+    ["composition"],
     ["jobs", "launching", "refusals", "sealed"],
-    ["job", "board", "listing"],
-    ["sweep"],
+    ["job", "board", "listing", "manual"],
+    ["sweep", "lengthening"],
     ["train", "resume", "plan"],
+    ["planning"],
     ["compare.report", "compare.filenames", "compare.bootstrap", "compare.power"],
     ["compare.results", "compare.statistics", "compare.wording", "compare.panels"],
     [
@@ -162,8 +166,8 @@ ROOMS = {
 
 # Which modules may import a package of others.
 GUESTS = {
-    "hydra": ["composition", "launching", "refusals", "sweep", "train"],
-    "omegaconf": ["config", "composition", "launching", "refusals", "runs", "sweep", "train"],
+    "hydra": ["complaints", "composer", "composition", "launching", "refusals", "spelling", "sweep", "train"],
+    "omegaconf": ["complaints", "composer", "config", "launching", "refusals", "runs", "sweep", "train"],
     "tensorboard": ["compare.events"],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
@@ -174,6 +178,7 @@ GUESTS = {
         "train",
         "resume",
         "listing",
+        "manual",
         "sealed",
         "sweep",
         "plan",
@@ -197,7 +202,7 @@ GUESTS = {
     "filelock": ["holding"],
 }
 
-LIGHT = [
+LIGHT = [  # no torch before it is needed
     "",
     "cli",
     "errors",
@@ -206,7 +211,15 @@ LIGHT = [
     "fields",
     "catalogue",
     "listing",
-]  # no torch before it is needed
+    "manual",
+    "train",
+    "planning",
+    "resume",
+    "sealed",
+    "ablate",
+    "strength",
+    "compare.app",
+]
 COMPARING = "compare.*"  # none at all, and nothing of what trains
 
 

@@ -22,6 +22,7 @@ from PIL import Image
 import regbench
 from regbench.weights import load_plain_state
 
+ROOT = Path(__file__).parents[1]
 REGBENCH = [sys.executable, "-m", "regbench"]
 QUICK = ["train.epochs=1", "model.width=8", "threads=1", "device=cpu"]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -130,12 +131,6 @@ def test_help(cli: Cli, words: list[str], expected: str) -> None:
     assert expected in done.stdout
 
 
-def test_help_and_list_import_no_torch() -> None:
-    code = "import sys, regbench.cli as c; c._run(sys.argv[1:]); sys.exit('torch' in sys.modules)"
-    for word in ("--help", "list"):
-        assert subprocess.run([sys.executable, "-c", code, word], capture_output=True).returncode == 0
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -178,6 +173,28 @@ def test_completion_can_be_installed(cli: Cli) -> None:
 def test_bad_input_is_refused_in_one_line(cli: Cli, tmp_path: Path, words: list[str], sentence: str) -> None:
     refused(cli("train", *words), sentence, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["sweeps", "sweeps.md", "docs/sweeps.md"])
+def test_a_page_of_the_documentation_is_printed_as_it_is_written(cli: Cli, name: str) -> None:
+    assert cli("docs", name).stdout == (ROOT / "docs" / "sweeps.md").read_text()
+
+
+def test_pages_are_listed_and_a_wrong_name_is_answered_with_the_nearest(cli: Cli, tmp_path: Path) -> None:
+    listed = {line.split()[0] for line in cli("docs").stdout.splitlines()}
+    files = (ROOT / "docs").rglob("*.md")
+    assert listed == {str(path.relative_to(ROOT / "docs").with_suffix("")) for path in files}
+    assert cli("docs", "small_mlp").stdout == cli("docs", "examples/small_mlp").stdout != ""
+    refused(
+        cli("docs", "recrods"), r"^regbench: docs: no page 'recrods'; did you mean 'records'\?$", tmp_path
+    )
+
+
+def test_every_page_that_the_commands_name_is_there(cli: Cli) -> None:
+    said = "".join(cli(command, "--help").stdout for command in ("compare", "ablate", "strength"))
+    named = re.findall(r"`regbench docs (\S+)`", said)
+    assert len(named) == 3
+    assert all((ROOT / "docs" / f"{name}.md").exists() for name in named)
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(cli: Cli, tmp_path: Path) -> None:
@@ -541,6 +558,7 @@ def test_python_runs_as_a_module_and_stops_for_a_closed_pipe(cli: Cli) -> None:
         (["-m", "sweep=a,b"], r"^regbench: sweep: must be one name for all jobs, got a, b"),
         (["-m", "sweep=../up"], r"^regbench: sweep: must be letters"),
         (["--force"], r"^regbench: train: --force is for a sweep"),
+        (["--fail-fast"], r"^regbench: train: --fail-fast is for a sweep"),
         (["checkpoints=some"], r"^regbench: checkpoints: must be"),
         (["evaluate=[foo]"], r"^regbench: evaluate: must be one of calibration, corruption, got 'foo'$"),
         (["-m", "evaluate=3,[]"], r"^regbench: evaluate: must be a list, got 3$"),

@@ -9,7 +9,8 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from regbench.composition import ComposedJob, compose_jobs
+from regbench.composer import ComposedJob
+from regbench.composition import compose_jobs
 from regbench.errors import ConfigError
 from regbench.paths import config_dir
 
@@ -37,7 +38,6 @@ def stack(*words: str) -> list[str]:
         ("modle=mlp", "modle: no such key; did you mean 'model'?"),
         ("+reg=dropout reg.dropout.q=1", "reg.dropout.q: no such key; did you mean 'reg.dropout.p'?"),
         ("reg.dropout.p=0.3", "reg.dropout: set, but never added; add it with +reg=dropout"),
-        ("+reg=mixup reg.dropout.p=0.3", "reg.dropout: set, but never added; add it with +reg=dropout"),
         (
             "+reg=dropout +reg=mixup",
             "reg: given twice, and only the last would count; write '+reg=[dropout,mixup]'",
@@ -49,8 +49,6 @@ def stack(*words: str) -> list[str]:
         ("seed=0 seed=1", "seed: given twice, as seed=0 and as seed=1"),
         ("seed=0 ++seed=1", "seed: given twice, as seed=0 and as ++seed=1"),
         ("model=mlp model=cnn", "model: given twice, as model=mlp and as model=cnn"),
-        ("foo", "foo: must have the form key=value (missing EQUAL at '<EOF>')"),
-        ("model.width=${nope.there}", "model.width: Interpolation key 'nope.there' not found"),
         ("model=3", "model: must be the name of an option, got model=3"),
         ("schedule=null", "schedule: must be the name of an option, got schedule=null"),
         ("-m seed=range(0,0)", "seed=range(0,0): must list at least one value to sweep over"),
@@ -196,13 +194,6 @@ def test_a_job_of_a_sweep_is_composed_as_it_would_be_alone() -> None:
 def test_a_curve_of_strengths_is_a_sweep_over_a_field() -> None:
     found = jobs("-m", "+reg=dropout", "reg.dropout.p=0,0.2,0.5")
     assert [job.config["reg"]["dropout"]["p"] for job in found] == [0, 0.2, 0.5]
-
-
-def test_commas_are_no_sweep_without_the_flag() -> None:
-    with pytest.raises(ConfigError) as caught:
-        jobs("seed=0,1")
-    assert "\n" not in str(caught.value)
-    assert "seed" in str(caught.value)
 
 
 # --- what is left behind

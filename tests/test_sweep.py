@@ -92,6 +92,47 @@ def test_one_failed_job_does_not_end_the_others(tmp_path: Path) -> None:
     assert "lr=0.05" not in command
 
 
+FAULTY = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self, in_shape, num_classes, faulty):
+        super().__init__(nn.Flatten(), nn.Linear(in_shape[0] * in_shape[1] * in_shape[2], num_classes))
+        self.faulty = faulty
+    def train(self, mode=True):
+        if self.faulty and not mode and getattr(self, "steps", 0):
+            raise AssertionError("a fault of its own")
+        return super().train(mode)
+    def forward(self, inputs):
+        self.steps = getattr(self, "steps", 0) + self.training
+        return super().forward(inputs)
+"""
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_no_more_jobs_are_started_after_the_first_failed_one_where_that_is_asked_for(
+    tmp_path: Path, launcher: str
+) -> None:
+    (tmp_path / "nets.py").write_text(FAULTY)
+    words = ["model=own", "model._target_=nets.Net", "+model.faulty=false,true", f"hydra/launcher={launcher}"]
+    words += [word for word in QUICK if not word.startswith("model.")] + ["seed=0,1,2"]
+    words += ["hydra.launcher.n_jobs=1"] if launcher == "joblib" else []
+    done = cli(tmp_path, "train", "-m", "--fail-fast", *words)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "3 of 6 jobs finished" in done.stdout
+    assert "AssertionError: a fault of its own" in done.stdout
+    assert done.stdout.count("  regbench train -m ") == 1
+    assert "2 jobs were not started, because one has failed (--fail-fast)" in done.stdout
+    assert len(list((tmp_path / "outputs" / "sweeps").glob("*/*"))) == 4
+    assert "5 of 6" not in cli(tmp_path, "train", "-m", *words).stdout
+
+
+def test_a_job_that_diverges_has_not_failed(tmp_path: Path) -> None:
+    done = cli(tmp_path, "train", "-m", "--fail-fast", "train.lr=1e30,0.05", *QUICK, "seed=0")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "1 of 2 jobs finished" in done.stdout
+    assert "not started" not in done.stdout
+
+
 @pytest.mark.parametrize("command", ["train", "resume"])
 def test_a_folder_that_a_living_process_holds_is_refused(tmp_path: Path, command: str) -> None:
     assert cli(tmp_path, "train", "hydra.run.dir=run", *QUICK).returncode == 0
@@ -106,8 +147,8 @@ def test_a_folder_that_a_living_process_holds_is_refused(tmp_path: Path, command
 
 @pytest.mark.parametrize(
     ("wanted", "left"),
-    [("none", set()), ("last", {"last.pt", "previous.pt"}), ("best", {"best.pt"}),
-     ("all", {"last.pt", "previous.pt", "best.pt", "epoch_0001.pt", "epoch_0002.pt"})],
+    [("none", set()), ("last", {"last.pt"}), ("best", {"best.pt"}),
+     ("all", {"last.pt", "best.pt", "epoch_0001.pt", "epoch_0002.pt"})],
 )  # fmt: skip
 def test_a_run_leaves_the_checkpoints_that_are_wanted(tmp_path: Path, wanted: str, left: set[str]) -> None:
     done = cli(tmp_path, "train", f"checkpoints={wanted}", "hydra.run.dir=run", *QUICK, "train.epochs=2")

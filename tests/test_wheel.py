@@ -36,6 +36,10 @@ def test_the_wheel_brings_its_configs_along(tmp_path: Path) -> None:
     )
     assert where.stdout.startswith(str(site))
     assert "dropout" in run("list", "reg").stdout
+    assert run("docs", "sweeps").stdout == (ROOT / "docs" / "sweeps.md").read_text()
+    assert "examples/small_mlp" in run("docs").stdout
+    assert not list(site.glob("regbench/docs/**/*.png"))
+    assert wheel.stat().st_size < 1_000_000
     done = run("train", "+reg=[dropout,l2]", "train.epochs=1", "hydra.run.dir=run")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "elsewhere" / "run" / "summary.json").exists()

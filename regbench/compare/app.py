@@ -63,7 +63,7 @@ def _arguments() -> Arguments:
     parser = Arguments(
         prog="regbench compare",
         description="Compare runs that differ in nothing but their stacks and seeds.",
-        epilog="docs/compare.md says what each figure is.",
+        epilog="`regbench docs compare` says what each figure is.",
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -134,6 +134,11 @@ class Regularizer:
         """Whether every field that `off` names has its off value."""
         return all(getattr(self, name) == value for name, value in self.off.items())
 
+    @property
+    def follows_length(self) -> bool:
+        """Whether what it does in a step depends on how many the run has: then none can be added later."""
+        return not self.is_off and not {"begin_epoch", "begin_step"}.isdisjoint(hooks(type(self)))
+
     # resume: all that has changed since it was built
 
     def state_dict(self) -> dict[str, Any]:

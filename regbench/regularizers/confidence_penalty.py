@@ -63,6 +63,10 @@ class ConfidencePenalty(Regularizer):
     def begin_step(self, progress: float) -> None:
         self._share = min(1.0, progress / self.ramp) if self.ramp else 1.0
 
+    @property
+    def follows_length(self) -> bool:
+        return super().follows_length and self.ramp > 0
+
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if self.is_off:
             return None

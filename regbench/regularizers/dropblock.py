@@ -85,6 +85,10 @@ class DropBlock(Regularizer):
         if self.schedule == "linear":
             self._set(self.p * progress)
 
+    @property
+    def follows_length(self) -> bool:
+        return super().follows_length and self.schedule == "linear"
+
     def note(self) -> str:
         return "; ".join(dict.fromkeys(self._notes))
 

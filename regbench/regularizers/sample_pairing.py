@@ -48,6 +48,10 @@ class SamplePairing(Regularizer):
     def begin_step(self, progress: float) -> None:
         self._over = progress > self.until
 
+    @property
+    def follows_length(self) -> bool:
+        return super().follows_length and self.until < 1
+
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off or self._over:
             return batch

@@ -1,0 +1,225 @@
+"""Hydra, set up as `regbench train` sets it up, for looking only."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from regbench.complaints import Complaints, first_line, flat
+from regbench.config import PARTS, SETTINGS, meant, resolved
+from regbench.errors import ConfigError
+from regbench.paths import config_dir
+from regbench.runs import GROUPS, choices_of
+from regbench.spelling import Speller
+
+PRIMARY = "train"
+BASE = "1.3"  # the Hydra version whose behaviour is asked for
+
+
+@dataclass
+class ComposedJob:
+    """A resolved configuration, and what Hydra makes of it.
+
+    Attributes:
+        config: resolved.
+        folder: where it will run; of a job of a sweep, the sweep's folder as the command line has it.
+        overrides: the words of the command line that make it.
+        choices: which option of each group was chosen.
+    """
+
+    config: dict[str, Any]
+    folder: Path
+    overrides: list[str]
+    choices: dict[str, str]
+
+
+class Composer:
+    """Hydra as `regbench train` sets it up, for looking only."""
+
+    def __init__(self, extra: str | None) -> None:
+        GlobalHydra.instance().clear()
+        version.setbase(BASE)
+        path = create_config_search_path(str(config_dir()))
+        if extra is not None:
+            if not os.path.isdir(extra):
+                raise ConfigError(f"--config-dir: must be a folder, got {extra}")
+            where = f"file://{os.path.abspath(extra)}"
+            path.prepend(provider="command-line", path=where, anchor=SearchPathQuery(provider="schema"))
+        self.hydra = Hydra.create_main_hydra2(task_name=PRIMARY, config_search_path=path)
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._groups = {*self.hydra.config_loader.list_groups("")}
+        self.parser = OverridesParser.create(config_loader=self.hydra.config_loader)
+        self._line: list[str] = []  # what is being composed
+        self.complaints = Complaints(self.hydra.config_loader, self._base)
+
+    def sweep(self, overrides: list[str]) -> list[list[str]]:
+        """The overrides of each job of a multirun; none where the sweeper is not Hydra's own."""
+        config = self.compose(overrides, RunMode.MULTIRUN)
+        sweeper = config.hydra.sweeper
+        if not sweeper._target_.endswith("BasicSweeper"):
+            return []
+        params = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
+        parsed = self.parse([*params, *overrides])
+        for one in parsed:
+            if one.is_interval_sweep():
+                raise ConfigError(f"{one.get_key_element()}: must list its values, got {one.input_line}")
+            if one.is_sweep_override() and not list(one.sweep_iterator()):
+                raise ConfigError(f"{one.input_line}: must list at least one value to sweep over")
+        self.complaints.in_sweep = True
+        return [job for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+
+    def _is_group(self, override: str) -> bool:
+        name = override.lstrip("+~").split("=", 1)[0].split("@", 1)[0]
+        return "." not in name and name.split("/", 1)[0] in self._groups
+
+    def parse(self, overrides: list[str]) -> list[Any]:
+        try:
+            parsed = self.parser.parse_overrides(overrides)
+        except HydraException:
+            parsed = [self._read(word) for word in overrides]
+        for index, one in enumerate(parsed):
+            if one is None or not one.key_or_group:
+                speller = Speller(self._read, self.complaints.options)
+                raise ConfigError(speller.complaint(overrides, index))
+        wrong = self.complaints.no_names(parsed)
+        if wrong:
+            raise ConfigError(wrong)
+        return parsed
+
+    def _read(self, word: str) -> Any:
+        """A word as Hydra reads it, or None where it cannot."""
+        try:
+            return self.parser.parse_overrides([word])[0]
+        except HydraException:
+            return None
+
+    def job(self, overrides: list[str], folder_key: str, number: int = 0) -> ComposedJob:
+        """One job's resolved configuration and folder."""
+        cfg = self._varied(overrides)
+        choices = choices_of(cfg.hydra)
+        there = [*(name for name in cfg if name not in GROUPS), *choices]
+        missing = next((name for name in (*PARTS, *SETTINGS) if name not in there), None)
+        if missing:
+            raise ConfigError(f"{missing}: must be there, and was taken away")
+        with open_dict(cfg):
+            cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)
+        HydraConfig.instance().set_config(cfg)
+        try:
+            folder = OmegaConf.select(cfg, folder_key)
+            with open_dict(cfg):
+                del cfg["hydra"]
+            config = resolved(cfg)
+        except OmegaConfBaseException as error:
+            raise ConfigError(_unresolved(cfg, error)) from error
+        if not folder:
+            raise ConfigError(f"{folder_key}: must be a folder, got nothing")
+        return ComposedJob(config, Path(folder), overrides, choices)
+
+    def _varied(self, overrides: list[str]) -> DictConfig:
+        """What `compose` gives for a run; jobs that choose the same options share all but their values."""
+        chosen = [o for o in overrides if self._is_group(o)]
+        values = [o for o in overrides if not self._is_group(o)]
+        try:
+            if tuple(chosen) not in self._composed:
+                self._composed[tuple(chosen)] = self.compose(chosen, RunMode.RUN)
+                self._refuse_shared_packages(chosen)
+            cfg = copy.deepcopy(self._composed[tuple(chosen)])
+            ConfigLoaderImpl._apply_overrides_to_config(self.parse(values), cfg)
+        except (HydraException, OmegaConfBaseException):
+            return self.compose(overrides, RunMode.RUN)  # which says what is wrong with them
+        return cfg
+
+    def compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
+        self._line = overrides
+        self.parse(overrides)
+        try:
+            return self._compose(overrides, mode)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(self.complaints.of(error, overrides)) from error
+
+    def _compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
+        return self.hydra.compose_config(
+            config_name=PRIMARY,
+            overrides=overrides,
+            run_mode=mode,
+            from_shell=True,
+            with_log_configuration=False,
+        )
+
+    def _base(self, kept: Callable[[str], bool]) -> DictConfig:
+        """What is composed of the overrides that are kept, or of none where they are wrong too."""
+        try:
+            return self._compose([word for word in self._line if kept(word)], RunMode.RUN)
+        except (HydraException, OmegaConfBaseException):
+            return self._compose([], RunMode.RUN)
+
+    def _refuse_shared_packages(self, overrides: list[str]) -> None:
+        """Two options under one name would merge into one, silently."""
+        chosen = self.hydra.config_loader.compute_defaults_list(PRIMARY, overrides, RunMode.RUN).defaults
+        packages = [d.package for d in chosen if (d.package or "").startswith("reg.")]
+        for name, count in Counter(packages).items():
+            if count > 1:
+                options = " and ".join(d.config_path for d in chosen if d.package == name)
+                raise ConfigError(
+                    f"{name}: reached by {options}; to use one technique twice, give each a name: "
+                    "'+reg@reg.first=NAME' '+reg@reg.second=NAME'"
+                )
+
+
+def _unresolved(cfg: DictConfig, error: Exception) -> str:
+    """What is said of a reference that leads nowhere: of a value, where a folder's name has it from one."""
+    with open_dict(cfg):
+        cfg.pop("hydra", None)
+    try:
+        resolved(cfg)
+    except OmegaConfBaseException as inner:
+        error = inner
+    key = getattr(error, "full_key", "") or "config"
+    text: Any = OmegaConf.to_container(cfg, resolve=False)
+    for part in key.split("."):
+        text = text.get(part, "") if isinstance(text, dict) else ""
+    return _sentence(key, str(text), error, flat(cfg))
+
+
+def _sentence(key: str, text: str, error: Exception, known: Iterable[str]) -> str:
+    """One sentence on a reference that leads nowhere.
+
+    Args:
+        key: whose value it stands in.
+        text: that value.
+        error: what OmegaConf says.
+        known: every key of the configuration.
+    """
+    said = first_line(error)
+    if found := re.search(r"Interpolation key '(.*)' not found", said):
+        return f"{key}: {text} refers to {found[1]}, and there is no such key{meant(found[1], known)}"
+    if found := re.search(r"Unsupported interpolation type (\S+)", said):
+        return f"{key}: {text} asks for {found[1]}, which must be one that Hydra has, such as oc.env"
+    if found := re.search(r"Environment variable '(.*)' not found", said):
+        return f"{key}: the environment variable {found[1]} must be set, and is not"
+    if "Recursive interpolation" in said:
+        return f"{key}: {text} must not refer to itself"
+    if "Missing mandatory value" in said or "MissingMandatoryValue" in said:
+        name = said.rpartition("Missing mandatory value: ")[2]
+        return f"{name}: must have a value, got ???"
+    return f"{key}: {text} cannot be resolved: {said.rpartition('interpolation: ')[2]}"

@@ -1,0 +1,142 @@
+"""Runs on one's own data and code, looked at from another folder than the one they were typed in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regbench.config import identity
+from regbench.runs import read_run
+
+from .conftest import CSV, compose
+
+REGBENCH = [sys.executable, "-m", "regbench"]
+QUICK = ["train.epochs=1", "model.width=8", "threads=1", "device=cpu"]
+NOISE = """
+from dataclasses import dataclass
+from typing import ClassVar
+from regbench.regularizers.base import Regularizer
+@dataclass
+class Noise(Regularizer):
+    off: ClassVar = {"strength": 0.0}
+    strength: float
+    def edit_weights(self, model):
+        for weight in model.parameters():
+            weight.data.mul_(1 - self.strength)
+"""
+NET = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self, in_shape, num_classes):
+        super().__init__(nn.Flatten(), nn.Linear(in_shape[0] * in_shape[1] * in_shape[2], num_classes))
+"""
+
+
+def cli(folder: Path, *words: str) -> str:
+    environment = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run([*REGBENCH, *words], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def summary(run: Path) -> dict[str, Any]:
+    return json.loads((run / "summary.json").read_text())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with sentences, and one beside it."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "other").mkdir()
+    shutil.copy(CSV, tmp_path / "home" / "train.csv")
+    shutil.copy(CSV, tmp_path / "home" / "exam.csv")
+    return tmp_path / "home"
+
+
+def test_data_that_were_typed_relative_are_found_from_another_folder(home: Path) -> None:
+    words = ["model=rnn", "dataset=text_csv", "dataset.path=train.csv", "dataset.test_path=exam.csv"]
+    cli(home, "train", *words, "dataset.length=12", "train.batch_size=8", "hydra.run.dir=run", *QUICK)
+    before = summary(home / "run")
+    assert before["config"]["dataset"]["path"] == str(home / "train.csv")
+    assert before["config"]["dataset"]["test_path"] == str(home / "exam.csv")
+    other = home.parent / "other"
+    assert "../home/run" in cli(other, "test", "../home/run")
+    assert summary(home / "run")["test"]["reads"] == 1
+    (home / "run" / "summary.json").unlink()
+    cli(other, "resume", "../home/run")
+    assert summary(home / "run")["identity"] == before["identity"]
+
+
+def test_data_that_have_moved_with_the_run_are_found_in_the_current_folder(home: Path) -> None:
+    words = ["model=rnn", "dataset=text_csv", "dataset.path=train.csv", "dataset.length=12"]
+    cli(home, "train", *words, "train.batch_size=8", "hydra.run.dir=run", *QUICK)
+    moved = home.rename(home.parent / "moved")
+    cli(moved, "test", "run")
+    assert summary(moved / "run")["test"]["reads"] == 1
+
+
+def test_code_of_one_s_own_is_found_from_another_folder(home: Path) -> None:
+    (home / "nets.py").write_text(NET)
+    (home / "mine" / "reg").mkdir(parents=True)
+    (home / "mine" / "noise.py").write_text(NOISE)
+    (home / "mine" / "reg" / "noise.yaml").write_text(
+        "# @package reg.noise\n_target_: noise.Noise\nstrength: 0.01\n"
+    )
+    words = [
+        "--config-dir",
+        "mine",
+        "+reg=noise",
+        "model=own",
+        "model._target_=nets.Net",
+        "hydra.run.dir=run",
+    ]
+    cli(home, "train", *words, QUICK[0], *QUICK[2:])
+    other = home.parent / "other"
+    (other / "nets.py").write_text("raise ImportError('another one of the same name')")
+    cli(other, "test", "../home/run")
+    code = "import regbench; print(type(regbench.load('../home/run')).__name__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=other, capture_output=True, text=True)
+    assert done.stdout == "Normalized\n", done.stderr
+
+
+def test_paths_are_absolute_and_no_part_of_the_identity_of_own_data(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = compose("dataset=image_folder", "dataset.path=here")
+    other = compose("dataset=image_folder", 'dataset.path="~/there"')
+    assert one["dataset"]["path"] == str(tmp_path / "here")
+    assert other["dataset"]["path"] == os.path.expanduser("~/there")
+    assert identity(one, "content") == identity(other, "content")
+
+
+@pytest.mark.parametrize(("typed", "whole"), [("2.0", 2), ("2e0", 2), ("4", 4)])
+def test_a_whole_number_is_one_however_it_is_typed(typed: str, whole: int) -> None:
+    config = compose(f"train.epochs={typed}", f"seed={typed}", f"threads={typed}")
+    for value in (config["train"]["epochs"], config["seed"], config["threads"]):
+        assert (value, type(value)) == (whole, int)
+    assert identity(config) == identity(compose(f"train.epochs={whole}", f"seed={whole}", f"threads={whole}"))
+
+
+def test_a_sweep_over_whole_numbers_typed_as_fractions_is_the_same_sweep(tmp_path: Path) -> None:
+    line = [
+        "train",
+        "-m",
+        "sweep=s",
+        "device=cpu",
+        "model.width=8",
+        "dataset.num_train=97",
+        "train.batch_size=32",
+    ]
+    cli(tmp_path, *line, "train.epochs=1.0,2.0", "seed=1.0")
+    said = cli(tmp_path, "plan", *line[2:], "train.epochs=1,2", "seed=1")
+    assert "2 jobs, 2 done, 0 left" in said
+    runs = list((tmp_path / "outputs" / "sweeps" / "s").iterdir())
+    assert sorted(summary(run)["config"]["train"]["epochs"] for run in runs) == [1, 2]
+    assert all(run.name.startswith("baseline_seed1_") for run in runs)
+    assert [type(read_run(run)[0]["train"]["epochs"]) for run in runs] == [int, int]
