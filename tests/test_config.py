@@ -107,7 +107,7 @@ def test_reads_the_defaults_of_the_primary_file() -> None:
     settings, train = read_settings(compose())
     assert (settings.seed, settings.device, settings.precision, settings.threads) == (0, "auto", "fp32", None)
     assert settings.evaluate == ["calibration"]
-    assert (train.epochs, train.batch_size, train.lr) == (20, 128, 0.1)
+    assert (train.epochs, train.batch_size, train.lr) == (20, 128, 0.03)
     assert isinstance(train.lr, float)
 
 
