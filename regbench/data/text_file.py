@@ -27,6 +27,7 @@ KINDS = (
     (b"%PDF-", "a PDF document"),
     (b"\x89HDF", "an HDF5 file; save it as CSV"),
 )
+CONTROLS = re.compile(b"[\x80-\x9f]")
 WORKBOOKS = (b"xl/workbook", b"opendocument.spreadsheet")  # within a zip archive
 
 
@@ -100,9 +101,14 @@ def is_utf8(content: bytes) -> bool:
         return False
 
 
-def is_misread(content: bytes, encoding: str) -> bool:
-    """Whether a file that was read in another encoding has signs beyond ASCII that are UTF-8's."""
-    return not _plain(encoding).startswith("utf") and not content.isascii() and is_utf8(content)
+def read_better_as(content: bytes, encoding: str) -> str:
+    """The encoding that a file looks like, rather than the one that it was read in; empty where that fits."""
+    if _plain(encoding).startswith("utf") or content.isascii():
+        return ""
+    if is_utf8(content):
+        return "utf-8"
+    latin = _plain(encoding) == "iso8859-1" and CONTROLS.search(content)
+    return (_of_one_byte(content) or "another encoding") if latin else ""
 
 
 def line_at(text: str, position: int) -> int:
@@ -120,11 +126,31 @@ def _require_text(path: str, content: bytes) -> None:
 
 def _undecodable(path: str, content: bytes, encoding: str, position: int) -> str:
     line = line_at(content[:position].decode("latin-1"), position)
-    likely = "utf-8" if is_utf8(content) else "latin-1"
+    likely = "utf-8" if is_utf8(content) else _of_one_byte(content)
     return (
         f"{path} must be in {encoding}, got the byte 0x{content[position]:02x} in position {position} "
-        f"(line {line}), which is none of it; try dataset.encoding={likely}, or what the file was saved in"
+        f"(line {line}), which is none of it; {_to_try(likely)}"
     )
+
+
+def _of_one_byte(content: bytes) -> str:
+    """The likely encoding of a file that is no UTF-8, or nothing: latin-1 reads all bytes, most wrongly.
+
+    Its 0x80 to 0x9f are signs for machines, which no text has; cp1252 has quotes and dashes there.
+    """
+    if not CONTROLS.search(content):
+        return "latin-1"
+    try:
+        content.decode("cp1252")
+    except UnicodeDecodeError:
+        return ""
+    return "cp1252"
+
+
+def _to_try(likely: str) -> str:
+    if likely:
+        return f"try dataset.encoding={likely}, or what the file was saved in"
+    return "set dataset.encoding to what the file was saved in, such as shift_jis, gb18030 or cp1251"
 
 
 def _with_nul(path: str, content: bytes, text: str, encoding: str) -> str:
