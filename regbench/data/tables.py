@@ -16,6 +16,7 @@ from regbench.data.typed import typed
 DELIMITERS = ";\t|,"  # those that are looked for where the one that was named is not it
 LONGEST_NAME = 40  # signs of a column's name that a message shows
 MOST_NAMES = 10
+SEPARATOR = re.compile(r"\Asep=.(\r\n|\r|\n)")  # a first line for spreadsheets alone
 WORDS_OF_A_TEXT = 4  # no column's name has as many
 
 
@@ -56,6 +57,7 @@ def read_table(path: str, content: str, columns: Columns) -> Table:
         ValueError: a column is missing or there twice, quotes do not match, or a row lacks a value or has too
             many.
     """
+    content = SEPARATOR.sub("\n", content)
     with _fields_of_any_length():
         lines = _records(path, content, columns)
         header = next((cells for _, cells in lines if _holds(cells)), None)

@@ -25,9 +25,21 @@ KINDS = (
     (b"ARROW1", "an Arrow file; save it as CSV"),
     (b"SQLite format 3\x00", "an SQLite database; save its table as CSV"),
     (b"%PDF-", "a PDF document"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"\x80\x04\x95", "a pickle; save its table as CSV"),
+    (b"\x80\x05\x95", "a pickle; save its table as CSV"),
     (b"\x89HDF", "an HDF5 file; save it as CSV"),
 )
 CONTROLS = re.compile(b"[\x80-\x9f]")
+TEXTS = (  # in lower case, after blanks
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself by git lfs pull"),
+    (b"<!doctype html", "a web page; download the file itself"),
+    (b"<html", "a web page; download the file itself"),
+    (b"<?xml", "an XML file; save it as CSV"),
+    (b'{"', "a JSON file; save it as CSV"),
+    (b"[{", "a JSON file; save it as CSV"),
+)
 WORKBOOKS = (b"xl/workbook", b"opendocument.spreadsheet")  # within a zip archive
 
 
@@ -122,6 +134,10 @@ def _require_text(path: str, content: bytes) -> None:
             packed = beginning.startswith(b"PK") and any(name in content for name in WORKBOOKS)
             found = "a spreadsheet (Excel or OpenDocument); save its sheet as CSV" if packed else kind
             raise ValueError(f"{path} must be a CSV file, got {found}")
+    head = content[:512].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    for beginning, kind in TEXTS:
+        if re.sub(rb"([{\[])\s+", rb"\1", head).startswith(beginning):
+            raise ValueError(f"{path} must be a CSV file, got {kind}")
 
 
 def _undecodable(path: str, content: bytes, encoding: str, position: int) -> str:

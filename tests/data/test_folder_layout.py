@@ -165,8 +165,9 @@ def test_refuses_what_is_no_folder_and_says_to_unpack_archives(tmp_path: Path):
     (tmp_path / "photos.zip").touch()
     assert refused(tmp_path / "photos.zip") == "path must be a folder, got PATH; unpack it"
     assert refused(tmp_path).endswith("got none, and photos.zip; unpack it")
-    with pytest.raises(ValueError, match=r"^path must be a folder, got nothing$"):
-        read_layout("")
+    for blank in ("", "  "):
+        with pytest.raises(ValueError, match=f"^path must be a folder, got '{blank}'$"):
+            read_layout(blank)
 
 
 def test_images_are_told_by_suffix_in_any_case_and_else_by_their_bytes(tmp_path: Path):

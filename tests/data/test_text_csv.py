@@ -291,9 +291,28 @@ def test_files_of_other_kinds_are_called_what_they_are(file: Path):
         (book.getvalue().replace(b"xl/workbook", b"some/other."), "a zip archive; unpack it"),
         (bytes.fromhex("d0cf11e0a1b11ae1"), "an Excel workbook; save its sheet as CSV"),
         (b"PAR1\x15", "a Parquet file; save it as CSV"),
+        (b"\x89PNG\r\n\x1a\n\0", "an image"),
+        (b"\x80\x04\x95\x10\0", "a pickle; save its table as CSV"),
+        (b'\xef\xbb\xbf{ "text": "a", "label": 1}\n', "a JSON file; save it as CSV"),
+        (b'[\n {"text": "a"}]', "a JSON file; save it as CSV"),
+        (b"\n<!DOCTYPE html>\n<html>", "a web page; download the file itself"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "a pointer of Git LFS; fetch the file itself by git lfs pull",
+        ),
     ):
         file.write_bytes(content)
         assert refusal(table(file)) == f"{file} must be a CSV file, got {kind}"
+
+
+def test_a_line_that_tells_spreadsheets_the_delimiter_is_passed_over(file: Path):
+    file.write_text("sep=;\ntext;label\na b;x\nc;y\n")
+    assert refusal(table(file)).endswith("; ';' stands between them: type 'dataset.delimiter=\";\"'")
+    source = table(file, file, delimiter=";")
+    source.fetch()
+    assert words(source) == [["a", "b"], ["c"]]
+    file.write_text("sep=;\ntext;label\na b;x\nc\n")
+    assert refusal(table(file, delimiter=";")).endswith("got none in line 4")
 
 
 def test_refuses_what_is_no_file_and_names_the_field(file: Path, tmp_path: Path):
