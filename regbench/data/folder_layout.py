@@ -85,9 +85,8 @@ def _folder(named: str) -> Path:
     path = Path(named).expanduser()
     if not named or not path.is_dir():
         packed = named and path.is_file() and path.suffix.lower() in ARCHIVES
-        raise ValueError(
-            f"path must be a folder, got {named if named.strip() else repr(named)}{'; unpack it' if packed else ''}"
-        )
+        shown = named if named.strip() else repr(named)
+        raise ValueError(f"path must be a folder, got {shown}{'; unpack it' if packed else ''}")
     return path
 
 
