@@ -17,8 +17,10 @@ from regbench.data.suspicions import counted, listed
 from regbench.data.tables import Columns, Row, Table, read_table, visible
 from regbench.data.text import Labelled, Text, is_unspaced, labelled
 from regbench.data.text_file import content_of, decoded, read_better_as, require_encoding
+from regbench.data.typed import typed
 
 MANY_UNSPACED = 10  # per cent of the rows
+DELIMITERS = {"tab": "\\t", "comma": ",", "semicolon": ";", "pipe": "|", "bar": "|"}  # what they are called
 MOST_CLASSES = 10  # that the line on what was found names
 
 
@@ -59,7 +61,11 @@ class TextCSV(Text):
         super().__post_init__()
         self.delimiter = self.delimiter.replace("\\t", "\t")
         if len(self.delimiter) != 1 or self.delimiter in '"\r\n\0':
-            raise ValueError(f"delimiter must be one character that separates, got {self.delimiter!r}")
+            meant = typed("delimiter", DELIMITERS.get(self.delimiter.lower(), ";"))
+            how = "type" if self.delimiter.lower() in DELIMITERS else "for example"
+            raise ValueError(
+                f"delimiter must be one character that separates, got {self.delimiter!r}; {how} {meant}"
+            )
         if self.text == self.label:
             raise ValueError(f"text and label must be two columns, got {self.text!r} for both")
         require_encoding(self.encoding)

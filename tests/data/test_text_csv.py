@@ -377,8 +377,16 @@ def test_refuses_one_column_for_both(file: Path):
 
 @pytest.mark.parametrize("delimiter", ["", "::", '"', "\n"])
 def test_refuses_what_cannot_separate(file: Path, delimiter: str):
-    with pytest.raises(ValueError, match=r"^delimiter must be one character that separates, got '"):
+    with pytest.raises(ValueError, match=r"^delimiter must be one character that separates, got '") as said:
         table(file, delimiter=delimiter)
+    assert str(said.value).endswith("; for example 'dataset.delimiter=\";\"'")
+
+
+def test_a_delimiter_that_is_called_by_its_name_is_said_as_it_is_typed(file: Path):
+    for name, sign in (("tab", "\\t"), ("Comma", ","), ("semicolon", ";")):
+        with pytest.raises(ValueError, match="^delimiter must be one character") as said:
+            table(file, delimiter=name)
+        assert str(said.value).endswith(f"; type 'dataset.delimiter=\"{sign}\"'")
 
 
 # --- a val file
