@@ -160,7 +160,7 @@ OPTIONS = [
 ]  # fmt: skip
 
 REFERENCES = [
-    ("'train.lr=${model.lrr}'", "train.lr: ${model.lrr} refers to model.lrr, and there is no such key"),
+    ("'train.lr=${model.lrr}'", "train.lr: ${model.lrr} refers to model.lrr, and there is no such key; did you mean 'model.lr'?"),
     ("'train.lr=${optimizer.l}'", "train.lr: ${optimizer.l} refers to optimizer.l, and there is no such key; did you mean 'optimizer.lr'?"),
     ("'train.lr=${train.lr}'", "train.lr: ${train.lr} must not refer to itself"),
     ("'model.width=${a:1}'", "model.width: ${a:1} asks for a, which must be one that Hydra has, such as oc.env"),

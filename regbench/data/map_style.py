@@ -130,8 +130,8 @@ class MapStyle:
             like_bytes = inputs.min() >= 0 and WHITE / 2 < inputs.max() <= WHITE
             cure = "divide them by 255, or return them as uint8" if like_bytes else "leave out Normalize"
             said.append(
-                f"pixels lie in {inputs.min():.4g} to {inputs.max():.4g}, and members that change images "
-                f"refuse them outside 0 to 1; {cure}: inputs are standardized before the model"
+                f"pixels lie in {inputs.min():.4g} to {inputs.max():.4g}, and most members that change "
+                f"images refuse them outside 0 to 1; {cure}: inputs are standardized before the model"
             )
         return said
 

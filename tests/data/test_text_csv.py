@@ -384,7 +384,7 @@ def test_refuses_what_cannot_separate(file: Path, delimiter: str):
 
 def test_a_delimiter_that_is_called_by_its_name_is_said_as_it_is_typed(file: Path):
     for name, sign in (("tab", "\\t"), ("Comma", ","), ("semicolon", ";")):
-        with pytest.raises(ValueError, match="^delimiter must be one character") as said:
+        with pytest.raises(ValueError, match=r"^delimiter must be one character") as said:
             table(file, delimiter=name)
         assert str(said.value).endswith(f"; type 'dataset.delimiter=\"{sign}\"'")
 
