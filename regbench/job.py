@@ -27,6 +27,7 @@ from regbench.measurement import evaluate, gaps, measure
 from regbench.records import ENVIRONMENT, FINISHED, METRICS, RECORD_VERSION, SUMMARY, read_summary, write_json
 from regbench.regularizers.base import hooks
 from regbench.reliability import late_figures
+from regbench.sealed import require_same_data
 from regbench.sinks import JsonLines, Sink, TensorBoard
 from regbench.snapshots import WithWeights
 from regbench.summary import best_of, summarize
@@ -82,6 +83,7 @@ def resume(job: Job) -> str:
     if complaint:
         job.console.print(f"{complaint}; continuing from the one before", markup=False, soft_wrap=True)
         os.replace(job.folder / checkpoint.PREVIOUS, job.folder / checkpoint.LAST)
+    require_same_data(job.folder, job.config)
     if (state["version"], state["identity"]) != (
         RECORD_VERSION,
         identity(job.config, content_of(job.config)),

@@ -15,6 +15,7 @@ from regbench.errors import ConfigError
 from regbench.jobs import DIGITS, stem
 from regbench.records import SUMMARY, read_summary, write_json
 from regbench.runs import longer_line, read_run, write_longer
+from regbench.sealed import require_same_data
 from regbench.training import batch_order
 
 Config = Mapping[str, Any]
@@ -86,6 +87,7 @@ def _state(folder: Path, config: Config, longer: Config) -> dict[str, Any] | Non
             checkpoint.load(folder / checkpoint.BEST)
     except ValueError as error:
         raise ConfigError(f"{folder}: {error}; type {longer_line(folder, epochs)}") from error
+    require_same_data(folder, config)
     if state["identity"] not in [identity(one, content_of(one)) for one in (config, longer)]:
         raise ConfigError(
             f"{folder}: its checkpoint is of a different configuration; train into a new folder"

@@ -39,9 +39,11 @@ def make_source(node: Mapping[str, Any]) -> Any:
 
     def construct(**more: Any) -> Any:
         arguments = checked(target, values | more, KEY, {"root": os.path.expanduser(root)})
-        with in_a_sentence(getattr(target, "__name__", KEY)):
-            made = target(**arguments)
-        return made
+        try:
+            with in_a_sentence(getattr(target, "__name__", KEY)):
+                return target(**arguments)
+        except ValueError as error:
+            raise ValueError(f"{error}{_to_download(str(error), values)}") from error
 
     try:
         with keyed_draws("dataset"):  # one that draws its rows while it is made is the same in every run
@@ -52,6 +54,13 @@ def make_source(node: Mapping[str, Any]) -> Any:
         raise ConfigError(f"{KEY}: {error}") from error
     train = parts["train"]
     return train if hasattr(train, "fetch") else MapStyle(parts, said)
+
+
+def _to_download(complaint: str, values: Mapping[str, Any]) -> str:
+    """What to type where a dataset of torchvision's kind asks for an argument."""
+    if "download=True" not in complaint:
+        return ""
+    return f"; type {'' if 'download' in values else '+'}{KEY}.download=true"
 
 
 def _with_objects(value: Any, key: str) -> Any:

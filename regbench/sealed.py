@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,14 @@ def main(argv: list[str]) -> int:
     """Measure the last and the best weights of each run on its test split.
 
     Raises:
-        ConfigError: a folder holds no finished run; then none is read.
+        ConfigError: a folder holds no finished run, or its data have changed; then none is read.
     """
     parser = Arguments(prog="regbench test", description=__doc__)
     parser.add_argument("folders", type=Path, metavar="RUN_FOLDER", nargs="+")
     folders = parser.parse_args(argv).folders
     summaries = {folder: _finished(folder) for folder in folders}
+    for folder in folders:
+        require_same_data(folder, read_run(folder)[0])
     table = Table(title="test split: accuracy (loss)", title_justify="left")
     for title in ("run", "last weights", "best weights", "times read"):
         table.add_column(title, overflow="fold")
@@ -38,6 +41,22 @@ def main(argv: list[str]) -> int:
         table.add_row(str(folder), *cells, str(summary["test"]["reads"]))
     Console().print(table)
     return 0
+
+
+def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a person's data that are no longer those that a run was trained on.
+
+    Raises:
+        ConfigError: they are others: what is cut from them as test might have been train.
+    """
+    from regbench.build import content_of
+
+    before = (read_summary(folder) or {}).get("content")  # empty, or not there, where checksums pin them
+    if before and content_of(config) != before:
+        raise ConfigError(
+            f"{folder}: its data have changed since it was trained, so that rows of test may have been rows "
+            "of train; put them back, or train into a new folder"
+        )
 
 
 def _both(test: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:

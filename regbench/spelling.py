@@ -104,7 +104,7 @@ class Speller:
         if group in self._options:
             yield from self._of_an_option(key, group, value)
         yield from _brackets(key, value, rest)
-        if not value.strip(","):
+        if not value.strip(",") and bare(key) != "dataset.delimiter":  # which may be a comma
             yield "a value must follow the sign =", [f"{key}=VALUE"]
         tidy = re.sub(r",+(?=[,\])]|$)|(?<=[\[(]),+|^,+", "", re.sub(r",+", ",", value))
         if tidy and tidy != value:

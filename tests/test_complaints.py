@@ -101,6 +101,10 @@ SPELLING = [
         "reg: the settings of an option must be words of their own, got dropout(0.3); "
         "type +reg=dropout reg.dropout.FIELD=0.3",
     ),
+    (
+        "dataset=text_csv dataset.delimiter=,",
+        "dataset.delimiter: such a value must stand in quotes, got ,; type 'dataset.delimiter=\",\"'",
+    ),
     ("model.x=a=b", "model.x: a value with = must stand in quotes, got a=b; type 'model.x=\"a=b\"'"),
     (f"{FOLDER} 'dataset.path=~/a'", "dataset.path: a value with ~ must stand in quotes, got ~/a; type 'dataset.path=\"~/a\"'"),
     (f"{FOLDER} 'dataset.path=a#b'", "dataset.path: a value with # must stand in quotes, got a#b; type 'dataset.path=\"a#b\"'"),
@@ -156,7 +160,7 @@ OPTIONS = [
 ]  # fmt: skip
 
 REFERENCES = [
-    ("'train.lr=${model.lrr}'", "train.lr: ${model.lrr} refers to model.lrr, and there is no such key"),
+    ("'train.lr=${model.lrr}'", "train.lr: ${model.lrr} refers to model.lrr, and there is no such key; did you mean 'model.lr'?"),
     ("'train.lr=${optimizer.l}'", "train.lr: ${optimizer.l} refers to optimizer.l, and there is no such key; did you mean 'optimizer.lr'?"),
     ("'train.lr=${train.lr}'", "train.lr: ${train.lr} must not refer to itself"),
     ("'model.width=${a:1}'", "model.width: ${a:1} asks for a, which must be one that Hydra has, such as oc.env"),

@@ -82,6 +82,25 @@ def test_data_that_have_moved_with_the_run_are_found_in_the_current_folder(home:
     assert summary(moved / "run")["test"]["reads"] == 1
 
 
+def test_data_that_have_changed_are_not_taken_for_those_of_the_run(home: Path) -> None:
+    words = ["model=rnn", "dataset=text_csv", "dataset.path=train.csv", "dataset.length=12"]
+    cli(home, "train", *words, "schedule=constant", "train.batch_size=8", "hydra.run.dir=run", *QUICK)
+    before = (home / "run" / "summary.json").read_text()
+    with (home / "train.csv").open("a") as table:
+        table.write(table_row(home / "train.csv"))
+    for command in (["test", "run"], ["resume", "run", "train.epochs=2"]):
+        done = subprocess.run([*REGBENCH, *command], cwd=home, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert done.stderr.startswith("regbench: run: its data have changed since it was trained, ")
+        assert done.stderr.count("\n") == 1
+    assert (home / "run" / "summary.json").read_text() == before
+
+
+def table_row(file: Path) -> str:
+    """The last row of a table once more."""
+    return file.read_text().rstrip("\n").splitlines()[-1] + "\n"
+
+
 def test_code_of_one_s_own_is_found_from_another_folder(home: Path) -> None:
     (home / "nets.py").write_text(NET)
     (home / "mine" / "reg").mkdir(parents=True)

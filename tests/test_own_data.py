@@ -170,6 +170,14 @@ def test_torchvisions_own_are_read_as_they_are(node: Any):
         load_data(node("x") | {"_target_": "torchvision.datasets.FashionMNIST"})
 
 
+def test_a_download_that_torchvision_asks_for_is_said_as_it_is_typed(node: Any, tmp_path: Path):
+    wanted = node("unused") | {"_target_": "torchvision.datasets.MNIST", "root": str(tmp_path)}
+    with pytest.raises(ConfigError, match=r"download it; type \+dataset.download=true$"):
+        load_data(wanted)
+    with pytest.raises(ConfigError, match=r"download it; type dataset.download=true$"):
+        load_data(wanted | {"download": False})
+
+
 def test_its_content_is_in_the_identity(node: Any):
     one, other = (content_of({"dataset": node("made", number=number)}) for number in (24, 25))
     assert one != other

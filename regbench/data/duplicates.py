@@ -57,6 +57,24 @@ def of_rows(parts: Mapping[str, Part], classes: Sequence[str]) -> list[str]:
     return [*_crossings(groups, parts), *_conflicts(groups, parts, classes)]
 
 
+def of_test(test: Part, others: Sequence[Part]) -> list[str]:
+    """A sentence on the test rows that stand among those that train, select and val are cut from."""
+    width = max(part.rows[0].numel() for part in (test, *others))
+    places: dict[bytes, tuple[Part, int]] = {}
+    for part in others:
+        for row, key in enumerate(_digests(part.rows, width)):
+            places.setdefault(key, (part, row))
+    twins = [(row, places[key]) for row, key in enumerate(_digests(test.rows, width)) if key in places]
+    if not twins:
+        return []
+    total = len(test.labels)
+    pairs = [f"{test.origin(row)} is {part.origin(twin)}" for row, (part, twin) in twins[:MOST_PAIRS]]
+    return [
+        f"{len(twins):,} of the {counted(total, 'test row')} ({len(twins) / total:.1%}) stand among the rows "
+        f"that train, select and val are cut from ({', '.join(pairs)})"
+    ]
+
+
 def _crossings(groups: Sequence[Sequence[Place]], parts: Mapping[str, Part]) -> list[str]:
     """On the rows that stand in two splits."""
     said: list[str] = []

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from regbench.data.folder_advice import advice, require_outermost
 from regbench.data.folder_files import (
     ARCHIVES,
     HIDDEN,
@@ -22,12 +23,9 @@ from regbench.data.folder_files import (
     what_of,
     why_not,
 )
+from regbench.data.folder_names import SPLITS, are_like_splits, names_of, some, split_of
+from regbench.data.typed import typed
 
-SPLITS = {  # in lower case
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
-}
 WHOLE = ""  # the split of images that are in none
 
 
@@ -71,7 +69,7 @@ def read_layout(named: str) -> Layout:
     path = _folder(named)
     parts = _splits(path)
     if WHOLE in parts:
-        _require_outermost(path)
+        require_outermost(path)
     by_class = {split: _classes(part, path) for split, part in parts.items()}
     first, *others = by_class
     for split in others:
@@ -87,54 +85,37 @@ def _folder(named: str) -> Path:
     path = Path(named).expanduser()
     if not named or not path.is_dir():
         packed = named and path.is_file() and path.suffix.lower() in ARCHIVES
-        raise ValueError(f"path must be a folder, got {named or 'nothing'}{'; unpack it' if packed else ''}")
+        shown = named if named.strip() else repr(named)
+        raise ValueError(f"path must be a folder, got {shown}{'; unpack it' if packed else ''}")
     return path
-
-
-def split_of(folder: Path) -> str | None:
-    """The split that a folder's name stands for."""
-    return next((split for split, names in SPLITS.items() if folder.name.lower() in names), None)
 
 
 def _splits(path: Path) -> dict[str, Path]:
     folders = folders_in(path)
     named = [f for f in folders if split_of(f)]
+    if not named and are_like_splits(folders):  # of a name that nobody could foresee
+        raise ValueError(
+            f"{path} must hold classes, or splits that are called train, val and test, got "
+            f"{names_of(folders)}; rename them"
+        )
     if not named:
         return {WHOLE: path}
     beside = [f for f in folders if not split_of(f) and has_images(f)]
     if beside:
         raise ValueError(
-            f"{path} must hold either splits or classes, got {_names(named)} beside {_names(beside)}; "
-            "a class that is called like a split needs another name"
+            f"{path} must hold either splits or classes, got {names_of(named)} beside {names_of(beside)}; "
+            "a class that is called like a split needs another name, and a split is called train, val or test"
         )
     found: dict[str, Path] = {}
     for split in SPLITS:
         meant = [f for f in named if split_of(f) == split]
         if len(meant) > 1:
-            raise ValueError(f"{path} must have one folder for {split}, got {_names(meant)}")
+            raise ValueError(f"{path} must have one folder for {split}, got {names_of(meant)}")
         if meant:
             found[split] = meant[0]
     if "train" not in found:
-        raise ValueError(f"{path} must have a folder train beside {_names(named)}")
+        raise ValueError(f"{path} must have a folder train beside {names_of(named)}")
     return found
-
-
-def _require_outermost(path: Path) -> None:
-    """Refuse a folder whose splits lie one folder further down, whichever way."""
-    for folder in folders_in(path):
-        inner = [f for f in folders_in(folder) if split_of(f)]
-        if not inner:
-            continue
-        if any(folders_in(f) for f in inner):
-            raise ValueError(
-                f"path must be the folder that holds the splits, got {path}, where {folder.name} holds "
-                f"{_names(inner)}; set dataset.path={folder}"
-            )
-        if any(has_images(f) for f in inner):
-            raise ValueError(
-                f"{path} must hold the splits, and each of them the classes, got {_names(inner)} inside the "
-                f"class {folder.name}; make it {inner[0].name}/{folder.name}"
-            )
 
 
 def _classes(part: Path, path: Path) -> dict[str, Path]:
@@ -142,35 +123,20 @@ def _classes(part: Path, path: Path) -> dict[str, Path]:
     folders = folders_in(part)
     found = {unicodedata.normalize("NFC", f.name): f for f in folders}
     if len(found) < len(folders):
-        raise ValueError(f"{part} must have class folders of different names, got {_names(folders)}")
+        raise ValueError(f"{part} must have class folders of different names, got {names_of(folders)}")
     if len(found) < 2:
         raise ValueError(
-            f"{part} must have at least 2 class folders, got {_names(folders) or 'none'}"
-            + _advice(part, path, folders)
+            f"{part} must have at least 2 class folders, got {names_of(folders) or 'none'}"
+            + advice(part, path, folders)
         )
     return found
-
-
-def _advice(part: Path, path: Path, folders: Sequence[Path]) -> str:
-    """What a person may have meant by a folder of fewer than 2 classes."""
-    inner = [f for f in (folders_in(folders[0]) if folders else []) if has_images(f)]
-    if len(inner) > 1 and part == path:
-        return f", which holds {_names(inner)}; set dataset.path={folders[0]}"
-    if len(inner) > 1:
-        return f", which holds {_names(inner)}; move them up into {part.name}"
-    loose = len(images_in(part))
-    if loose:
-        here = f"; if it is a class itself, set dataset.path={part.parent}" if part == path else ""
-        return f", and {what_of({STRAY: loose})}{here}"
-    packed = sorted(f.name for f in part.iterdir() if f.suffix.lower() in ARCHIVES and not is_hidden(f.name))
-    return f", and {', '.join(packed)}; unpack it" if packed else ""
 
 
 def _require_same(first: Path, expected: Mapping[str, Path], part: Path, found: Mapping[str, Path]) -> None:
     lacking, more = sorted({*expected} - {*found}), sorted({*found} - {*expected})
     if lacking or more:
-        differences = [f"lacks {_some(lacking)}"] * bool(lacking)
-        differences += [f"has {_some(more)}, which {first.name} has not"] * bool(more)
+        differences = [f"lacks {some(lacking)}"] * bool(lacking)
+        differences += [f"has {some(more)}, which {first.name} has not"] * bool(more)
         raise ValueError(f"{part} must have the class folders of {first}, but {' and '.join(differences)}")
 
 
@@ -228,20 +194,14 @@ def _look_for_odd(layout: Layout) -> None:
     if WHOLE in layout.parts and split_of(path):
         others = [f for f in folders_in(path.parent) if split_of(f) and f != path]
         if others:
-            layout.odd.append(
-                f"{_names(others)} beside {path} is not read; dataset.path={path.parent} reads all"
-            )
-    alike: dict[str, list[str]] = {}
-    for name in layout.classes:
-        alike.setdefault("".join(name.casefold().split()), []).append(name)
-    layout.odd += [
-        f"{' and '.join(names)} are read as two classes" for names in alike.values() if len(names) > 1
-    ]
+            all_of_them = all(len(folders_in(f)) > 1 for f in others)
+            how = f"; {typed('path', path.parent)} reads all" if all_of_them else ""
+            layout.odd.append(f"{names_of(others)} beside {path} is not read{how}")
     inner = [_inner_folders(part / name) for part in layout.parts.values() for name in layout.classes]
     if inner[0] and len(inner[0]) > 1 and all(names == inner[0] for names in inner):
         layout.odd.append(
-            f"every class has images only in its folders {_some(sorted(inner[0]))}; the classes are "
-            f"{_some(layout.classes)}"
+            f"every class has images only in its folders {some(sorted(inner[0]))}; the classes are "
+            f"{some(layout.classes)}"
         )
 
 
@@ -250,13 +210,3 @@ def _inner_folders(folder: Path) -> set[str]:
     if not folder.is_dir() or images_in(folder):
         return set()
     return {f.name for f in folders_in(folder)}
-
-
-def _names(folders: Sequence[Path]) -> str:
-    return _some([f.name for f in folders])
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first few of many names."""
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

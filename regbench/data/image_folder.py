@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -15,10 +15,12 @@ from torch import Tensor
 from regbench.data.checksums import digest_of_files
 from regbench.data.counts import by_class
 from regbench.data.decoding import Images, Reading, bad_ones, decoded_once, how_read
+from regbench.data.duplicates import Part, of_test
 from regbench.data.folder_files import ARCHIVES, STRAY, UNREADABLE, what_of
 from regbench.data.folder_layout import WHOLE, Layout, Listed, read_layout
 from regbench.data.pixels import color_of
 from regbench.data.splits import fifth_apart
+from regbench.data.suspicions import counted
 
 
 @dataclass
@@ -86,13 +88,13 @@ class ImageFolder:
         return digest_of_files((str(i.file.relative_to(path)), i.file) for i in self._layout.images)
 
     def train(self) -> tuple[Tensor, Tensor]:
-        return self._fifth(0) if WHOLE in self._layout.parts else self._rows("train")
+        return self._rows("train")
 
     def val(self) -> tuple[Tensor, Tensor] | None:
         return self._rows("val") if "val" in self._layout.parts else None
 
     def test(self) -> tuple[Tensor, Tensor]:
-        return self._fifth(1) if WHOLE in self._layout.parts else self._rows("test")
+        return self._rows("test")
 
     def found(self) -> str:
         said = [self._sizes(), self._splits()]
@@ -103,14 +105,25 @@ class ImageFolder:
 
     def warnings(self) -> Sequence[str]:
         said = list(self._layout.odd)
-        if self._images.bad:
-            bad = self._images.bad
-            said.append(f"{len(bad)} bad images are left out: {bad_ones(self._files, bad)}")
+        if bad := self._images.bad:
+            are = "is" if len(bad) == 1 else "are"
+            said.append(f"{counted(len(bad), 'bad image')} {are} left out: {bad_ones(self._files, bad)}")
         passed = self._layout.passed_over
         meant = {why: count for why, count in passed.items() if why in {STRAY, *UNREADABLE, *ARCHIVES}}
         if meant:
             said.append(f"not read, and perhaps meant to be: {what_of(meant)}")
-        return said + self._images.odd()
+        said += self._images.odd()
+        if self.has_test:
+            held = [part for part in self._layout.parts if part not in (WHOLE, "train", "test")]
+            said += of_test(self._part("test"), [self._part(part) for part in ("train", *held)])
+        return [f"dataset: {sentence}" for sentence in said]
+
+    def origin(self, part: str, row: int) -> str:
+        """The file of a row, from the folder that `path` names."""
+        return str(self._good(part)[row][1].file.relative_to(self._layout.path))
+
+    def _part(self, split: str) -> Part:
+        return Part(*self._rows(split), partial(self.origin, split))
 
     @cached_property
     def _layout(self) -> Layout:
@@ -127,8 +140,13 @@ class ImageFolder:
 
     def _good(self, split: str) -> list[tuple[int, Listed]]:
         """Place and entry of every readable image of a split."""
+        within = WHOLE if WHOLE in self._layout.parts else split
         listed = enumerate(self._layout.images)
-        return [(row, image) for row, image in listed if image.split == split and row not in self._images.bad]
+        good = [(n, image) for n, image in listed if image.split == within and n not in self._images.bad]
+        if within == split:
+            return good
+        apart = fifth_apart(torch.tensor([image.label for _, image in good]))
+        return [good[row] for row in apart[split == "test"].tolist()]
 
     def _rows(self, split: str) -> tuple[Tensor, Tensor]:
         good = self._good(split)
@@ -136,11 +154,6 @@ class ImageFolder:
         labels = torch.tensor([image.label for _, image in good])
         whole = rows[-1] - rows[0] + 1 == len(rows)
         return self._images.pixels()[slice(rows[0], rows[-1] + 1) if whole else rows], labels
-
-    def _fifth(self, part: int) -> tuple[Tensor, Tensor]:
-        inputs, labels = self._rows(WHOLE)
-        rows = fifth_apart(labels)[part]
-        return inputs[rows], labels[rows]
 
     def _require_every_class(self) -> None:
         for split, part in self._layout.parts.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -12,10 +12,12 @@ from torch import Tensor
 
 from regbench.data.checksums import digest_of
 from regbench.data.counts import by_class
+from regbench.data.duplicates import Part, of_test
 from regbench.data.map_rows import Label, Rows, read_rows
 from regbench.data.splits import fifth_apart
 
 WITH_CHANNELS = 3  # axes of an image
+WHITE = 255  # of pixels that are bytes
 
 
 class MapStyle:
@@ -52,14 +54,18 @@ class MapStyle:
         """The dataset's own names; else the names that train's labels are, or their numbers.
 
         Raises:
-            ValueError: numbered labels do not begin at 0, or one is left out.
+            ValueError: numbered labels do not begin at 0, or one is left out, or some are names.
         """
         labels = set(self._read["train"].labels)
         own = _names_of(self._parts["train"])
         if own:
             return own
-        if any(isinstance(label, str) for label in labels):
-            return sorted(map(str, labels))
+        named = {label for label in labels if isinstance(label, str)}
+        if named and labels - named:
+            both = f"{min(named)!r} and {min(int(label) for label in labels - named)}"
+            raise ValueError(f"labels must be numbers or names, not some of each, got {both}")
+        if named:
+            return sorted(named)
         return [str(number) for number in range(_number_of(self._parts["train"], labels))]
 
     def fetch(self) -> None:
@@ -76,13 +82,13 @@ class MapStyle:
         )
 
     def train(self) -> tuple[Tensor, Tensor]:
-        return self._rows("train") if len(self._read) > 1 else self._fifth(0)
+        return self._rows("train")
 
     def val(self) -> tuple[Tensor, Tensor] | None:
         return self._rows("val") if "val" in self._read else None
 
     def test(self) -> tuple[Tensor, Tensor]:
-        return self._rows("test") if len(self._read) > 1 else self._fifth(1)
+        return self._rows("test")
 
     @property
     def has_test(self) -> bool:
@@ -102,17 +108,30 @@ class MapStyle:
         return "; ".join(said)
 
     def warnings(self) -> Sequence[str]:
-        if len(self.in_shape) != WITH_CHANNELS:
-            return []
+        said = self._of_images() if len(self.in_shape) == WITH_CHANNELS else []
+        if self.has_test:
+            others = [part for part in ("train", "val") if part == "train" or part in self._read]
+            said += of_test(self._part("test"), [self._part(part) for part in others])
+        return [f"dataset: {sentence}" for sentence in said]
+
+    def origin(self, part: str, row: int) -> str:
+        """The number of a row in the dataset itself."""
+        place = row if self._places is None else int(self._places[part == "test"][row])
+        return f"{part if self._places is None else 'train'} row {place}"
+
+    def _of_images(self) -> list[str]:
+        """Sentences on shapes and pixels that are seldom meant."""
         said = []
         channels, _, width = self.in_shape
         if channels > width and width in (1, 3):
             said.append(f"inputs are read as (C, H, W), and {self.in_shape} looks like (H, W, C)")
         inputs = self._read["train"].inputs
         if inputs.is_floating_point() and (inputs.min() < 0 or inputs.max() > 1):
+            like_bytes = inputs.min() >= 0 and WHITE / 2 < inputs.max() <= WHITE
+            cure = "divide them by 255, or return them as uint8" if like_bytes else "leave out Normalize"
             said.append(
-                f"pixels lie in {inputs.min():.4g} to {inputs.max():.4g}, and members that change images "
-                "refuse them outside 0 to 1; leave out Normalize: inputs are standardized before the model"
+                f"pixels lie in {inputs.min():.4g} to {inputs.max():.4g}, and most members that change "
+                f"images refuse them outside 0 to 1; {cure}: inputs are standardized before the model"
             )
         return said
 
@@ -145,13 +164,19 @@ class MapStyle:
         numbers = {name: number for number, name in enumerate(self.classes)}
         return {split: _numbered(rows.labels, numbers, split) for split, rows in self._read.items()}
 
-    def _rows(self, split: str) -> tuple[Tensor, Tensor]:
-        return self._read[split].inputs, self._labels[split]
+    @cached_property
+    def _places(self) -> tuple[Tensor, Tensor] | None:
+        """Which rows are train's and which test's, where one dataset is both."""
+        return fifth_apart(self._labels["train"]) if len(self._read) == 1 else None
 
-    def _fifth(self, part: int) -> tuple[Tensor, Tensor]:
-        inputs, labels = self._rows("train")
-        rows = fifth_apart(labels)[part]
-        return inputs[rows], labels[rows]
+    def _rows(self, split: str) -> tuple[Tensor, Tensor]:
+        if self._places is None:
+            return self._read[split].inputs, self._labels[split]
+        rows = self._places[split == "test"]
+        return self._read["train"].inputs[rows], self._labels["train"][rows]
+
+    def _part(self, split: str) -> Part:
+        return Part(*self._rows(split), partial(self.origin, split))
 
 
 def _same(one: Rows, other: Rows) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 MOST_NAMED = 5  # classes that a sentence names; the others it counts
+FEW_CLASSES = 10  # that have names of their own in a small dataset
 FEWEST_ROWS = 3  # one for train, one for select, one for val
 ROWS_PER_CLASS = 10  # with fewer on average labels are taken for numbers or for the names of the rows
 NO_VALUE = frozenset(
@@ -29,10 +30,10 @@ def of_labels(labels: Tensor, classes: Sequence[str]) -> list[str]:
     used = [number for number, rows in enumerate(sizes) if rows]
     said = []
     if len(used) * ROWS_PER_CLASS > len(labels):
+        doubt = _not_classes([classes[number] for number in used], len(labels), classes)
         said.append(
             f"dataset: {len(used):,} classes stand in {len(labels):,} rows, more than one for every "
-            f"{ROWS_PER_CLASS}; are the labels numbers to predict, or the names of the rows? "
-            f"{listed(repr(classes[number]) for number in used)}"
+            f"{ROWS_PER_CLASS}{doubt} {listed(repr(classes[number]) for number in used)}"
         )
     if unused := [number for number, rows in enumerate(sizes) if not rows]:
         said.append(
@@ -55,6 +56,16 @@ def of_labels(labels: Tensor, classes: Sequence[str]) -> list[str]:
             "leave such rows out where they have no label"
         )
     return said
+
+
+def _not_classes(names: Sequence[str], rows: int, classes: Sequence[str]) -> str:
+    """The question whether labels are classes at all; of a few names in a small dataset nobody need ask."""
+    counted_up = list(classes) == [str(number) for number in range(len(classes))]
+    numbers = not counted_up and all(isinstance(_value(_plain(name)), Decimal) for name in names)
+    many = len(names) > FEW_CLASSES or len(names) * FEWEST_ROWS > rows
+    if numbers or many:
+        return "; are the labels numbers to predict, or the names of the rows?"
+    return ", few to learn from and few to judge by:"
 
 
 def of_splits(splits: Mapping[str, Tensor], classes: Sequence[str]) -> list[str]:

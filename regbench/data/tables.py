@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from regbench.data.typed import typed
+
 DELIMITERS = ";\t|,"  # those that are looked for where the one that was named is not it
 LONGEST_NAME = 40  # signs of a column's name that a message shows
 MOST_NAMES = 10
+SEPARATOR = re.compile(r"\Asep=.(\r\n|\r|\n)")  # a first line for spreadsheets alone
 WORDS_OF_A_TEXT = 4  # no column's name has as many
 
 
@@ -54,6 +57,7 @@ def read_table(path: str, content: str, columns: Columns) -> Table:
         ValueError: a column is missing or there twice, quotes do not match, or a row lacks a value or has too
             many.
     """
+    content = SEPARATOR.sub("\n", content)
     with _fields_of_any_length():
         lines = _records(path, content, columns)
         header = next((cells for _, cells in lines if _holds(cells)), None)
@@ -141,18 +145,26 @@ def _require_columns(path: str, content: str, columns: Columns, header: Sequence
 def _other_delimiter(content: str, columns: Columns) -> str:
     """What to type where the first line shows that something else stands between the columns."""
     found = {}
-    for other in DELIMITERS:
+    for other in dict.fromkeys([*DELIMITERS, *_signs_between(content, columns)]):
         header = _split(content, other)
         named = {columns.text, columns.label} <= set(header)
         alone = len(_split(content, columns.delimiter)) < 2
-        if other != columns.delimiter and (named or (alone and len(header) > 1)):
+        likely = other in DELIMITERS and alone and len(header) > 1
+        if other != columns.delimiter and (named or likely):
             found[other] = (named, len(header), header)
     if not found:
         return ""
     other, (named, _, header) = max(found.items(), key=lambda one: one[1][:2])
     shown = "\\t" if other == "\t" else other
     then = "" if named else f", which makes the columns {_shown(header)}"
-    return f"; {other!r} stands between them: type {_typed('delimiter', shown)}{then}"
+    return f"; {other!r} stands between them: type {typed('delimiter', shown)}{then}"
+
+
+def _signs_between(content: str, columns: Columns) -> list[str]:
+    """The signs of the first line that could stand between columns, whatever they are."""
+    first = next((line for line in content.splitlines() if line.strip()), "")
+    within = {*columns.text, *columns.label}
+    return [sign for sign in first if not sign.isalnum() and sign not in within and sign not in '"\r\n\0']
 
 
 def _split(content: str, delimiter: str) -> list[str]:
@@ -166,7 +178,7 @@ def _near_name(key: str, name: str, header: Sequence[str]) -> str:
     plain = [re.sub(r"[\s\"'_-]", "", column).casefold() for column in header]
     wanted = re.sub(r"[\s\"'_-]", "", name).casefold()
     near = difflib.get_close_matches(wanted, plain, 1, 0.8)
-    return f"; type {_typed(key, header[plain.index(near[0])])}" if near else ""
+    return f"; type {typed(key, header[plain.index(near[0])])}" if near else ""
 
 
 def _no_header(content: str, columns: Columns, header: Sequence[str]) -> str:
@@ -190,17 +202,3 @@ def _shown(names: Sequence[str]) -> str:
     cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..." for name in names[:MOST_NAMES]]
     rest = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
     return ", ".join([*map(visible, cut), *rest])
-
-
-def _typed(key: str, value: str) -> str:
-    """A setting of the dataset as a shell and Hydra take it."""
-    if re.fullmatch(r"[A-Za-z][\w-]*", value, re.ASCII) and value.lower() not in (
-        "true",
-        "false",
-        "null",
-        "nan",
-        "inf",
-    ):
-        return f"dataset.{key}={value}"
-    quoted = value.replace("'", "\\'")
-    return f"\"dataset.{key}='{quoted}'\""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from regbench.data.tokens import CUTS
-from regbench.data.words import Vocabulary, lexicon_of, numbered
+from regbench.data.words import FIRST_WORD, Vocabulary, lexicon_of, numbered
 
 MOST_CUT = 5  # per cent of the rows that may be longer than `length` without a warning
 COVERED = (95, 99)  # per cent of the rows, of which the warning says what length covers them
@@ -83,7 +83,23 @@ class Text(ABC):
     def encoding_of(self, train: Tensor) -> Vocabulary:
         """The vocabulary of the rows (N, T) that the train split has kept."""
         found = Vocabulary.of(train, len(self._lexicon), self.min_count, self.length, self.unit)
+        self._require_words(train, found)
         return replace(found, tokenizer=found.tokenizer_of(self._lexicon, self.cut)) if self.cut else found
+
+    def _require_words(self, train: Tensor, found: Vocabulary) -> None:
+        """Refuse a vocabulary without a word: every row would look like any other.
+
+        Raises:
+            ValueError: the train split has no words, or none as often as it must be.
+        """
+        if found.size > FIRST_WORD:
+            return
+        if not train.any():
+            raise ValueError("texts must hold words, got none in the whole train split")
+        raise ValueError(
+            f"min_count must be a number of times that a word of the train split has, got {self.min_count}, "
+            f"which leaves none of its {self.unit}; set dataset.min_count=1, or take more rows"
+        )
 
     @property
     def unit(self) -> str:

@@ -16,9 +16,11 @@ from regbench.data.splits import fifth_apart
 from regbench.data.suspicions import counted, listed
 from regbench.data.tables import Columns, Row, Table, read_table, visible
 from regbench.data.text import Labelled, Text, is_unspaced, labelled
-from regbench.data.text_file import content_of, decoded, is_misread, require_encoding
+from regbench.data.text_file import content_of, decoded, read_better_as, require_encoding
+from regbench.data.typed import typed
 
 MANY_UNSPACED = 10  # per cent of the rows
+DELIMITERS = {"tab": "\\t", "comma": ",", "semicolon": ";", "pipe": "|", "bar": "|"}  # what they are called
 MOST_CLASSES = 10  # that the line on what was found names
 
 
@@ -59,7 +61,11 @@ class TextCSV(Text):
         super().__post_init__()
         self.delimiter = self.delimiter.replace("\\t", "\t")
         if len(self.delimiter) != 1 or self.delimiter in '"\r\n\0':
-            raise ValueError(f"delimiter must be one character that separates, got {self.delimiter!r}")
+            meant = typed("delimiter", DELIMITERS.get(self.delimiter.lower(), ";"))
+            how = "type" if self.delimiter.lower() in DELIMITERS else "for example"
+            raise ValueError(
+                f"delimiter must be one character that separates, got {self.delimiter!r}; {how} {meant}"
+            )
         if self.text == self.label:
             raise ValueError(f"text and label must be two columns, got {self.text!r} for both")
         require_encoding(self.encoding)
@@ -143,8 +149,9 @@ class TextCSV(Text):
         return labelled([self.tokens_of(row.text) for row in rows], [numbers[row.label] for row in rows])
 
     def origin(self, part: str, row: int) -> str:
-        file = self.val_path if part == "val" else self.path
-        return f"line {self._parts[part][row].line} of {Path(file or '').name}"
+        file = Path((self.val_path if part == "val" else self.path) or "")
+        alike = len({other for other in self._files.values() if Path(other).name == file.name}) > 1
+        return f"line {self._parts[part][row].line} of {file if alike else file.name}"
 
     def found(self) -> str:
         """The rows, the classes and their rows, the other splits, and what was passed over."""
@@ -174,8 +181,8 @@ class TextCSV(Text):
             if path == twin
         ]
         for field, file, _ in files:
-            if is_misread(content_of(field, file), self.encoding):
-                said.append(f"dataset: {file} is read as {self.encoding} and looks like utf-8; is it?")
+            if likely := read_better_as(content_of(field, file), self.encoding):
+                said.append(f"dataset: {file} is read as {self.encoding} and looks like {likely}; is it?")
         return said
 
     def _of_texts(self) -> list[str]:

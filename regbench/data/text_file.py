@@ -25,7 +25,20 @@ KINDS = (
     (b"ARROW1", "an Arrow file; save it as CSV"),
     (b"SQLite format 3\x00", "an SQLite database; save its table as CSV"),
     (b"%PDF-", "a PDF document"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"\x80\x04\x95", "a pickle; save its table as CSV"),
+    (b"\x80\x05\x95", "a pickle; save its table as CSV"),
     (b"\x89HDF", "an HDF5 file; save it as CSV"),
+)
+CONTROLS = re.compile(b"[\x80-\x9f]")
+TEXTS = (  # in lower case, after blanks
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself by git lfs pull"),
+    (b"<!doctype html", "a web page; download the file itself"),
+    (b"<html", "a web page; download the file itself"),
+    (b"<?xml", "an XML file; save it as CSV"),
+    (b'{"', "a JSON file; save it as CSV"),
+    (b"[{", "a JSON file; save it as CSV"),
 )
 WORKBOOKS = (b"xl/workbook", b"opendocument.spreadsheet")  # within a zip archive
 
@@ -100,9 +113,14 @@ def is_utf8(content: bytes) -> bool:
         return False
 
 
-def is_misread(content: bytes, encoding: str) -> bool:
-    """Whether a file that was read in another encoding has signs beyond ASCII that are UTF-8's."""
-    return not _plain(encoding).startswith("utf") and not content.isascii() and is_utf8(content)
+def read_better_as(content: bytes, encoding: str) -> str:
+    """The encoding that a file looks like, rather than the one that it was read in; empty where that fits."""
+    if _plain(encoding).startswith("utf") or content.isascii():
+        return ""
+    if is_utf8(content):
+        return "utf-8"
+    latin = _plain(encoding) == "iso8859-1" and CONTROLS.search(content)
+    return (_of_one_byte(content) or "another encoding") if latin else ""
 
 
 def line_at(text: str, position: int) -> int:
@@ -116,15 +134,39 @@ def _require_text(path: str, content: bytes) -> None:
             packed = beginning.startswith(b"PK") and any(name in content for name in WORKBOOKS)
             found = "a spreadsheet (Excel or OpenDocument); save its sheet as CSV" if packed else kind
             raise ValueError(f"{path} must be a CSV file, got {found}")
+    head = content[:512].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    for beginning, kind in TEXTS:
+        if re.sub(rb"([{\[])\s+", rb"\1", head).startswith(beginning):
+            raise ValueError(f"{path} must be a CSV file, got {kind}")
 
 
 def _undecodable(path: str, content: bytes, encoding: str, position: int) -> str:
     line = line_at(content[:position].decode("latin-1"), position)
-    likely = "utf-8" if is_utf8(content) else "latin-1"
+    likely = "utf-8" if is_utf8(content) else _of_one_byte(content)
     return (
         f"{path} must be in {encoding}, got the byte 0x{content[position]:02x} in position {position} "
-        f"(line {line}), which is none of it; try dataset.encoding={likely}, or what the file was saved in"
+        f"(line {line}), which is none of it; {_to_try(likely)}"
     )
+
+
+def _of_one_byte(content: bytes) -> str:
+    """The likely encoding of a file that is no UTF-8, or nothing: latin-1 reads all bytes, most wrongly.
+
+    Its 0x80 to 0x9f are signs for machines, which no text has; cp1252 has quotes and dashes there.
+    """
+    if not CONTROLS.search(content):
+        return "latin-1"
+    try:
+        content.decode("cp1252")
+    except UnicodeDecodeError:
+        return ""
+    return "cp1252"
+
+
+def _to_try(likely: str) -> str:
+    if likely:
+        return f"try dataset.encoding={likely}, or what the file was saved in"
+    return "set dataset.encoding to what the file was saved in, such as shift_jis, gb18030 or cp1251"
 
 
 def _with_nul(path: str, content: bytes, text: str, encoding: str) -> str:

@@ -42,6 +42,8 @@ def test_class_folders_alone_are_one_whole(tmp_path: Path):
         ("TRAINING", "VALIDATION", "TESTING"),
         ("training", "valid", "test"),
         ("train", "dev", "testing"),
+        ("training_set", "validation_set", "test_set"),
+        ("trainset", "val-images", "Test Data"),
     ],
 )
 def test_splits_are_known_by_their_usual_names_in_any_case(tmp_path: Path, names: tuple[str, str, str]):
@@ -67,7 +69,7 @@ REFUSED = {
     "splits beside classes": (
         ("train", "cat", "dog"),
         "PATH must hold either splits or classes, got train beside cat, dog; "
-        "a class that is called like a split needs another name",
+        "a class that is called like a split needs another name, and a split is called train, val or test",
     ),
     "two vals": ((*SPLIT, "val/cat", "valid/cat"), "PATH must have one folder for val, got val, valid"),
     "two trains": ((*SPLIT, "Train/cat"), "PATH must have one folder for train, got Train, train"),
@@ -99,7 +101,31 @@ REFUSED = {
     ),
     "a test split without classes": (
         (*SPLIT, "test"),
-        "PATH/test must have at least 2 class folders, got none, and 1 image in no class folder",
+        "PATH/test must have at least 2 class folders, got none, and 1 image in no class folder; "
+        "to read train alone, of which a fifth is test then, set dataset.path=PATH/train",
+    ),
+    "a test split of one folder": (
+        (*SPLIT, "test/unknown"),
+        "PATH/test must have at least 2 class folders, got unknown; "
+        "to read train alone, of which a fifth is test then, set dataset.path=PATH/train",
+    ),
+    "classes two levels too high": (
+        ("a/b/cat", "a/b/dog"),
+        "PATH must have at least 2 class folders, got a, where a/b holds cat, dog; set dataset.path=PATH/a/b",
+    ),
+    "splits two levels too high": (
+        ("a/b/train/cat", "a/b/train/dog"),
+        "PATH must have at least 2 class folders, got a, where a/b holds train; set dataset.path=PATH/a/b",
+    ),
+    "a name that a shell takes apart": (
+        ("my photos, 1/cat", "my photos, 1/dog"),
+        "PATH must have at least 2 class folders, got my photos, 1, which holds cat, dog; "
+        "set 'dataset.path=\"PATH/my photos, 1\"'",
+    ),
+    "splits under names of their own": (
+        ("seg_train/cat", "seg_train/dog", "seg_eval/cat", "seg_eval/dog"),
+        "PATH must hold classes, or splits that are called train, val and test, got seg_eval, seg_train; "
+        "rename them",
     ),
     "splits inside classes": (
         ("cat/train", "cat/test", "dog/train"),
@@ -109,6 +135,11 @@ REFUSED = {
     "one class": (("cat",), "PATH must have at least 2 class folders, got cat"),
     "one class in a split": (("train/cat",), "PATH/train must have at least 2 class folders, got cat"),
 }
+
+
+def test_classes_may_be_called_after_a_train_or_a_test(tmp_path: Path):
+    layout = read_layout(str(make(tmp_path, "test_tube", "train_station")))
+    assert layout.classes == ["test_tube", "train_station"]
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -134,8 +165,9 @@ def test_refuses_what_is_no_folder_and_says_to_unpack_archives(tmp_path: Path):
     (tmp_path / "photos.zip").touch()
     assert refused(tmp_path / "photos.zip") == "path must be a folder, got PATH; unpack it"
     assert refused(tmp_path).endswith("got none, and photos.zip; unpack it")
-    with pytest.raises(ValueError, match=r"^path must be a folder, got nothing$"):
-        read_layout("")
+    for blank in ("", "  "):
+        with pytest.raises(ValueError, match=f"^path must be a folder, got '{blank}'$"):
+            read_layout(blank)
 
 
 def test_images_are_told_by_suffix_in_any_case_and_else_by_their_bytes(tmp_path: Path):
@@ -205,9 +237,9 @@ def test_tells_of_what_is_seldom_meant(tmp_path: Path):
     (said,) = read_layout(str(tmp_path / "a" / "train")).odd
     assert said.startswith("test beside ")
     assert said.endswith(f"is not read; dataset.path={tmp_path / 'a'} reads all")
-    assert read_layout(str(make(tmp_path / "b", "Cat", "cat "))).odd == [
-        "Cat and cat  are read as two classes"
-    ]
+    make(tmp_path / "b", *SPLIT, "test")
+    (said,) = read_layout(str(tmp_path / "b" / "train")).odd
+    assert said == f"test beside {tmp_path / 'b' / 'train'} is not read"  # all of it would be refused
     (said,) = read_layout(str(make(tmp_path / "c", "2019/cat", "2019/dog", "2020/cat", "2020/dog"))).odd
     assert said == "every class has images only in its folders cat, dog; the classes are 2019, 2020"
     assert read_layout(str(tmp_path / "a")).odd == []

@@ -240,7 +240,33 @@ def test_says_what_was_found(flat: Path):
     assert source.found() == (
         "2 classes: cats 10, dogs 10; 20 images, a fifth of them test; passed over 2 .heic, 1 hidden"
     )
-    assert source.warnings() == ["not read, and perhaps meant to be: 2 .heic"]
+    assert source.warnings() == ["dataset: not read, and perhaps meant to be: 2 .heic"]
+
+
+@pytest.mark.parametrize("names", [(), ("train", "val", "test")])
+def test_equal_images_are_named_by_their_files(tmp_path: Path, names: tuple[str, ...]):
+    """All images differ, but for two pairs, one of which stands in test."""
+    shade = iter(range(1, 250))
+    for part in names or ("",):
+        for name in ("cat", "dog"):
+            for index in range(30):
+                paint(tmp_path / part / name / f"{index}.png", plain(next(shade)))
+    source = opened(tmp_path)
+    assert not any("stand" in said for said in carve(source, SplitOptions(0, 1.0, None, 0.0)).warnings)
+    for split, number in (("train", 3), ("test", 2)):
+        file = source.origin(split, number)
+        assert Image.open(tmp_path / file).getpixel((0, 0)) == int(
+            getattr(source, split)()[0][number][0, 0, 0]
+        )
+    first, second = source.origin("train", 3), source.origin("test", 2)
+    (tmp_path / second).write_bytes((tmp_path / first).read_bytes())
+    said = [w for w in carve(opened(tmp_path), SplitOptions(0, 1.0, None, 0.0)).warnings if "stand" in w]
+    tests = 60 if names else 12
+    share = f"{1 / tests:.1%}"
+    assert said == [
+        f"dataset: 1 of the {tests} test rows ({share}) stand among the rows that train, select and val "
+        f"are cut from ({second} is {first})"
+    ]
 
 
 def test_of_many_classes_only_the_first_are_named(tmp_path: Path):
@@ -280,7 +306,7 @@ def test_bad_images_are_skipped_where_a_person_says_so_and_refused_again_where_n
     assert [row // 10 for row in rows] == labels.tolist() + test_labels.tolist()
     assert "cats 8, dogs 9; 17 images, a fifth of them test; 3 bad, left out" in source.found()
     (said,) = source.warnings()
-    assert said.startswith("3 bad images are left out: ")
+    assert said.startswith("dataset: 3 bad images are left out: ")
     assert said.endswith("19.png is empty")
     with pytest.raises(ValueError, match="got 3 that are not"):
         opened(flat).fetch()
@@ -312,7 +338,7 @@ def test_another_background_is_seen_though_the_images_are_cached(tmp_path: Path)
 def test_tells_of_twelve_bits_in_files_of_sixteen(flat: Path):
     Image.fromarray(np.full((2, 2), 4095, dtype=np.uint16)).save(flat / "dogs" / "deep.png")
     (said,) = opened(flat).warnings()
-    assert said.startswith("the brightest of all 16-bit greys is 4095 of 65535, ")
+    assert said.startswith("dataset: the brightest of all 16-bit greys is 4095 of 65535, ")
 
 
 def test_a_home_folder_has_a_digest(flat: Path, monkeypatch: pytest.MonkeyPatch):

@@ -207,10 +207,39 @@ def test_refuses_no_rows_and_more_than_fit_into_memory():
 
 def test_tells_of_floats_outside_zero_to_one_and_of_channels_that_stand_last():
     (said,) = opened(lambda row: (torch.full((1, 2, 2), row - 5.0), row % 2)).warnings()
-    assert said.startswith("pixels lie in -5 to 14, ")
-    (said,) = opened(lambda row: (torch.zeros(8, 8, 3), row % 2)).warnings()
+    assert said.startswith("dataset: pixels lie in -5 to 14, ")
+    assert "leave out Normalize" in said
+    (said,) = opened(lambda row: (torch.full((1, 2, 2), row * 12.0), row % 2)).warnings()
+    assert "0 to 228, " in said
+    assert "divide them by 255" in said
+    (said,) = opened(lambda row: (torch.full((8, 8, 3), row / 20), row % 2)).warnings()
     assert "(8, 8, 3) looks like (H, W, C)" in said
-    assert opened(lambda row: (torch.tensor([-5.0, 9.0]), row % 2)).warnings() == []
+    assert opened(lambda row: (torch.tensor([-5.0, row]), row % 2)).warnings() == []
+
+
+def test_equal_rows_are_called_by_their_numbers_in_the_dataset():
+    """Rows 0 and 1 of 60 are equal, and all others differ."""
+    source = opened(lambda row: (torch.full((1, 2, 2), max(row, 1) / 99), row % 3 % 2), 60)
+    said = [w for seed in range(9) for w in carve(source, SplitOptions(seed, 1.0, None, 0.0)).warnings]
+    named = [w for w in said if "stand" in w]
+    assert named
+    assert all("train row 0 is train row 1" in w or "train row 1 is train row 0" in w for w in named)
+
+
+def test_test_rows_that_stand_in_train_are_counted_and_named():
+    parts = {
+        "train": Listed(lambda row: (grey(row), row % 2)),
+        "test": Listed(lambda row: (grey(row + 18), row % 2), 10),
+    }
+    (said,) = MapStyle(parts).warnings()
+    assert said == (
+        "dataset: 2 of the 10 test rows (20.0%) stand among the rows that train, select and val are cut from "
+        "(test row 0 is train row 18, test row 1 is train row 19)"
+    )
+
+
+def test_refuses_numbers_beside_names():
+    refused(lambda row: (grey(row), "a" if row == 7 else 1), "must be numbers or names, .*, got 'a' and 1$")
 
 
 def test_a_dataset_may_say_that_mirrored_images_are_others():

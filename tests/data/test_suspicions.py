@@ -22,6 +22,18 @@ def test_more_classes_than_a_tenth_of_the_rows_are_numbers_or_names_of_rows():
     )
 
 
+def test_a_few_names_in_a_small_dataset_are_names():
+    (said,) = suspicions.of_labels(labels_of(8, 8), ["cat", "dog"])
+    assert said == (
+        "dataset: 2 classes stand in 16 rows, more than one for every 10, few to learn from and few to judge "
+        "by: 'cat', 'dog'"
+    )
+    (said,) = suspicions.of_labels(labels_of(8, 8), ["0", "1"])  # numbers of classes, which have no names
+    assert "few to learn from" in said
+    said = suspicions.of_labels(labels_of(*[5] * 11), [f"c{n}" for n in range(11)])
+    assert "names of the rows?" in said[0]
+
+
 def test_an_id_for_each_row_is_said_in_short():
     said = suspicions.of_labels(torch.arange(1200), [f"id{n:04}" for n in range(1200)])
     assert [sentence.split(":")[1][:20] for sentence in said] == [

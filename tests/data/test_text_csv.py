@@ -2,7 +2,7 @@ import csv
 import gzip
 import io
 import re
-import shlex
+import subprocess
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -119,7 +119,7 @@ BAD = {
     ),
     "a name with a blank": (
         "text, label\na,x\n",
-        "must have a column 'label', got text, ' label'; type \"dataset.label=' label'\"",
+        "must have a column 'label', got text, ' label'; type 'dataset.label=\" label\"'",
     ),
     "other names": (
         "id,review,stars\n1,so so,x\n",
@@ -129,27 +129,27 @@ BAD = {
     "a name twice": ("text,label,text\na,x,b\n", "must have one column 'text', got 2 of them"),
     "semicolons": (
         "text;label\na;x\n",
-        "must have a column 'text', got text;label; ';' stands between them: type \"dataset.delimiter=';'\"",
+        "must have a column 'text', got text;label; ';' stands between them: type 'dataset.delimiter=\";\"'",
     ),
     "tabs": (
         "text\tlabel\na, b\tx\n",
         "must have a column 'text', got 'text\\tlabel'; '\\t' stands between them: "
-        "type \"dataset.delimiter='\\t'\"",
+        "type 'dataset.delimiter=\"\\t\"'",
     ),
     "bars, and other names": (
         "review|stars\na|x\n",
         "must have a column 'text', got review|stars; '|' stands between them: "
-        "type \"dataset.delimiter='|'\", which makes the columns review, stars",
+        "type 'dataset.delimiter=\"|\"', which makes the columns review, stars",
     ),
     "semicolons and quotes": (
         '"text";"label"\n"a";"x"\n',
         "must be a CSV file, got one that cannot be read where the row of line 1 begins: ',' expected after "
-        "'\"'; ';' stands between them: type \"dataset.delimiter=';'\"",
+        "'\"'; ';' stands between them: type 'dataset.delimiter=\";\"'",
     ),
     "a comma in the name of another column": (
         "a, b;text;label\n1;a;x\n",
         "must have a column 'text', got a, ' b;text;label'; ';' stands between them: "
-        "type \"dataset.delimiter=';'\"",
+        "type 'dataset.delimiter=\";\"'",
     ),
     "no header, labels again": (
         "good,pos\nbad,neg\nfine,pos\n",
@@ -211,10 +211,16 @@ def test_refuses_in_one_sentence(file: Path, what: str):
 
 def test_what_a_refusal_says_to_type_is_what_works(file: Path):
     """The words after `type`, as a shell and Hydra read them, and what they make of the source."""
-    for header in ("text;label", "text\tlabel", "text|label", "Text,label", "text, label", "text,Label's"):
-        file.write_text(f"{header}\n" + "\n".join(re.sub(r"\w+\W\w+", f"a{header[4]}x", "a b") for _ in "ab"))
-        typed = shlex.split(re.search(r"type (.*)$", refusal(table(file)))[1])
-        override = OverridesParser.create().parse_override(typed[0])
+    headers = ("text;label", "text\tlabel", "text|label", "text:label", "Text,label", "text, label")
+    for header in (*headers, "text,Label's", "te$xt,label", "te`xt,label", 'te"xt,label'):
+        sign = next((s for s in header if s in ";\t|:"), ",")
+        quoted = header.replace('te"xt', '"te""xt"')
+        file.write_text(f"{quoted}\n" + "\n".join(re.sub(r"\w+\W\w+", f"a{sign}x", "a b") for _ in "ab"))
+        words = re.search(r"type (.*)$", refusal(table(file)))[1]
+        said = subprocess.run(
+            ["bash", "-c", f"printf %s {words}"], capture_output=True, text=True, check=True
+        )
+        override = OverridesParser.create().parse_override(said.stdout)
         key, value = override.key_or_group.removeprefix("dataset."), override.value()
         with pytest.raises(ValueError, match=r"at least 2 different labels, got x$"):
             table(file, **{key: str(value)}).fetch()
@@ -285,9 +291,28 @@ def test_files_of_other_kinds_are_called_what_they_are(file: Path):
         (book.getvalue().replace(b"xl/workbook", b"some/other."), "a zip archive; unpack it"),
         (bytes.fromhex("d0cf11e0a1b11ae1"), "an Excel workbook; save its sheet as CSV"),
         (b"PAR1\x15", "a Parquet file; save it as CSV"),
+        (b"\x89PNG\r\n\x1a\n\0", "an image"),
+        (b"\x80\x04\x95\x10\0", "a pickle; save its table as CSV"),
+        (b'\xef\xbb\xbf{ "text": "a", "label": 1}\n', "a JSON file; save it as CSV"),
+        (b'[\n {"text": "a"}]', "a JSON file; save it as CSV"),
+        (b"\n<!DOCTYPE html>\n<html>", "a web page; download the file itself"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "a pointer of Git LFS; fetch the file itself by git lfs pull",
+        ),
     ):
         file.write_bytes(content)
         assert refusal(table(file)) == f"{file} must be a CSV file, got {kind}"
+
+
+def test_a_line_that_tells_spreadsheets_the_delimiter_is_passed_over(file: Path):
+    file.write_text("sep=;\ntext;label\na b;x\nc;y\n")
+    assert refusal(table(file)).endswith("; ';' stands between them: type 'dataset.delimiter=\";\"'")
+    source = table(file, file, delimiter=";")
+    source.fetch()
+    assert words(source) == [["a", "b"], ["c"]]
+    file.write_text("sep=;\ntext;label\na b;x\nc\n")
+    assert refusal(table(file, delimiter=";")).endswith("got none in line 4")
 
 
 def test_refuses_what_is_no_file_and_names_the_field(file: Path, tmp_path: Path):
@@ -352,8 +377,16 @@ def test_refuses_one_column_for_both(file: Path):
 
 @pytest.mark.parametrize("delimiter", ["", "::", '"', "\n"])
 def test_refuses_what_cannot_separate(file: Path, delimiter: str):
-    with pytest.raises(ValueError, match=r"^delimiter must be one character that separates, got '"):
+    with pytest.raises(ValueError, match=r"^delimiter must be one character that separates, got '") as said:
         table(file, delimiter=delimiter)
+    assert str(said.value).endswith("; for example 'dataset.delimiter=\";\"'")
+
+
+def test_a_delimiter_that_is_called_by_its_name_is_said_as_it_is_typed(file: Path):
+    for name, sign in (("tab", "\\t"), ("Comma", ","), ("semicolon", ";")):
+        with pytest.raises(ValueError, match=r"^delimiter must be one character") as said:
+            table(file, delimiter=name)
+        assert str(said.value).endswith(f"; type 'dataset.delimiter=\"{sign}\"'")
 
 
 # --- a val file
@@ -488,6 +521,51 @@ def test_utf8_that_is_read_as_another_encoding_is_told_of(file: Path, tmp_path: 
         ]
     file.write_text("text,label\nKäse,x\nb,y\n", encoding="latin-1")
     assert told(table(file, apart, encoding="latin-1")) == []
+
+
+def test_quotes_of_cp1252_are_no_latin_1_and_other_bytes_are_left_to_the_person(file: Path, tmp_path: Path):
+    apart = tmp_path / "test.csv"
+    apart.write_text("text,label\nnew,x\n")
+    file.write_text("text,label\nit\u2019s,x\nb,y\n", encoding="cp1252")
+    assert refusal(table(file)).endswith("; try dataset.encoding=cp1252, or what the file was saved in")
+    assert told(table(file, apart, encoding="cp1252")) == []
+    assert told(table(file, apart, encoding="latin-1")) == [
+        f"dataset: {file} is read as latin-1 and looks like cp1252; is it?"
+    ]
+    file.write_text("text,label\n\u826f\u3044\u6620\u753b \u3001,x\nb,y\n", encoding="shift_jis")
+    assert refusal(table(file)).endswith(
+        "; set dataset.encoding to what the file was saved in, such as shift_jis, gb18030 or cp1251"
+    )
+    assert any("looks like another encoding" in said for said in told(table(file, apart, encoding="latin-1")))
+
+
+@pytest.mark.parametrize(
+    ("text", "min_count", "message"),
+    [
+        (
+            "row{0}",
+            41,
+            "min_count must be a number of times that a word of the train split has, got 41, which",
+        ),
+        ("", 1, "texts must hold words, got none in the whole train split"),
+    ],
+)
+def test_refuses_a_vocabulary_without_a_word(file: Path, text: str, min_count: int, message: str):
+    rows = "".join(f"{text.format(n)},{'odd' if n % 2 else 'even'}\n" for n in range(40))
+    file.write_text("text,label\n" + rows)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        carve(table(file, file, min_count=min_count), SplitOptions(0, 1.0, None, 0.0))
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(file: Path, tmp_path: Path):
+    write(file, 40)
+    (tmp_path / "later").mkdir()
+    apart = tmp_path / "later" / file.name
+    apart.write_text("text,label\nrow1,odd\n")
+    data = carve(table(file, file, val_path=str(apart)), SplitOptions(0, 1.0, None, 0.0))
+    crossing = next(said for said in data.warnings if "equal" in said)
+    assert f"line 2 of {apart} is line " in crossing
+    assert f" of {file})" in crossing
 
 
 # --- text without blanks
