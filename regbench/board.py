@@ -13,10 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from regbench.columns import folded
 from regbench.jobs import SweepJob, state_of
 from regbench.records import ENDED, read_summary
 
 EVERY = 0.5  # seconds between two looks at the folders
+BETWEEN = 4  # blanks about two columns
 
 
 class Board:
@@ -101,8 +103,9 @@ class Board:
             "time left": "-" if left is None else _duration(left),
             "best so far": self._best(),
         }
+        room = self._console.width - max(map(len, rows)) - BETWEEN
         for what, said in rows.items():
-            table.add_row(what, Text(said))  # a name is no markup
+            table.add_row(what, Text(folded(said, max(1, room), True)))  # a name is no markup
         return Group(ProgressBar(total=len(self._jobs), completed=len(self._ended), width=40), table)
 
     def _best(self) -> str:

@@ -110,7 +110,9 @@ def show_audit(console: Console, rows: Sequence[Mapping[str, Any]], warnings: Se
 def show_summary(console: Console, summary: Mapping[str, Any], folder: str) -> None:
     """The end of a run: a short table, and how to look at the curves."""
     columns = [name for name in ("last", "best", "kept") if summary.get(name)]
-    table = Table(title=f"{summary['name']}: {summary['status']}", title_justify="left")
+    title = f"{summary['name']}: {summary['status']}"
+    console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
+    table = Table()
     table.add_column("accuracy (loss)")
     for name in columns:
         table.add_column(f"{name}, epoch {summary[name]['epoch']}", justify="right")

@@ -10,16 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from regbench.build import build_run, build_stack, check, use_settings
+from regbench.columns import Table
 from regbench.config import read_settings
 from regbench.jobs import SweepJob, size_of, state_of
 from regbench.measurement import evaluate
 from regbench.records import ENDED, SUMMARY, read_summary
 from regbench.regularizers.base import hooks
+from regbench.terminal import Terminal, print_table
 from regbench.training import train_epoch
 
 SAMPLE = 40  # finished runs that are looked at for an estimate
@@ -43,13 +41,10 @@ class Cost:
 
 def show(jobs: Sequence[SweepJob], workers: int) -> None:
     """Print each job with its state, and time and disk of those that are left."""
-    console = Console()
+    console = Terminal()
     costs: dict[tuple[str, ...], Cost] = {}
     finished = list(_finished(jobs[0].folder.parent))
-    table = Table(title=str(jobs[0].folder.parent), title_justify="left")
-    for title in ("job", "state", "time", "disk"):
-        table.add_column(title, overflow="fold")
-    left = []
+    rows, left = [], []
     for job in jobs:
         state = state_of(job.folder)
         cells = ["", ""]
@@ -60,8 +55,9 @@ def show(jobs: Sequence[SweepJob], workers: int) -> None:
                 costs[kind] = _from_finished(job, finished) or _from_steps(job)
             left.append(costs[kind])
             cells = [_seconds(costs[kind].seconds), _bytes(costs[kind].size)]
-        table.add_row(*map(Text, (job.name, state, *cells)))
-    console.print(table)
+        rows.append([job.name, state, *cells])
+    print_table(console, Table(str(jobs[0].folder.parent), ["job", "state", "time", "disk"], rows))
+    console.print()
     total, size = sum(cost.seconds for cost in left), sum(cost.size for cost in left)
     console.print(
         f"{len(jobs)} jobs, {len(jobs) - len(left)} done, {len(left)} left: "

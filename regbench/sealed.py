@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
 from regbench.arguments import Arguments
+from regbench.columns import Table
 from regbench.config import read_settings
 from regbench.errors import ConfigError
 from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, write_json
 from regbench.runs import read_run
+from regbench.terminal import Terminal, print_table
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,15 +30,14 @@ def main(argv: list[str]) -> int:
     summaries = {folder: _finished(folder) for folder in folders}
     for folder in folders:
         require_same_data(folder, read_run(folder)[0])
-    table = Table(title="test split: accuracy (loss)", title_justify="left")
-    for title in ("run", "last weights", "best weights", "times read"):
-        table.add_column(title, overflow="fold")
+    rows = []
     for folder, summary in summaries.items():
         summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0))
         write_json(folder / SUMMARY, summary)
         cells = (f"{figures['accuracy']:.4f} ({figures['loss']:.4f})" for figures in _both(summary["test"]))
-        table.add_row(str(folder), *cells, str(summary["test"]["reads"]))
-    Console().print(table)
+        rows.append([str(folder), *cells, str(summary["test"]["reads"])])
+    headings = ["run", "last weights", "best weights", "times read"]
+    print_table(Terminal(), Table("test split: accuracy (loss)", headings, rows))
     return 0
 
 

@@ -12,14 +12,13 @@ from typing import Any
 
 from regbench import __version__
 from regbench.arguments import Arguments
+from regbench.columns import Table
 from regbench.compare.comparing import Question, environment
 from regbench.compare.figures import METRIC, note_of
 from regbench.compare.groups import Cohort, cohorts
 from regbench.compare.questions import refuse_metric, refuse_unmeasured
 from regbench.compare.response_text import DRAWN
 from regbench.compare.results import find, printable
-from regbench.compare.tables import Table
-from regbench.compare.terminal import Terminal, print_lines, print_table
 from regbench.compare.wording import left_out
 from regbench.composer import ComposedJob
 from regbench.composition import compose_each, compose_jobs, keys_of, parsed, refuse_options
@@ -27,6 +26,7 @@ from regbench.config import identity, read_settings, stack_name
 from regbench.errors import ConfigError
 from regbench.jobs import SweepJob
 from regbench.records import write_json
+from regbench.terminal import Terminal, print_lines, print_table
 
 FORMAT = 1  # of the JSON
 NAMES_ITSELF = ("seed", "model", "dataset", "reg", "sweep", "threads")  # keys that a title need not say

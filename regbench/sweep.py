@@ -16,12 +16,11 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from regbench import checkpoint, job
 from regbench.board import Board
 from regbench.build import check, content_of
+from regbench.columns import Table
 from regbench.composer import ComposedJob
 from regbench.composition import FAIL_FAST, FORCE, keys_of
 from regbench.config import read_settings, resolved
@@ -31,6 +30,7 @@ from regbench.jobs import SweepJob, arrange, forget, state_of, sweep_name
 from regbench.launching import Launch
 from regbench.records import ENDED, FINISHED, read_summary
 from regbench.runs import choices_of
+from regbench.terminal import print_table
 
 SWEEPS = Path("outputs") / "sweeps"
 HELD = "held"  # what comes of a job that another process works at
@@ -232,13 +232,9 @@ def _report(
     )
     if not failed:
         return 0
-    table = Table(title="failed", title_justify="left")
-    for title in ("job", "why"):
-        table.add_column(title, overflow="fold")
-    for one in failed:
-        table.add_row(*map(Text, (one.name, _reason(one, outcomes))))
-    console.print(table)
-    console.print("to repeat just that one:")
+    rows = [[one.name, _reason(one, outcomes)] for one in failed]
+    print_table(console, Table("failed", ["job", "why"], rows, prose=("why",)))
+    console.print("\nto repeat just that one:")
     for one in failed:
         command = repeat(one, states[one.name], words)
         console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from regbench.columns import Table
 from regbench.compare.ablation import Ablation, Effect, Family, Tried
 from regbench.compare.report import Difference
-from regbench.compare.tables import Table
 from regbench.compare.verdicts import NOT_RESOLVED
 from regbench.compare.wording import (
     INTERVAL,

@@ -17,11 +17,11 @@ from regbench.compare.questions import refuse_keys, refuse_metric, refuse_unmeas
 from regbench.compare.report import Comparison, Report
 from regbench.compare.results import find, printable
 from regbench.compare.tables import WHOLE, tables
-from regbench.compare.terminal import Terminal, print_lines, print_table
 from regbench.compare.wording import left_out, said, sentence
 from regbench.errors import ConfigError
 from regbench.fields import nearest
 from regbench.records import write_text
+from regbench.terminal import Terminal, print_lines, print_table
 
 STANDARD_OUTPUT = "-"
 EXPORTS: dict[str, Callable[[Report], str]] = {

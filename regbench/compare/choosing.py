@@ -64,9 +64,10 @@ def choose(
     for place, values in _sorted(results, keys).items():
         found = _best(values, at)
         if found is None:
-            names = [result.folder for runs in values.values() for result in runs]
-            reason = f"no seed has run at all values of {listed(keys)} with this stack, so none is the best"
-            left_out += [Excluded(name, reason) for name in sorted(names)]
+            runs = [result for one in values.values() for result in one]
+            why = "no seed has run" if any(result.ended for result in runs) else "every run diverged"
+            reason = f"{why} at all values of {listed(keys)} with this stack, so none is the best"
+            left_out += [Excluded(name, reason) for name in sorted(result.folder for result in runs)]
             continue
         made[place] = found
         kept += found.results
@@ -87,9 +88,14 @@ def _sorted(results: Iterable[Result], keys: Sequence[str]) -> dict[Place, dict[
         bare = replace(result, shared=shared)
         found[place_of(shared, result.stack)][tuple(map(_ordered, value))].append(bare)
     return {
-        place: {listed(text for *_, text in value): values[value] for value in sorted(values)}
+        place: {_named(keys, [text for *_, text in value]): values[value] for value in sorted(values)}
         for place, values in sorted(found.items())
     }
+
+
+def _named(keys: Sequence[str], texts: Sequence[str]) -> str:
+    """The value of one key as it is; of several with their keys, as on a command line."""
+    return texts[0] if len(keys) == 1 else " ".join(map("=".join, zip(keys, texts, strict=True)))
 
 
 def _ordered(value: Any) -> tuple[int, float, str]:
@@ -131,6 +137,8 @@ def about(found: Sequence[Chosen]) -> list[str]:
     if not found:
         return []
     key = found[0].key
+    if len({value for one in found for value in one.tried}) == 1:
+        return [f"nothing was chosen: all runs have one value of {key}, {found[0].value}"]
     words = [f"{one.arm} {one.value} (of {listed(one.tried)})" for one in found]
     notes = [
         f"each stack is at the best {key} of those tried, by mean select accuracy over the seeds; val has "
@@ -143,15 +151,24 @@ def about(found: Sequence[Chosen]) -> list[str]:
     for one in found:
         if one.diverged:
             notes.append(f"{one.arm}: diverged at {key} {listed(one.diverged)}")
-        if len(one.tried) > 1 and one.value in (one.tried[0], one.tried[-1]):
-            notes.append(
-                f"{one.arm}: its best {key}, {one.value}, is at the end of those tried; "
-                "a better one may lie beyond"
-            )
         fewest = counted(len(one.seeds), "seed")
         if len(one.tried) > 1 and len(one.seeds) < 3:
             notes.append(f"{one.arm}: its {key} was chosen by {fewest}, which says little")
+    ends = [f"{one.arm} {one.value}" for one in found if _at_an_end(one)]
+    if ends:
+        notes.append(
+            f"the best {key} is at an end of those tried, and a better one may lie beyond: {'; '.join(ends)}"
+        )
     return notes
+
+
+def _at_an_end(one: Chosen) -> bool:
+    """Whether numbers were tried, several, and the smallest or the largest of them is the best."""
+    try:
+        tried = [float(value) for value in one.tried]
+    except ValueError:  # names, or several keys: they have no order, or none in which one ends
+        return False
+    return len(tried) > 1 and float(one.value) in (min(tried), max(tried))
 
 
 def _by_tries(found: Sequence[Chosen]) -> Iterator[tuple[list[str], Iterator[Chosen]]]:

@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from regbench.compare.paint import INK, TEMPLATE, Colours, literal, named, typeset
+from regbench.columns import folded
+from regbench.compare.paint import (
+    INK,
+    TEMPLATE,
+    Changes,
+    Colours,
+    literal,
+    named,
+    resizable,
+    shortened,
+    typeset,
+)
 from regbench.compare.report import Arm, Comparison, PerClass
 from regbench.compare.sortable import Cell, Table
 from regbench.compare.wording import counted, number
@@ -19,8 +30,14 @@ SCALE = [[0, "#ffffff"], [0.1, "#dcebf6"], [1, "#6aabd2"]]
 LONGEST = 18  # signs of a name at an axis
 SHORT = 3  # signs that fit below a column
 FEW = 20  # so many classes have a number in each cell and a name each; of more, so many have one
-ACROSS = 2  # matrices in a row
-SIDE = 400  # pixels of a matrix
+ACROSS = 2  # matrices in a row, where there is room
+BOTH = 900  # pixels of width that two matrices take at least
+SIDE = 400  # pixels of a matrix, from top to bottom
+LETTER = 7  # pixels
+CELL = 20  # pixels that two digits take from left to right
+UPRIGHT = 16  # pixels that an upright name takes from left to right
+ABOVE, BETWEEN = 34, 46  # pixels over the first matrix for its title; for those of the next ones
+SCALED = 56  # pixels of a scale of colours
 
 
 def class_table(comparison: Comparison, palette: Colours) -> Table | None:
@@ -59,15 +76,38 @@ def per_class(comparison: Comparison) -> go.Figure | None:
     values = [[_percent(known.mean if known else None) for known in found.accuracy] for _, found in arms]
     told = [[_told(arm, found, place, comparison) for place in range(count)] for arm, found in arms]
     texts = [["\N{EN DASH}" if value is None else f"{value:.0f}" for value in row] for row in values]
+    names = [_lines(arm.name) for arm, _ in arms]
+    left = _left([line for lines in names for line in lines])
+    height = max(30, 8 + 16 * max(map(len, names)))
+    scale = SCALED if count > FEW else 0
     figure = go.Figure(_heat(values, texts, told))
     figure.update_layout(
         template=TEMPLATE,
-        height=max(180, 60 + 30 * len(arms) + _room(classes)),
+        height=12 + scale + height * len(arms) + _room(classes),
+        margin={"l": left, "r": 12, "t": 12 + scale, "b": _room(classes)},
         xaxis=_names(classes),
-        yaxis={**named([(n, arm.name) for n, (arm, _) in enumerate(arms)]), "autorange": "reversed"},
-        coloraxis=_colours(),
+        yaxis={**named([]), "tickvals": list(range(len(arms))), "autorange": "reversed"}
+        | {"ticktext": ["<br>".join(map(literal, lines)) for lines in names]},
+        coloraxis=_colours(count > FEW, 6),
+        meta={"least": left + 12 + _least(classes)},
     )
     return figure
+
+
+def _lines(name: str) -> list[str]:
+    """The name of an arm at an axis, on as many lines as it takes."""
+    return folded(shortened(name), LONGEST, True).split("\n")
+
+
+def _left(names: Sequence[str]) -> int:
+    """Pixels that names take at the left of a matrix."""
+    return 10 + LETTER * max(map(len, names))
+
+
+def _least(classes: Sequence[str]) -> int:
+    """Pixels from left to right in which the cells and the names below them can be read."""
+    shown = _shown(classes)
+    return CELL * len(classes) if len(classes) <= FEW else UPRIGHT * len(shown)
 
 
 def _told(arm: Arm, found: PerClass, place: int, comparison: Comparison) -> str:
@@ -91,16 +131,7 @@ def confusion(comparison: Comparison) -> go.Figure | None:
     if not arms:
         return None
     classes = comparison.classes
-    rows = math.ceil(len(arms) / ACROSS)
-    below = 40 + _room(classes)  # and the title of the next
-    height = 60 + rows * (SIDE + below)
-    figure = make_subplots(
-        rows,
-        ACROSS,
-        subplot_titles=[literal(arm.name) for arm, _ in arms],
-        horizontal_spacing=0.16,
-        vertical_spacing=below / (height - 60) if rows > 1 else 0,
-    )
+    figure = make_subplots(len(arms), 1)
     for place, (_, found) in enumerate(arms):
         values = [[_percent(share) for share in row] for row in found.confusion]
         told = [
@@ -108,14 +139,67 @@ def confusion(comparison: Comparison) -> go.Figure | None:
              zip(classes, row, strict=True)]
             for one, row in zip(classes, values, strict=True)
         ]  # fmt: skip
-        at = {"row": place // ACROSS + 1, "col": place % ACROSS + 1}
+        at = {"row": place + 1, "col": 1}
         texts = [["" if not value or value < 0.5 else f"{value:.0f}" for value in row] for row in values]
         figure.add_trace(_heat(values, texts, told), **at)
         figure.update_xaxes(_names(classes), **at)
         figure.update_yaxes({**_names(classes), "autorange": "reversed", "tickangle": 0}, **at)
-    margin = {"t": 30, "b": 30 + _room(classes)}
-    figure.update_layout(template=TEMPLATE, height=height, margin=margin, coloraxis=_colours())
+    _arrange(figure, [arm.name for arm, _ in arms], classes)
     return figure
+
+
+def _arrange(figure: go.Figure, names: Sequence[str], classes: Sequence[str]) -> None:
+    """Matrices beside each other where there is room for two, below each other where there is not."""
+    many = len(classes) > FEW
+    left, above, below = _left(list(_shown(classes).values())), ABOVE + SCALED * many, 12 + _room(classes)
+    wide, narrow = (_form(names, across, left, _room(classes)) for across in (min(ACROSS, len(names)), 1))
+    heights = [
+        above + _inner(-(-len(names) // across), _room(classes)) + below
+        for across in (min(ACROSS, len(names)), 1)
+    ]
+    figure.update_layout(
+        template=TEMPLATE,
+        height=heights[0],
+        margin={"l": left, "r": 12, "t": above, "b": below},
+        coloraxis=_colours(many, ABOVE),
+        meta={"least": left + 12 + _least(classes)},
+        annotations=wide["annotations"],
+    )
+    for key, domain in wide.items():
+        if key.endswith(".domain"):
+            figure.layout[key.removesuffix(".domain")].domain = domain
+    both = max(BOTH, ACROSS * (left + 36 + _least(classes)))
+    resizable(figure, heights[0], heights[1], wide, narrow, both)
+
+
+def _inner(rows: int, room: int) -> int:
+    """Pixels from the top of the first matrix to the bottom of the last."""
+    return rows * SIDE + (rows - 1) * (BETWEEN + room)
+
+
+def _form(names: Sequence[str], across: int, left: int, room: int) -> Changes:
+    """Where the matrices and their titles are, with so many in a row; as a relayout takes it."""
+    inner = _inner(-(-len(names) // across), room)
+    gap = (left + 24) / BOTH if across > 1 else 0.0  # the names of the second, and a little more
+    width = (1 - gap * (across - 1)) / across
+    changes: Changes = {"annotations": []}
+    for place, name in enumerate(names):
+        row, column = divmod(place, across)
+        start, top = column * (width + gap), 1 - row * (SIDE + BETWEEN + room) / inner
+        number = "" if place == 0 else str(place + 1)
+        changes[f"xaxis{number}.domain"] = [start, start + width]
+        changes[f"yaxis{number}.domain"] = [max(0.0, top - SIDE / inner), top]
+        changes["annotations"].append(
+            {
+                "text": literal(name),
+                "font": {"size": 13},
+                "showarrow": False,
+                "xref": "paper",
+                "yref": "paper",
+            }
+            | {"x": start, "xanchor": "left", "xshift": 8 - left, "y": top, "yanchor": "bottom", "yshift": 4}
+        )
+    return changes
 
 
 def _heat(
@@ -139,13 +223,16 @@ def _heat(
     )
 
 
-def _colours() -> dict[str, object]:
+def _colours(shown: bool, over: int) -> Changes:
+    """Colours of shares; their scale stands above where no cell has its number, so many pixels over it."""
+    scale = {"title": {"text": "% of the rows", "side": "top"}, "thickness": 12, "outlinewidth": 0}
+    place = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "ypad": over}
     return {
         "colorscale": SCALE,
         "cmin": 0,
         "cmax": 100,
-        "colorbar": {"title": {"text": "% of the<br>rows"}, "thickness": 14, "outlinewidth": 0}
-        | {"lenmode": "pixels", "len": 130, "y": 1, "yanchor": "top"},
+        "showscale": shown,
+        "colorbar": scale | place | {"lenmode": "pixels", "len": 160, "xpad": 0},
     }
 
 

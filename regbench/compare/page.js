@@ -2,7 +2,7 @@
 // Draws the charts one after the other, sorts the tables, and opens everything for the printer.
 (() => {
   const PAPER = 940, GAP = 32; // px between the margins of A4 and Letter on their sides; between two charts
-  const NARROW = 640; // px below which a chart has its narrow form
+  const NARROW = 640; // px below which a chart has its narrow form, unless it says so itself
   let printing = false;
   const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
   const waiting = [...document.querySelectorAll(".chart")];
@@ -20,7 +20,7 @@
   // As wide as it is or as it is told: wide or narrow, and as high as its panels and its legend need.
   function arrange(div, width) {
     const meta = div.layout.meta || {};
-    const narrow = (width || div.clientWidth) < NARROW;
+    const narrow = (width || div.clientWidth) < (meta.below || NARROW);
     const changes = width ? { width } : { width: null, autosize: true };
     if (meta.narrow && div.dataset.narrow !== String(narrow)) {
       Object.assign(changes, structuredClone(narrow ? meta.narrow : meta.wide));

@@ -18,7 +18,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from regbench.compare.charts import CHARTS, frontier
-from regbench.compare.confusion import class_table
+from regbench.compare.confusion import FEW, class_table
 from regbench.compare.groups import shown
 from regbench.compare.paint import Colours, colours, typeset
 from regbench.compare.report import Comparison, Report
@@ -203,6 +203,7 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
         "overview": overview(comparison, palette),
         "changes": changes(comparison, palette),
         "classes": class_table(comparison, palette),
+        "few_classes": len(comparison.classes) <= FEW,
         "charts": {name: embedded(draw(comparison, palette)) for name, draw in CHARTS.items()},
         "reliability": any(arm.reliability for arm in arms),
         "frontier": frontier(comparison),

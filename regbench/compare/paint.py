@@ -67,11 +67,15 @@ Changes = dict[str, Any]  # of a layout, as a relayout takes them
 
 def literal(text: str) -> str:
     """A text that plotly, which reads some HTML everywhere, shows as it is; a long one loses its middle."""
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST - 13]}…{text[-12:]}"
+    text = shortened(text)
     for sign, entity in ENTITIES.items():
         text = text.replace(sign, entity)
     return text
+
+
+def shortened(text: str) -> str:
+    """A text of at most `LONGEST` letters; a longer one loses its middle."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 13]}…{text[-12:]}"
 
 
 def typeset(text: str) -> str:
@@ -119,7 +123,12 @@ def legend_height(names: Sequence[str], width: int = LEGEND) -> int:
 
 
 def resizable(
-    figure: go.Figure, body: int, lower: int = 0, wide: Changes | None = None, narrow: Changes | None = None
+    figure: go.Figure,
+    body: int,
+    lower: int = 0,
+    wide: Changes | None = None,
+    narrow: Changes | None = None,
+    below: int | None = None,
 ) -> None:
     """Tell the page's script how high a chart is, and what to change where it is narrow and where it is wide.
 
@@ -129,8 +138,10 @@ def resizable(
         lower: the same of the narrow form.
         wide: as a relayout takes it, undoing what narrow does.
         narrow: what makes the figure fit in a narrow place; None where it is the same.
+        below: pixels of width below which a place is narrow; None: as many as for other charts.
     """
     meta = {"body": body} | ({"lower": lower, "wide": wide, "narrow": narrow} if narrow else {})
+    meta |= {"below": below} if below else {}
     figure.layout.meta = (figure.layout.meta or {}) | meta
 
 

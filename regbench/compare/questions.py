@@ -46,13 +46,27 @@ def refuse_keys(command: str, keys: Iterable[str], known: Collection[str]) -> No
         ConfigError: one is such a key.
     """
     for key in keys:
+        if key.startswith("reg."):
+            raise ConfigError(
+                f"{command}: --best-of must be no value of a member, each of which makes a stack of its own; "
+                f"got {printable(key)}; `regbench strength` compares them"
+            )
         if known and key not in known:
             raise ConfigError(
                 f"{command}: --best-of must be a key that decides a run's results, such as train.lr, got "
-                f"{printable(key)}{nearest(key, known)}"
+                f"{printable(key) or 'nothing'}{_meant(key, known)}"
             )
         if key.startswith("dataset."):
             raise ConfigError(
                 f"{command}: --best-of must be no key of the dataset, whose rows must be the same for all "
                 f"values; got {printable(key)}"
             )
+
+
+def _meant(key: str, known: Collection[str]) -> str:
+    """A hint: keys that end in what was typed, those of train first; else one that is spelled alike."""
+    longer = sorted(
+        (name for name in known if key and name.endswith(f".{key}")),
+        key=lambda name: not name.startswith("train."),
+    )
+    return f"; did you mean {longer[0]!r}?" if longer else nearest(key, known)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from regbench import __version__
+from regbench.columns import Table
 from regbench.compare.page import SNAPSHOTS, document, embedded
 from regbench.compare.paint import typeset
 from regbench.compare.response_chart import chart
 from regbench.compare.response_sketch import Sketch
 from regbench.compare.response_text import DRAWN, pages, short
 from regbench.compare.sortable import SIGNS
-from regbench.compare.tables import Table
 from regbench.compare.wording import UNADJUSTED, title
 from regbench.records import write_text
 

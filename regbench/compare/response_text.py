@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from regbench.columns import Table
 from regbench.compare.report import Difference
 from regbench.compare.response import BEST, Point, Response
-from regbench.compare.tables import Table
 from regbench.compare.wording import (
     INTERVAL,
     effect,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+from regbench.columns import Table
 from regbench.compare.report import Arm, Comparison
 from regbench.compare.wording import interval, number, probability, title, unit
 
@@ -19,19 +20,6 @@ OTHERS = (
 )  # fmt: skip
 BALANCED = ("val/balanced_accuracy", "val/macro_f1", "test/balanced_accuracy", "test/macro_f1")
 Cell = Callable[[Arm], str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Headings, and one row of as many texts for each arm; the first column is its name.
-
-    `spare` has headings of columns that may stand in a second table, those that go first at its start.
-    """
-
-    caption: str
-    headings: list[str]
-    rows: list[list[str]]
-    spare: tuple[str, ...] = ()
 
 
 def tables(comparison: Comparison) -> list[Table]:

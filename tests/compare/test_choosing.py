@@ -80,7 +80,7 @@ def test_the_report_says_what_was_tried_what_was_chosen_and_by_what() -> None:
         "chosen nothing: baseline 0.1 (of 0.01, 0.1, 1); dropout 0.01 (of 0.01, 0.1, 1)"
     )
     assert notes[1:] == [
-        "dropout: its best train.lr, 0.01, is at the end of those tried; a better one may lie beyond"
+        "the best train.lr is at an end of those tried, and a better one may lie beyond: dropout 0.01"
     ]
 
 
@@ -141,6 +141,32 @@ def test_values_without_a_shared_seed_leave_the_stack_out_with_the_reason() -> N
     assert len(found.excluded) == 2
 
 
+def test_a_stack_that_diverged_everywhere_is_left_out_as_such() -> None:
+    lost = tried(["dropout"], {0.01: [0.1], 0.1: [0.1]}, {0.01: [0.1], 0.1: [0.1]}, status="diverged")
+    found = best(BASE, lost)
+    assert [one.reason for one in found.excluded] == [
+        "every run diverged at all values of train.lr with this stack, so none is the best"
+    ] * 2
+
+
+def test_where_there_is_one_value_it_says_that_nothing_was_chosen() -> None:
+    one = only(best([run for run in [*BASE, *DROPOUT] if run.shared["train.lr"] == 0.1]))
+    assert [note for note in one.notes if "train.lr" in note] == [
+        "nothing was chosen: all runs have one value of train.lr, 0.1"
+    ]
+    assert [arm.name for arm in one.arms] == ["baseline", "dropout"]
+
+
+def test_values_without_an_order_have_no_end() -> None:
+    def runs(stack: list[str], norm: str, select: float) -> list[Result]:
+        config = {"model": {"norm": norm}}
+        return [result(stack, seed, [figures(0.5, select=select)], config=config) for seed in range(3)]
+
+    one = only(best(runs([], "batch", 0.6), runs([], "none", 0.7), keys=("model.norm",)))
+    assert one.chosen[0].value == "none"
+    assert not any("at an end" in note for note in one.notes)
+
+
 def test_the_newest_run_of_a_seed_counts_in_the_choice_too() -> None:
     again = tried([], {0.01: [0.99]}, {0.01: [0.5]}, ended="2020")
     assert only(best(BASE, again)).chosen[0].value == "0.1"
@@ -160,7 +186,11 @@ def test_several_keys_are_chosen_together_and_other_conditions_stay_apart() -> N
         keys=("train.lr", "optimizer.momentum"),
     )
     values = {one.differs["model.width"]: one.chosen[0].value for one in found.comparisons}
-    assert values == {8: "0.1, 0.9", 16: "0.1, 0"}
+    assert values == {
+        8: "train.lr=0.1 optimizer.momentum=0.9",
+        16: "train.lr=0.1 optimizer.momentum=0",
+    }
+    assert not any("at an end" in note for one in found.comparisons for note in one.notes)
 
 
 def test_the_snapshot_that_is_judged_is_the_one_that_chooses() -> None:
@@ -186,6 +216,12 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (
             "train.rl",
             r"--best-of must be a key that .*, got train.rl; did you mean 'train.lr'",
+        ),
+        ("lr", r"got lr; did you mean 'train.lr'"),
+        ("", r"got nothing$"),
+        (
+            "reg.dropout.p",
+            r"--best-of must be no value of a member, .*; got reg.dropout.p; `regbench strength`",
         ),
         ("seed", r"--best-of must be a key that decides a run's results"),
         ("dataset.split_seed", r"--best-of must be no key of the dataset"),

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 import pytest
 from rich.console import Console
 
+from regbench.columns import Table, folded
 from regbench.compare import ablation_text, response_text
 from regbench.compare.ablation import ablate, subsets
-from regbench.compare.columns import folded
 from regbench.compare.comparing import Question, compare
 from regbench.compare.response import Swept, response
-from regbench.compare.tables import WHOLE, Table, tables
-from regbench.compare.terminal import print_table
+from regbench.compare.tables import WHOLE, tables
+from regbench.terminal import print_table
 
 from ..simulated import member
 from .planted import cohort, result, runs
@@ -129,3 +129,31 @@ def test_a_word_wider_than_any_place_is_broken_at_its_signs_and_nothing_is_lost(
 )
 def test_names_go_on_after_a_plus_a_comma_or_a_space(text: str, width: int, lines: list[str]) -> None:
     assert folded(text, width, True).split("\n") == lines
+
+
+JOB = "dropout+label_smoothing+mixup_seed0_31fffed388"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_jobs_and_folders_go_on_after_a_plus_or_a_slash_and_reasons_between_words(width: int) -> None:
+    folder = f"outputs/sweeps/digits_mlp/{JOB}"
+    why = "dropout: p must be in [0, 1), got 1.5, which would leave nothing"
+    failed = shown(Table("failed", ["job", "why"], [[JOB, why]], prose=("why",)), width)
+    test = shown(Table("t", ["run", "last weights", "best"], [[folder, "0.7611 (2.0316)", "1 (0)"]]), width)
+    plan = shown(Table("p", ["job", "state", "time"], [[JOB, "finished", "3 min 12 s"]]), width)
+    for printed, texts in (
+        (failed, (JOB, why)),
+        (test, (folder, "0.7611 (2.0316)")),
+        (plan, (JOB, "finished")),
+    ):
+        assert max(map(len, printed.splitlines())) <= width
+        there = [word for word in re.split(r"[\s+/]+", printed) if word]
+        for word in re.split(r"[\s+/]+", " ".join(texts)):
+            assert word in there, f"{word} is broken:\n{printed}"
+
+
+def test_sentences_of_a_table_begin_at_the_left() -> None:
+    lines = shown(
+        Table("c", ["job", "why"], [["a", "x y"], ["b", "longer"]], prose=("why",)), 80
+    ).splitlines()
+    assert [line.rstrip() for line in lines[1:]] == ["job  why", "───────────", "a    x y", "b    longer"]

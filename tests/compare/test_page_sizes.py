@@ -66,12 +66,13 @@ def settle(opened: Opened, width: int) -> Any:
     """The page at a width, when its charts have taken it."""
     page = opened.page
     page.set_viewport_size({"width": width, "height": 900})
-    narrow = str(width < 640).lower()
     until(
         page,
         f"""[...document.querySelectorAll(".chart")].every((one) =>
         one._fullLayout.width === one.clientWidth
-        && (one.dataset.narrow === undefined || one.closest(".pair") || one.dataset.narrow === "{narrow}")
+        && (one.dataset.narrow === undefined || one.closest(".pair") 
+            || one.dataset.narrow === String(one.layout.meta.below
+                ? one.clientWidth < one.layout.meta.below : {width} < 640))
         && one.style.height === one._fullLayout.height + "px")""",
     )
     return page
@@ -185,3 +186,67 @@ def test_terms_are_explained_before_they_are_used(opened: Opened) -> None:
     for word in words:
         first = text.lower().index(f" {word} ") if word != "sealed" else text.index("sealed")
         assert first <= text.index(told[word]) + len(told[word]), word
+
+
+def write_classes(folder: Path, count: int) -> None:
+    names = [f"a class of somebody's with a long name, {n}" for n in range(count)] if count < 100 else None
+    matrix = [[7 if row == column else row * column % 3 for column in range(count)] for row in range(count)]
+    support = [sum(row) for row in matrix]
+    found = {
+        "accuracy": [matrix[n][n] / support[n] for n in range(count)], "support": support, "confusion": matrix
+    }  # fmt: skip
+    for place, stack in enumerate(STACKS[:3] + STACKS[-2:] + [STACKS[4]]):
+        write_run(
+            folder / f"{count}_{place}", stack, 0, [figures(0.7)], config={"dataset": {"num_train": count}},
+            num_classes=count, classes=names or [f"class {n}" for n in range(count)],
+            class_rows={"train": [9] * count}, per_class={"last": found, "best": found},
+        )  # fmt: skip
+
+
+# cells of a chart in which two digits do not fit, and titles or names on a matrix
+CRAMPED = """[...document.querySelectorAll("[id$=confusion], [id$=per-class]")].flatMap((chart) => {
+    const cells = chart._fullData[0].z[0].length, found = [];
+    const sizes = [...chart.querySelectorAll(".heatmap-label text, text.heatmap-label")].map(
+        (text) => parseFloat(getComputedStyle(text).fontSize));
+    if (sizes.some((size) => size < 9)) found.push(`${chart.id}: letters of ${Math.min(...sizes)} px`);
+    const cell = chart._fullLayout.xaxis._length / cells;
+    if (cells <= 20 && cell < 18) found.push(`${chart.id}: cells of ${cell} px`);
+    const box = (one) => one.getBoundingClientRect();
+    const meet = (a, b) => a.width && b.width && a.left < b.right - 2 && b.left < a.right - 2
+        && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+    const matrices = [...chart.querySelectorAll(".heatmaplayer image")].map(box);
+    const texts = [...chart.querySelectorAll(".annotation-text, [class$=tick] text, .colorbar text")];
+    for (const text of texts) {
+        if (!matrices.some((one) => meet(one, box(text)))) continue;
+        found.push(`${chart.id}: ${text.textContent} on a matrix`);
+    }
+    return matrices.length ? found : [`${chart.id}: no matrix`];
+})"""
+
+
+@pytest.fixture(scope="module")
+def classes(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """Comparisons of six arms on 2, 10, 20 and 100 classes."""
+    folder = tmp_path_factory.mktemp("classes")
+    for count in (2, 10, 20, 100):
+        write_classes(folder / "runs", count)
+    path = folder / "page.html"
+    path.write_text(render(report(find([folder / "runs"]), Question())))
+    page = Opened(browser, path)
+    yield page
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_each_class_can_be_read(classes: Opened, width: int) -> None:
+    page = settle(classes, width)
+    assert page.locator("[id$=confusion]").count() == 4
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(CLASHES) == []
+    assert page.evaluate(CRAMPED) == []
+    across = page.evaluate("""[...document.querySelectorAll("[id$=confusion]")].map((one) =>
+        new Set([...one.querySelectorAll(".heatmaplayer image")].map((image) =>
+            Math.round(image.getBoundingClientRect().left))).size)""")
+    assert across == ([1] * 4 if width < 900 else [2, 2, 1, 2]), "twenty long names need all of the width"
+    assert classes.trouble == []

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, chop_cells
 
-from regbench.compare.tables import Table
-
 BETWEEN = 2  # spaces between two columns
 WORD = re.compile(r"\S+")
-MEMBER = re.compile(r"[^+,]*[+,]+|[^+,]+")  # of a stack's name, with the sign that ends it
+MEMBER = re.compile(r"[^+,/]*[+,/]+|[^+,/]+")  # of a stack's name or of a path, with the sign that ends it
 PIECE = re.compile(r".*?[_./=-]|.+")  # of a name that is longer than any line
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings, and rows of as many texts; the first column has names, of stacks or of folders.
+
+    `spare` has headings of columns that may stand in a second table, those that go first at its start;
+    `prose` those of columns that are read as sentences.
+    """
+
+    caption: str
+    headings: list[str]
+    rows: list[list[str]]
+    spare: tuple[str, ...] = ()
+    prose: tuple[str, ...] = ()
 
 
 def fitted(table: Table, width: int, whole: Collection[str] = ()) -> list[tuple[Table, list[int]]]:

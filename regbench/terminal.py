@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from regbench.compare.columns import fitted, folded
-from regbench.compare.tables import Table
+from regbench.columns import Table, fitted, folded
 
 PIPED = 120  # columns, where nobody watches and nobody says how many
 
@@ -51,7 +50,7 @@ def print_table(console: Console, table: Table, whole: Collection[str] = ()) -> 
 def _drawn(table: Table, widths: Sequence[int]) -> RichTable:
     drawn = RichTable(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for number, (heading, width) in enumerate(zip(table.headings, widths, strict=True)):
-        side = "right" if number else "left"
+        side = "right" if number and heading not in table.prose else "left"
         drawn.add_column(Text(folded(heading, width)), width=width, no_wrap=True, justify=side)  # type: ignore[arg-type]
     for row in table.rows:
         cells = zip(row, widths, strict=True)
