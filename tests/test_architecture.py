@@ -15,8 +15,8 @@ PACKAGE = Path(regbench.__file__).parent
 
 # Each line may import from the lines above it, never from its own or those below.
 LEVELS = [
-    ["__version__", "errors", "paths", "interruption", "records", "logits"],
-    ["foreign"],
+    ["__version__", "errors", "paths", "interruption", "records"],
+    ["foreign", "logits"],
     [
         "fields",
         "streams",
@@ -147,7 +147,7 @@ ROOMS = {
     ],
     "models.*": ["models.*", "grouping", "logits", "sites", "types"],
     "data.*": ["data.*", "foreign", "types"],
-    "training": ["measurement", "regularizers.base", "sites", "streams", "types"],
+    "training": ["logits", "measurement", "regularizers.base", "sites", "streams", "types"],
     "catalogue": ["paths"],
     "image_ops": ["types"],
     "generators": [],
@@ -156,7 +156,7 @@ ROOMS = {
     "classwise": [],
     "class_weights": ["records"],
     "types": [],
-    "logits": [],
+    "logits": ["errors"],
     "sites": [],
     "streams": [],
     "weights": [],
