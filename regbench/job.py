@@ -26,7 +26,16 @@ from regbench.errors import ConfigError
 from regbench.foreign import raised, refusing
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
-from regbench.records import ENVIRONMENT, FINISHED, LOG, METRICS, RECORD_VERSION, SUMMARY, read_summary, write_json
+from regbench.records import (
+    ENVIRONMENT,
+    FINISHED,
+    LOG,
+    METRICS,
+    RECORD_VERSION,
+    SUMMARY,
+    read_summary,
+    write_json,
+)
 from regbench.regularizers.base import hooks
 from regbench.reliability import late_figures
 from regbench.sinks import JsonLines, Sink, TensorBoard
