@@ -107,6 +107,9 @@ class Complaints:
             return (
                 f"{group}: no option {name!r}; type {typed(f'{group}=[]')} for the empty stack, the baseline"
             )
+        if "own" in options and re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", name):
+            right = typed(f"{group}=own", f"{group}._target_={name}")
+            return f"{group}: no option {name!r}; type {right} for one of your own"
         close = nearest(name, options) or nearest(name.rpartition("/")[2].partition(".")[0], options)
         listed = f"there are {', '.join(options)}" if len(options) <= FEW else f"see `regbench list {group}`"
         return f"{group}: no option {name!r}{close or f'; {listed}'}"
@@ -174,6 +177,8 @@ class Complaints:
         if parts[0] == MEMBERS and len(parts) == 2 and parts[1] in self.options[MEMBERS]:
             return self._never_added(parts[1], overrides)
         having = self._having(parts)
+        if f"{parts[0]}=own" in overrides and having:
+            return f"{key}: no such key of the chosen {parts[0]}; one of your own's is added with +{key}=..."
         if having:
             one = (
                 f"{parts[0]}={having[0]}"
@@ -188,6 +193,8 @@ class Complaints:
             close = f"; add the regularizer with {typed(f'+{MEMBERS}={key}')}"
         elif not close and parts[0] in self.options[MEMBERS]:
             close = f"; did you mean '{MEMBERS}.{key}', with {typed(f'+{MEMBERS}={parts[0]}')}?"
+        elif "model=own" in overrides and len(parts) == 1 and not close:
+            close = f"; add a value of your own model's with +model.{key}=..."
         elif f"{parts[0]}=own" in overrides and not close:
             close = f"; add a value of your own's with +{key}=..."
         elif key.startswith("hydra.launcher.") and "hydra.launcher." not in close:

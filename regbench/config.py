@@ -148,7 +148,10 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     hints = hints_of(Settings)
     for name in config:
         if name not in hints and name not in PARTS:
-            raise ConfigError(f"{name}: no such key{meant(name, _keys(config, name))}")
+            close = meant(name, _keys(config, name))
+            if not close and not str(config["model"].get("_target_", "regbench.")).startswith("regbench."):
+                close = f"; add a value of your own model's with +model.{name}=..."
+            raise ConfigError(f"{name}: no such key{close}")
     for name in (*hints, *PARTS):
         if name not in config and name != "return":
             raise ConfigError(f"{name}: must have a value, got none")

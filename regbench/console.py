@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from regbench.records import uneven
+from regbench.records import LOG, uneven
 from regbench.types import Record
 
 FEW = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
@@ -132,7 +132,9 @@ def show_summary(console: Console, summary: Mapping[str, Any], folder: str) -> N
     if summary["reason"]:
         console.print(f"{summary['status']}: {summary['reason']}", markup=False, soft_wrap=True)
     lines = {"run folder": folder, "curves": f"tensorboard --logdir {folder}/tensorboard"}
-    if summary["status"] == "interrupted":
+    if summary["status"] == "failed":
+        lines["trace"] = f"{folder}/{LOG}"
+    if summary["status"] in ("interrupted", "failed"):
         lines["continue"] = f"regbench resume {folder}"
     for what, text in lines.items():
         console.print(f"{what + ':':12}{text}", markup=False, highlight=False, soft_wrap=True)

@@ -64,9 +64,10 @@ def make_and_tell(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -
 
 
 def _is_refused(name: str, error: BaseException | None) -> bool:
-    """Whether an argument is unknown where it went, or has a value there already."""
-    said = rf"(unexpected keyword|multiple values for( keyword)?) argument '{name}'"
-    return isinstance(error, TypeError) and re.search(said, str(error)) is not None
+    """Whether an argument is unknown where it went, or has a value there already, in whoever's words."""
+    said = rf"\b(unexpected|unknown|unrecognized|invalid|multiple values)\b.*\b{name}\b"
+    odd = isinstance(error, TypeError | ValueError | KeyError)
+    return odd and re.search(said, str(error), re.DOTALL | re.IGNORECASE) is not None
 
 
 def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -49,11 +49,32 @@ def reason(error: BaseException) -> str:
         said = f"{type(error).__name__}: {said}"  # alone, a KeyError's message is the key
     if isinstance(error, SyntaxError):
         return lines[0]  # which has the file and the line in it
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_a_persons(frame.filename)]
+    frames, own = _frames(error)
     if not own or (type(error) is ValueError and own[-1] is frames[-1] and _raises(own[-1])):
         return said
-    return f"{said} ({Path(own[-1].filename).name}, line {own[-1].lineno})"
+    return f"{said} ({_place(own[-1])})"
+
+
+def raised(error: BaseException) -> str:
+    """What a person's own code raised while it ran, by its kind and its line; empty where none of it did."""
+    cause: BaseException | None = error
+    while cause is not None and not _frames(cause)[1]:
+        cause = cause.__cause__  # as of the RuntimeError that a StopIteration becomes in a generator
+    if cause is None:
+        return ""
+    kind, said, place = type(cause).__name__, reason(cause), _place(_frames(cause)[1][-1])
+    said = said if said.startswith(kind) else f"{kind}: {said}"
+    return said if said.endswith(f"({place})") else f"{said} ({place})"
+
+
+def _frames(error: BaseException) -> tuple[list[traceback.FrameSummary], list[traceback.FrameSummary]]:
+    """All frames between where an error was caught and where it was raised, and those in a person's files."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    return frames, [frame for frame in frames if _is_a_persons(frame.filename)]
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _raises(frame: traceback.FrameSummary) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +23,19 @@ from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
-from regbench.foreign import refusing
+from regbench.foreign import raised, refusing
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
-from regbench.records import ENVIRONMENT, FINISHED, METRICS, RECORD_VERSION, SUMMARY, read_summary, write_json
+from regbench.records import (
+    ENVIRONMENT,
+    FINISHED,
+    LOG,
+    METRICS,
+    RECORD_VERSION,
+    SUMMARY,
+    read_summary,
+    write_json,
+)
 from regbench.regularizers.base import hooks
 from regbench.reliability import late_figures
 from regbench.sealed import require_same_data
@@ -158,14 +169,42 @@ class _Session:
                 status = self._train([*sinks, watch], watch, lambda: request.made)
             except Diverged as error:
                 status, reason = "diverged", str(error)
+            except KeyboardInterrupt:  # the second, at once
+                status = "interrupted"
+                raise
             except BaseException as error:
                 reason = f"{type(error).__name__}: {error}"
-                raise
+                reason = self._told(error)
             finally:
                 for sink in (*sinks, watch):
                     sink.close()
-                self._end(status, reason, board)
+                status = self._finish(status, reason, board)
         return status
+
+    def _finish(self, status: str, reason: str, board: TensorBoard) -> str:
+        """End the run; return its status, which what is measured at the end may change to failed."""
+        try:
+            self._end(status, reason, board)
+        except BaseException as error:
+            if status == "failed" or isinstance(error, KeyboardInterrupt):
+                raise
+            status, reason = "failed", self._told(error)
+            self._end(status, reason, board)
+        return status
+
+    def _told(self, error: BaseException) -> str:
+        """One sentence on what a person's own code raised, its trace put into the run's log.
+
+        Raises:
+            BaseException: the error itself, where no code of theirs was running.
+        """
+        with suppress(OSError), open(self.job.folder / LOG, "a") as file:
+            file.writelines(traceback.format_exception(error))
+        said = str(error) if isinstance(error, ConfigError) else raised(error)
+        if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise error
+        after = f"after epoch {len(self.history)}" if self.history else "in the first epoch"
+        return f"{said}, {after}"
 
     def _train(self, sinks: Sequence[Sink], watch: Watch, asked: Callable[[], bool]) -> str:
         if self.stopped:  # it had stopped by itself, and was killed before it could say so

@@ -14,11 +14,11 @@ from regbench import checkpoint
 from regbench.config import identity, stack_name
 from regbench.errors import ConfigError
 from regbench.holding import LOCK
-from regbench.records import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY, read_summary
+from regbench.records import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY, read_summary
 
 DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
 LONGEST_STEM = 60  # characters
-OURS = (".hydra", "train.log", METRICS, ENVIRONMENT, "tensorboard", SUMMARY, LOCK)  # of a run folder
+OURS = (".hydra", LOG, METRICS, ENVIRONMENT, "tensorboard", SUMMARY, LOCK)  # of a run folder
 State = Literal["new", "left", "finished", "stopped", "diverged", "failed"]
 
 

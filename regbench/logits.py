@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from regbench.errors import ConfigError
+
 NAMES = ("logits", "out")  # what others' models call them where they return more than one tensor
 NEAR = 1e-5  # of one: a softmax in single precision over some thousand classes is that exact
 EQUAL = 1e-6  # relative to the largest logit: apart by less is apart by rounding
@@ -81,3 +83,17 @@ def checked_logits(output: Any, rows: int, num_classes: int) -> Tensor:
     if not torch.isfinite(logits).all():
         raise ValueError("must return finite logits, got NaN or infinity for the first rows")
     return logits
+
+
+def still_logits(output: Any, rows: int, num_classes: int) -> Tensor:
+    """What a model that was tried returns later on, which may be something else by then.
+
+    Raises:
+        ConfigError: it is no tensor of shape (rows, num_classes).
+    """
+    if isinstance(output, Tensor) and output.shape == (rows, num_classes):
+        return output
+    raise ConfigError(
+        f"model: must return logits of shape (B, {num_classes}) always, and then returned "
+        f"{described(output)} for {rows} rows"
+    )

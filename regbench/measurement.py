@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regbench.classwise import balanced
+from regbench.logits import still_logits
 from regbench.types import Dataset, Split
 
 CHUNK = 128  # rows evaluated at once: for convolutions on CPUs half the time and memory of 512
@@ -88,7 +89,8 @@ def predict(
         if change is not None:
             inputs = change(inputs)
         with autocast():
-            chunks.append(model(inputs).float())
+            output = model(inputs)
+        chunks.append(still_logits(output, len(inputs), split.num_classes).float())
     model.train(was_training)
     return chunks
 

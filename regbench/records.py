@@ -13,6 +13,7 @@ RECORD_VERSION = 2  # of what a run leaves behind; part of a configuration's ide
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 ENVIRONMENT = "environment.json"
+LOG = "train.log"  # Hydra's, and the trace of what ended a run
 FINISHED = ("finished", "stopped")  # statuses of a run that came to its end by itself
 ENDED = (*FINISHED, "diverged")  # nothing is left to do there
 DEEPEST = 50  # nesting of a file's values: what walks them need not fear for its stack

@@ -30,7 +30,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
     longer = "go on to so many epochs, also after the last one; the records are those of a run of that length"
     parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", default=[], help=longer)
-    asked = parser.parse_args(argv)
+    asked = parser.parse_args(
+        sorted(argv, key=lambda word: word.startswith(f"{LENGTH}="))
+    )  # the folder first
     config, choices = read_run(asked.folder)  # before a lock is put into what is no run folder
     epochs = _length(asked.overrides)
     folder = asked.folder

@@ -102,6 +102,7 @@ class Speller:
         if value.startswith("="):
             yield "a value must follow one sign =", [f"{key}={value.lstrip('=')}"]
         if group in self._options:
+            yield from self._cut_list(key, group, value, rest)
             yield from self._of_an_option(key, group, value)
         yield from _brackets(key, value, rest)
         if not value.strip(",") and bare(key) != "dataset.delimiter":  # which may be a comma
@@ -120,10 +121,23 @@ class Speller:
         elif len(parts) > 1 and all(re.fullmatch(r"[\d.eE+-]+", part) for part in parts):
             yield "values of a sweep must stand between commas", ["-m", f"{key}={','.join(parts)}"]
 
+    def _cut_list(
+        self, key: str, group: str, value: str, rest: Sequence[str]
+    ) -> Iterator[tuple[str, list[str]]]:
+        """`dropout, mixup`: options that a blank after the comma has made into words."""
+        names = value.strip(",").split(",")
+        for word in rest if value.endswith(",") else []:
+            names += word.strip(",").split(",")
+            if not word.endswith(","):
+                break
+        if group == "reg" and len(names) > 1 and {*names} <= {*self._options[group]}:
+            yield "a list must be one word", [f"{key}=[{','.join(names)}]"]
+
     def _of_an_option(self, key: str, group: str, value: str) -> Iterator[tuple[str, list[str]]]:
         """`dropout(0.5)`, `dropout(p=0.5)` and `dropout,p=0.5`."""
         found = re.fullmatch(r"(\w+)[(,: ]+([^()]*?)\)?", value)
-        if not found or found[1] not in self._options[group] or found[2] in self._options[group]:
+        names = self._options[group]
+        if not found or not found[2] or found[1] not in names or found[2] in names:
             return
         name, inner = found.groups()
         where = f"{group}.{name}" if group == "reg" else group

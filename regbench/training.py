@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from regbench.logits import still_logits
 from regbench.measurement import gaps, measure
 from regbench.regularizers.base import Stack
 from regbench.sites import recording
@@ -190,7 +191,8 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
 def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
-        logits = run.model(batch.inputs).float()
+        output = run.model(batch.inputs)
+    logits = still_logits(output, *batch.targets.shape).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:

@@ -15,8 +15,8 @@ PACKAGE = Path(regbench.__file__).parent
 
 # Each line may import from the lines above it, never from its own or those below.
 LEVELS = [
-    ["__version__", "errors", "paths", "interruption", "records", "logits", "columns"],
-    ["foreign", "terminal"],
+    ["__version__", "errors", "paths", "interruption", "records", "columns"],
+    ["foreign", "logits", "terminal"],
     [
         "fields",
         "streams",
@@ -149,7 +149,7 @@ ROOMS = {
     ],
     "models.*": ["models.*", "grouping", "logits", "sites", "types"],
     "data.*": ["data.*", "foreign", "types"],
-    "training": ["measurement", "regularizers.base", "sites", "streams", "types"],
+    "training": ["logits", "measurement", "regularizers.base", "sites", "streams", "types"],
     "catalogue": ["paths"],
     "image_ops": ["types"],
     "generators": [],
@@ -158,7 +158,7 @@ ROOMS = {
     "classwise": [],
     "class_weights": ["records"],
     "types": [],
-    "logits": [],
+    "logits": ["errors"],
     "sites": [],
     "streams": [],
     "weights": [],

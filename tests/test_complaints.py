@@ -85,6 +85,9 @@ SPELLING = [
     ("+reg=dropout,mixup]", "reg: the bracket ] must be opened, got dropout,mixup]; type '+reg=[dropout,mixup]'"),
     ("+reg=[dropout mixup]", "reg: a list must be one word, got [dropout; type '+reg=[dropout,mixup]'"),
     ("+reg=[dropout, mixup]", "reg: a list must be one word, got [dropout,; type '+reg=[dropout,mixup]'"),
+    ("+reg=dropout, mixup", "reg: a list must be one word, got dropout,; type '+reg=[dropout,mixup]'"),
+    ("+reg=l1, l2, mixup seed=3", "reg: a list must be one word, got l1,; type '+reg=[l1,l2,mixup]'"),
+    ("+reg=dropout, seed=3", "reg: a value must stand on both sides of each comma, got dropout,; type +reg=dropout"),
     ("-m 'seed=range(3'", "seed: the bracket ( must be closed, got range(3; type 'seed=range(3)'"),
     ("train.epochs=3,", "train.epochs: a value must stand on both sides of each comma, got 3,; type train.epochs=3"),
     ("+reg=[l1,,l2]", "reg: a value must stand on both sides of each comma, got [l1,,l2]; type '+reg=[l1,l2]'"),
@@ -130,6 +133,10 @@ KEYS = [
     ("+reg=mixup reg.dropout.p=0.3", "reg.dropout: set, but never added; add it with '+reg=[mixup,dropout]'"),
     ("dataset.path=a", "dataset.path: no such key of the chosen dataset; it belongs to dataset=NAME, one of image_folder, text_csv"),
     ("model.connection=a", "model.connection: no such key of the chosen model; it belongs to model=cnn"),
+    ("model=own model.width=3", "model.width: no such key of the chosen model; one of your own's is added with +model.width=..."),
+    ("model=own hidden=3", "hidden: no such key; add a value of your own model's with +model.hidden=..."),
+    ("model=own +hidden=3", "hidden: no such key; add a value of your own model's with +model.hidden=..."),
+    ("model=own epochs=3", "epochs: no such key; did you mean 'train.epochs'?"),
     ("model/width=3", "model: must have the form model=NAME, got model/width=3; type model.width=3"),
     ("reg/dropout=0.3", "reg: must have the form reg=NAME, got reg/dropout=0.3; type +reg=dropout"),
     ("train/epochs=3", "train/epochs: no such key; did you mean 'train.epochs'?"),
@@ -145,6 +152,9 @@ KEYS = [
 ]  # fmt: skip
 
 OPTIONS = [
+    ("model=my.Net", "model: no option 'my.Net'; type model=own model._target_=my.Net for one of your own"),
+    ("dataset=my.Rows", "dataset: no option 'my.Rows'; type dataset=own dataset._target_=my.Rows for one of your own"),
+    ("model=my-net", "model: no option 'my-net'; there are cnn, mlp, own, resnet, resnet18, rnn, transformer"),
     ("+reg=none", "reg: no option 'none'; type 'reg=[]' for the empty stack, the baseline"),
     ("reg=null", "reg: must name options, got reg=null; type 'reg=[]' for none"),
     ("'+reg=l1 l2'", "reg: no option 'l1 l2'; type '+reg=[l1,l2]' to stack them"),

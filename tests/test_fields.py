@@ -219,6 +219,24 @@ def test_what_only_passes_through_is_tried_and_left_out_where_it_is_not_taken() 
     assert (made.num_classes, taken) == (5, set())
 
 
+@pytest.mark.parametrize("kind", [TypeError, ValueError, KeyError])
+@pytest.mark.parametrize("says", ["unexpected {}", "unknown: {}", "Got invalid arguments {}"])
+def test_what_is_refused_in_its_authors_words_is_left_out_too(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Exception], says: str
+) -> None:
+    def picky(width: int = 3, **others: Any) -> tuple[int, Any]:
+        classes = others.pop("num_classes")
+        if others:
+            raise kind(says.format(sorted(others)))
+        return width, classes
+
+    monkeypatch.setitem(globals(), "picky", picky)
+    given = {"in_shape": (1, 8, 8), "num_classes": 7, "vocabulary": None}
+    assert make_and_tell(node("picky"), "model", given) == ((3, 7), {"num_classes"})
+    with pytest.raises(ConfigError, match=r"^model: .*depth"):
+        make_and_tell(node("picky", depth=2), "model", given)
+
+
 def test_a_persons_own_word_that_is_not_taken_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^model: .*unexpected keyword argument 'widht'"):
         make(node("passes_on", widht=3), "model", num_classes=7)

@@ -232,7 +232,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_number_of_epochs_may_be_typed_with_a_point(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run / "run", tmp_path / "run")
     done(tmp_path, "test", "run")
-    done(tmp_path, "resume", "run", "train.epochs=2.0")
+    done(tmp_path, "resume", "train.epochs=2.0", "run")  # in any order
     assert summary(tmp_path / "run")["epochs"] == {"planned": 2, "done": 2}
     assert summary(tmp_path / "run")["test"] == {"reads": 1}, "the figures were those of other weights"
     done(tmp_path, "test", "run")
