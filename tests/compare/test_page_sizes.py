@@ -245,7 +245,8 @@ def test_each_class_can_be_read(classes: Opened, width: int) -> None:
     assert page.evaluate(CUT) == []
     assert page.evaluate(CLASHES) == []
     assert page.evaluate(CRAMPED) == []
-    across = page.evaluate("""Object.fromEntries([...document.querySelectorAll("[id$=confusion]")].map((one) =>
+    across = page.evaluate("""Object.fromEntries([
+        ...document.querySelectorAll("[id$=confusion]")].map((one) =>
         [one._fullData[0].z.length, new Set([...one.querySelectorAll(".heatmaplayer image")].map((image) =>
             Math.round(image.getBoundingClientRect().left))).size]))""")
     two = 1 if width < 900 else 2
