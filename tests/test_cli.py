@@ -560,7 +560,10 @@ def test_python_runs_as_a_module_and_stops_for_a_closed_pipe(cli: Cli) -> None:
         (["--force"], r"^regbench: train: --force is for a sweep"),
         (["--fail-fast"], r"^regbench: train: --fail-fast is for a sweep"),
         (["checkpoints=some"], r"^regbench: checkpoints: must be"),
-        (["evaluate=[foo]"], r"^regbench: evaluate: must be one of calibration, corruption, got 'foo'$"),
+        (
+            ["evaluate=[foo]"],
+            r"^regbench: evaluate: must be one of calibration, corruption, per_class, got 'foo'$",
+        ),
         (["-m", "evaluate=3,[]"], r"^regbench: evaluate: must be a list, got 3$"),
         (["+reg=batch_norm", "train.batch_size=1"], r"train: the first step is refused"),
         (["--config-name", "foo"], r"--config-name and --config-path are not for regbench"),

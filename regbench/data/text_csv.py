@@ -157,12 +157,11 @@ class TextCSV(Text):
         """The rows, the classes and their rows, the other splits, and what was passed over."""
         table, sizes = self._tables["path"], Counter(row.label for row in self._tables["path"].rows)
         classes = listed((f"{visible(name)} ({sizes[name]:,})" for name in self.classes), MOST_CLASSES)
-        said = [
-            f"{counted(len(table.rows), 'row')} of {counted(len(sizes), 'class')} in {self.path}: {classes}"
-        ]
+        rows = f"{counted(len(table.rows), 'row')} of {counted(len(sizes), 'class')}"
+        said = [f"{rows} in {_from_here(self.path)}: {classes}"]
         for split, file in (("val", self.val_path), ("test", self.test_path)):
             if file is not None:
-                said.append(f"{split}: {counted(len(self._parts[split]), 'row')} in {file}")
+                said.append(f"{split}: {counted(len(self._parts[split]), 'row')} in {_from_here(file)}")
             elif split == "test":
                 said.append(f"test: a fifth of the rows, {len(self._parts[split]):,}")
         blank = sum(table.blank for table in self._tables.values())
@@ -210,3 +209,9 @@ class TextCSV(Text):
 def _even(text: str) -> str:
     """A text but for its case and blanks."""
     return " ".join(text.lower().split())
+
+
+def _from_here(file: str) -> str:
+    """A path as a person in the current folder would type it."""
+    path = Path(file).expanduser()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
