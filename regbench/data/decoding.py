@@ -18,7 +18,7 @@ from regbench.data.pixels import DEEPEST, Color, decode
 from regbench.data.progress import counted
 
 VERSION = 2  # of the way from a file to pixels: another one decodes anew
-NAMED = 5  # bad images that a sentence names before it only counts
+NAMED = 20  # bad images that a sentence names before it only counts
 DARK = DEEPEST // 16  # 12 bits in files of 16
 
 
