@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from regbench import checkpoint
+from regbench import checkpoint, checkpoint_form
+from regbench.reading import there
 from regbench.streams import Stream, kept_draws, seed_draws
 from regbench.types import Split
 
@@ -80,11 +81,11 @@ class _Once:
 
 @functools.lru_cache(maxsize=8)  # the audit builds copies of a run, each of which asks
 def _recalled(path: Path, once: _Once) -> State:
-    if path.is_file():
+    if there(path):
         try:
-            return checkpoint.load(path)
-        except ValueError:
-            path.unlink(missing_ok=True)  # half a file: learn again
+            return checkpoint.load(path, checkpoint_form.check_weights)
+        except checkpoint.Damaged:
+            pass  # learn again, and put that in its place
     state = once()
     checkpoint.save(path, state)
     return state

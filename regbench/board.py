@@ -15,7 +15,7 @@ from rich.text import Text
 
 from regbench.columns import folded
 from regbench.jobs import SweepJob, state_of
-from regbench.records import ENDED, read_summary
+from regbench.records import ENDED, undamaged
 
 EVERY = 0.5  # seconds between two looks at the folders
 BETWEEN = 4  # blanks about two columns
@@ -67,18 +67,18 @@ class Board:
         new = []
         for job in self._jobs:
             if job.name not in self._ended and state_of(job.folder) in ENDED:
-                self._ended[job.name] = read_summary(job.folder) or {}
+                self._ended[job.name] = undamaged(job.folder)
                 new.append(job)
         return new
 
     def _line(self, count: int, job: SweepJob) -> str:
         summary = self._ended[job.name]
         figures = ""
-        if summary.get("last"):
-            metrics = summary["last"]["metrics"]
+        metrics = (summary.get("last") or {}).get("metrics", {})
+        if {"val/accuracy", "gap/accuracy"} <= metrics.keys():
             figures = f"  val {metrics['val/accuracy']:.4f}  gap {metrics['gap/accuracy']:+.4f}"
-        counted, seconds = f"[{count}/{len(self._jobs)}]", f"{summary['seconds']:.1f} s"
-        return f"{counted} {job.name}: {summary['status']}{figures}  {seconds}"
+        counted, seconds = f"[{count}/{len(self._jobs)}]", f"{summary.get('seconds', 0):.1f} s"
+        return f"{counted} {job.name}: {summary.get('status')}{figures}  {seconds}"
 
     def _seconds_left(self) -> float | None:
         """By what the jobs that have ended since the start took."""
@@ -91,7 +91,7 @@ class Board:
     def _table(self) -> RenderableType:
         states = {job.name: state_of(job.folder) for job in self._jobs if job.name not in self._ended}
         running = [name for name, state in states.items() if state == "left"]
-        failed = [name for name, summary in self._ended.items() if summary["status"] == "diverged"]
+        failed = [name for name, summary in self._ended.items() if summary.get("status") == "diverged"]
         failed += [name for name, state in states.items() if state == "failed"]
         table = Table(box=None, show_header=False)
         left = self._seconds_left()
@@ -111,6 +111,7 @@ class Board:
     def _best(self) -> str:
         """By the select split, which chooses, with the val accuracy, which judges."""
         found = {n: s["best"]["metrics"] for n, s in self._ended.items() if s.get("best")}
+        found = {n: m for n, m in found.items() if {"select/accuracy", "val/accuracy"} <= m.keys()}
         if not found:
             return "-"
         name = max(found, key=lambda n: found[n]["select/accuracy"])

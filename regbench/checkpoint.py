@@ -1,17 +1,24 @@
-"""Checkpoints: written whole or not at all, read without running what is in them; torch only for that."""
+"""Checkpoints: written whole or not at all, read whole or not at all, without running what is in them."""
 
 from __future__ import annotations
 
 import io
 import os
-import pickle
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from regbench import archives
+from regbench.reading import opened, sentence, there
+
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
 OF_EPOCH = "epoch_{:04}.pt"
+Check = Callable[[Any], None]
+
+
+class Damaged(ValueError):
+    """A file that is no checkpoint, or no whole one."""
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
@@ -24,6 +31,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
 
     content = io.BytesIO()
     torch.save(dict(state), content)  # not into the file itself: torch would hide the reason of a failure
+    archives.close(content)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -40,7 +48,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
 
 def save_last(folder: Path, state: Mapping[str, Any]) -> None:
     """Write the newest checkpoint and keep the one before it."""
-    if (folder / LAST).exists():
+    if there(folder / LAST):
         link = folder / (PREVIOUS + ".tmp")
         link.unlink(missing_ok=True)
         try:
@@ -61,43 +69,64 @@ def leave(folder: Path, wanted: str) -> None:
         (folder / BEST).unlink(missing_ok=True)
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint.
+def load(path: Path, check: Check | None = None) -> dict[str, Any]:
+    """Read a checkpoint, onto the CPU.
+
+    Args:
+        path: of the file.
+        check: raises ValueError for a content that is not what it should be.
 
     Raises:
-        ValueError: the file is no whole checkpoint.
+        Damaged: the file is no whole checkpoint; its name and what is wrong, in one sentence.
     """
     import torch
 
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError) as error:
-        raise ValueError(f"{path.name} is no whole checkpoint: {_reason(error)}") from error
+        with opened(path, _most()) as file:
+            archives.require_whole(file)
+            state = torch.load(file, weights_only=True, map_location="cpu")
+    except Exception as error:  # what is made of any bytes at all may fail in any way
+        raise Damaged(f"{path.name} is no whole checkpoint: {_reason(error)}") from error
+    try:
+        if check is not None:
+            check(state)
+    except ValueError as error:
+        raise Damaged(f"{path.name} is no checkpoint of a run: {error}") from error
+    return state
+
+
+def _most() -> int:
+    """Bytes of memory that the machine has: a file that is larger cannot be one of its checkpoints."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _reason(error: Exception) -> str:
     """The first sentence of what torch says: the next ones advise to load the file unsafely."""
-    sentences = str(error).partition("\n")[0].split(". ")
-    return sentences[0].removesuffix(".") or "it ends too early"
+    sentences = sentence(error).split(". ")
+    return sentences[0].removesuffix(".") if str(error) else "it ends too early"
 
 
 def exists(folder: Path) -> bool:
     """Whether a run folder holds a checkpoint to continue from."""
-    return any((folder / name).exists() for name in (LAST, PREVIOUS))
+    return any(there(folder / name) for name in (LAST, PREVIOUS))
 
 
-def load_newest(folder: Path) -> tuple[dict[str, Any], str]:
+def load_newest(folder: Path, check: Check | None = None) -> tuple[dict[str, Any], str]:
     """The newest whole checkpoint, and what is to be said of one that was not whole ("" if nothing).
 
+    Args:
+        folder: of a run.
+        check: as for `load`.
+
     Raises:
-        ValueError: none is whole, or there is none.
+        Damaged: none is whole, or there is none.
     """
     complaints: list[str] = []
     for name in (LAST, PREVIOUS):
-        if not (folder / name).exists():
+        if not there(folder / name):
             continue
         try:
-            return load(folder / name), "; ".join(complaints)
-        except ValueError as error:
+            return load(folder / name, check), "; ".join(complaints)
+        except Damaged as error:
             complaints.append(str(error))
-    raise ValueError("; ".join(complaints) or f"{folder} holds no checkpoint")
+    raise Damaged("; ".join(complaints) or f"{folder} holds no checkpoint")

@@ -133,7 +133,7 @@ def _make_absolute(node: Any, typed_in: str | None) -> None:
     for name, value in node.items() if isinstance(node, dict) else ():
         if isinstance(value, dict):
             _make_absolute(value, typed_in)
-        elif isinstance(value, str) and value not in ("", "???") and (name == "root" or _is_path(str(name))):
+        elif isinstance(value, str) and value not in ("", "???") and (name == "root" or is_path(str(name))):
             path = os.path.expanduser(value)
             places = [os.path.abspath(os.path.join(folder, path)) for folder in (typed_in or "", "")]
             node[name] = next(filter(os.path.exists, places), places[0])
@@ -184,7 +184,7 @@ def identity(config: Mapping[str, Any], content: str = "") -> str:
     """
     kept = {name: value for name, value in without_later(config).items() if name not in NOT_IDENTITY}
     kept["dataset"] = {
-        n: v for n, v in config["dataset"].items() if not (n == "root" or (content and _is_path(n)))
+        n: v for n, v in config["dataset"].items() if not (n == "root" or (content and is_path(n)))
     }
     if isinstance(kept.get("evaluate"), list):  # in which order they are asked for decides nothing
         kept["evaluate"] = sorted(kept["evaluate"], key=str)
@@ -193,7 +193,8 @@ def identity(config: Mapping[str, Any], content: str = "") -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _is_path(field: str) -> bool:
+def is_path(field: str) -> bool:
+    """Whether the value of a key of this name, at its end, is the path of a file or folder."""
     return field == "path" or field.endswith("_path")
 
 

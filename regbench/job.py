@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from torch import nn
 
-from regbench import checkpoint
+from regbench import checkpoint, checkpoint_form
 from regbench.audit import audit
 from regbench.build import build_run, build_stack, content_of, use_settings
 from regbench.class_pictures import class_table, confusion_picture
@@ -23,9 +23,10 @@ from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
-from regbench.foreign import raised, refusing
+from regbench.foreign import raised, reason, refusing
 from regbench.interruption import StopRequest
-from regbench.measurement import evaluate, gaps, measure
+from regbench.measurement import evaluate, gaps, measure, predict
+from regbench.network import kept_buffers
 from regbench.records import (
     ENVIRONMENT,
     FINISHED,
@@ -33,7 +34,7 @@ from regbench.records import (
     METRICS,
     RECORD_VERSION,
     SUMMARY,
-    read_summary,
+    undamaged,
     write_json,
 )
 from regbench.regularizers.base import hooks
@@ -41,6 +42,7 @@ from regbench.reliability import late_figures
 from regbench.sealed import require_same_data
 from regbench.sinks import JsonLines, Sink, TensorBoard
 from regbench.snapshots import WithWeights
+from regbench.streams import kept_draws
 from regbench.summary import best_of, summarize
 from regbench.training import Diverged, EpochEnd, Run, fit
 from regbench.types import Record
@@ -58,6 +60,10 @@ class Job:
     folder: Path
     choices: Mapping[str, str]
     console: Console
+
+
+class Unfit(ConfigError):
+    """A checkpoint is whole, and not one of this run."""
 
 
 def train(job: Job) -> str:
@@ -88,8 +94,8 @@ def resume(job: Job) -> str:
     if not checkpoint.exists(job.folder):
         return train(job)  # stopped within its first epoch
     try:
-        state, complaint = checkpoint.load_newest(job.folder)
-    except ValueError as error:
+        state, complaint = checkpoint_form.newest(job.folder)
+    except checkpoint.Damaged as error:
         raise ConfigError(f"{job.folder}: {error}") from error
     if complaint:
         job.console.print(f"{complaint}; continuing from the one before", markup=False, soft_wrap=True)
@@ -102,23 +108,31 @@ def resume(job: Job) -> str:
         raise ConfigError(
             f"{job.folder}: its checkpoint is of a different configuration; train into a new folder"
         )
-    _require_best(job.folder, state["history"])
+    try:
+        require_best(job.folder, state["history"])
+    except checkpoint.Damaged as error:
+        raise ConfigError(f"{job.folder}: {error}; train into a new folder") from error
     settings, _ = read_settings(job.config)
     settings.threads = state["threads"]  # another number would change the last bits
     threads = use_settings(settings)
     session = _Session(job, build_run(job.config), threads, state["audit"])
-    session.restore(state)
+    try:
+        session.restore(state)
+    except Exception as error:  # whatever a state does that is not this run's
+        raise Unfit(
+            f"{job.folder}: its checkpoint does not fit its configuration: {reason(error)}"
+        ) from error
     return session.go()
 
 
-def _require_best(folder: Path, history: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-    """Refuse before the work what would be missed after it."""
-    if best_of([Record(epoch, dict(metrics)) for epoch, metrics in history]) is None:
-        return
-    try:
-        checkpoint.load(folder / checkpoint.BEST)
-    except ValueError as error:
-        raise ConfigError(f"{folder}: {error}; train into a new folder") from error
+def require_best(folder: Path, history: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+    """Refuse before the work what would be missed after it: the weights of the best epoch of a history.
+
+    Raises:
+        checkpoint.Damaged: they are not there, or not whole.
+    """
+    if best_of([Record(epoch, dict(metrics)) for epoch, metrics in history]) is not None:
+        checkpoint_form.best(folder)
 
 
 def _copy(config: Config, without: str | None) -> Run:
@@ -136,6 +150,7 @@ class _Session:
         self.identity = identity(job.config, self.content)
         self.history: list[Record] = []
         self.stopped = False
+        self._untried = False  # whether the state is a checkpoint's, and nothing has been trained on it yet
         self._before, self._started = 0.0, time.perf_counter()
 
     @property
@@ -150,8 +165,13 @@ class _Session:
         self.run.reg.load_state_dict(state["reg"])
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a checkpoint."""
+        """Take up a checkpoint, and see that what it has made can be measured."""
         self._back_to(state)
+        self._untried = True
+        with kept_draws(), kept_buffers(self.run.model):
+            evaluated = self.run.reg.eval_model(self.run.model)
+            for model in (evaluated, self.run.reg.final_model(evaluated)):
+                predict(model, self.run.data.val.subset(slice(0, 2)), self.run.autocast)
         self.history = [Record(epoch, metrics) for epoch, metrics in state["history"]]
         self.stopped, self._before = state["stopped"], state["seconds"]
 
@@ -201,6 +221,8 @@ class _Session:
         with suppress(OSError), open(self.job.folder / LOG, "a") as file:
             file.writelines(traceback.format_exception(error))
         said = str(error) if isinstance(error, ConfigError) else raised(error)
+        if not said and self._untried and isinstance(error, Exception):
+            said = f"its checkpoint cannot be gone on from: {reason(error)}"
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise error
         after = f"after epoch {len(self.history)}" if self.history else "in the first epoch"
@@ -216,6 +238,7 @@ class _Session:
                     return "interrupted"
                 continue
             self.history.append(event.record)
+            self._untried = False
             self.stopped = event.stopped
             for sink in sinks:
                 sink.write(event.record)
@@ -234,6 +257,7 @@ class _Session:
         state = {
             "version": RECORD_VERSION,
             "identity": self.identity,
+            "content": self.content,
             "threads": self.threads,
             "stopped": self.stopped,
             "history": [[record.epoch, record.metrics] for record in self.history],
@@ -254,16 +278,17 @@ class _Session:
     def _end(self, status: str, reason: str, board: TensorBoard) -> None:
         """Keep what the members keep, measure it, and write the summary: on every way out."""
         run, folder, seconds = self.run, self.job.folder, self.seconds
-        if status not in FINISHED and checkpoint.exists(folder):
-            self._back_to(checkpoint.load_newest(folder)[0])
+        kept = checkpoint.exists(folder)
+        if kept and status not in FINISHED:
+            kept = self._undone(status)
         summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
         final = run.reg.final_model(run.reg.eval_model(run.model))
         sound = all(tensor.isfinite().all() for tensor in final.state_dict().values())
-        if sound and checkpoint.exists(folder):
+        if sound and kept:
             _keep(folder, final)
         if sound and any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves()):
             summary["kept"] = self._measured(final)
-        before = read_summary(folder) or {}
+        before = undamaged(folder)
         summary |= {"status": status, "reason": reason, "test": before.get("test")}
         models = both(run, final, folder) if status in FINISHED else {}
         if models and read_settings(self.job.config)[0].evaluate_test:
@@ -277,6 +302,20 @@ class _Session:
         if status in FINISHED:  # before, any of them may be needed
             checkpoint.leave(folder, self.checkpoints)
         show_summary(self.job.console, summary, str(folder))
+
+    def _undone(self, status: str) -> bool:
+        """Go back to the end of the last epoch; whether there is a checkpoint of it.
+
+        Raises:
+            ConfigError: the file is damaged. After a failure, once that has been said, it goes without.
+        """
+        try:
+            self._back_to(_newest(self.job.folder))
+        except ConfigError:
+            if status != "failed":
+                raise
+            return False
+        return True
 
     def _measured(self, final: nn.Module) -> dict[str, Any]:
         """The figures of the weights that a member kept, with the epoch that they are of."""
@@ -295,18 +334,36 @@ def _show_classes(board: TensorBoard, summary: Mapping[str, Any]) -> None:
     board.close()
 
 
+def _newest(folder: Path) -> dict[str, Any]:
+    """The checkpoint that a run has just written itself; the one before it would be of another epoch.
+
+    Raises:
+        ConfigError: it has been damaged since.
+    """
+    try:
+        return checkpoint.load(folder / checkpoint.LAST, checkpoint_form.check_state)
+    except checkpoint.Damaged as error:
+        raise ConfigError(f"{folder}: {error}") from error
+
+
 def _keep(folder: Path, final: nn.Module) -> None:
     """Put the weights that the run ends with into its newest checkpoint."""
-    state, _ = checkpoint.load_newest(folder)
+    state = _newest(folder)
     checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": plain_state(final)})
 
 
 def both(run: Run, final: nn.Module, folder: Path) -> dict[str, nn.Module]:
-    """The model with the weights that the run ended with, and with those of its best epoch."""
+    """The model with the weights that the run ended with, and with those of its best epoch.
+
+    Raises:
+        ConfigError: the file with the latter is damaged, or not of this run.
+    """
     best = WithWeights(run.model, run.model.state_dict())
-    load_plain_state(
-        best, {n: w.to(run.device) for n, w in checkpoint.load(folder / checkpoint.BEST).items()}
-    )
+    try:
+        weights = checkpoint_form.best(folder)
+        load_plain_state(best, {name: tensor.to(run.device) for name, tensor in weights.items()})
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(f"{folder}: {reason(error)}") from error
     return {"last": final, "best": best}
 
 

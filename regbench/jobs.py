@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,7 +15,8 @@ from regbench import checkpoint
 from regbench.config import identity, stack_name
 from regbench.errors import ConfigError
 from regbench.holding import LOCK
-from regbench.records import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY, read_summary
+from regbench.reading import require_folder, sentence, there
+from regbench.records import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY, Damaged, read_summary
 
 DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
 LONGEST_STEM = 60  # characters
@@ -54,22 +56,35 @@ class SweepJob:
 def state_of(folder: Path) -> State:
     """How far the run of a folder has come; left: begun, and not ended.
 
+    A run whose summary is damaged has not ended as far as anybody knows (`damage_of` says why).
+
     Raises:
-        ConfigError: its record is of another version.
+        ConfigError: its record is of another version, or the folder is none.
     """
+    if there(folder):
+        require_folder(folder)
     try:
         summary = read_summary(folder)
-    except json.JSONDecodeError:
+    except Damaged:
         return "left"
     if summary is None:
-        return "left" if (folder / METRICS).exists() or any(folder.glob("*.pt")) else "new"
-    if summary.get("version") != RECORD_VERSION:
+        return "left" if there(folder / METRICS) or any(folder.glob("*.pt")) else "new"
+    if summary.get("version", RECORD_VERSION) != RECORD_VERSION:
         raise ConfigError(
             f"{folder}: holds a record of version {summary.get('version')}, and this regbench writes "
             f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"
         )
     status = summary["status"]
     return "left" if status == "interrupted" else status
+
+
+def damage_of(folder: Path) -> str:
+    """Why a job counts as not done though it has a summary; empty where it has none, or a sound one."""
+    try:
+        read_summary(folder)
+    except Damaged as error:
+        return str(error.__cause__)
+    return ""
 
 
 def stem(config: Mapping[str, Any]) -> str:
@@ -94,7 +109,7 @@ def arrange(
         digest: the content hash of a configuration's dataset, empty where checksums pin it.
         force: give each a folder that is not there yet.
     """
-    present = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    present = _present(root)
     jobs: dict[str, SweepJob] = {}
     for one in composed:
         name = f"{stem(one.config)}_{identity(one.config, digest(one.config))[:DIGITS]}"
@@ -102,6 +117,18 @@ def arrange(
             folder = root / (_unused(name, present) if force else _newest(name, present))
             jobs[name] = SweepJob(len(jobs), one.overrides, one.config, folder)
     return list(jobs.values())
+
+
+def _present(root: Path) -> set[str]:
+    """What there is in the folder of a sweep, which need not be there."""
+    try:
+        return set(os.listdir(root))
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise ConfigError(
+            f"hydra.sweep.dir: {root} must be a folder, and cannot be read: {sentence(error)}"
+        ) from error
 
 
 def _newest(name: str, present: set[str]) -> str:
@@ -129,7 +156,11 @@ def sweep_name(choices: Sequence[Mapping[str, str]]) -> str:
 
 def size_of(folder: Path) -> int:
     """Bytes of all files of a run folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # what is taken away at this moment
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def forget(folder: Path) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from regbench import checkpoint
+from regbench import checkpoint, checkpoint_form
 from regbench.build import build_run, content_of
 from regbench.config import identity
 from regbench.errors import ConfigError
 from regbench.jobs import DIGITS, stem
+from regbench.reading import there
 from regbench.records import SUMMARY, read_summary, write_json
 from regbench.runs import longer_line, read_run, write_longer
 from regbench.sealed import require_same_data
@@ -44,17 +45,17 @@ def lengthen(folder: Path, epochs: int) -> Path:
     if done:
         _refuse_another_start(folder, config, longer, done)
     made = identity(longer, content_of(longer))
-    there = _renamed(folder, config, made)
-    if there != folder and there.exists():
-        raise ConfigError(f"train.epochs: the run of {epochs} epochs is there already, in {there}")
+    place = _renamed(folder, config, made)
+    if place != folder and there(place):
+        raise ConfigError(f"train.epochs: the run of {epochs} epochs is there already, in {place}")
     # Whatever of this has been done when the process dies, the same command does the rest.
     if state:
         checkpoint.save(folder / checkpoint.LAST, state | {"identity": made})
-    write_longer(folder, epochs, Path(os.path.abspath(there)).name)
+    write_longer(folder, epochs, Path(os.path.abspath(place)).name)
     _reopen(folder, longer, made, done)
-    if there != folder:
-        os.rename(folder, there)
-    return there
+    if place != folder:
+        os.rename(folder, place)
+    return place
 
 
 def _refuse_ended(folder: Path) -> None:
@@ -72,7 +73,7 @@ def _state(folder: Path, config: Config, longer: Config) -> dict[str, Any] | Non
     """The newest checkpoint; None where no epoch has been done yet."""
     finished = (read_summary(folder) or {}).get("status") == "finished"
     names = [checkpoint.LAST, checkpoint.BEST] if finished else []
-    missing = [name for name in names if not (folder / name).exists()]
+    missing = [name for name in names if not there(folder / name)]
     epochs = longer["train"]["epochs"]
     if missing:
         raise ConfigError(
@@ -82,10 +83,10 @@ def _state(folder: Path, config: Config, longer: Config) -> dict[str, Any] | Non
     if not checkpoint.exists(folder):
         return None
     try:
-        state, _ = checkpoint.load_newest(folder)
-        if (folder / checkpoint.BEST).exists():
-            checkpoint.load(folder / checkpoint.BEST)
-    except ValueError as error:
+        state, _ = checkpoint_form.newest(folder)
+        if there(folder / checkpoint.BEST):
+            checkpoint_form.best(folder)
+    except checkpoint.Damaged as error:
         raise ConfigError(f"{folder}: {error}; type {longer_line(folder, epochs)}") from error
     require_same_data(folder, config)
     if state["identity"] not in [identity(one, content_of(one)) for one in (config, longer)]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import Any
 from regbench.build import build_run, build_stack, check, use_settings
 from regbench.columns import Table
 from regbench.config import read_settings
-from regbench.jobs import SweepJob, size_of, state_of
+from regbench.jobs import SweepJob, damage_of, size_of, state_of
 from regbench.measurement import evaluate
-from regbench.records import ENDED, SUMMARY, read_summary
+from regbench.records import ENDED, RECORD_VERSION, undamaged
 from regbench.regularizers.base import hooks
 from regbench.terminal import Terminal, print_table
 from regbench.training import train_epoch
@@ -57,6 +58,11 @@ def show(jobs: Sequence[SweepJob], workers: int) -> None:
             cells = [_seconds(costs[kind].seconds), _bytes(costs[kind].size)]
         rows.append([job.name, state, *cells])
     print_table(console, Table(str(jobs[0].folder.parent), ["job", "state", "time", "disk"], rows))
+    for job in jobs:
+        if damage := damage_of(job.folder):
+            console.print(
+                f"{job.name} would be run again: {damage}", markup=False, highlight=False, soft_wrap=True
+            )
     console.print()
     total, size = sum(cost.seconds for cost in left), sum(cost.size for cost in left)
     console.print(
@@ -76,25 +82,36 @@ def _finished(root: Path) -> Iterator[Mapping[str, Any]]:
     """Summaries of runs that have finished in a sweep, with their folders' sizes, newest first."""
     if not root.is_dir():
         return
-    folders = sorted(root.iterdir(), key=lambda path: -path.stat().st_mtime)
-    summaries = ((folder, read_summary(folder)) for folder in folders if (folder / SUMMARY).is_file())
+    summaries = ((folder, undamaged(folder)) for folder in _newest_first(root))
     ended = (
-        (folder, summary) for folder, summary in summaries if summary and summary["status"] == "finished"
+        (folder, summary)
+        for folder, summary in summaries
+        if summary.get("status") == "finished" and summary["version"] == RECORD_VERSION
     )
     for folder, summary in islice(ended, SAMPLE):
         yield summary | {"size": size_of(folder)}
 
 
+def _newest_first(root: Path) -> list[Path]:
+    """The folders in a folder; what cannot be looked into is left out."""
+    ages = {}
+    for path in root.iterdir():
+        with suppress(OSError):  # a link that leads nowhere, or what is taken away at this moment
+            if (about := path.stat()) and path.is_dir():
+                ages[path] = -about.st_mtime
+    return sorted(ages, key=ages.__getitem__)
+
+
 def _from_finished(job: SweepJob, finished: Sequence[Mapping[str, Any]]) -> Cost | None:
     """By runs of the same model and data, if there are any of the same stack by these; for as many epochs."""
     alike = [
-        s for s in finished if all(s["config"][part] == job.config[part] for part in ("model", "dataset"))
+        s for s in finished if all(s["config"].get(part) == job.config[part] for part in ("model", "dataset"))
     ]
     same = [s for s in alike if list(s["config"]["reg"]) == list(job.config["reg"])] or alike
     if not same:
         return None
     epochs = job.config["train"]["epochs"]
-    seconds = statistics.median(s["seconds"] / s["epochs"]["done"] for s in same) * epochs
+    seconds = statistics.median(s["seconds"] / max(1, s["epochs"]["done"]) for s in same) * epochs
     return Cost(seconds, statistics.median(s["size"] for s in same))
 
 

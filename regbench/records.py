@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from regbench import summary_form
+from regbench.errors import ConfigError
+from regbench.reading import LARGEST_LINES, content, json_object
+from regbench.summary_form import EXACT, is_count, is_figure
+
+FINISHED, ENDED = summary_form.FINISHED, summary_form.ENDED  # statuses
 RECORD_VERSION = 2  # of what a run leaves behind; part of a configuration's identity
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 ENVIRONMENT = "environment.json"
 LOG = "train.log"  # Hydra's, and the trace of what ended a run
-FINISHED = ("finished", "stopped")  # statuses of a run that came to its end by itself
-ENDED = (*FINISHED, "diverged")  # nothing is left to do there
-DEEPEST = 50  # nesting of a file's values: what walks them need not fear for its stack
-# The size of a figure that is not 0: whatever a float32 measures, and no power, ratio or sum of a few such
-# figures is infinite or vanishes.
-SMALLEST, LARGEST = 1e-100, 3.4e38
-FINITE = 1e300  # above all other numbers, such as those of a configuration
 LATER = {"train.class_weights": None}  # keys that older runs lack, at the value that is what these did
 UNEVEN = 3  # classes are, where the largest has more than so many times the rows of the smallest
-EXACT = 2**53  # whole numbers up to here are floats too
 
 
 def write_text(path: Path, text: str) -> None:
@@ -41,26 +37,35 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
+class Damaged(ConfigError):
+    """A run's summary cannot be used."""
+
+
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The summary of a run folder, or None where there is none yet."""
-    path = folder / SUMMARY
-    return json.loads(path.read_text()) if path.exists() else None
-
-
-def read_plain(path: Path) -> bytes | None:
-    """The content of a plain file; None where there is none.
+    """The summary of a run folder, its keys checked (`summary_form.check`); None where there is none yet.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no plain file: a pipe, for one, may never end.
+        Damaged: it is not whole, or not that of a run.
     """
     try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(mode):
-        raise ValueError(f"{path.name} must be a plain file")
-    return path.read_bytes()
+        summary = json_object(folder / SUMMARY)
+        if summary is not None:
+            summary_form.check(summary, RECORD_VERSION)
+    except ValueError as error:
+        said = str(error) if str(error).startswith(SUMMARY) else f"{SUMMARY} is not that of a run: {error}"
+        raise Damaged(
+            f"{folder}: {said}; put it back, or remove it and type `regbench resume {folder}`, which "
+            "writes it anew"
+        ) from error
+    return summary
+
+
+def undamaged(folder: Path) -> dict[str, Any]:
+    """The summary of a run folder; empty where there is none, or one that cannot be used."""
+    try:
+        return read_summary(folder) or {}
+    except Damaged:
+        return {}
 
 
 def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -69,11 +74,12 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     Values that are no figures (`is_figure`) are left out. Where there is no file there are no lines.
 
     Raises:
-        OSError, ValueError: as `read_plain`.
+        OSError, ValueError: as `regbench.reading.content`.
     """
     lines: list[dict[str, Any]] = []
     wrong, complaints = 0, []
-    for number, text in enumerate((read_plain(path) or b"").decode(errors="replace").splitlines(), 1):
+    whole_text = (content(path, LARGEST_LINES) or b"").decode(errors="replace")
+    for number, text in enumerate(whole_text.splitlines(), 1):
         try:
             values = json.loads(text)
         except (ValueError, RecursionError):
@@ -93,41 +99,9 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return lines, complaints
 
 
-def is_figure(value: Any) -> bool:
-    """Whether a value is a number that can be reckoned with: 0, or of a size in [SMALLEST, LARGEST)."""
-    if type(value) is not float and type(value) is not int:
-        return False
-    return SMALLEST <= value < LARGEST or value == 0 or SMALLEST <= -value < LARGEST
-
-
 def uneven(rows: Sequence[int]) -> bool:
     """Whether classes with these rows are so uneven that accuracy says little of the small ones."""
     return max(rows) > UNEVEN * min(rows)
-
-
-def is_count(value: Any, least: int = 0) -> bool:
-    """Whether a value is a whole number that counts something."""
-    return type(value) is int and least <= value <= EXACT
-
-
-def check_sane(value: Any, depth: int = 1) -> None:
-    """Refuse a tree that others could not walk, show and write again.
-
-    Args:
-        value: an object or a list, as JSON has them.
-        depth: of its items.
-
-    Raises:
-        ValueError: it is nested too deep, or has a number that is not finite.
-    """
-    if depth > DEEPEST:
-        raise ValueError(f"values must be nested at most {DEEPEST} deep")
-    for item in value.values() if isinstance(value, dict) else value:
-        kind = type(item)
-        if kind is dict or kind is list:
-            check_sane(item, depth + 1)
-        elif (kind is float or kind is int) and not -FINITE < item < FINITE:
-            raise ValueError(f"numbers must be finite and below {FINITE:g} in size")
 
 
 def without_later(config: Mapping[str, Any]) -> dict[str, Any]:

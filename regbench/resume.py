@@ -14,6 +14,7 @@ from regbench.arguments import Arguments
 from regbench.config import meant
 from regbench.errors import ConfigError
 from regbench.holding import held
+from regbench.reading import printable
 from regbench.records import ENDED, read_summary
 from regbench.runs import read_run
 
@@ -80,7 +81,7 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str]) -> in
 
     summary = read_summary(folder)
     if summary and summary["status"] in ENDED:
-        reason = f" ({summary['reason']})" if summary["reason"] else ""
+        reason = f" ({printable(summary['reason'])})" if summary.get("reason") else ""
         print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
         return job.EXIT_STATUS[summary["status"]]
     try:

@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from regbench.config import resolved
-from regbench.errors import ConfigError
+from regbench import hydra_record
 from regbench.records import write_text
 
-GROUPS = ("model", "dataset", "optimizer", "schedule")
+GROUPS = hydra_record.GROUPS
 
 
 def read_run(folder: Path, epochs: int | None = None) -> tuple[dict[str, Any], dict[str, str]]:
@@ -32,18 +29,10 @@ def read_run(folder: Path, epochs: int | None = None) -> tuple[dict[str, Any], d
     Raises:
         ConfigError: the folder is no run folder.
     """
-    record = folder / ".hydra"
-    try:
-        cfg = OmegaConf.load(record / "config.yaml")
-        if epochs is not None:
-            cfg.train.epochs = epochs
-        about = OmegaConf.load(record / "hydra.yaml").hydra
-        typed_in = str(about.runtime.cwd)
-        config = resolved(cfg, typed_in)  # type: ignore[arg-type]
-    except FileNotFoundError as error:
-        raise ConfigError(f"{folder}: must be the folder of a run, and holds no {error.filename}") from error
-    except (YAMLError, OmegaConfBaseException, AttributeError) as error:
-        raise ConfigError(f"{record}: cannot be read: {str(error).splitlines()[0]}") from error
+    cfg, about = hydra_record.read(folder)
+    about = about.hydra
+    typed_in = str(about.runtime.cwd)
+    config = hydra_record.settled(folder, cfg, typed_in, epochs)
     sources = [s.path for s in about.runtime.config_sources if s.provider == "command-line"]
     import_from()
     folders = [*(path.removeprefix("file://") for path in sources), typed_in]
@@ -54,7 +43,7 @@ def read_run(folder: Path, epochs: int | None = None) -> tuple[dict[str, Any], d
 def write_longer(folder: Path, epochs: int, name: str) -> None:
     """Put another number of epochs, and the folder's new name, into a run's record of its command line."""
     record = folder / ".hydra"
-    cfg, about = OmegaConf.load(record / "config.yaml"), OmegaConf.load(record / "hydra.yaml")
+    cfg, about = hydra_record.read(folder)
     cfg.train.epochs = epochs
     words = _longer_words(about, epochs)
     about.hydra.overrides.task = words
@@ -67,7 +56,7 @@ def write_longer(folder: Path, epochs: int, name: str) -> None:
 
 def longer_line(folder: Path, epochs: int) -> str:
     """The command that trains such a run from the start, with another number of epochs."""
-    about = OmegaConf.load(folder / ".hydra" / "hydra.yaml")
+    _, about = hydra_record.read(folder)
     own = [s.path for s in about.hydra.runtime.config_sources if s.provider == "command-line"]
     options = ["--config-dir", own[0].removeprefix("file://")] if own else []
     return shlex.join(["regbench", "train", *options, *_longer_words(about, epochs)])

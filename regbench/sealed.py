@@ -10,7 +10,7 @@ from regbench.arguments import Arguments
 from regbench.columns import Table
 from regbench.config import read_settings
 from regbench.errors import ConfigError
-from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, write_json
+from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, undamaged, write_json
 from regbench.runs import read_run
 from regbench.terminal import Terminal, print_table
 
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     folders = parser.parse_args(argv).folders
     summaries = {folder: _finished(folder) for folder in folders}
     for folder in folders:
-        require_same_data(folder, read_run(folder)[0])
+        _require_readable(folder)
     rows = []
     for folder, summary in summaries.items():
         summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0))
@@ -49,12 +49,27 @@ def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
     """
     from regbench.build import content_of
 
-    before = (read_summary(folder) or {}).get("content")  # empty, or not there, where checksums pin them
+    before = undamaged(folder).get("content")  # empty, or not there, where checksums pin them
     if before and content_of(config) != before:
         raise ConfigError(
             f"{folder}: its data have changed since it was trained, so that rows of test may have been rows "
             "of train; put them back, or train into a new folder"
         )
+
+
+def _require_readable(folder: Path) -> None:
+    """Refuse what would be found out after the test split has been read.
+
+    Raises:
+        ConfigError: the weights are damaged, or data or configuration are others than those of the run.
+    """
+    from regbench.loading import load_model, require_same_run
+
+    config = read_run(folder)[0]
+    require_same_data(folder, config)
+    require_same_run(folder, config, undamaged(folder))
+    for weights in ("last", "best"):
+        load_model(folder, weights)
 
 
 def _both(test: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:

@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from regbench import checkpoint, job
+from regbench import checkpoint, checkpoint_form, job
 from regbench.board import Board
 from regbench.build import check, content_of
 from regbench.columns import Table
@@ -26,9 +26,9 @@ from regbench.composition import FAIL_FAST, FORCE, keys_of
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for
-from regbench.jobs import SweepJob, arrange, forget, state_of, sweep_name
+from regbench.jobs import SweepJob, arrange, damage_of, forget, state_of, sweep_name
 from regbench.launching import Launch
-from regbench.records import ENDED, FINISHED, read_summary
+from regbench.records import ENDED, FINISHED, undamaged
 from regbench.runs import choices_of
 from regbench.terminal import print_table
 
@@ -41,10 +41,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one try at a job: a status of a run, `held` or `skipped`; and the reason of a failure."""
+    """What came of one try at a job: a status of a run, `held` or `skipped`; and the reason of a failure.
+
+    Attributes:
+        note: what was damaged of what had been done of it before, and where it was begun again.
+    """
 
     status: str
     reason: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,9 @@ def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fa
     """
     console = Console()
     outcomes: dict[str, Outcome] = {}
+    for one in jobs:
+        if damage := damage_of(one.folder):
+            _say(console, f"{one.name} is run again: {damage}")
     try:
         with Board(console, jobs, launch.workers), tempfile.TemporaryDirectory() as notes:
             _run(launch, jobs, outcomes, Path(notes) / "failed" if fail_fast else None)
@@ -190,33 +198,42 @@ def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
 def _try(cfg: DictConfig, folder: Path) -> Outcome:
     about = HydraConfig.get()
     one = job.Job(resolved(cfg), folder, choices_of(about), Console(quiet=True))
+    note = ""
     try:
         with held(folder):
             state = state_of(folder)
             if state in ENDED:
                 return Outcome(state)
-            status = job.train(one) if state == "new" else _continue(one)
+            note = "" if state == "new" else _set_aside(folder)
+            status = job.train(one) if state == "new" else job.resume(one)
     except Held:
         return Outcome(HELD)
     except (ConfigError, OSError) as error:
-        return Outcome("failed", str(error))
+        return Outcome("failed", str(error), note)
     except Exception as error:  # one job's fault must not end the others
         log.exception("the job has failed")
-        return Outcome("failed", f"{type(error).__name__}: {error}")
+        return Outcome("failed", f"{type(error).__name__}: {error}", note)
     if status == "interrupted":
         raise KeyboardInterrupt
-    return Outcome(status)
+    return Outcome(status, note=note)
 
 
-def _continue(one: job.Job) -> str:
-    """Go on from the newest whole checkpoint; where none is whole, from the start."""
-    if checkpoint.exists(one.folder):
-        try:
-            checkpoint.load_newest(one.folder)
-        except ValueError:
-            for path in one.folder.glob("*.pt"):
-                path.unlink()
-    return job.resume(one)
+def _set_aside(folder: Path) -> str:
+    """Leave what is whole of a job that has been begun; where that is not enough, nothing of its weights.
+
+    Returns:
+        What was not whole, and where the job is begun again; empty where all was.
+    """
+    if not checkpoint.exists(folder):
+        return ""
+    try:
+        state, complaint = checkpoint_form.newest(folder)
+        job.require_best(folder, state["history"])
+    except checkpoint.Damaged as error:
+        for path in folder.glob("*.pt"):
+            path.unlink()
+        return f"{error}; it was run again from the start"
+    return f"{complaint}; it was continued from the one before" if complaint else ""
 
 
 def _report(
@@ -227,6 +244,9 @@ def _report(
     skipped = [one for one in jobs if outcomes.get(one.name) == Outcome(SKIPPED)]
     failed = [one for one in jobs if states[one.name] not in FINISHED and one not in skipped]
     done = len(jobs) - len(failed) - len(skipped)
+    for one in jobs:
+        if one.name in outcomes and outcomes[one.name].note:
+            _say(console, f"{one.name}: {outcomes[one.name].note}")
     console.print(
         f"{done} of {len(jobs)} jobs finished in {jobs[0].folder.parent}", soft_wrap=True, highlight=False
     )
@@ -248,11 +268,15 @@ def _report(
     return SOME_FAILED
 
 
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def _reason(one: SweepJob, outcomes: dict[str, Outcome]) -> str:
     outcome = outcomes.get(one.name)
     if outcome is not None and outcome.reason:
         return outcome.reason
-    summary = read_summary(one.folder) or {}
+    summary = undamaged(one.folder)
     return f"{summary.get('status', 'not finished')}: {summary.get('reason', '')}".rstrip(": ")
 
 

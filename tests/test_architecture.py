@@ -15,7 +15,9 @@ PACKAGE = Path(regbench.__file__).parent
 
 # Each line may import from the lines above it, never from its own or those below.
 LEVELS = [
-    ["__version__", "errors", "paths", "interruption", "records", "columns"],
+    ["__version__", "errors", "paths", "interruption", "columns", "summary_form"],
+    ["reading"],
+    ["archives", "records"],
     ["foreign", "logits", "terminal"],
     [
         "fields",
@@ -37,8 +39,8 @@ LEVELS = [
     [
         "maps",
         "snapshots",
+        "checkpoint_form",
         "image_ops",
-        "artefacts",
         "weight_noise",
         "measurement",
         "corruptions",
@@ -51,6 +53,7 @@ LEVELS = [
         "data.typed",
     ],
     [
+        "artefacts",
         "regularizers.base",
         "sparsity",
         "rectangles",
@@ -87,7 +90,7 @@ LEVELS = [
     ["data.folder_layout"],
     ["data.splits"],
     ["regularizers.*", "models.*", "data.*"],
-    ["training", "own_data", "remedies"],
+    ["training", "own_data", "remedies", "hydra_record"],
     ["network"],
     ["probe", "build", "runs", "holding"],
     ["audit", "summary", "spelling", "loading"],
@@ -148,7 +151,7 @@ ROOMS = {
         "generators",
     ],
     "models.*": ["models.*", "grouping", "logits", "sites", "types"],
-    "data.*": ["data.*", "foreign", "types"],
+    "data.*": ["data.*", "foreign", "reading", "types"],
     "training": ["logits", "measurement", "regularizers.base", "sites", "streams", "types"],
     "catalogue": ["paths"],
     "image_ops": ["types"],
@@ -169,7 +172,17 @@ ROOMS = {
 # Which modules may import a package of others.
 GUESTS = {
     "hydra": ["complaints", "composer", "composition", "launching", "refusals", "spelling", "sweep", "train"],
-    "omegaconf": ["complaints", "composer", "config", "launching", "refusals", "runs", "sweep", "train"],
+    "omegaconf": [
+        "complaints",
+        "composer",
+        "config",
+        "hydra_record",
+        "launching",
+        "refusals",
+        "runs",
+        "sweep",
+        "train",
+    ],
     "tensorboard": ["compare.events"],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
@@ -207,6 +220,12 @@ LIGHT = [  # no torch before it is needed
     "cli",
     "errors",
     "paths",
+    "reading",
+    "archives",
+    "checkpoint",
+    "records",
+    "hydra_record",
+    "runs",
     "foreign",
     "fields",
     "catalogue",
@@ -315,7 +334,18 @@ def test_a_package_of_others_is_imported_only_where_it_may(guest: str) -> None:
 
 @pytest.mark.parametrize("module", [name for name in modules() if matches(name, [COMPARING])])
 def test_comparing_needs_nothing_of_what_trains(module: str) -> None:
-    free = ["compare", COMPARING, "__version__", "records", "errors", "fields", "arguments", "catalogue"]
+    free = [
+        "compare",
+        COMPARING,
+        "__version__",
+        "records",
+        "reading",
+        "summary_form",
+        "errors",
+        "fields",
+        "arguments",
+        "catalogue",
+    ]
     free += ["columns", "terminal"]
     assert {name for name in ours(module) if not matches(name, free)} - {""} == set()
     assert not any(within(name, "torch") or within(name, "hydra") for name in imported(module))

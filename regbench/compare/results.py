@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench.compare.report import Excluded
+from regbench.reading import brief, json_object, printable, sentence
 from regbench.records import (
     ENDED,
     ENVIRONMENT,
@@ -19,20 +20,14 @@ from regbench.records import (
     RECORD_VERSION,
     SUMMARY,
     canonical,
-    check_sane,
-    is_count,
-    is_figure,
     read_lines,
-    read_plain,
     without_later,
 )
+from regbench.summary_form import check_ended, snapshots
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
 MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
 NAME = re.compile(r"[\w./-]{1,200}")  # of a figure
-SHARES = ("accuracy", "ece", "macro_f1")  # what figures are called that lie in [0, 1]
-MEASURED = ("train", "select", "val", "gap", "test")  # that such a figure is of; others are a member's own
-LONGEST = 200  # signs of a reason
 # where it ran, what it left behind, what else it measured: no part of what is compared
 ASIDE = ("seed", "reg", "device", "threads", "evaluate_test", "evaluate", "checkpoints", "sweep")
 
@@ -159,19 +154,19 @@ def read_result(folder: str) -> tuple[Result, list[str]]:
     """
     place = Path(folder)
     try:
-        summary = _object(place / SUMMARY)
+        summary = json_object(place / SUMMARY)
     except ValueError as error:
         raise NotCounted(str(error)) from error
     if summary is None:
         raise NotCounted(f"unfinished: it has no {SUMMARY}")
     _refuse_others(summary)
     try:
-        _check(summary)
+        check_ended(summary)
         complaints = _drop_unnamed(summary)
         records = _course(place / METRICS, complaints)
         result = result_of(folder, summary, records, _environment(place / ENVIRONMENT, complaints))
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise NotCounted(f"its files are not those of a run: {_sentence(error)}") from error
+        raise NotCounted(f"its files are not those of a run: {sentence(error)}") from error
     return result, complaints
 
 
@@ -183,18 +178,18 @@ def _refuse_others(summary: Mapping[str, Any]) -> None:
     """
     version, status = summary.get("version"), summary.get("status")
     if version != RECORD_VERSION:
-        raise NotCounted(f"its record is of version {_brief(version)}, and {RECORD_VERSION} is read here")
+        raise NotCounted(f"its record is of version {brief(version)}, and {RECORD_VERSION} is read here")
     if status not in ENDED:
         epochs = summary.get("epochs")
         done = epochs.get("done") if isinstance(epochs, dict) else None
-        raise NotCounted(f"unfinished: {_brief(status)} after epoch {_brief(done)}")
+        raise NotCounted(f"unfinished: {brief(status)} after epoch {brief(done)}")
 
 
 def _course(path: Path, complaints: list[str]) -> list[dict[str, Any]]:
     try:
         records, more = read_lines(path)
     except (OSError, ValueError) as error:
-        complaints.append(f"{path.name} cannot be read: {_sentence(error)}; there are no curves")
+        complaints.append(f"{path.name} cannot be read: {sentence(error)}; there are no curves")
         return []
     complaints += more
     if not records and not more:
@@ -204,7 +199,7 @@ def _course(path: Path, complaints: list[str]) -> list[dict[str, Any]]:
 
 def _environment(path: Path, complaints: list[str]) -> Mapping[str, Any]:
     try:
-        environment = _object(path)
+        environment = json_object(path)
     except ValueError as error:
         complaints.append(f"{error}; where it ran is not known")
         return {}
@@ -234,131 +229,18 @@ def result_of(
     )
 
 
-def _object(path: Path) -> dict[str, Any] | None:
-    """A JSON file's object, whole and sane; None where there is no file.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        content = read_plain(path)
-        if content is None:
-            return None
-        value = json.loads(content.decode())
-        if isinstance(value, dict):
-            check_sane(value)
-            return value
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} cannot be read: {_sentence(error)}") from error
-    raise ValueError(f"{path.name} must hold an object, and holds {type(value).__name__}")
-
-
-def _check(summary: Mapping[str, Any]) -> None:
-    """Refuse what is not shaped as the record says.
-
-    Raises:
-        LookupError, TypeError, AttributeError, ValueError: it is not.
-    """
-    config = summary["config"]
-    _must(isinstance(config["reg"], dict), "config must have a stack (reg)")
-    seed = config["seed"]
-    _must(is_count(seed) and seed < 2**32, "config.seed must be a whole number in [0, 2^32 - 1]")
-    for member in summary["stack"]:
-        objects = isinstance(member["values"], dict) and isinstance(member["off"], dict)
-        _must(objects and isinstance(member["name"], str), "a member must have a name, values and off")
-    texts = (summary["name"], summary.get("content") or "")
-    _must(all(isinstance(one, str) for one in texts), "name and content must be text")
-    _must(isinstance(summary["choices"], dict), "choices must be an object")
-    for name in ("train", "select", "val"):
-        _must(is_count(summary["rows"][name], 1), f"rows.{name} must be a number of rows")
-    _must(is_count(summary["epochs"]["done"]), "epochs.done must be a whole number")
-    for cost in (summary["seconds"], summary["flops"]["total"]):
-        _must(is_figure(cost) and cost >= 0, "seconds and flops must be numbers from 0 on")
-    if summary["status"] in FINISHED:  # nobody reads the figures of others, which may be anything
-        _must(bool(summary["last"] and summary["best"]), "a finished run must have figures")
-        for snapshot in _snapshots(summary):
-            epoch = snapshot.get("epoch")
-            _must(epoch is None or is_count(epoch), "epoch must be a whole number")
-            _check_figures(snapshot["metrics"])
-        _check_late(summary)
-    _check_classes(summary, summary["status"] in FINISHED)
-
-
-def _check_late(summary: Mapping[str, Any]) -> None:
-    """The same of what is measured once, when a run has ended."""
-    test, corruption, reliability = (summary.get(name) for name in ("test", "corruption", "reliability"))
-    if test:
-        _must(is_count(test.get("reads", 0)), "test.reads must be a whole number")
-    for at in ("last", "best"):
-        if test:
-            _check_figures(test[at], "test/")
-        if corruption:
-            _check_figures(corruption[at])
-            _must(0 <= corruption[at]["accuracy"] <= 1, "corruption must have an accuracy in [0, 1]")
-        if reliability:
-            _check_bins(**{name: reliability[at][name] for name in ("count", "confidence", "accuracy")})
-
-
-def _check_figures(metrics: Mapping[str, Any], prefix: str = "") -> None:
-    for name, value in metrics.items():
-        _must(is_figure(value), "a figure must be a finite number that a float32 can hold")
-        if name.endswith(SHARES) and (split := f"{prefix}{name}".partition("/")[0]) in MEASURED:
-            low = -1 if split == "gap" else 0
-            _must(low <= value <= 1, f"{split} {name.rpartition('/')[2]} must lie in [{low}, 1], got {value}")
-
-
-def _check_classes(summary: Mapping[str, Any], finished: bool) -> None:
-    """The same of what is said of the classes, which older records do not have."""
-    names, rows = summary.get("classes"), (summary.get("class_rows") or {}).get("train")
-    if names:
-        _must(isinstance(names, list) and all(isinstance(n, str) for n in names), "classes must be names")
-    if rows:
-        _must(isinstance(rows, list) and all(map(is_count, rows)), "class_rows must be numbers of rows")
-    for at in ("last", "best"):
-        if finished and summary.get("per_class"):
-            found = summary["per_class"][at]
-            _check_matrix(*(found[name] for name in ("accuracy", "support", "confusion")))
-            _must(not names or len(names) == len(found["support"]), "there must be a name for each class")
-
-
-def _check_matrix(accuracy: list[Any], support: list[Any], confusion: list[list[Any]]) -> None:
-    _must(len(support) > 0, "per_class must have classes")
-    for right, rows, taken in zip(accuracy, support, confusion, strict=True):
-        counted = len(taken) == len(support) and all(map(is_count, taken)) and sum(taken) == rows
-        _must(counted, "the confusion matrix must count the rows of each class")
-        sound = is_figure(right) and 0 <= right <= 1
-        _must(sound if rows else right is None, "a class must have an accuracy in [0, 1], null without rows")
-
-
-def _check_bins(count: list[Any], confidence: list[Any], accuracy: list[Any]) -> None:
-    _must(all(map(is_count, count)) and sum(count) > 0, "the bins of reliability must count rows")
-    for rows, *means in zip(count, confidence, accuracy, strict=True):
-        for mean in means:
-            sound = is_figure(mean) and 0 <= mean <= 1
-            _must(sound if rows else mean is None, "bins must have means in [0, 1], and null where empty")
-
-
-def _must(holds: bool, what: str) -> None:
-    if not holds:
-        raise ValueError(what)
-
-
-def _snapshots(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [summary[name] for name in ("last", "best", "kept") if summary.get(name)]
-
-
 def _drop_unnamed(summary: Mapping[str, Any]) -> list[str]:
     """Take figures out whose names are none; give a complaint where there are any."""
     if summary["status"] not in FINISHED:
         return []
-    places = [snapshot["metrics"] for snapshot in _snapshots(summary)]
+    places = [snapshot["metrics"] for snapshot in snapshots(summary)]
     places += [summary["test"][at] for at in ("last", "best") if summary.get("test")]
     wrong = sorted({name for metrics in places for name in metrics if not NAME.fullmatch(name)})
     for metrics in places:
         for name in wrong:
             metrics.pop(name, None)
     several = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return [f"no figure can be called {_brief(wrong[0])}{several}: left out"] if wrong else []
+    return [f"no figure can be called {brief(wrong[0])}{several}: left out"] if wrong else []
 
 
 def _parts(members: Mapping[str, Any]) -> Iterator[str]:
@@ -390,23 +272,3 @@ def flattened(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from flattened(item, f"{prefix}{name}.")
         else:
             yield printable(f"{prefix}{name}"), canonical(item)
-
-
-def printable(value: object) -> str:
-    """A text without signs that would steer a terminal or break a line."""
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
-
-
-def _brief(value: object) -> str:
-    """A value as a reason has it."""
-    text = printable(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def _sentence(error: BaseException) -> str:
-    what = getattr(error, "strerror", None) or str(error)
-    text = what.splitlines()[0] if what else type(error).__name__
-    return _brief(f"{text} is missing" if isinstance(error, KeyError) else text)
