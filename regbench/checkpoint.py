@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,8 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a process that was killed; a link would lead elsewhere
+        with temporary.open("xb") as file:
             file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
@@ -84,6 +86,14 @@ def _reason(error: Exception) -> str:
 def exists(folder: Path) -> bool:
     """Whether a run folder holds a checkpoint to continue from."""
     return any((folder / name).exists() for name in (LAST, PREVIOUS))
+
+
+def names(folder: Path) -> list[str]:
+    """The names of a run's checkpoints that are in a folder."""
+    there = (path.name for path in folder.glob("*.pt"))
+    return [
+        name for name in there if name in (LAST, PREVIOUS, BEST) or re.fullmatch(r"epoch_\d{4,}\.pt", name)
+    ]
 
 
 def load_newest(folder: Path) -> tuple[dict[str, Any], str]:

@@ -26,6 +26,7 @@ from regbench.errors import ConfigError
 from regbench.foreign import raised, refusing
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
+from regbench.ownership import Place
 from regbench.records import (
     ENVIRONMENT,
     FINISHED,
@@ -132,6 +133,7 @@ class _Session:
     def __init__(self, job: Job, run: Run, threads: int, found: Mapping[str, Any]) -> None:
         self.job, self.run, self.threads, self.found = job, run, threads, found
         self.checkpoints = read_settings(job.config)[0].checkpoints
+        self._place = Place(job.folder)
         self.content = content_of(job.config)
         self.identity = identity(job.config, self.content)
         self.history: list[Record] = []
@@ -198,6 +200,7 @@ class _Session:
         Raises:
             BaseException: the error itself, where no code of theirs was running.
         """
+        self._place.require()
         with suppress(OSError), open(self.job.folder / LOG, "a") as file:
             file.writelines(traceback.format_exception(error))
         said = str(error) if isinstance(error, ConfigError) else raised(error)
@@ -215,6 +218,7 @@ class _Session:
                 if asked():
                     return "interrupted"
                 continue
+            self._place.require()
             self.history.append(event.record)
             self.stopped = event.stopped
             for sink in sinks:
@@ -226,6 +230,7 @@ class _Session:
 
     def _save(self, event: EpochEnd) -> None:
         run, folder = self.run, self.job.folder
+        self._place.require()
         evaluated = event.evaluated or run.reg.eval_model(run.model)
         if event.evaluated is not None and best_of(self.history) is event.record:
             checkpoint.save(folder / checkpoint.BEST, plain_state(evaluated))
@@ -254,6 +259,7 @@ class _Session:
     def _end(self, status: str, reason: str, board: TensorBoard) -> None:
         """Keep what the members keep, measure it, and write the summary: on every way out."""
         run, folder, seconds = self.run, self.job.folder, self.seconds
+        self._place.require()
         if status not in FINISHED and checkpoint.exists(folder):
             self._back_to(checkpoint.load_newest(folder)[0])
         summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
@@ -272,6 +278,7 @@ class _Session:
         summary |= {"identity": self.identity, "content": self.content}
         summary |= {"seconds": seconds, "peak_memory_mb": peak_memory_mb(run.device)}
         summary["ended"] = datetime.now(UTC).isoformat(timespec="microseconds")
+        self._place.require()
         write_json(folder / SUMMARY, summary)
         _show_classes(board, summary)
         if status in FINISHED:  # before, any of them may be needed

@@ -15,8 +15,8 @@ PACKAGE = Path(regbench.__file__).parent
 
 # Each line may import from the lines above it, never from its own or those below.
 LEVELS = [
-    ["__version__", "errors", "paths", "interruption", "records", "columns"],
-    ["foreign", "logits", "terminal"],
+    ["__version__", "errors", "paths", "interruption", "records", "columns", "removal", "stdio"],
+    ["foreign", "logits", "terminal", "ownership", "outputs"],
     [
         "fields",
         "streams",
@@ -30,11 +30,13 @@ LEVELS = [
         "optimizers",
         "environment",
         "checkpoint",
+        "holding",
         "augmenters",
         "autoencoders",
         "generators",
     ],
     [
+        "claims",
         "maps",
         "snapshots",
         "image_ops",
@@ -89,7 +91,7 @@ LEVELS = [
     ["regularizers.*", "models.*", "data.*"],
     ["training", "own_data", "remedies"],
     ["network"],
-    ["probe", "build", "runs", "holding"],
+    ["probe", "build", "runs"],
     ["audit", "summary", "spelling", "loading"],
     ["complaints"],
     ["composer"],
@@ -99,7 +101,7 @@ LEVELS = [
     ["sweep", "lengthening"],
     ["train", "resume", "plan"],
     ["planning"],
-    ["compare.report", "compare.filenames", "compare.bootstrap", "compare.power"],
+    ["compare.report", "compare.filenames", "compare.bootstrap", "compare.power", "compare.event_files"],
     ["compare.results", "compare.statistics", "compare.wording", "compare.panels"],
     [
         "compare.figures",
@@ -170,7 +172,7 @@ ROOMS = {
 GUESTS = {
     "hydra": ["complaints", "composer", "composition", "launching", "refusals", "spelling", "sweep", "train"],
     "omegaconf": ["complaints", "composer", "config", "launching", "refusals", "runs", "sweep", "train"],
-    "tensorboard": ["compare.events"],
+    "tensorboard": ["compare.event_files", "compare.events", "sinks"],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
     "rich": [
@@ -316,7 +318,7 @@ def test_a_package_of_others_is_imported_only_where_it_may(guest: str) -> None:
 @pytest.mark.parametrize("module", [name for name in modules() if matches(name, [COMPARING])])
 def test_comparing_needs_nothing_of_what_trains(module: str) -> None:
     free = ["compare", COMPARING, "__version__", "records", "errors", "fields", "arguments", "catalogue"]
-    free += ["columns", "terminal"]
+    free += ["columns", "terminal", "outputs", "removal"]
     assert {name for name in ours(module) if not matches(name, free)} - {""} == set()
     assert not any(within(name, "torch") or within(name, "hydra") for name in imported(module))
 
