@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,7 +36,8 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a process that was killed; a link would lead elsewhere
+        with temporary.open("xb") as file:
             file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
@@ -109,6 +111,14 @@ def _reason(error: Exception) -> str:
 def exists(folder: Path) -> bool:
     """Whether a run folder holds a checkpoint to continue from."""
     return any(there(folder / name) for name in (LAST, PREVIOUS))
+
+
+def names(folder: Path) -> list[str]:
+    """The names of a run's checkpoints that are in a folder."""
+    found = (path.name for path in folder.glob("*.pt"))
+    return [
+        name for name in found if name in (LAST, PREVIOUS, BEST) or re.fullmatch(r"epoch_\d{4,}\.pt", name)
+    ]
 
 
 def load_newest(folder: Path, check: Check | None = None) -> tuple[dict[str, Any], str]:

@@ -8,7 +8,8 @@ import signal
 import sys
 from types import FrameType
 
-from regbench import __version__
+from regbench import __version__, stdio
+from regbench.errors import ConfigError, of_the_system
 
 COMMANDS = {
     "train": ("regbench.train:main", "train one stack of regularizers, or sweep over many with -m"),
@@ -42,17 +43,28 @@ usage: regbench COMMAND ...
 def main() -> None:
     """Run a command; exit with its status."""
     signal.signal(signal.SIGTERM, _as_ctrl_c)
+    stdio.open_closed()
+    said = ""
     try:
         code = _run(sys.argv[1:])
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # it is ending; another one must not change its status
-        print("regbench: interrupted", file=sys.stderr)
+        stdio.say("regbench: interrupted")
         code = 130
+    except SystemExit as error:  # of an option's help
+        code = error.code  # type: ignore[assignment]
     except BrokenPipeError:  # the reader has gone, e.g. `regbench list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    sys.exit(code)
+    except Exception as error:
+        reason = of_the_system(error)
+        if not reason or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        said = f"{' '.join(sys.argv[1:2])}: {reason}"
+    unwritten = stdio.flushed()  # where this is full, it is the reason
+    if unwritten:
+        said = f"the standard output cannot be written: {unwritten}"
+    sys.exit(_fail(said) if said else code)
 
 
 def _run(words: list[str]) -> int:
@@ -68,8 +80,6 @@ def _run(words: list[str]) -> int:
         from regbench.fields import nearest
 
         return _fail(f"unknown command {words[0]!r}{nearest(words[0], COMMANDS)}; see `regbench --help`")
-    from regbench.errors import ConfigError
-
     try:
         return pkgutil.resolve_name(COMMANDS[words[0]][0])(words[1:]) or 0
     except ConfigError as error:
@@ -79,7 +89,7 @@ def _run(words: list[str]) -> int:
 
 
 def _fail(sentence: str) -> int:
-    print(f"regbench: {sentence}", file=sys.stderr)
+    stdio.say(f"regbench: {sentence}")
     return 2
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from regbench.errors import ConfigError
+from regbench.ownership import LOCK
+from regbench.removal import is_file
 
-LOCK = ".lock"
 BETWEEN_TRIES = 0.5  # seconds
 
 
@@ -21,7 +22,7 @@ class Held(ConfigError):
 
 @contextmanager
 def held(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Hold a run folder, which is made where it is missing, as long as the body runs.
+    """Hold a run folder as long as the body runs.
 
     The lock is the operating system's, so that of a process that has died is free at once.
 
@@ -31,21 +32,33 @@ def held(folder: Path, wait: bool = False) -> Iterator[None]:
 
     Raises:
         Held: another living process holds it, and wait is false.
+        ConfigError: it cannot be locked.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
+    path = folder / LOCK
+    _refuse_link(path)
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=-1 if wait else 0, poll_interval=BETWEEN_TRIES)
     except Timeout as error:
         raise Held(f"{folder}: another process works in it; wait for it, or stop it") from error
+    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+        why = getattr(error, "strerror", None) or "it has no locks"
+        raise ConfigError(f"{folder}: cannot be locked by its {LOCK}: {why}") from error
     try:
         yield
     finally:
         lock.release()
 
 
+def _refuse_link(path: Path) -> None:
+    """Refuse to lock what a link leads to: locking may cut a file short."""
+    if (path.exists() or path.is_symlink()) and not is_file(path):
+        what = "a link" if path.is_symlink() else "none"
+        raise ConfigError(f"{path}: must be a plain file of the run's own, and is {what}; delete it")
+
+
 def is_held(folder: Path) -> bool:
-    """Whether a living process works in the folder now."""
+    """Whether a living process works in the folder now; of one that cannot be locked, none that is known."""
     if not (folder / LOCK).exists():
         return False
     try:
@@ -53,6 +66,8 @@ def is_held(folder: Path) -> bool:
             return False
     except Held:
         return True
+    except ConfigError:
+        return False
 
 
 def wait_for(folder: Path) -> None:

@@ -27,6 +27,7 @@ from regbench.foreign import raised, reason, refusing
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure, predict
 from regbench.network import kept_buffers
+from regbench.ownership import Place
 from regbench.records import (
     ENVIRONMENT,
     FINISHED,
@@ -146,6 +147,7 @@ class _Session:
     def __init__(self, job: Job, run: Run, threads: int, found: Mapping[str, Any]) -> None:
         self.job, self.run, self.threads, self.found = job, run, threads, found
         self.checkpoints = read_settings(job.config)[0].checkpoints
+        self._place = Place(job.folder)
         self.content = content_of(job.config)
         self.identity = identity(job.config, self.content)
         self.history: list[Record] = []
@@ -218,6 +220,7 @@ class _Session:
         Raises:
             BaseException: the error itself, where no code of theirs was running.
         """
+        self._place.require()
         with suppress(OSError), open(self.job.folder / LOG, "a") as file:
             file.writelines(traceback.format_exception(error))
         said = str(error) if isinstance(error, ConfigError) else raised(error)
@@ -237,6 +240,7 @@ class _Session:
                 if asked():
                     return "interrupted"
                 continue
+            self._place.require()
             self.history.append(event.record)
             self._untried = False
             self.stopped = event.stopped
@@ -249,6 +253,7 @@ class _Session:
 
     def _save(self, event: EpochEnd) -> None:
         run, folder = self.run, self.job.folder
+        self._place.require()
         evaluated = event.evaluated or run.reg.eval_model(run.model)
         if event.evaluated is not None and best_of(self.history) is event.record:
             checkpoint.save(folder / checkpoint.BEST, plain_state(evaluated))
@@ -278,6 +283,7 @@ class _Session:
     def _end(self, status: str, reason: str, board: TensorBoard) -> None:
         """Keep what the members keep, measure it, and write the summary: on every way out."""
         run, folder, seconds = self.run, self.job.folder, self.seconds
+        self._place.require()
         kept = checkpoint.exists(folder)
         if kept and status not in FINISHED:
             kept = self._undone(status)
@@ -297,6 +303,7 @@ class _Session:
         summary |= {"identity": self.identity, "content": self.content}
         summary |= {"seconds": seconds, "peak_memory_mb": peak_memory_mb(run.device)}
         summary["ended"] = datetime.now(UTC).isoformat(timespec="microseconds")
+        self._place.require()
         write_json(folder / SUMMARY, summary)
         _show_classes(board, summary)
         if status in FINISHED:  # before, any of them may be needed

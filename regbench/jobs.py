@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from regbench import checkpoint
 from regbench.config import identity, stack_name
 from regbench.errors import ConfigError
-from regbench.holding import LOCK
 from regbench.reading import require_folder, sentence, there
-from regbench.records import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY, Damaged, read_summary
+from regbench.records import METRICS, RECORD_VERSION, Damaged, read_summary
 
 DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
 LONGEST_STEM = 60  # characters
-OURS = (".hydra", LOG, METRICS, ENVIRONMENT, "tensorboard", SUMMARY, LOCK)  # of a run folder
 State = Literal["new", "left", "finished", "stopped", "diverged", "failed"]
 
 
@@ -161,19 +157,3 @@ def size_of(folder: Path) -> int:
         with suppress(OSError):  # what is taken away at this moment
             size += path.stat().st_size if path.is_file() else 0
     return size
-
-
-def forget(folder: Path) -> None:
-    """Remove what was left in a folder by a job that never finished an epoch, and nothing else."""
-    if checkpoint.exists(folder):
-        return
-    for name in OURS:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    for empty in (folder, *folder.parents):
-        if empty == Path.cwd() or not empty.is_dir() or any(empty.iterdir()):
-            return
-        empty.rmdir()

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from regbench.build import cores
+from regbench.claims import claim
 from regbench.composer import Composer
 from regbench.composition import in_sweep, keys_of
+from regbench.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -38,7 +42,7 @@ class Launch:
         self._root, self._composer = root, Composer(args.config_dir)
         overrides = in_sweep(list(args.overrides))
         quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]
-        quiet.append(f"hydra.sweep.dir={_quoted(root)}")
+        quiet.append(f"hydra.sweep.dir={quoted(root)}")
         config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
         if "n_jobs" in config.hydra.launcher and "hydra.launcher.n_jobs" not in keys_of(overrides):
             config.hydra.launcher.n_jobs = max(1, cores() // (config.threads or cores()))
@@ -46,22 +50,51 @@ class Launch:
         asked = config.hydra.launcher.get("n_jobs") or 1
         self.workers = asked if asked > 0 else cores()
 
-    def __call__(self, task: Callable[[DictConfig], T], jobs: Sequence[tuple[list[str], str]]) -> list[T]:
-        """What the task returns for each job, given by its overrides and its folder's name below the root.
+    def __call__(
+        self,
+        task: Callable[[DictConfig], T],
+        jobs: Sequence[tuple[list[str], str]],
+        unable: Callable[[Exception], T],
+    ) -> list[T]:
+        """What the task returns for each job.
+
+        Args:
+            task: runs one.
+            jobs: the overrides of each, and its folder's name below the root.
+            unable: what to return for one whose folder cannot be written, where they run in turn.
 
         Raises:
             KeyboardInterrupt: one of them was stopped by a signal.
+            ConfigError, OSError: a folder cannot be written, where several run at once.
         """
-        context = HydraContext(self._composer.hydra.config_loader, Callbacks(self._config))
+        loader = _Claiming(self._composer.hydra.config_loader.get_search_path())
+        context = HydraContext(loader, Callbacks(self._config))
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=context, task_function=task, config=self._config
         )
         logging.getLogger(type(launcher).__module__).setLevel(logging.WARNING)
-        where = f"hydra.sweep.dir={_quoted(self._root)}"
+        where = f"hydra.sweep.dir={quoted(self._root)}"
         words = [
-            [*_of_task(overrides), where, f"hydra.sweep.subdir={_quoted(name)}"] for overrides, name in jobs
+            [*_of_task(overrides), where, f"hydra.sweep.subdir={quoted(name)}"] for overrides, name in jobs
         ]
-        return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
+        if not isinstance(launcher, BasicLauncher):
+            return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
+        results = []
+        for number, line in enumerate(words):
+            try:
+                results += [done.return_value for done in launcher.launch([line], initial_job_idx=number)]
+            except (ConfigError, OSError) as error:  # of Hydra's own writing: it does not end the others
+                results.append(unable(error))
+        return results
+
+
+class _Claiming(ConfigLoaderImpl):
+    """Claims a job's folder in the process that runs it, before Hydra writes into it."""
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        claim(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir, "hydra.sweep.dir")
+        return config
 
 
 def _of_task(overrides: Sequence[str]) -> list[str]:
@@ -69,7 +102,7 @@ def _of_task(overrides: Sequence[str]) -> list[str]:
     return [o for o, key in zip(overrides, keys_of(overrides), strict=True) if not key.startswith("hydra")]
 
 
-def _quoted(value: object) -> str:
+def quoted(value: object) -> str:
     """A value that Hydra takes for what it is, whatever signs are in it."""
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

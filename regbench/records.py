@@ -26,7 +26,9 @@ def write_text(path: Path, text: str) -> None:
     """Write to a temporary name, then rename: never half a file. Signs that UTF-8 lacks are spelled out."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.write_bytes(text.encode(errors="backslashreplace"))
+        temporary.unlink(missing_ok=True)  # of a process that was killed; a link would lead elsewhere
+        with temporary.open("xb") as file:
+            file.write(text.encode(errors="backslashreplace"))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

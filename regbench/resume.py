@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from regbench.arguments import Arguments
+from regbench.claims import require_ours
 from regbench.config import meant
 from regbench.errors import ConfigError
 from regbench.holding import held
@@ -37,6 +38,7 @@ def main(argv: list[str]) -> int:
     config, choices = read_run(asked.folder)  # before a lock is put into what is no run folder
     epochs = _length(asked.overrides)
     folder = asked.folder
+    require_ours(folder)
     if epochs is not None:
         folder = _longer(folder, epochs)
         config, choices = read_run(folder)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import itertools
 import json
 import math
-import shutil
+import os
+import socket
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
 
+from regbench.ownership import SUB_RUNS
+from regbench.records import write_text
+from regbench.removal import EVENT_FILE, remove_events
 from regbench.types import Record
 
 
@@ -28,20 +38,11 @@ class JsonLines:
     """`metrics.jsonl`, a line per epoch, each on the disk before the next begins: the truth."""
 
     def __init__(self, path: Path, history: Sequence[Record] = ()) -> None:
-        temporary = path.with_name(path.name + ".tmp")  # what is there may end in the middle of a line
-        temporary.write_text("".join(_line(record) for record in history))
-        temporary.replace(path)
+        write_text(path, "".join(map(_line, history)))  # what is there may end in the middle of a line
         self._file = path.open("ab", buffering=0)
 
     def write(self, record: Record) -> None:
-        before = self._file.tell()
-        line = _line(record).encode()
-        try:
-            if self._file.write(line) < len(line):
-                raise OSError(28, "No space left on device", self._file.name)
-        except OSError:
-            self._file.truncate(before)  # no half a line
-            raise
+        _append(self._file, _line(record).encode())
 
     def close(self) -> None:
         self._file.close()
@@ -58,41 +59,104 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, history: Sequence[Record] = ()) -> None:
-        shutil.rmtree(folder, ignore_errors=True)  # events cannot be cut, so they are written again
+        remove_events(folder, SUB_RUNS)  # events cannot be cut, so they are written again
         self._folder = folder
-        self._writers: dict[str, Any] = {}
+        self._files: dict[str, Events] = {}
         for record in history:
             self.write(record)
 
     def write(self, record: Record) -> None:
         for name, value in record.metrics.items():
             run, tag = _placed(name)
-            self._writer(run).add_scalar(tag, value, record.epoch)
-        for writer in self._writers.values():
-            writer.flush()
+            self._of(run).add(_summaries().scalar(tag, value), record.epoch)
 
     def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
         """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
         for name, images in pictures.items():
             run, tag = _placed(name)
-            self._writer(run).add_image(tag, grid(images), epoch)
+            self._of(run).add(_summaries().image(tag, grid(images), dataformats="CHW"), epoch)
 
     def tell(self, texts: Mapping[str, str], epoch: int) -> None:
         """Put each of the texts, in Markdown, up under its name."""
         for name, text in texts.items():
             run, tag = _placed(name)
-            self._writer(run).add_text(tag, text, epoch)
+            self._of(run).add(_summaries().text(tag, text), epoch)
 
-    def _writer(self, run: str) -> Any:
-        if run not in self._writers:
-            from torch.utils.tensorboard import SummaryWriter  # a second that a run without it must not pay
-
-            self._writers[run] = SummaryWriter(str(self._folder / run))
-        return self._writers[run]
+    def _of(self, run: str) -> Events:
+        if run not in self._files:
+            self._files[run] = Events(self._folder / run)
+        return self._files[run]
 
     def close(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+
+class Events:
+    """One event file, each event on its way to the disk before the next begins.
+
+    TensorBoard's own writer has a thread for it, whose errors are a trace that nobody can catch.
+
+    Args:
+        folder: made where it is missing, in one that is there or that can be made beside it.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event  # a second that a run without it must not pay
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        for place in (folder.parent, folder):  # not the run folder, which is gone where it is not there
+            place.mkdir(exist_ok=True)
+        self._event, self._records = Event, RecordWriter
+        self._file = _new_file(folder)
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def add(self, summary: Any, step: int) -> None:
+        """Write a summary as an event of a step.
+
+        Raises:
+            OSError: it cannot be written; no half of it is.
+        """
+        self._write(self._event(wall_time=time.time(), step=step, summary=summary))
+
+    def _write(self, event: Any) -> None:
+        content = io.BytesIO()
+        self._records(content).write(event.SerializeToString())
+        _append(self._file, content.getvalue())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _append(file: FileIO, content: bytes) -> None:
+    """Write to the end of a file, all or nothing."""
+    before = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+    except OSError:
+        file.seek(before)
+        file.truncate()
+        raise
+
+
+def _new_file(folder: Path) -> FileIO:
+    """A file called as TensorBoard calls its own, and as none is yet."""
+    for number in itertools.count():
+        name = f"{EVENT_FILE}{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{number}"
+        with suppress(FileExistsError):
+            return (folder / name).open("xb", buffering=0)
+    raise AssertionError("unreachable")
+
+
+def _summaries() -> Any:
+    from torch.utils.tensorboard import summary
+
+    return summary
 
 
 def _placed(name: str) -> tuple[str, str]:

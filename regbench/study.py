@@ -25,7 +25,7 @@ from regbench.composition import compose_each, compose_jobs, keys_of, parsed, re
 from regbench.config import identity, read_settings, stack_name
 from regbench.errors import ConfigError
 from regbench.jobs import SweepJob
-from regbench.records import write_json
+from regbench.outputs import write_output
 from regbench.terminal import Terminal, print_lines, print_table
 
 FORMAT = 1  # of the JSON
@@ -189,7 +189,8 @@ def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace)
         try:
             one.write(found, one.path)
         except OSError as error:
-            raise ConfigError(f"{study.command}: {one.option}: {one.path}: {error.strerror}") from error
+            where = error.filename or one.path
+            raise ConfigError(f"{study.command}: {one.option}: {where}: {error.strerror}") from error
     return code
 
 
@@ -236,8 +237,10 @@ def _json(command: str, file: Path | None) -> list[Output]:
     """What was found, as one file, where that is asked for."""
 
     def write(found: Findings, path: Path) -> None:
-        kept = {"format": FORMAT, "regbench": __version__, "command": command}
-        write_json(path, kept | {"conditions": [asdict(one) for one, _ in found]})
+        kept: dict[str, Any] = {"format": FORMAT, "regbench": __version__, "command": command}
+        kept |= {"conditions": [asdict(one) for one, _ in found]}
+        text = json.dumps(kept, indent=1, allow_nan=False) + "\n"
+        write_output(path, text.encode(errors="backslashreplace"))
 
     return [Output("--json", file, False, write)] if file is not None else []
 

@@ -8,7 +8,7 @@ import logging
 import shlex
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,15 +20,18 @@ from rich.console import Console
 from regbench import checkpoint, checkpoint_form, job
 from regbench.board import Board
 from regbench.build import check, content_of
+from regbench.claims import forget
 from regbench.columns import Table
 from regbench.composer import ComposedJob
 from regbench.composition import FAIL_FAST, FORCE, keys_of
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for
-from regbench.jobs import SweepJob, arrange, damage_of, forget, state_of, sweep_name
+from regbench.jobs import SweepJob, arrange, damage_of, state_of, sweep_name
 from regbench.launching import Launch
+from regbench.ownership import refuse_others, refuse_place
 from regbench.records import ENDED, FINISHED, undamaged
+from regbench.removal import remove_empty, remove_files
 from regbench.runs import choices_of
 from regbench.terminal import print_table
 
@@ -54,10 +57,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sweep lives, and the words of a command line that say so."""
+    """Where a sweep lives, the words of a command line that say so, and the key that decides it."""
 
     root: Path
     words: list[str]
+    key: str
 
 
 def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place:
@@ -78,19 +82,23 @@ def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place
         if len(roots) > 1:
             raise ConfigError(f"hydra.sweep.dir: must be one folder for all jobs, got {len(roots)}")
         (root,) = roots
-        return Place(root, [f"hydra.sweep.dir={root}", *options])
+        return Place(root, [f"hydra.sweep.dir={root}", *options], "hydra.sweep.dir")
     name = names.pop() or sweep_name([one.choices for one in composed])
-    return Place(SWEEPS / name, [f"sweep={name}", *options])
+    return Place(SWEEPS / name, [f"sweep={name}", *options], "sweep")
 
 
 def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[Place, list[SweepJob]]:
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:
-        ConfigError: see `place_of`.
+        ConfigError: see `place_of`; or a folder that is there is a person's own.
     """
     place = place_of(args, composed)
-    return place, arrange(composed, place.root, content_of, args.force)
+    refuse_place(place.root, place.key)
+    jobs = arrange(composed, place.root, content_of, args.force)
+    for one in jobs:
+        refuse_others(one.folder, place.key)
+    return place, jobs
 
 
 def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> int:
@@ -106,11 +114,11 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
         if state_of(one.folder) not in ENDED and config not in checked:  # another seed changes nothing more
             check(one.config)
             checked.add(config)
-    refuse_unwritable(place.root)
+    refuse_unwritable(place.root, place.key)
     return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
 
 
-def refuse_unwritable(folder: Path) -> None:
+def refuse_unwritable(folder: Path, key: str) -> None:
     """Try it out, and take everything away again.
 
     Raises:
@@ -122,11 +130,9 @@ def refuse_unwritable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ConfigError(f"hydra.run.dir: {folder} cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
     finally:
-        for path in missing:
-            with suppress(OSError):  # another process has begun to use it
-                path.rmdir()
+        remove_empty(*missing)  # unless another process has begun to use it
 
 
 def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fail_fast: bool = False) -> int:
@@ -144,13 +150,18 @@ def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fa
         if damage := damage_of(one.folder):
             _say(console, f"{one.name} is run again: {damage}")
     try:
-        with Board(console, jobs, launch.workers), tempfile.TemporaryDirectory() as notes:
-            _run(launch, jobs, outcomes, Path(notes) / "failed" if fail_fast else None)
+        with Board(console, jobs, launch.workers), _notes(fail_fast) as notes:
+            _run(launch, jobs, outcomes, Path(notes) / "failed" if notes else None)
     except KeyboardInterrupt:
         ended = sum(state_of(one.folder) in ENDED for one in jobs)
         console.print(f"{ended} of {len(jobs)} jobs have ended; the same line goes on", highlight=False)
         raise
     return _report(console, jobs, outcomes, words)
+
+
+def _notes(wanted: bool) -> AbstractContextManager[str | None]:
+    """A folder that the processes of a sweep share, where they need one."""
+    return tempfile.TemporaryDirectory() if wanted else nullcontext()
 
 
 def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome], stop: Path | None) -> None:
@@ -164,7 +175,8 @@ def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome],
     """
     left = [one for one in jobs if state_of(one.folder) not in ENDED]
     while left:
-        found = launch(partial(run_member, stop=stop), [(one.overrides, one.name) for one in left])
+        jobs_left = [(one.overrides, one.name) for one in left]
+        found = launch(partial(run_member, stop=stop), jobs_left, lambda error: _unable(error, stop))
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
         if stop and stop.exists():
             return
@@ -172,6 +184,13 @@ def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome],
         for one in left:
             wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
         left = [one for one in left if state_of(one.folder) not in ENDED]
+
+
+def _unable(error: Exception, stop: Path | None) -> Outcome:
+    """What comes of a job that could not begin."""
+    if stop:
+        stop.touch()
+    return Outcome("failed", str(error))
 
 
 def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
@@ -230,8 +249,7 @@ def _set_aside(folder: Path) -> str:
         state, complaint = checkpoint_form.newest(folder)
         job.require_best(folder, state["history"])
     except checkpoint.Damaged as error:
-        for path in folder.glob("*.pt"):
-            path.unlink()
+        remove_files(folder, checkpoint.names(folder))
         return f"{error}; it was run again from the start"
     return f"{complaint}; it was continued from the one before" if complaint else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -12,15 +13,18 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from regbench import checkpoint
-from regbench.composer import BASE, PRIMARY
-from regbench.composition import compose_jobs, parsed
+from regbench.claims import Claim, adopt, claim
+from regbench.composer import BASE, PRIMARY, Composer
+from regbench.composition import compose_jobs, keys_of, parsed
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, is_held
-from regbench.jobs import forget
+from regbench.ownership import refuse_others
 from regbench.paths import config_dir
 from regbench.records import ENDED, read_summary
 from regbench.runs import choices_of
+
+RUN_DIR = "hydra.run.dir"
 
 
 def main(argv: list[str]) -> int:
@@ -41,24 +45,47 @@ def main(argv: list[str]) -> int:
     for composed in jobs:
         read_settings(composed.config)
     from regbench.build import check
-    from regbench.sweep import SOME_FAILED, arranged, refuse_unwritable, sweep
+    from regbench.sweep import SOME_FAILED, arranged, sweep
 
     if args.multirun and jobs:
         return sweep(args, *arranged(args, jobs))
-    for composed in jobs:
-        check(composed.config)
-        _refuse_occupied(composed.folder)
-        refuse_unwritable(composed.folder.parent)
-    _hydra(argv, codes)
-    failed = [code for code in codes if code]
-    if not failed:
-        return 0
-    return failed[0] if len(codes) == 1 else SOME_FAILED
+    if args.multirun:  # by a sweeper that says only later what it will run
+        _hydra(argv, codes)
+        return SOME_FAILED if any(codes) else 0
+    (composed,) = jobs
+    refuse_others(composed.folder, RUN_DIR)
+    check(composed.config)
+    _refuse_occupied(composed.folder)
+    return _run(args, composed.folder)
+
+
+def _run(args: argparse.Namespace, folder: Path) -> int:
+    """Run the one job of a command line in a folder that is claimed before Hydra writes into it."""
+    from regbench.launching import quoted  # not at the top, as it needs torch
+
+    claimed = claim(folder, RUN_DIR)
+    codes: list[int] = []
+
+    def task(cfg: DictConfig) -> None:
+        status, code = run_job(cfg, claimed)
+        codes.append(code)
+        if status == "interrupted":
+            raise KeyboardInterrupt  # the command line turns it into status 130
+
+    # the folder by its name: one that is made of the time would be another one by now
+    words = [*(o for o in args.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
+    try:
+        Composer(args.config_dir).hydra.run(PRIMARY, task, words)
+    except OSError as error:
+        claimed.give_back()
+        raise ConfigError(f"{RUN_DIR}: {folder} cannot be written: {error.strerror}") from error
+    return codes[0]
 
 
 def _hydra(argv: list[str], codes: list[int]) -> None:
     def task(cfg: DictConfig) -> str:
-        status, code = run_job(cfg)
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        status, code = run_job(cfg, adopt(folder, "hydra.sweep.subdir"))
         codes.append(code)
         if status == "interrupted":
             raise KeyboardInterrupt  # ends a sweep; the command line turns it into status 130
@@ -71,8 +98,8 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
         sys.argv = before
 
 
-def run_job(cfg: DictConfig) -> tuple[str, int]:
-    """Run one job in the folder that Hydra made for it; return its status and exit code."""
+def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
+    """Run one job in the folder that is claimed for it; return its status and exit code."""
     from regbench import job
 
     about = HydraConfig.get()
@@ -87,15 +114,13 @@ def run_job(cfg: DictConfig) -> tuple[str, int]:
         print(f"regbench: {error}", file=sys.stderr)
         return "failed", 2
     except (ConfigError, OSError) as error:
-        forget(folder)
+        claimed.give_back()
         print(f"regbench: {error}", file=sys.stderr)
         return "failed", 2
     return status, job.EXIT_STATUS[status]
 
 
 def _refuse_occupied(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"hydra.run.dir: {folder} must be a folder, and is a file")
     if is_held(folder):
         raise Held(f"{folder}: another process works in it; wait for it, or stop it")
     _refuse_checkpoint(folder)

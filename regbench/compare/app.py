@@ -20,7 +20,7 @@ from regbench.compare.tables import WHOLE, tables
 from regbench.compare.wording import left_out, said, sentence
 from regbench.errors import ConfigError
 from regbench.fields import nearest
-from regbench.records import write_text
+from regbench.outputs import write_output
 from regbench.terminal import Terminal, print_lines, print_table
 
 STANDARD_OUTPUT = "-"
@@ -143,7 +143,7 @@ def _write(found: Report, asked: argparse.Namespace) -> None:
             sys.stdout.flush()
             sys.stdout.buffer.write(made(found).encode(errors="backslashreplace"))
         elif where:
-            write_text(Path(where), made(found))
+            write_output(Path(where), made(found).encode(errors="backslashreplace"))
     if asked.html:
         from regbench.compare.page import write_page  # plotly, and matplotlib below, take most of a second
 

@@ -19,20 +19,19 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.hparams import metadata
 from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
-from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from regbench.catalogue import off_values
+from regbench.compare.event_files import PREFIX, SUFFIX, Steps, replace_events
 from regbench.compare.filenames import distinct
 from regbench.compare.report import Arm, Curve, Report, RunNote
 from regbench.compare.results import printable
@@ -40,13 +39,10 @@ from regbench.compare.results import printable
 METRICS = ("val/accuracy", "val/loss", "gap/accuracy", "train/accuracy")  # of one run
 EDGES = ("mean", "low", "high")
 KEPT = " =+.,"  # signs of a stack's name that may stand in that of a folder
-MARK = ".regbench-events.json"  # lists the files of the last call, for the next one to delete
-PREFIX, SUFFIX = "events.out.tfevents.", ".regbench"
 EXACT = 2**53  # beyond that a number of TensorBoard's table would not be the one that was set
 
 Setting = bool | int | float | str
 Key = tuple[str, str]  # a member's name and one of its values'
-Steps = list[tuple[int, Summary]]
 
 
 def write_events(report: Report, folder: Path) -> None:
@@ -57,61 +53,11 @@ def write_events(report: Report, folder: Path) -> None:
         folder: made where it is missing; files of others in it are left alone.
 
     Raises:
-        ValueError: the list of what an earlier call has written is not one.
+        ValueError: the list of what an earlier call has written is none, or a link leads out of the folder.
         OSError: something cannot be written or deleted.
     """
-    _clear(folder)
-    runs = dict(_runs(report))
-    now = time.time()
-    name = f"{PREFIX}{int(now * 1e6):020}{SUFFIX}"  # new each time: a running TensorBoard takes it for new
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text(json.dumps([f"{run}/{name}" for run in runs], indent=0) + "\n")
-    for run, steps in runs.items():
-        _write(folder / run / name, steps, now)
-
-
-def _clear(folder: Path) -> None:
-    """Delete the files that the mark lists, and the folders that are empty then."""
-    mark = folder / MARK
-    if not mark.is_file():
-        return
-    for entry in _listed(mark):
-        path = folder / entry
-        path.unlink(missing_ok=True)
-        for parent in path.parents[: len(PurePosixPath(entry).parts) - 1]:
-            if not parent.is_dir() or any(parent.iterdir()):
-                break
-            parent.rmdir()
-    mark.unlink()
-
-
-def _listed(mark: Path) -> list[str]:
-    """The event files below the mark's folder that it names.
-
-    Raises:
-        ValueError: it is no such list.
-    """
-    try:
-        entries = json.loads(mark.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{mark} must list event files, got {error}") from error
-    if not isinstance(entries, list):
-        raise ValueError(f"{mark} must list event files, got {type(entries).__name__}")
-    for entry in entries:
-        path = PurePosixPath(str(entry))
-        ours = path.name.startswith(PREFIX) and path.name.endswith(SUFFIX)
-        if path.is_absolute() or ".." in path.parts or not ours:
-            raise ValueError(f"{mark} must list event files below its folder, got {entry!r}")
-    return entries
-
-
-def _write(path: Path, steps: Steps, now: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        records = RecordWriter(file)
-        records.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
-        for step, summary in steps:
-            records.write(Event(wall_time=now, step=step, summary=summary).SerializeToString())
+    name = f"{PREFIX}{int(time.time() * 1e6):020}{SUFFIX}"  # new: a running TensorBoard takes it for new
+    replace_events(folder, {f"{run}/{name}": steps for run, steps in _runs(report)})
 
 
 def _runs(report: Report) -> Iterator[tuple[str, Steps]]:

@@ -33,7 +33,7 @@ from regbench.compare.wording import (
     sensitivity,
     title,
 )
-from regbench.records import write_text
+from regbench.outputs import write_output
 
 SNAPSHOTS = {
     "last": "the last epoch's weights, or those that a member itself keeps",
@@ -58,7 +58,7 @@ def write_page(report: Report, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    write_text(path, render(report))
+    write_output(path, render(report).encode(errors="backslashreplace"))
 
 
 def render(report: Report) -> str:

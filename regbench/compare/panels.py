@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,6 +15,8 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+
+from regbench.outputs import MAKER
 
 COLUMN, PAGE = 3.3, 6.9  # inches
 FONT = "DejaVu Sans"  # comes with matplotlib
@@ -43,9 +45,9 @@ STYLE: dict[Any, Any] = {
     "axes.formatter.useoffset": False,
 }
 FORMATS: dict[str, dict[str, Any]] = {  # nothing that changes from call to call
-    "pdf": {"metadata": {"CreationDate": None}},
-    "svg": {"metadata": {"Date": None}},
-    "png": {"dpi": 300},
+    "pdf": {"metadata": {"Creator": MAKER, "CreationDate": None}},
+    "svg": {"metadata": {"Creator": MAKER, "Date": None}},
+    "png": {"metadata": {"Software": MAKER}, "dpi": 300},
 }
 GREY, PALE = "#4D4D4D", "#B3B3B3"
 # Okabe and Ito, 2008, https://jfly.uni-koeln.de/color/, the faintest last
@@ -135,18 +137,16 @@ def panels_below(width: float, heights: Sequence[float]) -> tuple[Figure, list[A
     return figure, list(grid.flat)
 
 
-def saved(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write a figure in every format, and give the paths; the same figure gives the same bytes.
-
-    Raises:
-        OSError: a file cannot be written.
-    """
+def rendered(figure: Figure, name: str) -> dict[str, bytes]:
+    """A figure in every format, by the file's name; the same figure gives the same bytes."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # once is enough for all formats
-    paths = [folder / f"{name}.{ending}" for ending in FORMATS]
-    for path, options in zip(paths, FORMATS.values(), strict=True):
-        figure.savefig(path, **options)
-    return paths
+    files = {}
+    for ending, options in FORMATS.items():
+        content = io.BytesIO()
+        figure.savefig(content, format=ending, **options)
+        files[f"{name}.{ending}"] = content.getvalue()
+    return files
 
 
 def label_below(panels: Sequence[Axes], text: str) -> None:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from regbench import outputs
 from regbench.compare.figures import smaller_is_better
 from regbench.compare.filenames import distinct
 from regbench.compare.panels import (
@@ -31,7 +32,7 @@ from regbench.compare.panels import (
     label_below,
     one_panel,
     panels_across,
-    saved,
+    rendered,
 )
 from regbench.compare.report import Arm, Comparison, Curve, Interaction, Report
 
@@ -64,19 +65,18 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
 
     Args:
         report: what is drawn.
-        folder: made where it is missing; files of the same names are replaced.
+        folder: made where it is missing; earlier figures of the same names are replaced.
 
     Raises:
-        OSError: a file cannot be written.
+        OSError: a file cannot be written, or would take the place of one that is no figure of ours.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    files: dict[str, bytes] = {}
     slugs = distinct(comparison.name for comparison in report.comparisons)
     with rc_context(STYLE):
         for slug, comparison in zip(slugs, report.comparisons, strict=True):
             for name, figure in _figures(comparison):
-                written += saved(figure, folder, f"{slug}-{name}")
-    return written
+                files |= rendered(figure, f"{slug}-{name}")
+    return outputs.write_figures(folder, files)
 
 
 def _figures(comparison: Comparison) -> Iterator[tuple[str, Figure]]:

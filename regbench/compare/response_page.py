@@ -16,7 +16,7 @@ from regbench.compare.response_sketch import Sketch
 from regbench.compare.response_text import DRAWN, pages, short
 from regbench.compare.sortable import SIGNS
 from regbench.compare.wording import UNADJUSTED, title
-from regbench.records import write_text
+from regbench.outputs import write_output
 
 TERMS = (
     "Each point is one value with all of its seeds. Of the rows, train is what is learned from; select stops "
@@ -34,7 +34,7 @@ def write_page(sketches: Sequence[Sketch], path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    write_text(path, render(sketches))
+    write_output(path, render(sketches).encode(errors="backslashreplace"))
 
 
 def render(sketches: Sequence[Sketch]) -> str:

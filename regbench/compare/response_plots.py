@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from regbench import outputs
 from regbench.compare.filenames import distinct
 from regbench.compare.panels import (
     COLORS,
@@ -22,7 +23,7 @@ from regbench.compare.panels import (
     broken,
     fitting,
     panels_below,
-    saved,
+    rendered,
 )
 from regbench.compare.response import BEST, OVER, UNDER
 from regbench.compare.response_sketch import Panel, Sketch, stretches, ticks
@@ -40,16 +41,18 @@ def write_figures(sketches: Sequence[Sketch], folder: Path) -> list[Path]:
 
     Args:
         sketches: of the curves; a file is called after its curve.
-        folder: made where it is missing; files of the same names are replaced.
+        folder: made where it is missing; earlier figures of the same names are replaced.
 
     Raises:
-        OSError: a file cannot be written.
+        OSError: a file cannot be written, or would take the place of one that is no figure of ours.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, bytes] = {}
     names = distinct(one.curve.name for one in sketches)
     with rc_context(STYLE):
-        made = [(name, draw(one)) for name, one in zip(names, sketches, strict=True) if one.panels]
-        return [path for name, figure in made for path in saved(figure, folder, f"{name}-response")]
+        for name, one in zip(names, sketches, strict=True):
+            if one.panels:
+                files |= rendered(draw(one), f"{name}-response")
+    return outputs.write_figures(folder, files)
 
 
 def draw(sketch: Sketch) -> Figure:

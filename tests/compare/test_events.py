@@ -20,7 +20,8 @@ from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_g
 from tensorboard.util import tensor_util
 
 from regbench.catalogue import entries, off_values
-from regbench.compare.events import MARK, write_events
+from regbench.compare.event_files import MARK
+from regbench.compare.events import write_events
 from regbench.compare.report import Arm, Comparison, Curve, Report, RunNote
 from regbench.foreign import locate
 

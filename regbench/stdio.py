@@ -1,0 +1,38 @@
+"""Standard input, output and error that are closed, full or gone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+
+def open_closed() -> None:
+    """Give each that is closed the null device, so that no file of ours is taken for it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+        if getattr(sys, name) is None:
+            made = os.fdopen(number, "w" if number else "r", errors="replace", closefd=False)
+            setattr(sys, name, made)
+
+
+def say(sentence: str) -> None:
+    """Print a line on standard error, if anyone can be told."""
+    with suppress(OSError, ValueError):
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def flushed() -> str:
+    """Put out what has been printed; the reason where that cannot be, after which nothing more is tried.
+
+    A reader who has gone, as of `regbench list | head`, is no reason.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return "" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
+    return ""
