@@ -15,19 +15,25 @@ from yaml import YAMLError
 from regbench.config import resolved
 from regbench.errors import ConfigError
 from regbench.records import write_text
+from regbench.targets import Distrust
+from regbench.trust import UNTRUSTED, Trust, environment_for, import_for
 
 GROUPS = ("model", "dataset", "optimizer", "schedule")
 
 
-def read_run(folder: Path, epochs: int | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+def read_run(
+    folder: Path, epochs: int | None = None, trust: Trust = UNTRUSTED
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The resolved configuration of a run folder, and which option of each group was chosen.
 
-    The folder that the run was started in, which its relative paths are of, and that which its own options
-    came from are put on the import path, as for training.
+    The current folder is put on the import path, as for training. Where the record is trusted, so are the
+    folder that the run was started in, which its relative paths are of, and that of its own options.
 
     Args:
         folder: of the run.
         epochs: as if the run had been given so many.
+        trust: whether what is recorded is taken for what the person has typed; `require_trusted` looks at
+            what it names.
 
     Raises:
         ConfigError: the folder is no run folder.
@@ -38,17 +44,22 @@ def read_run(folder: Path, epochs: int | None = None) -> tuple[dict[str, Any], d
         if epochs is not None:
             cfg.train.epochs = epochs
         about = OmegaConf.load(record / "hydra.yaml").hydra
-        typed_in = str(about.runtime.cwd)
-        config = resolved(cfg, typed_in)  # type: ignore[arg-type]
+        with environment_for(folder, trust):
+            typed_in = str(about.runtime.cwd)
+            config = resolved(cfg, typed_in)  # type: ignore[arg-type]
     except FileNotFoundError as error:
         raise ConfigError(f"{folder}: must be the folder of a run, and holds no {error.filename}") from error
     except (YAMLError, OmegaConfBaseException, AttributeError) as error:
         raise ConfigError(f"{record}: cannot be read: {str(error).splitlines()[0]}") from error
     sources = [s.path for s in about.runtime.config_sources if s.provider == "command-line"]
-    import_from()
-    folders = [*(path.removeprefix("file://") for path in sources), typed_in]
-    import_from(*filter(os.path.isdir, folders))  # before the current one: what was trained is imported
+    import_for(folder, trust, [*(path.removeprefix("file://") for path in sources), typed_in])
     return config, choices_of(about)
+
+
+def distrust_of(folder: Path, trust: Trust) -> Distrust | None:
+    """How what the configuration of a run names is to be looked at; None where it is trusted."""
+    about: Any = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "hydra.yaml"), resolve=False)
+    return trust.of(folder, str(about["hydra"]["runtime"]["cwd"]))
 
 
 def write_longer(folder: Path, epochs: int, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ from regbench.columns import Table
 from regbench.config import read_settings
 from regbench.errors import ConfigError
 from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, write_json
-from regbench.runs import read_run
+from regbench.runs import distrust_of, read_run
 from regbench.terminal import Terminal, print_table
+from regbench.trust import HELP, Trust, require_trusted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,13 +28,17 @@ def main(argv: list[str]) -> int:
     """
     parser = Arguments(prog="regbench test", description=__doc__)
     parser.add_argument("folders", type=Path, metavar="RUN_FOLDER", nargs="+")
-    folders = parser.parse_args(argv).folders
-    summaries = {folder: _finished(folder) for folder in folders}
-    for folder in folders:
-        require_same_data(folder, read_run(folder)[0])
+    parser.add_argument("--trust", action="store_true", help=HELP)
+    asked = parser.parse_args(argv)
+    trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'test', *map(str, argv), '--trust'])}")
+    summaries = {folder: _finished(folder, trust) for folder in asked.folders}
+    for folder in summaries:
+        config = read_run(folder, trust=trust)[0]
+        require_trusted(config, distrust_of(folder, trust))
+        require_same_data(folder, config)
     rows = []
     for folder, summary in summaries.items():
-        summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0))
+        summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0), trust)
         write_json(folder / SUMMARY, summary)
         cells = (f"{figures['accuracy']:.4f} ({figures['loss']:.4f})" for figures in _both(summary["test"]))
         rows.append([str(folder), *cells, str(summary["test"]["reads"])])
@@ -61,8 +67,8 @@ def _both(test: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
     return test["last"], test["best"]
 
 
-def _finished(folder: Path) -> dict[str, Any]:
-    read_run(folder)
+def _finished(folder: Path, trust: Trust) -> dict[str, Any]:
+    read_run(folder, trust=trust)
     summary = read_summary(folder)
     if summary is None or summary["status"] not in FINISHED:
         status = summary["status"] if summary else "unfinished"
@@ -74,14 +80,14 @@ def _finished(folder: Path) -> dict[str, Any]:
     return summary
 
 
-def _read(folder: Path, reads: int) -> dict[str, Any]:
+def _read(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
     # Not at the top: torch takes seconds, and a wrong folder is answered at once.
     from regbench.build import find_device, load_data
     from regbench.loading import load_model
     from regbench.measurement import evaluate
     from regbench.training import autocast_for
 
-    config, _ = read_run(folder)
+    config, _ = read_run(folder, trust=trust)
     settings, _ = read_settings(config)
     device = find_device(settings.device)
     read_test = load_data(config["dataset"]).to(device).read_test

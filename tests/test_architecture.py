@@ -17,6 +17,8 @@ PACKAGE = Path(regbench.__file__).parent
 LEVELS = [
     ["__version__", "errors", "paths", "interruption", "records", "columns"],
     ["foreign", "logits", "terminal"],
+    ["signatures", "locating", "origins"],
+    ["targets"],
     [
         "fields",
         "streams",
@@ -70,7 +72,7 @@ LEVELS = [
         "models.tokens",
         "data.tokens",
     ],
-    ["data.source", "data.words"],
+    ["data.source", "data.words", "kinds"],
     [
         "data.downloads",
         "data.duplicates",
@@ -87,9 +89,10 @@ LEVELS = [
     ["data.folder_layout"],
     ["data.splits"],
     ["regularizers.*", "models.*", "data.*"],
-    ["training", "own_data", "remedies"],
+    ["training", "own_data", "remedies", "optimization"],
     ["network"],
-    ["probe", "build", "runs", "holding"],
+    ["probe", "build", "trust", "holding"],
+    ["runs"],
     ["audit", "summary", "spelling", "loading"],
     ["complaints"],
     ["composer"],
@@ -149,7 +152,7 @@ ROOMS = {
     ],
     "models.*": ["models.*", "grouping", "logits", "sites", "types"],
     "data.*": ["data.*", "foreign", "types"],
-    "training": ["logits", "measurement", "regularizers.base", "sites", "streams", "types"],
+    "training": ["logits", "measurement", "optimizers", "regularizers.base", "sites", "streams", "types"],
     "catalogue": ["paths"],
     "image_ops": ["types"],
     "generators": [],
@@ -169,7 +172,17 @@ ROOMS = {
 # Which modules may import a package of others.
 GUESTS = {
     "hydra": ["complaints", "composer", "composition", "launching", "refusals", "spelling", "sweep", "train"],
-    "omegaconf": ["complaints", "composer", "config", "launching", "refusals", "runs", "sweep", "train"],
+    "omegaconf": [
+        "complaints",
+        "composer",
+        "config",
+        "launching",
+        "refusals",
+        "runs",
+        "sweep",
+        "train",
+        "trust",
+    ],
     "tensorboard": ["compare.events"],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
