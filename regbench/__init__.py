@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(folder: str, weights: Literal["best", "last"] = "best") -> "nn.Module":
+def load(folder: str, weights: Literal["best", "last"] = "best", trust: bool = False) -> "nn.Module":
     """Return the trained model of a run folder, in evaluation mode, on the CPU.
 
     It takes images in [0, 1] (its first module is the normalization) and returns logits (B, C). After text
@@ -16,11 +16,14 @@ def load(folder: str, weights: Literal["best", "last"] = "best") -> "nn.Module":
     "best" are the weights of the best epoch by the select split; "last" those that the run ended with
     (which are the ones a member kept, where early stopping or an average did so).
 
-    Raises:
-        ValueError: the folder is no run folder, or holds no such weights.
-    """
-    from regbench.loading import (
-        load_model,
-    )  # torch takes seconds to import; `import regbench` must not
+    What the run's configuration names is imported and called: classes of models and regularizers, and your
+    own code below the current folder. With `trust` so is code in the folder that the run was trained in,
+    and functions: read a folder of somebody else's first (`regbench docs trust`).
 
-    return load_model(folder, weights)
+    Raises:
+        ValueError: the folder is no run folder, holds no such weights, or names what may not be called.
+    """
+    from regbench.loading import load_model  # torch takes seconds to import; `import regbench` must not
+    from regbench.trust import Trust
+
+    return load_model(folder, weights, Trust(trust, "pass trust=True to regbench.load"))

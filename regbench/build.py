@@ -7,11 +7,10 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
 
 from regbench import class_weights
 from regbench.config import Settings, TrainSettings, read_settings
@@ -22,8 +21,9 @@ from regbench.errors import ConfigError
 from regbench.fields import checked, make
 from regbench.foreign import refusing
 from regbench.image_ops import require_images
+from regbench.kinds import REGULARIZER, look_at
 from regbench.network import build_model
-from regbench.optimizers import innermost
+from regbench.optimization import build_optimizer, build_schedule
 from regbench.own_data import make_source
 from regbench.regularizers.base import MemberError, Regularizer, Stack, hooks
 from regbench.streams import Clock, keyed_draws
@@ -47,6 +47,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         ConfigError: anything in the configuration that cannot be.
     """
     settings, train = read_settings(config)
+    look_at(config)
     stack = build_stack(config["reg"], seed=settings.seed) if stack is None else stack
     device = find_device(settings.device)
     data = load_data(config["dataset"])
@@ -70,7 +71,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         model=model,
         reg=stack,
         optimizer=optimizer,
-        schedule=make(config["schedule"], "schedule"),
+        schedule=build_schedule(config["schedule"]),
         data=data,
         device=device,
         seed=settings.seed,
@@ -117,13 +118,9 @@ def build_stack(members: Config | None, key: str = "reg", seed: int = 0) -> Stac
             )
         if "_target_" in node:
             with keyed_draws(seed, inner, "made"):
-                made[name] = make(node, inner)
+                made[name] = make(node, inner, REGULARIZER)
         else:
             made[name] = build_stack(node, inner, seed)
-        if not isinstance(made[name], Regularizer):
-            raise ConfigError(f"{inner}._target_: must name a Regularizer, got {node['_target_']}")
-        if not isinstance(made[name], Stack) and not is_dataclass(made[name]):
-            raise ConfigError(f"{inner}._target_: must be a dataclass, and {node['_target_']} is none")
     try:
         return Stack(made)
     except ValueError as error:
@@ -202,23 +199,6 @@ def _load_data(node: str) -> Dataset:
 def _read(split: Callable[[], Split]) -> Split:
     with keyed_draws("dataset", "test"), refusing("dataset: "):
         return split()
-
-
-def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Optimizer:
-    """The optimizer over all of the model's parameters.
-
-    Raises:
-        ConfigError: a setting is wrong, or it decays weights by itself.
-    """
-    values = {**node, "lr": lr}
-    if values.get("weight_decay"):
-        raise ConfigError(
-            f"optimizer: weight_decay must be 0, got {values['weight_decay']}; weights are decayed by +reg=l2"
-        )
-    optimizer = make(values, "optimizer", params=list(model.parameters()))
-    if any(group.get("weight_decay") for group in innermost(optimizer).param_groups):
-        raise ConfigError("optimizer: decays weights by its own default; set +optimizer.weight_decay=0")
-    return optimizer
 
 
 def _sizes(train: TrainSettings, data: Dataset) -> tuple[int, list[str]]:

@@ -14,8 +14,9 @@ from typing import Any, Literal, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.errors import ConfigError
-from regbench.fields import checked, converted, hints_of
+from regbench.fields import checked, converted
 from regbench.records import RECORD_VERSION, canonical, without_later
+from regbench.signatures import hints_of
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 LARGEST = 3e38  # single precision ends there

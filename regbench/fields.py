@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import inspect
 import math
 import re
@@ -15,7 +14,9 @@ from enum import Enum
 from typing import Any, Literal, Union
 
 from regbench.errors import ConfigError
-from regbench.foreign import locate, refusing
+from regbench.foreign import refusing
+from regbench.signatures import hints_of, parameters_of, takes
+from regbench.targets import ANYTHING, Kind, asked_for, look, require_made
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -24,16 +25,19 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def make(node: Mapping[str, Any], key: str, **given: Any) -> Any:
+def make(node: Mapping[str, Any], key: str, kind: Kind = ANYTHING, /, **given: Any) -> Any:
     """Call what the node's `_target_` names with its values, and with those of `given` that it takes.
 
     Raises:
-        ConfigError: a field is unknown, missing, of the wrong type, or refused by the class.
+        ConfigError: it is not of the kind that is due, or a field is unknown, missing, of the wrong type, or
+            refused by the class.
     """
-    return make_and_tell(node, key, given)[0]
+    return make_and_tell(node, key, kind, given)[0]
 
 
-def make_and_tell(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> tuple[Any, set[str]]:
+def make_and_tell(
+    node: Mapping[str, Any], key: str, kind: Kind, given: Mapping[str, Any]
+) -> tuple[Any, set[str]]:
     """What `make` makes, and which words of `given` it took.
 
     A word that the signature names is given. One that could only go through `**kwargs`, to whatever these
@@ -42,25 +46,26 @@ def make_and_tell(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -
     Raises:
         ConfigError: as of `make`.
     """
-    if "_target_" not in node:
-        raise ConfigError(f"{key}._target_: must name a class, got none")
-    target = locate(node["_target_"], key)
+    target = look(node, key, kind)
     values = {name: value for name, value in node.items() if name != "_target_"}
     arguments = checked(target, values, key, given)
-    named = _parameters(target)
+    named = parameters_of(target)
     tried = {name for name in given if name in arguments and name not in named}
     by_place = [name for name, p in named.items() if p.kind is p.POSITIONAL_ONLY and name in arguments]
     places = [arguments.pop(name) for name in by_place]
     while True:
         try:
             with refusing(f"{key}: "):
-                return target(*places, **arguments), {*given} & {*arguments, *by_place}
+                made = target(*places, **arguments)
         except ConfigError as error:
             unwanted = {name for name in tried if _is_refused(name, error.__cause__)}
             if not unwanted:
                 raise
             tried -= unwanted
             arguments = {name: value for name, value in arguments.items() if name not in unwanted}
+        else:
+            require_made(made, node, key, kind)
+            return made, {*given} & {*arguments, *by_place}
 
 
 def _is_refused(name: str, error: BaseException | None) -> bool:
@@ -68,20 +73,6 @@ def _is_refused(name: str, error: BaseException | None) -> bool:
     said = rf"\b(unexpected|unknown|unrecognized|invalid|multiple values)\b.*\b{name}\b"
     odd = isinstance(error, TypeError | ValueError | KeyError)
     return odd and re.search(said, str(error), re.DOTALL | re.IGNORECASE) is not None
-
-
-def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """What a call takes; anything, where a compiled function does not tell."""
-    try:
-        return inspect.signature(target).parameters
-    except ValueError:
-        return {"values": inspect.Parameter("values", inspect.Parameter.VAR_KEYWORD)}
-
-
-def takes(target: Callable[..., Any], name: str) -> bool:
-    """Whether a call may be given an argument of that name."""
-    parameters = _parameters(target)
-    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def checked(
@@ -92,7 +83,7 @@ def checked(
     Raises:
         ConfigError: a field is unknown, missing, or of the wrong type.
     """
-    parameters = _parameters(target)
+    parameters = parameters_of(target)
     hints = hints_of(target)
     arguments = {name: value for name, value in given.items() if takes(target, name)}
     for name, value in values.items():
@@ -100,8 +91,9 @@ def checked(
             raise ConfigError(f"{key}: no such field {name!r}{nearest(name, parameters)}")
         if name in given:
             raise ConfigError(f"{key}: {name} is not to be set; it is found while the run is built")
-        value = _with_made(value, f"{key}.{name}")
-        arguments[name] = converted(value, hints.get(name, Any), f"{key}: {name}")
+        hint = hints.get(name, Any)
+        value = _with_made(value, f"{key}.{name}", hint)
+        arguments[name] = converted(value, hint, f"{key}: {name}")
     for name, parameter in parameters.items():
         variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
         if name not in arguments and parameter.default is parameter.empty and not variadic:
@@ -109,14 +101,14 @@ def checked(
     return arguments
 
 
-def _with_made(value: Any, key: str) -> Any:
+def _with_made(value: Any, key: str, hint: Any = Any) -> Any:
     """A value with each node that has a `_target_` made, at any depth of it."""
     if isinstance(value, Mapping):
         made = {name: _with_made(inner, f"{key}.{name}") for name, inner in value.items()}
-        return make(made, key) if "_target_" in made else made
-    return (
-        [_with_made(item, f"{key}.{i}") for i, item in enumerate(value)] if isinstance(value, list) else value
-    )
+        return make(made, key, asked_for(hint)) if "_target_" in made else made
+    if isinstance(value, list):
+        return [_with_made(item, f"{key}.{place}", hint) for place, item in enumerate(value)]
+    return value
 
 
 def converted(value: Any, hint: Any, what: str) -> Any:
@@ -208,14 +200,3 @@ def _sequence(value: Any, hint: Any, what: str) -> Any:
 
 def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else repr(value)
-
-
-def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations of what is called; none where a person's own cannot be resolved."""
-    while isinstance(target, functools.partial):
-        target = target.func
-    function = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
-    try:
-        return typing.get_type_hints(function)
-    except (NameError, TypeError, AttributeError):
-        return {}

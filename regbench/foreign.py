@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from regbench.errors import ConfigError
 
 PLAIN = (ValueError, TypeError, IndexError, RuntimeError, OverflowError, OSError, ImportError)
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 PACKAGES = {"site-packages", "dist-packages"}
+LONGEST = 300  # signs of what somebody's own words are shown of
 
 
 @contextmanager
@@ -33,8 +32,18 @@ def refusing(what: str, *passing: type[Exception]) -> Iterator[None]:
         yield
     except ours:
         raise
-    except (Exception, SystemExit) as error:  # a person's own code may raise anything; a script exits
+    except BaseException as error:  # a person's own code may raise anything; a script exits
+        if stops(error):
+            raise
         raise ConfigError(f"{what}{reason(error)}") from error
+
+
+def stops(error: BaseException) -> bool:
+    """Whether it is a person's Ctrl-C, or a signal, and not what a line of code says."""
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    frames = _frames(error)[0]
+    return not (frames and _is_a_persons(frames[-1].filename) and _raises(frames[-1]))
 
 
 def reason(error: BaseException) -> str:
@@ -43,11 +52,11 @@ def reason(error: BaseException) -> str:
     The line is left out where the code of nobody but packages was running, and where a ValueError is a
     refusal in its author's words (`raise ValueError("hidden must be at least 1, got 0")`).
     """
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = lines[0] if lines else type(error).__name__
+    lines, kind = _lines(error), shown(type(error).__name__)
+    said = lines[0] if lines else kind
     if lines and not isinstance(error, PLAIN):
-        said = f"{type(error).__name__}: {said}"  # alone, a KeyError's message is the key
-    if isinstance(error, SyntaxError):
+        said = f"{kind}: {said}"  # alone, a KeyError's message is the key
+    if isinstance(error, SyntaxError) and lines:
         return lines[0]  # which has the file and the line in it
     frames, own = _frames(error)
     if not own or (type(error) is ValueError and own[-1] is frames[-1] and _raises(own[-1])):
@@ -62,9 +71,27 @@ def raised(error: BaseException) -> str:
         cause = cause.__cause__  # as of the RuntimeError that a StopIteration becomes in a generator
     if cause is None:
         return ""
-    kind, said, place = type(cause).__name__, reason(cause), _place(_frames(cause)[1][-1])
+    kind, said, place = shown(type(cause).__name__), reason(cause), _place(_frames(cause)[1][-1])
     said = said if said.startswith(kind) else f"{kind}: {said}"
     return said if said.endswith(f"({place})") else f"{said} ({place})"
+
+
+def shown(words: str, longest: int = LONGEST) -> str:
+    """Somebody's own words as they may be printed: on one line, no control signs, not without end."""
+    cut = words if len(words) <= longest else f"{words[:longest]}..."
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in cut)
+
+
+def _lines(error: BaseException) -> list[str]:
+    """What an error says, by its lines that are not empty; none where saying it raises one too."""
+    try:
+        words = str(error)
+    except BaseException as another:
+        if stops(another):
+            raise
+        return []
+    lines = (line.strip() for line in words[: 10 * LONGEST].splitlines())
+    return [shown(line) for line in lines if line]
 
 
 def _frames(error: BaseException) -> tuple[list[traceback.FrameSummary], list[traceback.FrameSummary]]:
@@ -74,7 +101,7 @@ def _frames(error: BaseException) -> tuple[list[traceback.FrameSummary], list[tr
 
 
 def _place(frame: traceback.FrameSummary) -> str:
-    return f"{Path(frame.filename).name}, line {frame.lineno}"
+    return f"{shown(Path(frame.filename).name)}, line {frame.lineno}"
 
 
 def _raises(frame: traceback.FrameSummary) -> bool:
@@ -82,52 +109,19 @@ def _raises(frame: traceback.FrameSummary) -> bool:
 
 
 def _is_a_persons(filename: str) -> bool:
+    return not filename.startswith("<") and is_a_persons(Path(filename))
+
+
+def is_a_persons(file: Path) -> bool:
     """Whether a file belongs neither to this package, nor to an installed one, nor to Python."""
-    path = Path(filename).resolve()
+    path = file.resolve()
     ours = path.is_relative_to(Path(__file__).parent.resolve())
     installed = any(path.is_relative_to(Path(folder).resolve()) for folder in INSTALLED)
-    return not (filename.startswith("<") or ours or installed or PACKAGES & {*path.parts})
+    return not (ours or installed or PACKAGES & {*path.parts})
 
 
-def locate(path: str, key: str) -> Callable[..., Any]:
-    """The class or function at a full module path; also a class within a class, or a class method.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    what = f"{key}._target_"
-    parts = str(path).split(".")
-    if str(path) == "???" or path is None:
-        raise ConfigError(f"{what}: has no value; set {what}=my_module.MyClass")
-    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        raise ConfigError(f"{what}: must be a full path such as my_module.MyClass, got {path!r}")
-    found, end, missing = _imported(parts, what)
-    for place in range(end, len(parts)):
-        inner = getattr(found, parts[place], None)
-        if inner is None and place == end and missing is not None:
-            raise ConfigError(f"{what}: no module named {missing.name!r}, needed for {path}") from missing
-        if inner is None or (place == len(parts) - 1 and not callable(inner)):
-            kind = "module" if place == end else "class"
-            raise ConfigError(f"{what}: {kind} {'.'.join(parts[:place])} has no class {parts[place]!r}")
-        found = inner
-    return found
-
-
-def _imported(parts: list[str], what: str) -> tuple[Any, int, ModuleNotFoundError | None]:
-    """The module of the longest part of a path that is one, its length, and why a longer part is none."""
-    missing = None
-    for end in range(len(parts) - 1, 0, -1):
-        name = ".".join(parts[:end])
-        try:
-            with refusing(f"{what}: module {name} cannot be imported: "):
-                return importlib.import_module(name), end, missing
-        except ConfigError as error:
-            cause = error.__cause__
-            if not isinstance(cause, ModuleNotFoundError):
-                raise
-            missing = missing or cause
-            if not f"{name}.".startswith(f"{cause.name}."):  # of what the module itself imports
-                break
-    raise ConfigError(
-        f"{what}: no module named {missing.name!r}, needed for {'.'.join(parts)}"  # type: ignore[union-attr]
-    ) from missing
+def is_of_python(file: Path) -> bool:
+    """Whether a file belongs to Python's own library."""
+    path = file.resolve()
+    own = (Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
+    return any(path.is_relative_to(folder) for folder in own) and not PACKAGES & {*path.parts}

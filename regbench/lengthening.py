@@ -15,14 +15,15 @@ from regbench.errors import ConfigError
 from regbench.jobs import DIGITS, stem
 from regbench.reading import there
 from regbench.records import SUMMARY, read_summary, write_json
-from regbench.runs import longer_line, read_run, write_longer
+from regbench.runs import distrust_of, longer_line, read_run, write_longer
 from regbench.sealed import require_same_data
 from regbench.training import batch_order
+from regbench.trust import UNTRUSTED, Trust, require_trusted
 
 Config = Mapping[str, Any]
 
 
-def lengthen(folder: Path, epochs: int) -> Path:
+def lengthen(folder: Path, epochs: int, trust: Trust = UNTRUSTED) -> Path:
     """Make an unfinished or finished run one of more epochs, ready to be continued; return its folder.
 
     The folder of a sweep's job is called by its identity, so it is given another name: the line with as many
@@ -31,12 +32,14 @@ def lengthen(folder: Path, epochs: int) -> Path:
     Args:
         folder: of a run that nobody works in.
         epochs: of the whole run.
+        trust: see `read_run`.
 
     Raises:
         ConfigError: the longer run would not begin as this one did, or too little is left of it. Nothing has
             been changed.
     """
-    config, longer = read_run(folder)[0], read_run(folder, epochs)[0]
+    config, longer = read_run(folder, trust=trust)[0], read_run(folder, epochs, trust)[0]
+    require_trusted(longer, distrust_of(folder, trust))
     _refuse_ended(folder)
     state = _state(folder, config, longer)
     done = len(state["history"]) if state else 0

@@ -18,17 +18,19 @@ from regbench.foreign import refusing
 from regbench.models.normalization import Normalization, Normalized
 from regbench.network import build_net
 from regbench.records import RECORD_VERSION, undamaged
-from regbench.runs import read_run
+from regbench.runs import distrust_of, read_run
 from regbench.streams import Clock, kept_draws, seed_draws
+from regbench.trust import UNTRUSTED, Trust, require_trusted
 from regbench.weights import load_plain_state
 
 
-def load_model(folder: str | Path, weights: str = "best") -> nn.Module:
+def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUSTED) -> nn.Module:
     """See `regbench.load`."""
     folder = Path(folder)
     if weights not in ("best", "last"):
         raise ConfigError(f"weights must be best or last, got {weights!r}")
-    config, _ = read_run(folder)
+    config, _ = read_run(folder, trust=trust)
+    require_trusted(config, distrust_of(folder, trust))
     try:
         state, _ = checkpoint_form.newest(folder)
         tensors = state["evaluated"] if weights == "last" else checkpoint_form.best(folder)

@@ -12,13 +12,16 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from regbench.errors import ConfigError
-from regbench.fields import converted, make_and_tell, takes
-from regbench.foreign import locate, refusing
+from regbench.fields import converted, make_and_tell
+from regbench.foreign import refusing
+from regbench.kinds import MODEL
 from regbench.logits import checked_logits
 from regbench.models.normalization import Normalization, Normalized
 from regbench.models.tying import tie
 from regbench.remedies import remedy
+from regbench.signatures import takes
 from regbench.streams import kept_draws, seed_draws
+from regbench.targets import look
 from regbench.types import Dataset
 
 Config = Mapping[str, Any]
@@ -66,9 +69,7 @@ def build_net(node: Config, in_shape: Sequence[int], num_classes: int, vocabular
     values = {name: value for name, value in node.items() if name not in ("lr", "tie")}
     given = {"in_shape": tuple(in_shape), "num_classes": num_classes, "vocabulary": vocabulary}
     _require_tokens_taken(node, vocabulary)
-    net, taken = make_and_tell(values, "model", given)
-    if not isinstance(net, nn.Module):
-        raise ConfigError(f"model._target_: must name a torch module, got {node['_target_']}")
+    net, taken = make_and_tell(values, "model", MODEL, given)
     if vocabulary is not None and "vocabulary" not in taken:
         raise ConfigError(_no_tokens(node))
     _initialize_lazy(net, in_shape, vocabulary)
@@ -78,13 +79,7 @@ def build_net(node: Config, in_shape: Sequence[int], num_classes: int, vocabular
 
 def _require_tokens_taken(node: Config, vocabulary: int | None) -> None:
     """Refuse a model that would take token ids for pixels: one that does not ask how many there are."""
-    target = locate(node["_target_"], "model") if "_target_" in node else None
-    if isinstance(target, nn.Module):
-        raise ConfigError(
-            f"model._target_: must name a class or a function that makes a module, and {node['_target_']} is "
-            "one that has been made"
-        )
-    if target is not None and vocabulary is not None and not takes(target, "vocabulary"):
+    if vocabulary is not None and not takes(look(node, "model", MODEL), "vocabulary"):
         raise ConfigError(_no_tokens(node))
 
 

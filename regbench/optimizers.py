@@ -7,6 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+from regbench.errors import ConfigError
+from regbench.foreign import reason, stops
+
 
 class Wrapper:
     """Passes everything on to the optimizer inside; a subclass changes `step`.
@@ -54,3 +57,33 @@ def wrap_innermost(optimizer: Any, wrap: Callable[[Any], Wrapper]) -> Any:
         return wrap(optimizer)
     optimizer.inner = wrap_innermost(optimizer.inner, wrap)
     return optimizer
+
+
+def update(optimizer: Any, closure: Callable[..., Tensor]) -> None:
+    """Update the weights once; what the closure raises passes, and what the optimizer itself does is told.
+
+    Raises:
+        ConfigError: the optimizer cannot make a step, or has not called the closure.
+    """
+    raised: list[BaseException | None] = []
+
+    def watched(*args: Any, **kwargs: Any) -> Tensor:
+        raised.append(None)
+        try:
+            return closure(*args, **kwargs)
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    try:
+        optimizer.step(watched)
+    except ConfigError:
+        raise
+    except BaseException as error:
+        if stops(error) or any(error is one for one in raised):
+            raise
+        raise ConfigError(f"optimizer: cannot make a step, and says: {reason(error)}") from error
+    if not raised:
+        raise ConfigError(
+            "optimizer: must call the closure that its step is given, which computes the gradient"
+        )

@@ -13,9 +13,11 @@ from torch.utils.data import IterableDataset
 from regbench.data.map_style import MapStyle
 from regbench.data.person_code import in_a_sentence
 from regbench.errors import ConfigError
-from regbench.fields import checked, converted, hints_of, make
-from regbench.foreign import locate
+from regbench.fields import checked, converted, make
+from regbench.kinds import DATASET
+from regbench.signatures import hints_of
 from regbench.streams import keyed_draws
+from regbench.targets import look
 
 KEY = "dataset"
 TRAINS = ("train", "training", "trainval")  # what a torch Dataset calls its train part
@@ -31,10 +33,9 @@ def make_source(node: Mapping[str, Any]) -> Any:
     """
     values = dict(node)
     root = converted(values.pop("root", None), str, f"{KEY}: root")
-    target = locate(values["_target_"], KEY) if "_target_" in values else None
-    if target is None or hasattr(target, "fetch"):
-        return make(values, KEY, root=root)
-    values = {name: _with_objects(value, f"{KEY}.{name}") for name, value in values.items()}
+    target = look(values, KEY, DATASET)
+    if hasattr(target, "fetch"):
+        return make(values, KEY, DATASET, root=root)
     del values["_target_"]
 
     def construct(**more: Any) -> Any:
@@ -61,16 +62,6 @@ def _to_download(complaint: str, values: Mapping[str, Any]) -> str:
     if "download=True" not in complaint:
         return ""
     return f"; type {'' if 'download' in values else '+'}{KEY}.download=true"
-
-
-def _with_objects(value: Any, key: str) -> Any:
-    """A value in which what names a `_target_` has been made, such as a transform."""
-    if isinstance(value, Mapping):
-        inner = {name: _with_objects(item, f"{key}.{name}") for name, item in value.items()}
-        return make(inner, key) if "_target_" in inner else inner
-    if isinstance(value, list):
-        return [_with_objects(item, key) for item in value]
-    return value
 
 
 def _parts(

@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from regbench.errors import ConfigError
-from regbench.fields import takes
-from regbench.foreign import locate, refusing
+from regbench.foreign import refusing
+from regbench.locating import locate
 from regbench.logits import checked_logits
+from regbench.signatures import takes
 from regbench.types import Dataset
 
 # what others' models call the channels of an image, the length of its side, and the number of classes

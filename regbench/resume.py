@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from regbench.errors import ConfigError
 from regbench.holding import held
 from regbench.reading import printable
 from regbench.records import ENDED, read_summary
-from regbench.runs import read_run
+from regbench.runs import distrust_of, read_run
+from regbench.targets import Distrust
+from regbench.trust import HELP, Trust, require_trusted
 
 LENGTH = "train.epochs"
 
@@ -31,19 +34,22 @@ def main(argv: list[str]) -> int:
     parser = Arguments(prog="regbench resume", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
     longer = "go on to so many epochs, also after the last one; the records are those of a run of that length"
+    parser.add_argument("--trust", action="store_true", help=HELP)
     parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", default=[], help=longer)
     asked = parser.parse_args(
         sorted(argv, key=lambda word: word.startswith(f"{LENGTH}="))
     )  # the folder first
-    config, choices = read_run(asked.folder)  # before a lock is put into what is no run folder
-    epochs = _length(asked.overrides)
     folder = asked.folder
+    trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'resume', *map(str, argv), '--trust'])}")
+    config, choices = read_run(folder, trust=trust)  # before a lock is put into what is no run folder
+    epochs = _length(asked.overrides)
     require_ours(folder)
     if epochs is not None:
-        folder = _longer(folder, epochs)
-        config, choices = read_run(folder)
+        require_trusted(config, distrust_of(folder, trust))
+        folder = _longer(folder, epochs, trust)
+        config, choices = read_run(folder, trust=trust)
     with held(folder):
-        return _resume(folder, config, choices)
+        return _resume(folder, config, choices, distrust_of(folder, trust))
 
 
 def _length(words: list[str]) -> int | None:
@@ -62,13 +68,13 @@ def _length(words: list[str]) -> int | None:
     return int(words[0].partition("=")[2].partition(".")[0]) if words else None
 
 
-def _longer(folder: Path, epochs: int) -> Path:
+def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
     """Make the run one of so many epochs; return its folder, which may have another name now."""
     from regbench.lengthening import lengthen  # not at the top: torch takes seconds
 
     with held(folder):
         try:
-            there = lengthen(folder, epochs)
+            there = lengthen(folder, epochs, trust)
         except OSError as error:
             raise ConfigError(f"{folder}: {error}") from error
     if there == folder:
@@ -78,7 +84,7 @@ def _longer(folder: Path, epochs: int) -> Path:
     return there
 
 
-def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str]) -> int:
+def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distrust: Distrust | None) -> int:
     from regbench import job  # not at the top: torch takes seconds, and a wrong folder is answered at once
 
     summary = read_summary(folder)
@@ -86,6 +92,7 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str]) -> in
         reason = f" ({printable(summary['reason'])})" if summary.get("reason") else ""
         print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
         return job.EXIT_STATUS[summary["status"]]
+    require_trusted(config, distrust)
     try:
         status = job.resume(job.Job(config, folder, choices, Console()))
     except OSError as error:

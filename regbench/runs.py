@@ -12,32 +12,42 @@ from omegaconf import OmegaConf
 
 from regbench import hydra_record
 from regbench.records import write_text
+from regbench.targets import Distrust
+from regbench.trust import UNTRUSTED, Trust, environment_for, import_for
 
 GROUPS = hydra_record.GROUPS
 
 
-def read_run(folder: Path, epochs: int | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+def read_run(
+    folder: Path, epochs: int | None = None, trust: Trust = UNTRUSTED
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The resolved configuration of a run folder, and which option of each group was chosen.
 
-    The folder that the run was started in, which its relative paths are of, and that which its own options
-    came from are put on the import path, as for training.
+    The current folder is put on the import path, as for training. Where the record is trusted, so are the
+    folder that the run was started in, which its relative paths are of, and that of its own options.
 
     Args:
         folder: of the run.
         epochs: as if the run had been given so many.
+        trust: whether what is recorded is taken for what the person has typed; `require_trusted` looks at
+            what it names.
 
     Raises:
         ConfigError: the folder is no run folder.
     """
     cfg, about = hydra_record.read(folder)
     about = about.hydra
-    typed_in = str(about.runtime.cwd)
-    config = hydra_record.settled(folder, cfg, typed_in, epochs)
+    with environment_for(folder, trust):
+        typed_in = str(about.runtime.cwd)
+        config = hydra_record.settled(folder, cfg, typed_in, epochs)
     sources = [s.path for s in about.runtime.config_sources if s.provider == "command-line"]
-    import_from()
-    folders = [*(path.removeprefix("file://") for path in sources), typed_in]
-    import_from(*filter(os.path.isdir, folders))  # before the current one: what was trained is imported
+    import_for(folder, trust, [*(path.removeprefix("file://") for path in sources), typed_in])
     return config, choices_of(about)
+
+
+def distrust_of(folder: Path, trust: Trust) -> Distrust | None:
+    """How what the configuration of a run names is to be looked at; None where it is trusted."""
+    return trust.of(folder, str(hydra_record.read(folder)[1].hydra.runtime.cwd))
 
 
 def write_longer(folder: Path, epochs: int, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ from regbench.columns import Table
 from regbench.config import read_settings
 from regbench.errors import ConfigError
 from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, undamaged, write_json
-from regbench.runs import read_run
+from regbench.runs import distrust_of, read_run
 from regbench.terminal import Terminal, print_table
+from regbench.trust import HELP, Trust, require_trusted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,13 +28,15 @@ def main(argv: list[str]) -> int:
     """
     parser = Arguments(prog="regbench test", description=__doc__)
     parser.add_argument("folders", type=Path, metavar="RUN_FOLDER", nargs="+")
-    folders = parser.parse_args(argv).folders
-    summaries = {folder: _finished(folder) for folder in folders}
-    for folder in folders:
-        _require_readable(folder)
+    parser.add_argument("--trust", action="store_true", help=HELP)
+    asked = parser.parse_args(argv)
+    trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'test', *map(str, argv), '--trust'])}")
+    summaries = {folder: _finished(folder, trust) for folder in asked.folders}
+    for folder in summaries:
+        _require_readable(folder, trust)
     rows = []
     for folder, summary in summaries.items():
-        summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0))
+        summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0), trust)
         write_json(folder / SUMMARY, summary)
         cells = (f"{figures['accuracy']:.4f} ({figures['loss']:.4f})" for figures in _both(summary["test"]))
         rows.append([str(folder), *cells, str(summary["test"]["reads"])])
@@ -57,7 +61,7 @@ def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def _require_readable(folder: Path) -> None:
+def _require_readable(folder: Path, trust: Trust) -> None:
     """Refuse what would be found out after the test split has been read.
 
     Raises:
@@ -65,19 +69,20 @@ def _require_readable(folder: Path) -> None:
     """
     from regbench.loading import load_model, require_same_run
 
-    config = read_run(folder)[0]
+    config = read_run(folder, trust=trust)[0]
+    require_trusted(config, distrust_of(folder, trust))
     require_same_data(folder, config)
     require_same_run(folder, config, undamaged(folder))
     for weights in ("last", "best"):
-        load_model(folder, weights)
+        load_model(folder, weights, trust)
 
 
 def _both(test: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
     return test["last"], test["best"]
 
 
-def _finished(folder: Path) -> dict[str, Any]:
-    read_run(folder)
+def _finished(folder: Path, trust: Trust) -> dict[str, Any]:
+    read_run(folder, trust=trust)
     summary = read_summary(folder)
     if summary is None or summary["status"] not in FINISHED:
         status = summary["status"] if summary else "unfinished"
@@ -89,14 +94,14 @@ def _finished(folder: Path) -> dict[str, Any]:
     return summary
 
 
-def _read(folder: Path, reads: int) -> dict[str, Any]:
+def _read(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
     # Not at the top: torch takes seconds, and a wrong folder is answered at once.
     from regbench.build import find_device, load_data
     from regbench.loading import load_model
     from regbench.measurement import evaluate
     from regbench.training import autocast_for
 
-    config, _ = read_run(folder)
+    config, _ = read_run(folder, trust=trust)
     settings, _ = read_settings(config)
     device = find_device(settings.device)
     read_test = load_data(config["dataset"]).to(device).read_test
@@ -108,5 +113,5 @@ def _read(folder: Path, reads: int) -> dict[str, Any]:
         bf16 = settings.precision == "bf16"
         return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
 
-    last, best = (figures(load_model(folder, weights)) for weights in ("last", "best"))
+    last, best = (figures(load_model(folder, weights, trust)) for weights in ("last", "best"))
     return {"last": last, "best": best, "reads": reads + 1}

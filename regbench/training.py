@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from regbench.logits import still_logits
 from regbench.measurement import gaps, measure
+from regbench.optimizers import update
 from regbench.regularizers.base import Stack
 from regbench.sites import recording
 from regbench.streams import Clock, keyed_seed, seed_draws
@@ -182,7 +183,7 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
         run.clock.passes += 1
         return reduce(add, values)
 
-    run.optimizer.step(closure)
+    update(run.optimizer, closure)
     run.reg.edit_weights(run.model)
     run.reg.end_step(run.model)
     return first

@@ -17,7 +17,7 @@ from regbench.audit import audit
 from regbench.build import build_run, build_stack
 from regbench.config import resolved  # noqa: F401  (registers the resolvers)
 from regbench.errors import ConfigError
-from regbench.foreign import locate
+from regbench.locating import locate
 from regbench.measurement import gaps, measure
 from regbench.regularizers.base import Regularizer, Stack, hooks
 from regbench.streams import Stream

@@ -12,8 +12,9 @@ import torch
 
 from regbench.errors import ConfigError
 from regbench.fields import checked, converted, make, make_and_tell, nearest
-from regbench.foreign import locate
+from regbench.locating import locate
 from regbench.sites import Where
+from regbench.targets import ANYTHING
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -213,9 +214,9 @@ def test_gives_only_what_the_signature_takes() -> None:
 
 def test_what_only_passes_through_is_tried_and_left_out_where_it_is_not_taken() -> None:
     given = {"in_shape": (1, 8, 8), "num_classes": 7, "vocabulary": None}
-    made, taken = make_and_tell(node("passes_on"), "model", given)
+    made, taken = make_and_tell(node("passes_on"), "model", ANYTHING, given)
     assert (made.num_classes, taken) == (7, {"num_classes"})
-    made, taken = make_and_tell(node("passes_on_beside_its_own"), "model", given)
+    made, taken = make_and_tell(node("passes_on_beside_its_own"), "model", ANYTHING, given)
     assert (made.num_classes, taken) == (5, set())
 
 
@@ -232,9 +233,9 @@ def test_what_is_refused_in_its_authors_words_is_left_out_too(
 
     monkeypatch.setitem(globals(), "picky", picky)
     given = {"in_shape": (1, 8, 8), "num_classes": 7, "vocabulary": None}
-    assert make_and_tell(node("picky"), "model", given) == ((3, 7), {"num_classes"})
+    assert make_and_tell(node("picky"), "model", ANYTHING, given) == ((3, 7), {"num_classes"})
     with pytest.raises(ConfigError, match=r"^model: .*depth"):
-        make_and_tell(node("picky", depth=2), "model", given)
+        make_and_tell(node("picky", depth=2), "model", ANYTHING, given)
 
 
 def test_a_persons_own_word_that_is_not_taken_is_refused() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from regbench.errors import ConfigError
 from regbench.fields import make
-from regbench.foreign import locate, refusing
+from regbench.foreign import refusing
+from regbench.locating import locate
 
 SOURCE = """class Odd(Exception):
     pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from regbench.foreign import reason
+from regbench.foreign import reason, shown, stops
 
 
 @contextmanager
@@ -20,6 +20,8 @@ def in_a_sentence(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:  # a person's own code may raise anything; a script exits
-        kind, said = type(error).__name__, reason(error)
+    except BaseException as error:  # a person's own code may raise anything; a script exits
+        if stops(error):
+            raise
+        kind, said = shown(type(error).__name__), reason(error)
         raise ValueError(f"{what} raises {said if said.startswith(kind) else f'{kind}: {said}'}") from error

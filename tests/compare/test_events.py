@@ -23,7 +23,7 @@ from regbench.catalogue import entries, off_values
 from regbench.compare.event_files import MARK
 from regbench.compare.events import write_events
 from regbench.compare.report import Arm, Comparison, Curve, Report, RunNote
-from regbench.foreign import locate
+from regbench.locating import locate
 
 FIGURES = {"val/accuracy": 0.9, "val/loss": 0.3, "gap/accuracy": 0.1, "train/accuracy": 1.0, "seconds": 2.0}
 DROPOUT = {"name": "dropout", "values": {"p": 0.5, "mode": "inverted"}, "off": {"p": 0.0}}

@@ -1,0 +1,67 @@
+"""The optimizer and the schedule of a configuration, looked at before they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from regbench.errors import ConfigError
+from regbench.fields import make
+from regbench.foreign import refusing, shown
+from regbench.kinds import OPTIMIZER, SCHEDULE
+from regbench.optimizers import innermost
+from regbench.signatures import takes
+from regbench.targets import look
+
+Config = Mapping[str, Any]
+
+
+def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """The optimizer over all of the model's parameters.
+
+    Raises:
+        ConfigError: a setting is wrong, it needs a closure, or it decays weights by itself.
+    """
+    values = {**node, "lr": lr}
+    if values.get("weight_decay"):
+        raise ConfigError(
+            f"optimizer: weight_decay must be 0, got {values['weight_decay']}; weights are decayed by +reg=l2"
+        )
+    target = look(values, "optimizer", OPTIMIZER)
+    for name in ("params", "lr"):
+        if not takes(target, name):
+            raise ConfigError(
+                f"optimizer._target_: must take params and lr, and {node['_target_']} takes no {name}"
+            )
+    optimizer = make(values, "optimizer", OPTIMIZER, params=list(model.parameters()))
+    groups = getattr(innermost(optimizer), "param_groups", None)
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        raise ConfigError(
+            f"optimizer._target_: must have param_groups, a list of dicts, and {node['_target_']} has none"
+        )
+    if any(group.get("weight_decay") for group in groups):
+        raise ConfigError("optimizer: decays weights by its own default; set +optimizer.weight_decay=0")
+    return optimizer
+
+
+def build_schedule(node: Config) -> Callable[[float], float]:
+    """The schedule, tried at the start of a run, in its middle and at its end.
+
+    Raises:
+        ConfigError: a setting is wrong, or its factors are no finite numbers from 0.
+    """
+    schedule = make(node, "schedule", SCHEDULE)
+    for progress in (1e-6, 0.5, 1 - 1e-6):
+        with refusing("schedule: "):
+            factor = schedule(progress)
+        with refusing("schedule: "):
+            sound = not isinstance(factor, bool) and 0 <= float(factor) < float("inf")
+        if not sound:
+            got = shown(repr(factor), 50)
+            raise ConfigError(
+                f"schedule: its factor must be a finite number from 0, got {got} at {progress:g} of the run"
+            )
+    return schedule
