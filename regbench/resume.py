@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from regbench.arguments import Arguments
 from regbench.config import meant
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, printable
 from regbench.holding import held
 from regbench.records import ENDED, read_summary
 from regbench.runs import read_run
+from regbench.terminal import Screen
 
 LENGTH = "train.epochs"
 
@@ -84,8 +83,8 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str]) -> in
         print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
         return job.EXIT_STATUS[summary["status"]]
     try:
-        status = job.resume(job.Job(config, folder, choices, Console()))
+        status = job.resume(job.Job(config, folder, choices, Screen()))
     except OSError as error:
-        print(f"regbench: {error}", file=sys.stderr)
+        print(f"regbench: {printable(error)}", file=sys.stderr)
         return 2
     return job.EXIT_STATUS[status]

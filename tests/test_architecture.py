@@ -16,7 +16,7 @@ PACKAGE = Path(regbench.__file__).parent
 # Each line may import from the lines above it, never from its own or those below.
 LEVELS = [
     ["__version__", "errors", "paths", "interruption", "records", "columns"],
-    ["foreign", "logits", "terminal"],
+    ["foreign", "logits", "terminal", "arguments", "option_files", "hydra_settings", "ranges"],
     [
         "fields",
         "streams",
@@ -46,7 +46,8 @@ LEVELS = [
         "sinks",
         "console",
         "catalogue",
-        "arguments",
+        "sources",
+        "flags",
         "data.text_file",
         "data.typed",
     ],
@@ -150,7 +151,7 @@ ROOMS = {
     "models.*": ["models.*", "grouping", "logits", "sites", "types"],
     "data.*": ["data.*", "foreign", "types"],
     "training": ["logits", "measurement", "regularizers.base", "sites", "streams", "types"],
-    "catalogue": ["paths"],
+    "catalogue": ["errors", "option_files", "paths"],
     "image_ops": ["types"],
     "generators": [],
     "autoencoders": [],
@@ -168,8 +169,29 @@ ROOMS = {
 
 # Which modules may import a package of others.
 GUESTS = {
-    "hydra": ["complaints", "composer", "composition", "launching", "refusals", "spelling", "sweep", "train"],
-    "omegaconf": ["complaints", "composer", "config", "launching", "refusals", "runs", "sweep", "train"],
+    "hydra": [
+        "complaints",
+        "composer",
+        "composition",
+        "launching",
+        "ranges",
+        "refusals",
+        "sources",
+        "spelling",
+        "sweep",
+        "train",
+    ],
+    "omegaconf": [
+        "complaints",
+        "composer",
+        "config",
+        "hydra_settings",
+        "launching",
+        "refusals",
+        "runs",
+        "sweep",
+        "train",
+    ],
     "tensorboard": ["compare.events"],
     "torch.utils.tensorboard": ["sinks"],
     "torchvision": ["data.torchvision_sets"],
@@ -177,8 +199,6 @@ GUESTS = {
         "board",
         "console",
         "job",
-        "train",
-        "resume",
         "listing",
         "manual",
         "sweep",

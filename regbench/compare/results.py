@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench.compare.report import Excluded
+from regbench.errors import printable as printable
 from regbench.records import (
     ENDED,
     ENVIRONMENT,
@@ -390,14 +391,6 @@ def flattened(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from flattened(item, f"{prefix}{name}.")
         else:
             yield printable(f"{prefix}{name}"), canonical(item)
-
-
-def printable(value: object) -> str:
-    """A text without signs that would steer a terminal or break a line."""
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
 
 
 def _brief(value: object) -> str:
