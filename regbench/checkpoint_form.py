@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from regbench import checkpoint
-from regbench.reading import DEEPEST, FINITE, brief
+from regbench.errors import brief
+from regbench.reading import DEEPEST, FINITE
 
 MOST = 10**8  # values of an input, classes, token ids: what is made of them must fit into memory
 MOST_SAID = 10**5  # values in what the audit has found

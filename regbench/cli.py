@@ -74,13 +74,15 @@ def _run(words: list[str]) -> int:
     if words[0] == "--version":
         print(f"regbench {__version__}")
         return 0
-    if words[0] in ("-sc", "--shell-completion") or words[0].startswith("-sc"):
-        return _complete(words)
-    if words[0] not in COMMANDS:
-        from regbench.fields import nearest
 
-        return _fail(f"unknown command {words[0]!r}{nearest(words[0], COMMANDS)}; see `regbench --help`")
     try:
+        if words[0] in ("-sc", "--shell-completion"):
+            return _complete(words)
+        if words[0] not in COMMANDS:
+            from regbench.fields import nearest
+
+            close = nearest(words[0], COMMANDS)
+            raise ConfigError(f"unknown command {words[0]!r}{close}; see `regbench --help`")
         return pkgutil.resolve_name(COMMANDS[words[0]][0])(words[1:]) or 0
     except ConfigError as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -102,7 +104,7 @@ def _complete(words: list[str]) -> int:
     if line[1:] and line[1] not in ("train", "plan", "ablate", "strength"):
         return 0
     os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
-    return pkgutil.resolve_name(COMMANDS["train"][0])(words)
+    return pkgutil.resolve_name("regbench.train:complete")(words)
 
 
 def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:

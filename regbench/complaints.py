@@ -11,17 +11,22 @@ from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.config import SETTINGS, meant
+from regbench.errors import brief
 from regbench.fields import nearest
+from regbench.sources import OptionFiles, why_not_there
 from regbench.spelling import bare, in_quotes, typed
 
 FEW = 12  # options of a group that are listed in a sentence
 MEMBERS = "reg"  # the group whose options are added up
 
 
-def first_line(error: Exception) -> str:
-    """The first line of what an error says."""
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its cause where it says no more than that there is one."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    if error.__cause__ and (not lines or re.search(r"^Error merging|raised while composing", lines[0])):
+        return first_line(error.__cause__)
+    said = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    return said or type(error).__name__
 
 
 class Complaints:
@@ -31,10 +36,18 @@ class Complaints:
         loader: Hydra's, for the groups, their options, and the files of these.
         base: the configuration of a line without some of its overrides, Hydra's own part included; the
             default one where that cannot be composed.
+        composes: whether words make a configuration.
+        own: the folder of a person's options, where there is one.
     """
 
-    def __init__(self, loader: Any, base: Callable[[Callable[[str], bool]], DictConfig]) -> None:
-        self._loader, self._base = loader, base
+    def __init__(
+        self,
+        loader: Any,
+        base: Callable[[Callable[[str], bool]], DictConfig],
+        composes: Callable[[Sequence[str]], bool],
+        own: OptionFiles | None = None,
+    ) -> None:
+        self._loader, self._base, self._composes, self._own = loader, base, composes, own
         self.in_sweep = False  # whether the line is of one job of many
 
     @cached_property
@@ -47,6 +60,10 @@ class Complaints:
         """One sentence on an error of a line's composition."""
         if isinstance(error, MissingConfigException):
             return self._no_option(error, overrides)
+        if isinstance(error, RecursionError):
+            return self._endless(overrides)
+        if isinstance(error, AssertionError):  # so Hydra answers a group that is chosen twice, and a list
+            return self._chosen_twice("", overrides)
         text = first_line(error)
         for pattern, say in (
             (r"Ambiguous value for argument '(.*)'", self._several),
@@ -56,13 +73,38 @@ class Complaints:
             (r"Could not delete from config. '(.*)' does not exist", self._not_there),
             (r"Could not delete from config. The value of '(.*)' is (.*) and not (.*)\.", _other_value),
             (r"Could not append to config. An item is already at '(.*)'", lambda key: _there(key, overrides)),
-            (r"Multiple values for (\S+)\. ", lambda key: _there(key, overrides)),
+            (r"Multiple values for (\S+)\. ", lambda key: self._chosen_twice(key, overrides)),
             (r"force-add of config groups is not supported: '\++(.*)'", _one_plus),
         ):
             found = re.match(pattern, text, re.DOTALL)
             if found:
                 return say(*found.groups())
-        return f"config: {text}"
+        if re.search(r"no viable alternative|mismatched input|token recognition|extraneous input", text):
+            text = f"a reference, ${{KEY}}, cannot be read: {text}"
+        return f"{self._culprit(overrides)}: {text}"
+
+    def _culprit(self, overrides: Sequence[str]) -> str:
+        """The key of the word without which a line composes, or else the configuration as a whole."""
+        for word in overrides:
+            if self._composes([other for other in overrides if other is not word]):
+                return _key(word)
+        return "config"
+
+    def _chosen_twice(self, group: str, overrides: Sequence[str]) -> str:
+        key = self._culprit(overrides)
+        if key == "config" or group in map(_key, overrides):
+            return _there(group or key, overrides)
+        return (
+            f"{key}: what it names chooses {group or 'a group'} anew, which is chosen already; "
+            f"write override /{group or 'GROUP'} in its defaults"
+        )
+
+    def _endless(self, overrides: Sequence[str]) -> str:
+        key = self._culprit(overrides)
+        value = next((w.partition("=")[2] for w in overrides if bare(w).startswith(f"{key}=")), "")
+        return (
+            f"{key}: {brief(value)} leads back to itself by its defaults or references, or is nested too deep"
+        )
 
     # --- several values
 
@@ -88,6 +130,13 @@ class Complaints:
     # --- options
 
     def _no_option(self, error: MissingConfigException, overrides: Sequence[str]) -> str:
+        said = self._not_among(error)
+        if said.partition(":")[0] in map(_key, overrides):
+            return said
+        key = self._culprit(overrides)
+        return said if key == "config" else f"{key}: what it names asks for what is not there: {said}"
+
+    def _not_among(self, error: MissingConfigException) -> str:
         group, _, name = str(error.missing_cfg_file).partition("/")
         if group == "hydra":
             inner, _, name = name.partition("/")
@@ -95,6 +144,9 @@ class Complaints:
         options = self._loader.get_group_options(group)
         if not options:
             return f"{group}: no such configuration"
+        hidden = why_not_there(self._own, f"{group}/{name}")
+        if hidden:
+            return f"{group}: no option {name!r}; {hidden}"
         pieces = [piece for piece in re.split(r"[\s+;&|:,]+", name) if piece]
         if group == MEMBERS and len(pieces) > 1 and set(pieces) <= set(options):
             listed = ",".join(pieces)
@@ -142,14 +194,21 @@ class Complaints:
                 return (
                     f"{group}: must name options, got {one.input_line}; type {typed(f'{group}=[]')} for none"
                 )
-            if several and group not in (MEMBERS, "experiment"):
+            if (
+                several
+                and group not in (MEMBERS, "experiment")
+                and all(isinstance(n, str) and n for n in names)
+            ):
                 sweep = ",".join(map(str, names))
                 return (
                     f"{group}: must be the name of one option, got {one.input_line}; "
                     f"type {typed('-m', f'{group}={sweep}')} to sweep over them"
                 )
-            if not all(isinstance(name, str) for name in names):
-                what = "names of options" if several else "the name of an option"
+            if (several and group not in (MEMBERS, "experiment")) or not all(
+                isinstance(n, str) for n in names
+            ):
+                plural = several and group in (MEMBERS, "experiment")
+                what = "names of options" if plural else "the name of an option"
                 return f"{group}: must be {what}, got {one.input_line}"
             wrong = self._odd_package(group, one)
             if wrong:
@@ -247,6 +306,11 @@ class Complaints:
             name for name in flat(self._base(lambda word: not word.startswith("~"))) if name[:5] != "hydra"
         ]
         return f"{key}: cannot be taken away, because it is not there{meant(key, known)}"
+
+
+def _key(word: str) -> str:
+    """The key of a word, without signs and package."""
+    return bare(word).partition("=")[0].partition("@")[0]
 
 
 def _other_value(key: str, there: str, asked: str) -> str:

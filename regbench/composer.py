@@ -6,8 +6,9 @@ import copy
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,12 @@ from omegaconf.errors import OmegaConfBaseException
 from regbench.complaints import Complaints, first_line, flat
 from regbench.config import PARTS, SETTINGS, meant, resolved
 from regbench.errors import ConfigError
+from regbench.hydra_settings import choices_of_options, require_known
 from regbench.paths import config_dir
+from regbench.ranges import refuse_endless
 from regbench.runs import GROUPS, choices_of
-from regbench.spelling import Speller
+from regbench.sources import look_at_files, refuse_shadowed, refuse_unnamed
+from regbench.spelling import Speller, require_readable
 
 PRIMARY = "train"
 BASE = "1.3"  # the Hydra version whose behaviour is asked for
@@ -67,10 +71,12 @@ class Composer:
             path.prepend(provider="command-line", path=where, anchor=SearchPathQuery(provider="schema"))
         self.hydra = Hydra.create_main_hydra2(task_name=PRIMARY, config_search_path=path)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._own = look_at_files(getattr(self.hydra.config_loader, "repository"))  # noqa: B009
+        self._known: dict[tuple[str, ...], Any] = {}  # Hydra's own part, by the options of its groups
         self._groups = {*self.hydra.config_loader.list_groups("")}
         self.parser = OverridesParser.create(config_loader=self.hydra.config_loader)
         self._line: list[str] = []  # what is being composed
-        self.complaints = Complaints(self.hydra.config_loader, self._base)
+        self.complaints = Complaints(self.hydra.config_loader, self._base, self._composes, self._own)
 
     def sweep(self, overrides: list[str]) -> list[list[str]]:
         """The overrides of each job of a multirun; none where the sweeper is not Hydra's own."""
@@ -80,11 +86,7 @@ class Composer:
             return []
         params = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
         parsed = self.parse([*params, *overrides])
-        for one in parsed:
-            if one.is_interval_sweep():
-                raise ConfigError(f"{one.get_key_element()}: must list its values, got {one.input_line}")
-            if one.is_sweep_override() and not list(one.sweep_iterator()):
-                raise ConfigError(f"{one.input_line}: must list at least one value to sweep over")
+        refuse_endless(parsed)
         self.complaints.in_sweep = True
         return [job for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
 
@@ -93,9 +95,10 @@ class Composer:
         return "." not in name and name.split("/", 1)[0] in self._groups
 
     def parse(self, overrides: list[str]) -> list[Any]:
+        require_readable(overrides)
         try:
             parsed = self.parser.parse_overrides(overrides)
-        except HydraException:
+        except Exception:  # of Hydra, of ANTLR, of Python's reading of numbers
             parsed = [self._read(word) for word in overrides]
         for index, one in enumerate(parsed):
             if one is None or not one.key_or_group:
@@ -110,8 +113,21 @@ class Composer:
         """A word as Hydra reads it, or None where it cannot."""
         try:
             return self.parser.parse_overrides([word])[0]
-        except HydraException:
+        except Exception:
             return None
+
+    def require_settings(self, overrides: list[str]) -> None:
+        """Refuse what a line sets of Hydra's own that is not for a person to set.
+
+        Raises:
+            ConfigError: there is such a setting.
+        """
+        words = list(zip(overrides, self.parse(overrides), strict=True))
+        own = [word for word, one in words if one.key_or_group.split("/")[0].split(".")[0] == "hydra"]
+        if any(one.key_or_group == "hydra.searchpath" for _, one in words):  # composing would read there
+            raise ConfigError("hydra.searchpath: must be empty; add options by --config-dir")
+        if own:
+            self.compose(own, RunMode.RUN)
 
     def job(self, overrides: list[str], folder_key: str, number: int = 0) -> ComposedJob:
         """One job's resolved configuration and folder."""
@@ -153,9 +169,22 @@ class Composer:
         self._line = overrides
         self.parse(overrides)
         try:
-            return self._compose(overrides, mode)
-        except (HydraException, OmegaConfBaseException) as error:
+            cfg = self._compose(overrides, mode)
+        except ConfigError:
+            raise
+        except Exception as error:  # Hydra asserts and recurses where a line or a file is odd
             raise ConfigError(self.complaints.of(error, overrides)) from error
+        self._require_known(cfg.hydra)
+        return cfg
+
+    def _require_known(self, own: DictConfig) -> None:
+        choices = tuple(choices_of_options(own))
+        sources = [one for one in self.hydra.config_loader.get_sources() if one is not self._own]
+        is_persons = partial(_is_in_none, sources)
+        if choices not in self._known:
+            trusted = [word for word in choices if not is_persons(word.replace("=", "/"))]
+            self._known[choices] = self._compose(trusted, RunMode.RUN).hydra
+        require_known(own, self._known[choices], is_persons)
 
     def _compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
         return self.hydra.compose_config(
@@ -170,12 +199,21 @@ class Composer:
         """What is composed of the overrides that are kept, or of none where they are wrong too."""
         try:
             return self._compose([word for word in self._line if kept(word)], RunMode.RUN)
-        except (HydraException, OmegaConfBaseException):
+        except Exception:
             return self._compose([], RunMode.RUN)
+
+    def _composes(self, overrides: Sequence[str]) -> bool:
+        try:
+            self._compose(list(overrides), RunMode.MULTIRUN if self.complaints.in_sweep else RunMode.RUN)
+        except Exception:
+            return False
+        return True
 
     def _refuse_shared_packages(self, overrides: list[str]) -> None:
         """Two options under one name would merge into one, silently."""
         chosen = self.hydra.config_loader.compute_defaults_list(PRIMARY, overrides, RunMode.RUN).defaults
+        refuse_shadowed(self._own, [d.config_path for d in chosen if "/" in (d.config_path or "")])
+        refuse_unnamed(self._own, [d.config_path for d in chosen if d.package == "reg"])
         packages = [d.package for d in chosen if (d.package or "").startswith("reg.")]
         for name, count in Counter(packages).items():
             if count > 1:
@@ -186,8 +224,13 @@ class Composer:
                 )
 
 
+def _is_in_none(sources: Iterable[Any], option: str) -> bool:
+    return not any(source.is_config(option) for source in sources)
+
+
 def _unresolved(cfg: DictConfig, error: Exception) -> str:
     """What is said of a reference that leads nowhere: of a value, where a folder's name has it from one."""
+    whole: Any = OmegaConf.to_container(cfg, resolve=False)
     with open_dict(cfg):
         cfg.pop("hydra", None)
     try:
@@ -195,7 +238,7 @@ def _unresolved(cfg: DictConfig, error: Exception) -> str:
     except OmegaConfBaseException as inner:
         error = inner
     key = getattr(error, "full_key", "") or "config"
-    text: Any = OmegaConf.to_container(cfg, resolve=False)
+    text: Any = whole
     for part in key.split("."):
         text = text.get(part, "") if isinstance(text, dict) else ""
     return _sentence(key, str(text), error, flat(cfg))

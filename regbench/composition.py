@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections import Counter
 from collections.abc import Sequence
-from typing import NoReturn
 
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -17,17 +14,14 @@ from regbench.complaints import flat
 from regbench.composer import PRIMARY, ComposedJob, Composer
 from regbench.config import likely
 from regbench.errors import ConfigError
+from regbench.flags import ELSEWHERE, FAIL_FAST, FORCE, Flags, of_hydra
+from regbench.ranges import refuse_many
 from regbench.runs import import_from
 from regbench.spelling import bare, typed
 
-FORCE = "--force"  # run what is finished again, into new folders
-FAIL_FAST = "--fail-fast"  # start no more jobs once one has failed
-HELP = "see `regbench {} --help`"
-ELSEWHERE = ("cfg", "info", "hydra_help", "shell_completion", "run")  # options of Hydra that run nothing
-
 
 def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace, list[str]]:
-    """A command line of `train` or `plan` as Hydra's parser reads it, and in the order that Hydra wants.
+    """A command line of `train` or of what reads one, and the same for Hydra's own parser.
 
     Args:
         argv: its words.
@@ -36,24 +30,12 @@ def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace,
     Raises:
         ConfigError: it has an option that is not for regbench, or cannot be read.
     """
-    parser = get_args_parser()
-
-    def complain(message: str) -> NoReturn:
-        raise ConfigError(f"{command}: {message}; {_with_dashes(message) or HELP.format(command)}")
-
-    parser.error = complain  # type: ignore[method-assign]
-    parser.add_argument(FORCE, action="store_true")
-    parser.add_argument(FAIL_FAST, action="store_true")
-    args = parser.parse_intermixed_args(argv)
-    if args.config_name or args.config_path:
-        raise ConfigError(
-            f"{command}: --config-name and --config-path are not for regbench; add options by --config-dir"
-        )
+    args = Flags(command, _with_dashes).read(argv)
     for option, asked in ((FORCE, args.force), (FAIL_FAST, args.fail_fast)):
         if asked and command == PRIMARY and not args.multirun:
             raise ConfigError(f"train: {option} is for a sweep, and needs -m")
     import_from(*([args.config_dir] if args.config_dir else []))
-    return args, [*_options(argv, args.overrides), *args.overrides]
+    return args, of_hydra(args)
 
 
 def _with_dashes(message: str) -> str:
@@ -82,18 +64,6 @@ def refuse_options(args: argparse.Namespace, command: str) -> None:
             raise ConfigError(f"{command}: --{name.replace('_', '-')} is for `regbench train`")
 
 
-def _options(argv: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The words of a command line that are no overrides, and not ours."""
-    left = Counter([*overrides, FORCE, FAIL_FAST])
-    options = []
-    for word in argv:
-        if left[word]:
-            left[word] -= 1
-        else:
-            options.append(word)
-    return options
-
-
 def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
     """The jobs that Hydra will run for its parsed command line, in order.
 
@@ -104,6 +74,7 @@ def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
     try:
         overrides = list(args.overrides)
         _refuse_repeated(with_hydra, overrides)
+        with_hydra.require_settings(overrides)
         if not args.multirun:
             return [with_hydra.job(overrides, "hydra.run.dir")]
         jobs = with_hydra.sweep(in_sweep(overrides))
@@ -119,6 +90,7 @@ def compose_each(args: argparse.Namespace, lines: Sequence[list[str]]) -> list[C
     Raises:
         ConfigError: a configuration is wrong.
     """
+    refuse_many(len(lines), "config")
     with_hydra = Composer(args.config_dir)
     try:
         return [with_hydra.job(line, "hydra.sweep.dir", number) for number, line in enumerate(lines)]

@@ -14,11 +14,12 @@ from typing import Any, Literal, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.errors import ConfigError
-from regbench.fields import checked, converted
+from regbench.fields import checked, converted, require_number
 from regbench.records import RECORD_VERSION, canonical, without_later
 from regbench.signatures import hints_of
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
+MOST_THREADS = 1024
 LARGEST = 3e38  # single precision ends there
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
@@ -48,6 +49,8 @@ class Settings:
             raise ConfigError(f"seed: must lie in [0, 2^32 - 1], got {self.seed}")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"threads: must be at least 1, got {self.threads}")
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise ConfigError(f"threads: must be at most {MOST_THREADS}, got {self.threads}")
         if self.sweep is not None and not NAME.fullmatch(self.sweep):
             raise ConfigError(f"sweep: must be letters, digits, and _ . + - within, got {self.sweep!r}")
 
@@ -115,6 +118,7 @@ def resolved(cfg: DictConfig, typed_in: str | None = None) -> dict[str, Any]:
             is nothing of that name, and the current folder has it, it is taken to have moved there.
     """
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    config = _sound(config)
     train = config.get("train")
     for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
         for name, hint in hints_of(kind).items():
@@ -127,6 +131,20 @@ def resolved(cfg: DictConfig, typed_in: str | None = None) -> dict[str, Any]:
 def whole(value: Any) -> Any:
     """A float without a fraction as an integer; every other value as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _sound(node: Any, key: str = "") -> Any:
+    """A node without negative zeros.
+
+    Raises:
+        ConfigError: a number in it is none to compute with.
+    """
+    if isinstance(node, dict):
+        return {name: _sound(value, f"{key}.{name}".lstrip(".")) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_sound(value, key) for value in node]
+    require_number(node, f"{key}:")
+    return 0.0 if isinstance(node, float) and node == 0 else node
 
 
 def _make_absolute(node: Any, typed_in: str | None) -> None:

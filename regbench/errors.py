@@ -1,15 +1,58 @@
-"""The one exception of our own, and what is said of the system's."""
+"""The one exception of our own, a person's words in signs that can be shown, and the system's."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)  # of open files, and of the disk
 
+LONGEST = 400  # signs of a sentence, what is to be typed and paths left out
+LONGEST_PIECE = 300  # of what has no blank in it; a path is hardly longer
+LONGEST_LINE = 2000  # of what is to be typed
+CUT = "…"
+
 
 class ConfigError(ValueError):
-    """A person's mistake, told in one sentence that begins with the config key."""
+    """A person's mistake, told in one sentence that begins with the config key.
+
+    Args:
+        sentence: shown in printable signs, with the middle left out of what is too long to be read.
+    """
+
+    def __init__(self, sentence: object = "") -> None:
+        super().__init__(_readable(str(sentence)))
+
+
+def printable(value: object) -> str:
+    """A text without signs that would steer a terminal or break a line."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+
+
+def brief(value: object, longest: int = 100) -> str:
+    """A text in printable signs, without its middle where it is longer than that."""
+    text = printable(value)
+    if len(text) <= longest:
+        return text
+    end = longest // 4
+    return f"{text[: longest - end - 1]}{CUT}{text[-end:]}"
+
+
+def _readable(text: str) -> str:
+    """A sentence that fits a few lines; what is to be typed stays whole."""
+    text = printable(text)
+    if len(text) <= LONGEST:
+        return text
+    head, sep, line = text.rpartition("; type ")
+    if not sep:
+        head, line = text, ""
+    head = re.sub(r"\S+", lambda piece: brief(piece[0], LONGEST_PIECE), head)
+    paths = sorted((len(piece) for piece in head.split() if "/" in piece), reverse=True)
+    return f"{brief(head, LONGEST + sum(paths[:3]))}{sep}{brief(line, LONGEST_LINE)}"
 
 
 def of_the_system(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any, Literal, Union
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, brief
 from regbench.foreign import refusing
 from regbench.signatures import hints_of, parameters_of, takes
 from regbench.targets import ANYTHING, Kind, asked_for, look, require_made
@@ -111,14 +111,25 @@ def _with_made(value: Any, key: str, hint: Any = Any) -> Any:
     return value
 
 
+def require_number(value: Any, what: str) -> None:
+    """Refuse a number that is none to compute with; what is no number passes.
+
+    Raises:
+        ConfigError: it is NaN, infinite, or a whole number of more than 64 bits.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{what} must be finite, got {value}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ConfigError(f"{what} must be a number of at most 64 bits, got {brief(value)}")
+
+
 def converted(value: Any, hint: Any, what: str) -> Any:
     """A config value in the type that a hint asks for.
 
     Raises:
         ConfigError: it is no such value, NaN, or infinite.
     """
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{what} must be finite, got {value}")
+    require_number(value, what)
     if value == "???":
         raise ConfigError(f"{what} has no value, and must have one")
     origin = typing.get_origin(hint)
@@ -139,7 +150,7 @@ def converted(value: Any, hint: Any, what: str) -> Any:
 def _scalar(value: Any, hint: Any, what: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if hint is bool and not isinstance(value, bool):
-        raise ConfigError(f"{what} must be true or false, got {value!r}")
+        raise ConfigError(f"{what} must be true or false, got {_shown(value)}")
     if hint is float:
         if not number:
             raise ConfigError(f"{what} must be a number, got {_shown(value)}")
@@ -193,10 +204,15 @@ def _member(value: Any, hint: type[Enum], what: str) -> Any:
 def _sequence(value: Any, hint: Any, what: str) -> Any:
     if not isinstance(value, list | tuple):
         raise ConfigError(f"{what} must be a list, got {_shown(value)}")
-    inner = typing.get_args(hint)[:1]
-    items = [converted(item, inner[0] if inner else Any, what) for item in value]
-    return tuple(items) if tuple in (typing.get_origin(hint), hint) else items
+    inner = typing.get_args(hint) or (Any,)
+    is_tuple = tuple in (typing.get_origin(hint), hint)
+    if is_tuple and len(inner) > 1 and inner[-1] is not Ellipsis:
+        if len(value) != len(inner):
+            raise ConfigError(f"{what} must be a list of {len(inner)}, got {_shown(value)}")
+        return tuple(converted(item, one, what) for item, one in zip(value, inner, strict=True))
+    items = [converted(item, inner[0], what) for item in value]
+    return tuple(items) if is_tuple else items
 
 
 def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else "null" if value is None else repr(value)
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else brief(repr(value))

@@ -12,8 +12,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.config import read_settings, resolved
-from regbench.errors import ConfigError
-from regbench.reading import DEEPEST, MIB, brief, check_sane, content, require_folder, sentence
+from regbench.errors import ConfigError, brief
+from regbench.reading import DEEPEST, MIB, check_sane, content, require_folder, sentence
 
 GROUPS = ("model", "dataset", "optimizer", "schedule")
 FOLDER = ".hydra"

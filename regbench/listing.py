@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from regbench.catalogue import GROUPS, Entry, Parameter, entries
+from regbench.errors import printable
 from regbench.fields import nearest
+from regbench.terminal import Screen
 
 HEADINGS = {
     "reg": "regularizers: add one with +reg=NAME, change it with reg.NAME.PARAMETER=VALUE",
@@ -40,7 +42,7 @@ JSON_KEYS = """
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"regbench: list: {message}\n")
+        self.exit(2, f"regbench: list: {printable(message)}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -62,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     if asked.json:
         shown = [asdict(entry) | {"refused": refused.get(_key(entry))} for entry in found]
-        Console().print_json(data=shown, default=str)
+        Console().print_json(data=shown, default=str, ensure_ascii=True)
     else:
         _show(found, refused, asked.model)
 
@@ -123,7 +125,7 @@ def _key(entry: Entry) -> tuple[str, str]:
 
 
 def _show(found: Sequence[Entry], refused: Mapping[tuple[str, str], str], model: str | None) -> None:
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     for group in dict.fromkeys(entry.group for entry in found):
         _print(console, HEADINGS[group].split(), "bold cyan", indent=0)
         for entry in (entry for entry in found if entry.group == group):

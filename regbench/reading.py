@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, brief
 
 MIB = 2**20
 LARGEST_TEXT = 64 * MIB  # of a file of JSON: a confusion matrix of a thousand classes takes 16
@@ -136,22 +136,8 @@ def there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def printable(value: object) -> str:
-    """A text without signs that would steer a terminal or break a line."""
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
-
-
-def brief(value: object) -> str:
-    """A value as a reason has it."""
-    text = printable(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
 def sentence(error: BaseException) -> str:
     """What an error says, on one line."""
     what = getattr(error, "strerror", None) or str(error)
     text = what.splitlines()[0] if what else type(error).__name__
-    return brief(f"{text} is missing" if isinstance(error, KeyError) else text)
+    return brief(f"{text} is missing" if isinstance(error, KeyError) else text, LONGEST)

@@ -9,17 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from regbench.arguments import Arguments
 from regbench.claims import require_ours
 from regbench.config import meant
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, printable
 from regbench.holding import held
-from regbench.reading import printable
 from regbench.records import ENDED, read_summary
 from regbench.runs import distrust_of, read_run
 from regbench.targets import Distrust
+from regbench.terminal import Screen
 from regbench.trust import HELP, Trust, require_trusted
 
 LENGTH = "train.epochs"
@@ -94,8 +92,8 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distr
         return job.EXIT_STATUS[summary["status"]]
     require_trusted(config, distrust)
     try:
-        status = job.resume(job.Job(config, folder, choices, Console()))
+        status = job.resume(job.Job(config, folder, choices, Screen()))
     except OSError as error:
-        print(f"regbench: {error}", file=sys.stderr)
+        print(f"regbench: {printable(error)}", file=sys.stderr)
         return 2
     return job.EXIT_STATUS[status]

@@ -9,8 +9,13 @@ from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from regbench.errors import ConfigError, brief
+
 KEY = re.compile(r"[+~]*[\w$-]+([./][\w$-]+)*(@[\w.]*)?")  # group, or names joined by dots
 FORM = "must have the form key=value"
+LONGEST_WORD = 50_000  # signs: some 10,000 numbers
+DEEPEST = 30  # brackets within each other
+MOST_DIGITS = 300
 CLOSES = {"[": "]", "(": ")", "{": "}"}
 
 
@@ -27,6 +32,32 @@ def in_quotes(key: str, value: str) -> str:
 def bare(key: str) -> str:
     """A key without the signs before it."""
     return key.lstrip("+~")
+
+
+def require_readable(words: Sequence[str]) -> None:
+    """Refuse words that no parser is to be given: it would take minutes over them, or give up in its midst.
+
+    Raises:
+        ConfigError: a word is too long, nests too deep, has a number of too many digits, or is no text.
+    """
+    for word in words:
+        key = bare(word.partition("=")[0]).split("@")[0] or "config"
+        if len(word) > LONGEST_WORD:
+            raise ConfigError(f"{key}: must be given in at most {LONGEST_WORD} signs, got {len(word)}")
+        if not word.isascii() and any("\ud800" <= sign <= "\udfff" for sign in word):
+            raise ConfigError(f"{key}: must be text in UTF-8, got {word}")
+        if _depth(word) > DEEPEST:
+            raise ConfigError(f"{key}: brackets must be nested at most {DEEPEST} deep, got {brief(word)}")
+        if re.search(rf"\d[\d_]{{{MOST_DIGITS},}}", word):
+            raise ConfigError(f"{key}: a number must have at most {MOST_DIGITS} digits, got {brief(word)}")
+
+
+def _depth(word: str) -> int:
+    deepest = depth = 0
+    for sign in word:
+        depth += (sign in CLOSES) - (sign in CLOSES.values())
+        deepest = max(deepest, depth)
+    return deepest
 
 
 class Speller:

@@ -109,8 +109,9 @@ def composed(command: str, words: list[str]) -> tuple[argparse.Namespace, list[C
     Raises:
         ConfigError: it is wrong, or asks for something else.
     """
-    args, _ = parsed(["--multirun", *words], command)
+    args, _ = parsed(words, command)
     refuse_options(args, command)
+    args.multirun = True
     jobs = compose_jobs(args)
     if not jobs:
         raise ConfigError("hydra/sweeper: must be Hydra's own, as the jobs must be known beforehand")

@@ -23,9 +23,10 @@ from regbench.build import check, content_of
 from regbench.claims import forget
 from regbench.columns import Table
 from regbench.composer import ComposedJob
-from regbench.composition import FAIL_FAST, FORCE, keys_of
+from regbench.composition import keys_of
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
+from regbench.flags import FAIL_FAST, FORCE
 from regbench.holding import Held, held, wait_for
 from regbench.jobs import SweepJob, arrange, damage_of, state_of, sweep_name
 from regbench.launching import Launch
@@ -33,7 +34,7 @@ from regbench.ownership import refuse_others, refuse_place
 from regbench.records import ENDED, FINISHED, undamaged
 from regbench.removal import remove_empty, remove_files
 from regbench.runs import choices_of
-from regbench.terminal import print_table
+from regbench.terminal import Screen, print_table
 
 SWEEPS = Path("outputs") / "sweeps"
 HELD = "held"  # what comes of a job that another process works at
@@ -144,7 +145,7 @@ def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fa
         words: what names the sweep on a command line.
         fail_fast: start no more jobs once one has failed; one that diverges is a result, and has not.
     """
-    console = Console()
+    console = Screen()
     outcomes: dict[str, Outcome] = {}
     for one in jobs:
         if damage := damage_of(one.folder):

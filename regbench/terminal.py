@@ -5,24 +5,43 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.segment import Segment
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from regbench.columns import Table, fitted, folded
+from regbench.errors import printable
 
 PIPED = 120  # columns, where nobody watches and nobody says how many
 
 
-class Terminal(Console):
-    """A console as wide as it is watched; a reader who has gone is no error."""
+class Screen(Console):
+    """A console that shows a person's words in printable signs, and that a lacking sign does not stop."""
+
+    def __init__(self, **given: Any) -> None:
+        stream = sys.stderr if given.get("stderr") else sys.stdout
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not know every sign
+        super().__init__(**given)
+
+    def render(self, *given: Any, **named: Any) -> Iterator[Segment]:  # type: ignore[override]
+        """What is drawn, in pieces: none of them steers the terminal but rich's own."""
+        for piece in super().render(*given, **named):
+            if piece.control or piece.text.isprintable():
+                yield piece
+            else:
+                yield Segment("\n".join(map(printable, piece.text.split("\n"))), piece.style)
+
+
+class Terminal(Screen):
+    """A screen as wide as it is watched; a reader who has gone is no error."""
 
     def __init__(self) -> None:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a terminal may not know every sign
         super().__init__()
         if not self.is_terminal and "COLUMNS" not in os.environ:
             self.width = PIPED

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
+import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from rich.console import Console
 
 from regbench import checkpoint
 from regbench.claims import Claim, adopt, claim
+from regbench.complaints import first_line
 from regbench.composer import BASE, PRIMARY, Composer
 from regbench.composition import compose_jobs, keys_of, parsed
 from regbench.config import read_settings, resolved
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, printable
+from regbench.flags import Flags
 from regbench.holding import Held, held, is_held
 from regbench.ownership import refuse_others
 from regbench.paths import config_dir
 from regbench.records import ENDED, read_summary
 from regbench.runs import choices_of
+from regbench.terminal import Screen
+
+COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
 
 RUN_DIR = "hydra.run.dir"
 
@@ -35,12 +43,14 @@ def main(argv: list[str]) -> int:
     """
     args, argv = parsed(argv)
     codes: list[int] = []
-    if args.help or args.hydra_help or args.shell_completion or args.info:
-        _hydra(argv, codes)
+    if args.hydra_help:
+        Flags(PRIMARY).print_help()
         return 0
+    if args.shell_completion:
+        raise ConfigError("train: --shell-completion is for the shell; type regbench -sc install=bash")
     jobs = compose_jobs(args)
-    if args.cfg:
-        _hydra(argv, codes)
+    if args.help or args.info or args.cfg:
+        _show(argv)
         return 0
     for composed in jobs:
         read_settings(composed.config)
@@ -82,6 +92,45 @@ def _run(args: argparse.Namespace, folder: Path) -> int:
     return codes[0]
 
 
+def complete(words: list[str]) -> int:
+    """Have Hydra complete the line in COMP_LINE, or print what installs that in a shell.
+
+    Raises:
+        ConfigError: the words are not those that the shell's completion calls.
+    """
+    if len(words) != 2 or words[0] not in ("-sc", "--shell-completion") or not COMPLETION.fullmatch(words[1]):
+        raise ConfigError(
+            "-sc: must be followed by install=, uninstall= or query= and bash, fish or zsh, "
+            f"got {' '.join(words[1:]) or 'nothing'}"
+        )
+    if words[1].startswith("query"):
+        with suppress(ConfigError):  # half a line may not compose, and a trace is no completion
+            _show(words)
+    else:
+        _show(words)
+    return 0
+
+
+def _show(argv: list[str]) -> None:
+    """Let Hydra print what it is asked for; nothing runs.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            _hydra(argv, [])
+    except SystemExit as error:
+        if error.code:
+            lines = [line for line in said.getvalue().splitlines() if line.strip()]
+            raise ConfigError(f"train: {lines[0] if lines else 'cannot be shown'}") from error
+    except (BrokenPipeError, ConfigError):
+        raise
+    except Exception as error:
+        raise ConfigError(f"train: {first_line(error)}") from error
+
+
 def _hydra(argv: list[str], codes: list[int]) -> None:
     def task(cfg: DictConfig) -> str:
         folder = Path(HydraConfig.get().runtime.output_dir)
@@ -104,18 +153,18 @@ def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
 
     about = HydraConfig.get()
     folder = Path(about.runtime.output_dir)
-    console = Console()
+    console = Screen()
     shown = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
     try:
         with held(shown):
             _refuse_checkpoint(shown)
             status = job.train(job.Job(resolved(cfg), shown, choices_of(about), console))
     except Held as error:  # it is not ours to tidy up
-        print(f"regbench: {error}", file=sys.stderr)
+        print(f"regbench: {printable(error)}", file=sys.stderr)
         return "failed", 2
     except (ConfigError, OSError) as error:
         claimed.give_back()
-        print(f"regbench: {error}", file=sys.stderr)
+        print(f"regbench: {printable(error)}", file=sys.stderr)
         return "failed", 2
     return status, job.EXIT_STATUS[status]
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from regbench.compare.report import Excluded
-from regbench.reading import brief, json_object, printable, sentence
+from regbench.errors import brief
+from regbench.errors import printable as printable
+from regbench.reading import json_object, sentence
 from regbench.records import (
     ENDED,
     ENVIRONMENT,

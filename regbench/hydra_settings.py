@@ -1,0 +1,133 @@
+"""Which of Hydra's own settings a person may change, and to what; the others name code, or places."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from regbench.errors import ConfigError, brief
+
+MOST_WORKERS = 1000
+CHOSEN = ("hydra/launcher", "hydra/sweeper", "hydra/job_logging", "hydra/hydra_logging")
+TOLD = (
+    "runtime",
+    "overrides",
+    "job.override_dirname",
+    "job.num",
+    "job.id",
+    "job.config_name",
+)  # by Hydra itself
+FOLDERS = ("run.dir", "sweep.dir", "sweep.subdir")
+WHY = {
+    "output_subdir": "must be .hydra, from which a run is read back",
+    "searchpath": "must be empty; add options by --config-dir",
+    "mode": "must be null; a line with -m is a sweep, and every other one run",
+    "callbacks": "must be empty, as what it names would be called",
+    "job.chdir": "must be false, so that relative paths are of the folder that the line is typed in",
+    "job.name": "must be train, which the log of a run is called by",
+}
+
+
+def choices_of_options(own: Any) -> list[str]:
+    """The words that choose the options of Hydra's groups as a composed configuration has them.
+
+    Args:
+        own: the part `hydra` of a composed configuration.
+    """
+    return [
+        f"{group}={name}" for group, name in own.runtime.choices.items() if group.startswith(CHOSEN) and name
+    ]
+
+
+def require_known(own: Any, known: Any, is_persons: Callable[[str], bool]) -> None:
+    """Refuse what is not for a person to set.
+
+    Args:
+        own: the part `hydra` of a composed configuration.
+        known: that of the line without any settings but `choices_of_options`.
+        is_persons: whether an option, such as hydra/launcher/mine, is of a person's own folder.
+
+    Raises:
+        ConfigError: a setting is none that may be changed, or has a value that it cannot have.
+    """
+    for group, name in own.runtime.choices.items():
+        if group.startswith("hydra/") and name and is_persons(f"{group}/{name}"):
+            raise ConfigError(
+                f"{group}: must be an option of Hydra's or of a package that is installed, got {name}"
+            )
+    asked, there = dict(_leaves(_plain(own))), dict(_leaves(_plain(known)))
+    for key in [*asked, *(key for key in there if key not in asked)]:
+        if asked.get(key, "") != there.get(key, "") and not _within(key, TOLD):
+            _require(key, asked, there)
+
+
+def _require(key: str, asked: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+    if key not in asked:
+        raise ConfigError(f"hydra.{key}: must be there, and was taken away")
+    value = asked[key]
+    for name, why in WHY.items():
+        if _within(key, (name,)):
+            raise ConfigError(f"hydra.{name}: {why}, got {_shown(value)}")
+    complaint = _complaint(key, value, key in there)
+    if complaint:
+        raise ConfigError(f"hydra.{key}: {complaint}, got {_shown(value)}")
+
+
+def _complaint(key: str, value: Any, is_known: bool) -> str:
+    """What must hold of a setting that differs from what Hydra has; empty where it does."""
+    if key in FOLDERS:
+        return "" if value is None or isinstance(value, str) else "must be a folder"
+    if key == "verbose":
+        words = value if isinstance(value, list) else [value]
+        named = all(isinstance(word, str) and word for word in words)
+        return "" if isinstance(value, bool) or named else "must be true, false or names of loggers"
+    if key in ("job_logging.root.level", "hydra_logging.root.level"):
+        levels = logging.getLevelNamesMapping()
+        return "" if value in levels else f"must be one of {', '.join(levels)}"
+    if key.startswith("job.env_set."):
+        return "" if isinstance(value, str) and "\0" not in value else "must be a text"
+    if key.startswith("sweeper.params."):
+        return "" if isinstance(value, str | int | float) else "must be the values of a sweep"
+    if is_known and key.startswith(("launcher.", "sweeper.")) and not key.endswith("_target_"):
+        return _of_plugin(key.partition(".")[2], value)
+    return "is not to be set here, and must be left out"
+
+
+def _of_plugin(name: str, value: Any) -> str:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if name == "n_jobs":
+        right = is_whole and (value == -1 or 1 <= value <= MOST_WORKERS)
+        return "" if right else f"must be -1, for all cores, or a whole number in [1, {MOST_WORKERS}]"
+    if name == "max_batch_size":
+        return (
+            ""
+            if value is None or (is_whole and value >= 1)
+            else "must be null or a whole number of at least 1"
+        )
+    return ""
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=False)
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a tree by its full key; an empty mapping is a value."""
+    for name, value in node.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _within(key: str, names: tuple[str, ...]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in names)
+
+
+def _shown(value: Any) -> str:
+    text = value.name if isinstance(value, Enum) else str(value).lower() if isinstance(value, bool) else value
+    return "null" if value is None else brief(text)

@@ -1,0 +1,89 @@
+"""How many jobs a sweep has, counted before any of them is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import ChoiceSweep, Glob, RangeSweep
+
+from regbench.errors import ConfigError
+
+MOST_JOBS = 10_000  # of a command line
+
+
+def refuse_endless(overrides: Sequence[Any]) -> None:
+    """Refuse a sweep that lists no values, or more than anybody runs.
+
+    Args:
+        overrides: as Hydra's parser reads them.
+
+    Raises:
+        ConfigError: one lists none or its range is no range; or all of them together make too many jobs.
+    """
+    jobs, longest = 1, ("", 0)
+    for one in overrides:
+        if not one.is_sweep_override():
+            continue
+        key, line = one.get_key_element().lstrip("+"), one.input_line
+        if one.is_interval_sweep():
+            raise ConfigError(f"{key}: must list its values, got {line}")
+        count = _count(one, key)
+        if not count:
+            raise ConfigError(f"{line}: must list at least one value to sweep over")
+        if count > longest[1]:
+            longest = key, count
+        jobs *= count
+    if jobs > MOST_JOBS:
+        raise ConfigError(
+            f"{longest[0]}: a line must make at most {MOST_JOBS:,} jobs, got {_spelled(jobs)}; sweep in parts"
+        )
+
+
+def refuse_many(jobs: int, key: str) -> None:
+    """Refuse more jobs than anybody runs.
+
+    Raises:
+        ConfigError: they are too many.
+    """
+    if jobs > MOST_JOBS:
+        raise ConfigError(
+            f"{key}: a line must make at most {MOST_JOBS:,} jobs, got {_spelled(jobs)}; sweep in parts"
+        )
+
+
+def _count(one: Any, key: str) -> int:
+    value = one.value()
+    if isinstance(value, RangeSweep):
+        return _length(value, key, one.input_line)
+    if isinstance(value, Glob):
+        return len(list(one.sweep_iterator()))  # of the options that are there
+    return len(value.list) if isinstance(value, ChoiceSweep) else 1
+
+
+def _length(of: RangeSweep, key: str, line: str) -> int:
+    """How many numbers a range has; huge where its bounds are.
+
+    Raises:
+        ConfigError: a bound is no finite number, or its step is zero.
+    """
+    numbers = (of.start, of.stop, of.step)
+    if not all(isinstance(number, int) or math.isfinite(number or 0) for number in numbers):
+        raise ConfigError(f"{key}: a range must have finite bounds and a finite step, got {line}")
+    start, stop, step = (0 if number is None else number for number in numbers)
+    if not step:
+        raise ConfigError(f"{key}: a range must have a step other than 0, got {line}")
+    if all(isinstance(number, int) for number in (start, stop, step)):
+        return max(0, -((start - stop) // step))  # type: ignore[operator, return-value]
+    try:
+        share = (float(stop) - float(start)) / float(step)
+    except OverflowError:
+        raise ConfigError(f"{key}: a range must have bounds that can be counted, got {line}") from None
+    if not math.isfinite(share):
+        return MOST_JOBS + 1
+    return max(0, math.ceil(round(share, 9)))
+
+
+def _spelled(jobs: int) -> str:
+    return f"{jobs:,}" if jobs < 10**15 else "more than can be counted"
