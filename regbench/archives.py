@@ -1,7 +1,7 @@
 """Checkpoint files: zip archives that carry a digest of all their bytes in the comment at their end.
 
-Every reader of zip archives passes that comment over, `torch.load` among them, which itself looks neither at it
-nor at the checksums that an archive has of its members.
+Every reader of zip archives passes that comment over, `torch.load` among them, which looks neither at it nor
+at the checksums that an archive has of its members.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def settled(folder: Path, cfg: DictConfig, typed_in: str, epochs: int | None = N
         folder: of the run.
         cfg: as it was composed.
         typed_in: the folder that its relative paths are of.
-        epochs: as if the run had been given so many.
+        epochs: as if the run had been given so many, whether or not that makes sense.
 
     Raises:
         ConfigError: it cannot be resolved, or is none.
@@ -58,7 +58,8 @@ def settled(folder: Path, cfg: DictConfig, typed_in: str, epochs: int | None = N
             OmegaConf.update(cfg, "train.epochs", epochs)
         config = resolved(cfg, typed_in)
         check_sane(config)
-        read_settings(config)
+        if epochs is None:
+            read_settings(config)
     except ConfigError as error:
         raise ConfigError(f"{what} is not that of a run: {error}") from error
     except Exception as error:  # a reference may lead anywhere, and be of any kind
@@ -202,7 +203,7 @@ def _items(value: Any) -> Mapping[str, Any]:
 
 
 def _referred(text: str, key: str) -> list[str]:
-    """Keys that references in a text may mean, as often as it has them: `a.b`, or `..b` from its own place."""
+    """Keys that references in a text may mean, as often as it has them: `a.b`, or `..b` from its place."""
     found = []
     for dots, name in re.findall(r"(\.*)([\w.\[\]]+)", text):
         name = re.sub(r"\[(\w+)\]", r".\1", name).strip(".")

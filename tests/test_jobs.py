@@ -15,6 +15,7 @@ from regbench.errors import ConfigError
 from regbench.jobs import arrange, state_of, stem, sweep_name
 
 from .conftest import CSV, compose, reg_node
+from .simulated import figures, summary
 
 
 @dataclass
@@ -30,7 +31,7 @@ def names(root: Path, *configs: dict[str, Any], force: bool = False) -> list[str
 
 def write(folder: Path, **values: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "summary.json").write_text(json.dumps({"version": RECORD_VERSION, **values}))
+    (folder / "summary.json").write_text(json.dumps({**summary(epochs=[figures(0.5)]), **values}))
     return folder
 
 

@@ -40,7 +40,7 @@ def note_of(result: Result, at: str) -> RunNote:
     taken, summary = snapshot(result, at), result.summary
     figures = {name: float(v) for name, v in taken["metrics"].items() if name.partition("/")[0] in SPLITS}
     if summary.get("test"):
-        figures |= {f"test/{name}": float(value) for name, value in summary["test"][at].items()}
+        figures |= {f"test/{name}": float(value) for name, value in summary["test"].get(at, {}).items()}
     if summary.get("corruption"):
         figures["corruption/accuracy"] = float(summary["corruption"][at]["accuracy"])
     figures |= {

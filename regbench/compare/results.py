@@ -236,7 +236,7 @@ def _drop_unnamed(summary: Mapping[str, Any]) -> list[str]:
     if summary["status"] not in FINISHED:
         return []
     places = [snapshot["metrics"] for snapshot in snapshots(summary)]
-    places += [summary["test"][at] for at in ("last", "best") if summary.get("test")]
+    places += [metrics for metrics in (summary.get("test") or {}).values() if isinstance(metrics, dict)]
     wrong = sorted({name for metrics in places for name in metrics if not NAME.fullmatch(name)})
     for metrics in places:
         for name in wrong:

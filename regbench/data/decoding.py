@@ -16,8 +16,10 @@ from torch import Tensor
 from regbench.data.folders import undone_on_failure
 from regbench.data.pixels import DEEPEST, Color, decode
 from regbench.data.progress import counted
+from regbench.reading import json_object, opened
 
-VERSION = 2  # of the way from a file to pixels: another one decodes anew
+VERSION = 3  # of the way from a file to pixels: another one decodes anew
+HEADER = 4096  # bytes that a file of an array may have beside its values
 NAMED = 20  # bad images that a sentence names before it only counts
 DARK = DEEPEST // 16  # 12 bits in files of 16
 
@@ -106,12 +108,33 @@ def decoded_once(files: Sequence[Path], how: Reading, cache: Path) -> Images:
     settings = [VERSION, facts, asdict(how)]
     folder = cache / hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
     pixels, notes = folder / "images.npy", folder / "notes.json"
-    if not pixels.is_file():
+    size = len(files) * how.channels * how.size**2
+    said = _recalled(pixels, notes, size + HEADER)
+    if said is None:
         with undone_on_failure(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            _decode(files, how, pixels, notes)
-    said = Notes(**json.loads(notes.read_text()))
+            said = _decode(files, how, pixels, notes)
     return Images(pixels, {int(row): why for row, why in said.bad.items()}, said)
+
+
+def _recalled(pixels: Path, notes: Path, most: int) -> Notes | None:
+    """What was met when the pixels were decoded; None where they or the notes are not as they were written."""
+    try:
+        kept = json_object(notes) or {}
+        sound = kept["digest"] == _digest(kept["notes"], kept["pixels"])
+        return Notes(**kept["notes"]) if sound and kept["pixels"] == _digest_of(pixels, most) else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _digest(notes: object, pixels: object) -> str:
+    """Of the notes and of the digest of the pixels."""
+    return hashlib.blake2b(json.dumps([notes, pixels], sort_keys=True).encode(), digest_size=32).hexdigest()
+
+
+def _digest_of(pixels: Path, most: int) -> str:
+    with opened(pixels, most) as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
 def bad_ones(files: Sequence[Path], bad: Mapping[int, str]) -> str:
@@ -129,8 +152,8 @@ def _require_good(files: Sequence[Path], bad: Mapping[int, str]) -> None:
         )
 
 
-def _decode(files: Sequence[Path], how: Reading, pixels: Path, notes: Path) -> None:
-    """Write pixels and notes under other names, and rename them once they are complete, the pixels last."""
+def _decode(files: Sequence[Path], how: Reading, pixels: Path, notes: Path) -> Notes:
+    """Return what was met; write pixels and notes under other names, and rename them once they are complete, the pixels last."""
     unfinished = [target.with_name(f"unfinished-{os.getpid()}{target.suffix}") for target in (pixels, notes)]
     shape = (len(files), how.channels, how.size, how.size)
     rows = np.lib.format.open_memmap(unfinished[0], mode="w+", dtype=np.uint8, shape=shape)
@@ -150,6 +173,9 @@ def _decode(files: Sequence[Path], how: Reading, pixels: Path, notes: Path) -> N
         _require_good(files, bad)
     met.bad = {str(row): why for row, why in bad.items()}
     rows.flush()
-    unfinished[1].write_text(json.dumps(asdict(met)))
+    digest = _digest_of(unfinished[0], unfinished[0].stat().st_size)
+    kept = {"notes": asdict(met), "pixels": digest, "digest": _digest(asdict(met), digest)}
+    unfinished[1].write_text(json.dumps(kept))
     unfinished[1].replace(notes)
     unfinished[0].replace(pixels)
+    return met
