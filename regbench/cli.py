@@ -44,7 +44,7 @@ def main() -> None:
     """Run a command; exit with its status."""
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     stdio.open_closed()
-    said = ""
+    said, wrong = "", None
     try:
         code = _run(sys.argv[1:])
     except KeyboardInterrupt:
@@ -60,8 +60,8 @@ def main() -> None:
         reason = of_the_system(error)
         if not reason or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        said = f"{' '.join(sys.argv[1:2])}: {reason}"
-    unwritten = stdio.flushed()  # where this is full, it is the reason
+        said, wrong = ": ".join([*sys.argv[1:2], reason]), error
+    unwritten = stdio.flushed(wrong)  # where this is full, it is the reason
     if unwritten:
         said = f"the standard output cannot be written: {unwritten}"
     sys.exit(_fail(said) if said else code)

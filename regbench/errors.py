@@ -71,5 +71,15 @@ def of_the_system(error: BaseException) -> str:
 
 
 def _said(error: OSError) -> str:
+    if error.errno == errno.ENOENT and not error.filename and not _has_current_folder():
+        return "the current folder has been deleted; go to another one"
     where = f"{error.filename}: " if error.filename else ""
     return " ".join(f"{where}{error.strerror or error}".split())
+
+
+def _has_current_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True

@@ -36,6 +36,8 @@ def held(folder: Path, wait: bool = False) -> Iterator[None]:
     """
     path = folder / LOCK
     _refuse_link(path)
+    if not folder.is_dir():  # the lock would make it
+        raise ConfigError(f"{folder}: cannot be locked, as it is not there")
     lock = FileLock(path)
     try:
         lock.acquire(timeout=-1 if wait else 0, poll_interval=BETWEEN_TRIES)

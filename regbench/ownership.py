@@ -100,8 +100,9 @@ def _listed(folder: Path, key: str) -> list[str]:
             return []
         raise ConfigError(f"{key}: {folder} must be a folder, and is a link to nothing") from error
     except NotADirectoryError as error:
-        what = "is a file" if os.path.lexists(folder) else "lies below a file"
-        raise ConfigError(f"{key}: {folder} must be a folder, and {what}") from error
+        there = os.path.lexists(folder)
+        what = "must be a folder, and is a file" if there else "cannot be written: it lies below a file"
+        raise ConfigError(f"{key}: {folder} {what}") from error
     except OSError as error:
         raise ConfigError(f"{key}: {folder} cannot be read: {error.strerror}") from error
 

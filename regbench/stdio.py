@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
+
+UNWRITTEN = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EBADF,
+)  # what a full or closed file says
 
 
 def open_closed() -> None:
@@ -25,13 +34,18 @@ def say(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
-def flushed() -> str:
+def flushed(after: Exception | None = None) -> str:
     """Put out what has been printed; the reason where that cannot be, after which nothing more is tried.
 
     A reader who has gone, as of `regbench list | head`, is no reason.
+
+    Args:
+        after: what has gone wrong before, which may have come of this.
     """
     try:
         sys.stdout.flush()
+        if isinstance(after, OSError) and after.errno in UNWRITTEN and not after.filename:
+            os.write(sys.stdout.fileno(), b"\n")  # what has failed once is not tried by a flush again
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return "" if isinstance(error, BrokenPipeError) else error.strerror or str(error)

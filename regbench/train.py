@@ -54,6 +54,8 @@ def main(argv: list[str]) -> int:
         return 0
     for composed in jobs:
         read_settings(composed.config)
+        if not args.multirun:
+            refuse_others(composed.folder, RUN_DIR)
     from regbench.build import check
     from regbench.sweep import SOME_FAILED, arranged, sweep
 
@@ -63,7 +65,6 @@ def main(argv: list[str]) -> int:
         _hydra(argv, codes)
         return SOME_FAILED if any(codes) else 0
     (composed,) = jobs
-    refuse_others(composed.folder, RUN_DIR)
     check(composed.config)
     _refuse_occupied(composed.folder)
     return _run(args, composed.folder)

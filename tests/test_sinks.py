@@ -15,6 +15,8 @@ from regbench.records import read_lines
 from regbench.sinks import JsonLines, TensorBoard, grid
 from regbench.types import Record
 
+from .hydras import contents
+
 FIRST = Record(1, {"train/loss": 2.5, "val/loss": 2.75, "val/accuracy": 0.125})
 SECOND = Record(2, {"train/loss": 1.5, "val/loss": 2.0, "val/accuracy": 0.5})
 THIRD = Record(3, {"train/loss": 0.5, "val/loss": 3.0, "val/accuracy": 0.25})
@@ -186,6 +188,46 @@ def test_a_rewritten_history_holds_no_event_beyond_it(tmp_path: Path) -> None:
 def test_without_a_record_nothing_is_written(tmp_path: Path) -> None:
     TensorBoard(tmp_path / "tb").close()
     assert not (tmp_path / "tb").exists()
+
+
+def test_only_event_files_of_the_sub_runs_are_removed_and_none_through_a_link(tmp_path: Path) -> None:
+    theirs = [
+        "tb/precious",
+        "tb/train/precious",
+        "tb/mine/events.out.tfevents.1",
+        "away/events.out.tfevents.1",
+    ]
+    ours = ["tb/train/events.out.tfevents.1.here.2.0", "tb/train/events.out.tfevents.3.here.2.1"]
+    for name in theirs + ours:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("precious")
+    (tmp_path / "tb" / "val").symlink_to("../away")
+    (tmp_path / "link").symlink_to("tb")
+    before = contents(tmp_path)
+    TensorBoard(tmp_path / "link").close()
+    assert contents(tmp_path) == before
+    TensorBoard(tmp_path / "tb").close()
+    assert contents(tmp_path) == {name: what for name, what in before.items() if name not in ours}
+
+
+def test_a_run_folder_that_has_gone_is_not_made_again_for_its_events(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        TensorBoard(tmp_path / "gone" / "tb").write(FIRST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_full_disk_there_is_an_error_to_catch_and_no_half_event(tmp_path: Path) -> None:
+    board = TensorBoard(tmp_path / "tb")
+    board.write(FIRST)
+    (file,) = (tmp_path / "tb" / "train").iterdir()
+    with (
+        file_size_limit(file.stat().st_size + 5),
+        pytest.raises(OSError, match=r"No space left|File too large"),
+    ):
+        board.write(SECOND)
+    board.write(THIRD)
+    board.close()
+    assert events(tmp_path / "tb", "train", "loss") == [(1, 2.5), (3, 0.5)]
 
 
 @pytest.mark.parametrize(
