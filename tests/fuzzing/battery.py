@@ -14,7 +14,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzzing import commands, folders, hostile, images, lines, options, own, places, tables
+from tests.fuzzing import (
+    commands,
+    folders,
+    hostile,
+    images,
+    layouts,
+    lines,
+    nodes,
+    options,
+    own,
+    places,
+    rows,
+    states,
+    studies,
+    sweeps,
+    tables,
+    targets,
+    words,
+)
 from tests.fuzzing.case import Case
 from tests.fuzzing.children import ROOT, Answer, Child
 from tests.fuzzing.digests import digests
@@ -23,7 +41,25 @@ from tests.fuzzing.verdict import faults
 
 KINDS = {
     module.__name__.rpartition(".")[2]: module.RECIPES
-    for module in (lines, commands, options, folders, hostile, tables, images, own, places)
+    for module in (
+        lines,
+        words,
+        sweeps,
+        commands,
+        studies,
+        options,
+        nodes,
+        folders,
+        states,
+        hostile,
+        targets,
+        tables,
+        images,
+        layouts,
+        own,
+        rows,
+        places,
+    )
 }
 LINE = "{} -m regbench {}"
 

@@ -1,16 +1,12 @@
-"""Run folders that are damaged, half copied or changed, read by resume, test, plan, train -m, compare."""
+"""Run folders that are damaged, half copied or a person's, read by resume, test, plan, train -m, compare."""
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
-import yaml
 
 from tests.fuzzing.case import TINY, Case, Recipes
 from tests.fuzzing.damage import DAMAGES, copy, damaged
@@ -30,8 +26,8 @@ def resumed(change: Callable[[Path], None], about: str, name: str = "killed", **
     def prepare(work: Path, stock: Stock) -> None:
         change(copy(stock[name], work / "run"))
 
-    more = {"statuses": (2, 0), "writes": WRITES, "right": same_run} | more
-    return Case(["resume", "run"], ["run"], prepare=prepare, about=f"resume {name}: {about}", **more)
+    more = {"named": ["run"], "statuses": (2, 0), "writes": WRITES, "right": same_run} | more
+    return Case(["resume", "run"], prepare=prepare, about=f"resume {name}: {about}", **more)
 
 
 def tested(change: Callable[[Path], None], about: str, **more: Any) -> Case:
@@ -40,8 +36,8 @@ def tested(change: Callable[[Path], None], about: str, **more: Any) -> Case:
     def prepare(work: Path, stock: Stock) -> None:
         change(copy(stock["finished"], work / "run"))
 
-    more = {"statuses": (2, 0), "writes": WRITES, "right": same_test} | more
-    return Case(["test", "run"], ["run"], prepare=prepare, about=f"test: {about}", **more)
+    more = {"named": ["run"], "statuses": (2, 0), "writes": WRITES, "right": same_test} | more
+    return Case(["test", "run"], prepare=prepare, about=f"test: {about}", **more)
 
 
 def swept(words: Sequence[str], change: Callable[[Path], None], about: str, **more: Any) -> Case:
@@ -51,15 +47,19 @@ def swept(words: Sequence[str], change: Callable[[Path], None], about: str, **mo
         folder = copy(stock["sweep"], work / "sweep")
         change(sorted(path for path in folder.iterdir() if path.is_dir())[-1])
 
-    more = {"statuses": (2, 0), "writes": ("sweep", "sweep/*")} | more
-    return Case(words, ["sweep"], prepare=prepare, about=f"{words[0]}: {about}", **more)
+    more = {"named": ["sweep"], "statuses": (2, 0), "writes": ("sweep", "sweep/*")} | more
+    return Case(words, prepare=prepare, about=f"{words[0]}: {about}", **more)
 
 
 def anywhere(chance: random.Random, change: Callable[[Path], None], about: str) -> Case:
     """A changed run read by one of the commands that read runs."""
-    command = chance.choice(("resume", "resume", "test", "test", "plan", "train", "compare"))
+    command = chance.choice(("resume", "resume", "test", "test", "plan", "train", "compare", "longer"))
     if command == "resume":
         return resumed(change, about, chance.choice(("killed", "interrupted")))
+    if command == "longer":
+        case = resumed(change, f"longer, {about}", "constant", right=None, writes=("run*",))
+        case.words = ["resume", "run", "train.epochs=2"]
+        return case
     if command == "test":
         return tested(change, about)
     if command == "train":
@@ -93,20 +93,15 @@ def checkpoint(chance: random.Random) -> Case:
     if chance.random() < 0.35:
         name = chance.choice(("last.pt", "best.pt"))
         return tested(lambda run: damaged(run / name, kind, chance), f"{name}: {kind}")
-    return resumed(
-        lambda run: damaged(run / name, kind, chance),
-        f"{name}: {kind}",
-        chance.choice(("killed", "interrupted")),
-    )
+    cut_short = chance.choice(("killed", "interrupted"))
+    return resumed(lambda run: damaged(run / name, kind, chance), f"{name}: {kind}", cut_short)
 
 
 @RECIPES
 def both_checkpoints(chance: random.Random) -> Case:
     """Both checkpoints of a run damaged: there is nothing to go on from."""
-    kinds = [
-        chance.choice(("empty", "cut", "flip", "zeros", "noise", "pipe", "zero_device", "folder", "huge"))
-        for _ in range(2)
-    ]
+    ways = ("empty", "cut", "flip", "zeros", "noise", "pipe", "zero_device", "folder", "huge")
+    kinds = [chance.choice(ways) for _ in range(2)]
 
     def change(run: Path) -> None:
         for name, kind in zip(("last.pt", "previous.pt"), kinds, strict=True):
@@ -116,210 +111,17 @@ def both_checkpoints(chance: random.Random) -> Case:
 
 
 @RECIPES
-def state(chance: random.Random) -> Case:
-    """A checkpoint that torch reads, and that holds something else."""
+def half_copied(chance: random.Random) -> Case:
+    """A folder of which only some files were copied."""
     what = chance.choice(
-        ("list", "text", "none", "without", "other", "other", "shape", "nan", "types", "more")
-    )
-    name = chance.choice(("last.pt", "best.pt"))
-
-    def change(run: Path) -> None:
-        content: Any = torch.load(run / name, weights_only=True)
-        top = chance.choice(sorted(content))
-        wrong = chance.choice(
-            (None, 5, "text", [], {}, [1, 2], {"a": 1}, -1, float("nan"), True, 10**30, torch.zeros(3))
-        )
-        if what in ("list", "text", "none"):
-            content = {"list": [1], "text": "x", "none": None}[what]
-        elif what == "without":
-            del content[top]
-        elif what == "other":
-            _put(content, chance, wrong)
-        elif what == "more":
-            content["more"] = wrong
-        else:
-            weights = content["model"]
-            key = chance.choice(sorted(weights))
-            odd = {
-                "shape": torch.zeros(2, 3),
-                "nan": weights[key] * float("nan"),
-                "types": weights[key].to(torch.int64),
-            }
-            weights[key] = odd[what]
-        torch.save(content, run / name)
-
-    if chance.random() < 0.4:
-        return tested(change, f"{name} holds {what}")
-    return resumed(change, f"{name} holds {what}")
-
-
-def _put(tree: Any, chance: random.Random, wrong: Any) -> None:
-    """Put a wrong value at a place of a tree of dicts and lists, or take one away."""
-    while True:
-        places = list(tree) if isinstance(tree, dict) else list(range(len(tree)))
-        place = chance.choice(places)
-        inner = tree[place]
-        if isinstance(inner, (dict, list)) and inner and chance.random() < 0.7:
-            tree = inner
-            continue
-        if chance.random() < 0.25:
-            del tree[place]
-        else:
-            tree[place] = wrong
-        return
-
-
-WRONG = (
-    None,
-    5,
-    -1,
-    1.5,
-    "text",
-    "",
-    [],
-    {},
-    [1, 2],
-    {"a": 1},
-    True,
-    "nan",
-    10**400,
-    "\x1b[31m",
-    "a\nb",
-    [[]],
-    "x" * 20000,
-)
-
-
-@RECIPES
-def summary(chance: random.Random) -> Case:
-    """A summary with a key that is missing, or of another type."""
-    wrong = chance.choice(WRONG)
-
-    def change(run: Path) -> None:
-        path = run / "summary.json"
-        content = (
-            json.loads(path.read_text())
-            if path.exists()
-            else {"status": "interrupted", "version": 2, "config": {}}
-        )
-        _put(content, chance, wrong)
-        path.write_text(json.dumps(content))
-
-    return anywhere(chance, change, f"a value of summary.json is {str(wrong)[:20]!r}")
-
-
-@RECIPES
-def status(chance: random.Random) -> Case:
-    """A summary whose first keys are wrong."""
-    key = chance.choice(
-        (
-            "status",
-            "version",
-            "config",
-            "last",
-            "best",
-            "epochs",
-            "identity",
-            "content",
-            "test",
-            "reason",
-            "stack",
-            "choices",
-        )
-    )
-    wrong = chance.choice(WRONG)
-
-    def change(run: Path) -> None:
-        path = run / "summary.json"
-        content = json.loads(path.read_text()) if path.exists() else {"status": "interrupted", "version": 2}
-        content[key] = wrong
-        path.write_text(json.dumps(content))
-
-    return anywhere(chance, change, f"{key} of summary.json is {str(wrong)[:20]!r}")
-
-
-@RECIPES
-def metrics(chance: random.Random) -> Case:
-    """Lines of metrics.jsonl that are none."""
-    bad = chance.choice(
-        (
-            "NaN",
-            "{}",
-            "[]",
-            "null",
-            '{"epoch": "1"}',
-            '{"epoch": -1}',
-            '{"epoch": 1e400}',
-            '{"epoch": NaN}',
-            '{"epoch": 1',
-            "x" * 100000,
-        )
-        + (
-            '{"epoch": 1, "val/loss": "x"}',
-            '{"epoch": 1, "val/loss": Infinity}',
-            '{"epoch": 1, "val/accuracy": 1e308}',
-            "\x00\x00",
-            "é",
-        )
-        + (
-            '{"epoch": 1, "val/accuracy": null}',
-            '{"epoch": 999999999999}',
-            '{"epoch": 1, "": 5}',
-            '{"epoch": 1, "\\n": 5}',
-            '{"epoch": true}',
-        )
+        ("without .hydra", "only .hydra", "without .pt", "only .pt", "flat", "without summary", "upper")
     )
 
     def change(run: Path) -> None:
-        path = run / "metrics.jsonl"
-        lines = path.read_text().splitlines()
-        lines.insert(chance.randrange(len(lines) + 1), bad)
-        path.write_text("\n".join(lines) + chance.choice(("\n", "", "\r\n")), errors="surrogateescape")
-
-    return anywhere(chance, change, f"a line of metrics.jsonl is {bad[:30]!r}")
-
-
-@RECIPES
-def record(chance: random.Random) -> Case:
-    """A recorded configuration with a key that is missing, or of another type."""
-    name = chance.choice(RECORD[:2])
-    wrong = chance.choice(
-        (*WRONG[:12], "${nope}", "${oc.env:NOPE_NOPE}", "???", "nope.Nope", "builtins.dict")
-    )
-
-    def change(run: Path) -> None:
-        path = run / name
-        content = yaml.safe_load(path.read_text())
-        _put(content, chance, wrong)
-        path.write_text(yaml.safe_dump(content))
-
-    if chance.random() < 0.5:
-        return resumed(change, f"a value of {name} is {str(wrong)[:20]!r}")
-    return tested(change, f"a value of {name} is {str(wrong)[:20]!r}")
-
-
-@RECIPES
-def parts(chance: random.Random) -> Case:
-    """A folder of which only some files were copied, or with those of another run."""
-    what = chance.choice(
-        (
-            "without .hydra",
-            "only .hydra",
-            "without .pt",
-            "only .pt",
-            "other summary",
-            "other last",
-            "other best",
-            "flat",
-        )
-    )
-
-    def change(run: Path) -> None:
-        names = [path for path in run.iterdir()]
         if what == "without .hydra":
             shutil.rmtree(run / ".hydra")
         elif what.startswith("only"):
-            for path in names:
+            for path in list(run.iterdir()):
                 if path.name != ".hydra" and not (what == "only .pt" and path.suffix == ".pt"):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         elif what == "without .pt":
@@ -328,97 +130,111 @@ def parts(chance: random.Random) -> Case:
         elif what == "flat":
             for path in (run / ".hydra").iterdir():
                 path.rename(run / path.name)
+        elif what == "upper":
+            for path in [*run.glob("*.json"), *run.glob("*.pt")]:
+                path.rename(run / path.name.upper())
         else:
-            name = {"other summary": "summary.json", "other last": "last.pt", "other best": "best.pt"}[what]
-            others = [Path(path) for path in sources]
-            (run / name).unlink(missing_ok=True)
-            shutil.copy(others[0] / name, run / name)
+            (run / "summary.json").unlink(missing_ok=True)
 
-    sources: list[Path] = []
-    if chance.random() < 0.5:
-        case = resumed(change, what, right=None if what in ("other summary",) else same_run)
-        first, source = "killed", "text"
-    else:
-        case = tested(change, what, right=None if "other" in what else same_test)
-        first, source = "finished", "text"
+    return anywhere(chance, change, what)
+
+
+@RECIPES
+def of_another(chance: random.Random) -> Case:
+    """A file of another run in the folder."""
+    name = chance.choice(
+        ("last.pt", "best.pt", "summary.json", ".hydra/config.yaml", ".hydra/hydra.yaml", "metrics.jsonl")
+    )
+    other = chance.choice(("text", "whole", "finished"))
+    sources: dict[str, Path] = {}
+
+    def change(run: Path) -> None:
+        (run / name).unlink(missing_ok=True)
+        shutil.copy(sources[other] / name, run / name)
+
+    make = chance.choice((resumed, tested))
+    case = make(change, f"{name} of {other}", right=None)
+    inner = case.prepare
 
     def prepare(work: Path, stock: Stock) -> None:
-        sources.append(stock[source])
-        change(copy(stock[first], work / "run"))
+        sources.update(stock)
+        inner(work, stock)  # type: ignore[misc]
 
     case.prepare = prepare
     return case
 
 
+OCCUPIED = {
+    "tensorboard": "tensorboard/precious",
+    "hydra": ".hydra/config.yaml",
+    "notes": "notes.txt",
+    "git": ".git/HEAD",
+}
+OCCUPIED |= {
+    "log": "train.log",
+    "metrics": "metrics.jsonl",
+    "pt": "epoch_0001.pt",
+    "summary": "summary.json",
+    "board": "tensorboard",
+}
+OCCUPIED |= {
+    "environment": "environment.json",
+    "events": "tensorboard/train/events.out.tfevents.1",
+    "hydra file": ".hydra",
+    "tmp": "last.pt.tmp",
+}
+
+
 @RECIPES
 def occupied(chance: random.Random) -> Case:
     """A run into a folder that is a person's, or holds another run: nothing of theirs is lost."""
-    what = chance.choice(
-        (
-            "run",
-            "killed",
-            "tensorboard",
-            "hydra",
-            "notes",
-            "git",
-            "log",
-            "metrics",
-            "pt",
-            "hidden",
-            "link",
-            "lock",
-            "broken",
-        )
-    )
+    what = chance.choice((*OCCUPIED, "run", "killed", "link", "sweep", "parent"))
 
     def prepare(work: Path, stock: Stock) -> None:
         mine = work / "mine"
         if what in ("run", "killed"):
             copy(stock["finished" if what == "run" else "killed"], mine)
-            return
-        if what == "link":
+        elif what == "sweep":
+            copy(stock["sweep"], mine)
+        elif what == "link":
             mine.symlink_to("precious")
-            return
-        if what == "broken":
-            mine.symlink_to("nowhere")
-            return
-        names = {
-            "tensorboard": "tensorboard/precious",
-            "hydra": ".hydra/config.yaml",
-            "notes": "notes.txt",
-            "git": ".git/HEAD",
-        }
-        names |= {
-            "log": "train.log",
-            "metrics": "metrics.jsonl",
-            "pt": "epoch_0001.pt",
-            "hidden": ".keep",
-            "lock": ".lock",
-        }
-        path = mine / names[what]
-        path.parent.mkdir(parents=True)
-        path.write_text("mine")
+        else:
+            path = mine / OCCUPIED.get(what, "notes.txt")
+            path.parent.mkdir(parents=True)
+            path.write_text("mine")
 
     failing = chance.choice(([], [], ["model._target_=torch.nn.ReLU"], ["train.lr=1e30"]))
     words = [word for word in TINY if not (failing and word.startswith("model."))]
-    broken = ("broken", "lock", "hidden")
-    statuses = (2, 0, 3) if what in broken else (2,)
-    writes = (
-        "mine",
-        "mine/.hydra",
-        "mine/.hydra/*",
-        "mine/tensorboard*",
-        "mine/*.pt",
-        "mine/*.json*",
-        "mine/train.log",
-        "nowhere",
-        "nowhere/*",
-    )
+    place = "mine/.." if what == "parent" else "mine"
+    about = f"into a folder with {what} {failing}"
     return Case(
-        ["train", *words, *failing, "hydra.run.dir=mine"],
-        ["mine", "model"],
+        ["train", *words, *failing, f"hydra.run.dir={place}"],
+        [place, "model", "run.dir"],
+        prepare=prepare,
+        about=about,
+    )
+
+
+@RECIPES
+def fresh_folder(chance: random.Random) -> Case:
+    """A run into a folder that is not there, or empty: it may be made there, and nowhere else."""
+    what = chance.choice(("new", "deep", "empty", "broken", "lock"))
+
+    def prepare(work: Path, stock: Stock) -> None:
+        if what in ("empty", "lock"):
+            (work / "mine").mkdir()
+        if what == "lock":
+            (work / "mine" / ".lock").write_text("")
+        if what == "broken":
+            (work / "mine").symlink_to("nowhere")
+
+    place = "mine/a/b" if what == "deep" else "mine"
+    statuses = (2, 0) if what in ("broken", "lock") else (0,)
+    return Case(
+        ["train", *TINY, f"hydra.run.dir={place}"],
+        ["mine"],
         statuses,
         prepare,
-        writes=writes if what in broken else (),
-        about=f"into a folder with {what} {failing}",
+        writes=("mine*", "nowhere*"),
+        about=what,
     )
