@@ -24,6 +24,7 @@ from tests.fuzzing import (
     nodes,
     options,
     own,
+    parts,
     places,
     rows,
     states,
@@ -31,6 +32,7 @@ from tests.fuzzing import (
     sweeps,
     tables,
     targets,
+    text,
     words,
 )
 from tests.fuzzing.case import Case
@@ -54,9 +56,11 @@ KINDS = {
         hostile,
         targets,
         tables,
+        text,
         images,
         layouts,
         own,
+        parts,
         rows,
         places,
     )

@@ -93,7 +93,7 @@ def printed(chance: random.Random) -> Case:
         content[key] = [bad] if isinstance(content.get(key), list) else bad
         if key == "name" and content["stack"]:
             content["stack"][0]["name"] = bad
-            content["config"]["reg"] = {bad: node for node in content["config"]["reg"].values()}
+            content["config"]["reg"] = dict(zip([bad], content["config"]["reg"].values(), strict=False))
         path.write_text(json.dumps(content))
 
     writes = ("page.html", "a.*", "figures", "figures/*", "events", "events/*")

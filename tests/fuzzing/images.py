@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.fuzzing.case import Case, Recipes
 from tests.fuzzing.damage import DAMAGES, damaged
-from tests.fuzzing.drawn import each, pairs
+from tests.fuzzing.drawn import pairs
 
 RECIPES = Recipes()
 Stock = Mapping[str, Path]
@@ -77,7 +77,19 @@ def image(chance: random.Random) -> Case:
     """An image that is damaged, or something else."""
     kind = chance.choice([name for name in DAMAGES if name != "removed"])
     name = chance.choice(("cat/3.png", "dog/15.png", "cat/0.png"))
-    harmless = ["longer", "flip", "zeros", "doubled", "broken_link", "circle", "folder", "pipe", "zero_device", "windows", "huge"]
+    harmless = [
+        "longer",
+        "flip",
+        "zeros",
+        "doubled",
+        "broken_link",
+        "circle",
+        "folder",
+        "pipe",
+        "zero_device",
+        "windows",
+        "huge",
+    ]
     skip = chance.random() < 0.3
     more = ["dataset.on_bad=skip"] if skip else []
     statuses = (0, 2) if kind in harmless or skip else (2,)
@@ -158,34 +170,6 @@ def leftovers(chance: random.Random) -> Case:
         statuses=(0,),
         about=f"{name} in {where}",
     )
-
-
-NAMES = each(
-    "a b|é|␛[31mred|a␤b|a'b|[x]|{x}|$x|-x|~|a,b|«x*200»|猫|\u202ecat|a\\b|=|NaN|1|${nope}|[bold]|:smile:|a\udcffb|null|CON",
-    "|",
-)
-
-
-@RECIPES
-def names(chance: random.Random) -> Case:
-    """Odd names of classes and images: they are read, and cannot act on a terminal."""
-    odd, of_class = chance.choice(NAMES), chance.random() < 0.6
-
-    def change(photos: Path) -> None:
-        if of_class:
-            (photos / "cat").rename(photos / odd)
-        else:
-            (photos / "cat" / "0.png").rename(photos / "cat" / f"{odd}.png")
-
-    broken = not of_class and chance.random() < 0.5
-    if broken:
-        return of(
-            chance,
-            lambda photos: (photos / "cat" / f"{odd}.png").write_bytes(b"x"),
-            named=["dataset"],
-            about=f"broken image {odd[:20]!r}",
-        )
-    return of(chance, change, statuses=(0, 2), about=f"named {odd[:20]!r}")
 
 
 SETTINGS = """

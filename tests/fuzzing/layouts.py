@@ -1,4 +1,4 @@
-"""Layouts of image_folder that can be meant in no way, or in more than one."""
+"""Layouts of image_folder that can be meant in no way, or in more than one; odd names in it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzzing.case import Case, Recipes
+from tests.fuzzing.drawn import each
 from tests.fuzzing.images import fill, of, picture
 
 RECIPES = Recipes()
@@ -183,3 +184,31 @@ def laid_out(chance: random.Random) -> Case:
     what = chance.choice(list(LAYOUTS))
     change, statuses = LAYOUTS[what]
     return of(chance, lambda photos: change(photos, chance), statuses=statuses, about=what)
+
+
+NAMES = each(
+    "a b|é|␛[31mred|a␤b|a'b|[x]|{x}|$x|-x|~|a,b|«x*200»|猫|\u202ecat|a\\b|=|NaN|1|${nope}|[bold]|:smile:|a\udcffb|null|CON",
+    "|",
+)
+
+
+@RECIPES
+def names(chance: random.Random) -> Case:
+    """Odd names of classes and images: they are read, and cannot act on a terminal."""
+    odd, of_class = chance.choice(NAMES), chance.random() < 0.6
+
+    def change(photos: Path) -> None:
+        if of_class:
+            (photos / "cat").rename(photos / odd)
+        else:
+            (photos / "cat" / "0.png").rename(photos / "cat" / f"{odd}.png")
+
+    broken = not of_class and chance.random() < 0.5
+    if broken:
+        return of(
+            chance,
+            lambda photos: (photos / "cat" / f"{odd}.png").write_bytes(b"x"),
+            named=["dataset"],
+            about=f"broken image {odd[:20]!r}",
+        )
+    return of(chance, change, statuses=(0, 2), about=f"named {odd[:20]!r}")

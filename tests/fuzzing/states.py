@@ -219,7 +219,21 @@ def record(chance: random.Random) -> Case:
 def record_key(chance: random.Random) -> Case:
     """A recorded configuration one of whose first keys is wrong, or not there."""
     key = chance.choice(
-        ["model", "dataset", "optimizer", "schedule", "reg", "train", "seed", "device", "precision", "threads", "evaluate", "checkpoints", "sweep"]
+        [
+            "model",
+            "dataset",
+            "optimizer",
+            "schedule",
+            "reg",
+            "train",
+            "seed",
+            "device",
+            "precision",
+            "threads",
+            "evaluate",
+            "checkpoints",
+            "sweep",
+        ]
     )
     wrong = chance.choice(
         (
