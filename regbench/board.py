@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from regbench.columns import folded
-from regbench.jobs import SweepJob, state_of
-from regbench.records import ENDED, undamaged
+from regbench.jobs import SweepJob
+from regbench.watching import Watch
 
 EVERY = 0.5  # seconds between two looks at the folders
 BETWEEN = 4  # blanks about two columns
+NAMED = 5  # failed jobs whose names are shown
 
 
 class Board:
@@ -32,8 +32,9 @@ class Board:
 
     def __init__(self, console: Console, jobs: Sequence[SweepJob], workers: int = 1) -> None:
         self._console, self._jobs, self._workers = console, list(jobs), workers
-        self._ended: dict[str, Mapping[str, Any]] = {}
-        self._before = self._look()  # what had ended before
+        self._folders = Watch(self._jobs)
+        self._ended = self._folders.ended
+        self._before = len(self._folders.look())  # jobs that had ended before
         self._started = time.perf_counter()
         self._stop = threading.Event()
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
@@ -57,19 +58,10 @@ class Board:
             self._report()
 
     def _report(self) -> None:
-        ended = self._look()
+        ended = self._folders.look()
         for count, job in enumerate(ended, len(self._ended) - len(ended) + 1):
             if not self._console.is_terminal:
                 self._console.print(self._line(count, job), markup=False, highlight=False, soft_wrap=True)
-
-    def _look(self) -> list[SweepJob]:
-        """The jobs that have ended since the last look."""
-        new = []
-        for job in self._jobs:
-            if job.name not in self._ended and state_of(job.folder) in ENDED:
-                self._ended[job.name] = undamaged(job.folder)
-                new.append(job)
-        return new
 
     def _line(self, count: int, job: SweepJob) -> str:
         summary = self._ended[job.name]
@@ -82,16 +74,16 @@ class Board:
 
     def _seconds_left(self) -> float | None:
         """By what the jobs that have ended since the start took."""
-        here = [s for name, s in self._ended.items() if name not in {job.name for job in self._before}]
+        here = len(self._ended) - self._before
         if not here:
             return None
-        mean = (time.perf_counter() - self._started) / len(here)
+        mean = (time.perf_counter() - self._started) / here
         return mean * (len(self._jobs) - len(self._ended))
 
     def _table(self) -> RenderableType:
-        states = {job.name: state_of(job.folder) for job in self._jobs if job.name not in self._ended}
+        states = dict(self._folders.begun)
         running = [name for name, state in states.items() if state == "left"]
-        failed = [name for name, summary in self._ended.items() if summary.get("status") == "diverged"]
+        failed = [name for name, summary in self._ended.copy().items() if summary["status"] == "diverged"]
         failed += [name for name, state in states.items() if state == "failed"]
         table = Table(box=None, show_header=False)
         left = self._seconds_left()
@@ -99,7 +91,7 @@ class Board:
             "done": f"{len(self._ended)} of {len(self._jobs)}",
             "running": ", ".join(running[: self._workers]) or "-",
             "left": str(len(self._jobs) - len(self._ended)),
-            "failed": ", ".join(failed) or "0",
+            "failed": _some(failed),
             "time left": "-" if left is None else _duration(left),
             "best so far": self._best(),
         }
@@ -110,12 +102,19 @@ class Board:
 
     def _best(self) -> str:
         """By the select split, which chooses, with the val accuracy, which judges."""
-        found = {n: s["best"]["metrics"] for n, s in self._ended.items() if s.get("best")}
+        found = {n: s["best"]["metrics"] for n, s in self._ended.copy().items() if s.get("best")}
         found = {n: m for n, m in found.items() if {"select/accuracy", "val/accuracy"} <= m.keys()}
         if not found:
             return "-"
         name = max(found, key=lambda n: found[n]["select/accuracy"])
         return f"{name}, val {found[name]['val/accuracy']:.4f}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are: hundreds would fill the terminal."""
+    if len(names) <= NAMED:
+        return ", ".join(names) or "0"
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def _duration(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 from collections import Counter
@@ -27,14 +26,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from regbench.complaints import Complaints, first_line, flat
-from regbench.config import PARTS, SETTINGS, meant, resolved
+from regbench.config import PARTS, SETTINGS, meant, resolved, settled
 from regbench.errors import ConfigError
 from regbench.hydra_settings import choices_of_options, require_known
 from regbench.paths import config_dir
 from regbench.ranges import refuse_endless
+from regbench.repository import Repository, copier
 from regbench.runs import GROUPS, choices_of
 from regbench.sources import look_at_files, refuse_shadowed, refuse_unnamed
 from regbench.spelling import Speller, require_readable
+from regbench.template import Shared, Templates
 
 PRIMARY = "train"
 BASE = "1.3"  # the Hydra version whose behaviour is asked for
@@ -70,8 +71,11 @@ class Composer:
             where = f"file://{os.path.abspath(extra)}"
             path.prepend(provider="command-line", path=where, anchor=SearchPathQuery(provider="schema"))
         self.hydra = Hydra.create_main_hydra2(task_name=PRIMARY, config_search_path=path)
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
-        self._own = look_at_files(getattr(self.hydra.config_loader, "repository"))  # noqa: B009
+        repository = Repository(path)
+        self.hydra.config_loader.repository = repository  # type: ignore[attr-defined]
+        self._own = look_at_files(repository)
+        self._composed: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
+        self._templates = Templates(lambda word: self.parse([word])[0])
         self._known: dict[tuple[str, ...], Any] = {}  # Hydra's own part, by the options of its groups
         self._groups = {*self.hydra.config_loader.list_groups("")}
         self.parser = OverridesParser.create(config_loader=self.hydra.config_loader)
@@ -130,7 +134,13 @@ class Composer:
             self.compose(own, RunMode.RUN)
 
     def job(self, overrides: list[str], folder_key: str, number: int = 0) -> ComposedJob:
-        """One job's resolved configuration and folder."""
+        """One job's configuration and folder; of jobs that differ in plain values alone one is resolved."""
+        chosen = tuple(o for o in overrides if self._is_group(o))
+        values = [o for o in overrides if not self._is_group(o)]
+        family = self._templates.family(chosen, values, self._chosen(chosen), folder_key)
+        shared = self._templates.filled(family)
+        if shared:
+            return ComposedJob(settled(shared.values), shared.folder, overrides, shared.choices)
         cfg = self._varied(overrides)
         choices = choices_of(cfg.hydra)
         there = [*(name for name in cfg if name not in GROUPS), *choices]
@@ -144,26 +154,31 @@ class Composer:
             folder = OmegaConf.select(cfg, folder_key)
             with open_dict(cfg):
                 del cfg["hydra"]
-            config = resolved(cfg)
+            plain: Any = OmegaConf.to_container(cfg, resolve=True)
         except OmegaConfBaseException as error:
             raise ConfigError(_unresolved(cfg, error)) from error
         if not folder:
             raise ConfigError(f"{folder_key}: must be a folder, got nothing")
-        return ComposedJob(config, Path(folder), overrides, choices)
+        self._templates.keep(family, Shared(plain, Path(folder), choices))
+        return ComposedJob(settled(plain), Path(folder), overrides, choices)
 
     def _varied(self, overrides: list[str]) -> DictConfig:
         """What `compose` gives for a run; jobs that choose the same options share all but their values."""
-        chosen = [o for o in overrides if self._is_group(o)]
+        chosen = tuple(o for o in overrides if self._is_group(o))
         values = [o for o in overrides if not self._is_group(o)]
         try:
-            if tuple(chosen) not in self._composed:
-                self._composed[tuple(chosen)] = self.compose(chosen, RunMode.RUN)
-                self._refuse_shared_packages(chosen)
-            cfg = copy.deepcopy(self._composed[tuple(chosen)])
+            cfg = self._chosen(chosen)()
             ConfigLoaderImpl._apply_overrides_to_config(self.parse(values), cfg)
         except (HydraException, OmegaConfBaseException):
             return self.compose(overrides, RunMode.RUN)  # which says what is wrong with them
         return cfg
+
+    def _chosen(self, options: tuple[str, ...]) -> Callable[[], DictConfig]:
+        """Gives copies of what is composed of nothing but options."""
+        if options not in self._composed:
+            self._composed[options] = copier(self.compose([*options], RunMode.RUN))
+            self._refuse_shared_packages([*options])
+        return self._composed[options]
 
     def compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
         self._line = overrides

@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from regbench.complaints import flat
 from regbench.composer import PRIMARY, ComposedJob, Composer
 from regbench.config import likely
+from regbench.data.progress import shown
 from regbench.errors import ConfigError
 from regbench.flags import ELSEWHERE, FAIL_FAST, FORCE, Flags, of_hydra
 from regbench.ranges import refuse_many
@@ -78,7 +79,7 @@ def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
         if not args.multirun:
             return [with_hydra.job(overrides, "hydra.run.dir")]
         jobs = with_hydra.sweep(in_sweep(overrides))
-        return [with_hydra.job(job, "hydra.sweep.dir", number) for number, job in enumerate(jobs)]
+        return _each(with_hydra, jobs)
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
@@ -93,10 +94,16 @@ def compose_each(args: argparse.Namespace, lines: Sequence[list[str]]) -> list[C
     refuse_many(len(lines), "config")
     with_hydra = Composer(args.config_dir)
     try:
-        return [with_hydra.job(line, "hydra.sweep.dir", number) for number, line in enumerate(lines)]
+        return _each(with_hydra, lines)
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
+
+
+def _each(with_hydra: Composer, lines: Sequence[list[str]]) -> list[ComposedJob]:
+    """The jobs of a sweep, which take a while where they are many."""
+    with shown(lines, "preparing") as each:
+        return [with_hydra.job(line, "hydra.sweep.dir", number) for number, line in enumerate(each)]
 
 
 def keys_of(overrides: Sequence[str]) -> list[str]:

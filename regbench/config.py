@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -117,7 +117,15 @@ def resolved(cfg: DictConfig, typed_in: str | None = None) -> dict[str, Any]:
         typed_in: the folder that its relative paths are of; the current one where none is given. Where there
             is nothing of that name, and the current folder has it, it is taken to have moved there.
     """
-    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    return settled(OmegaConf.to_container(cfg, resolve=True), typed_in)  # type: ignore[arg-type]
+
+
+def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, Any]:
+    """Plain values as `resolved` gives them: integers and absolute paths where these are due.
+
+    Raises:
+        ConfigError: a number is none to compute with.
+    """
     config = _sound(config)
     train = config.get("train")
     for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
@@ -232,7 +240,11 @@ def lr_with_sgd(rate: float, optimizer: Mapping[str, Any]) -> float:
     return rate if str(optimizer.get("_target_")).endswith(".SGD") else optimizer["lr"]
 
 
-OmegaConf.register_new_resolver("lr_with_sgd", lr_with_sgd, replace=True)
-OmegaConf.register_new_resolver("stack", stack_name, replace=True)
-OmegaConf.register_new_resolver("whole", whole, replace=True)
-OmegaConf.register_new_resolver("sweep_or", lambda name, other: name or other, replace=True)
+RESOLVERS: dict[str, Callable[..., Any]] = {  # what each gives depends on its arguments alone
+    "lr_with_sgd": lr_with_sgd,
+    "stack": stack_name,
+    "whole": whole,
+    "sweep_or": lambda name, other: name or other,
+}
+for _name, _resolver in RESOLVERS.items():
+    OmegaConf.register_new_resolver(_name, _resolver, replace=True)

@@ -67,7 +67,9 @@ class Launch:
             KeyboardInterrupt: one of them was stopped by a signal.
             ConfigError, OSError: a folder cannot be written, where several run at once.
         """
-        loader = _Claiming(self._composer.hydra.config_loader.get_search_path())
+        ours = self._composer.hydra.config_loader
+        loader = _Claiming(ours.get_search_path())
+        loader.repository = ours.repository  # type: ignore[attr-defined]  # what was read is read once
         context = HydraContext(loader, Callbacks(self._config))
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=context, task_function=task, config=self._config
@@ -81,7 +83,7 @@ class Launch:
             return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
         results = []
         for number, line in enumerate(words):
-            try:
+            try:  # one by one, keeping what they return alone: their configurations would pile up
                 results += [done.return_value for done in launcher.launch([line], initial_job_idx=number)]
             except (ConfigError, OSError) as error:  # of Hydra's own writing: it does not end the others
                 results.append(unable(error))

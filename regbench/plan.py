@@ -14,6 +14,7 @@ from typing import Any
 from regbench.build import build_run, build_stack, check, use_settings
 from regbench.columns import Table
 from regbench.config import read_settings
+from regbench.data.progress import shown
 from regbench.jobs import SweepJob, damage_of, size_of, state_of
 from regbench.measurement import evaluate
 from regbench.records import ENDED, RECORD_VERSION, undamaged
@@ -46,17 +47,18 @@ def show(jobs: Sequence[SweepJob], workers: int) -> None:
     costs: dict[tuple[str, ...], Cost] = {}
     finished = list(_finished(jobs[0].folder.parent))
     rows, left = [], []
-    for job in jobs:
-        state = state_of(job.folder)
-        cells = ["", ""]
-        if state not in ENDED:
-            kind = _kind(job.config)
-            if kind not in costs:
-                check(job.config)
-                costs[kind] = _from_finished(job, finished) or _from_steps(job)
-            left.append(costs[kind])
-            cells = [_seconds(costs[kind].seconds), _bytes(costs[kind].size)]
-        rows.append([job.name, state, *cells])
+    with shown(jobs, "estimating") as each:
+        for job in each:
+            state = state_of(job.folder)
+            cells = ["", ""]
+            if state not in ENDED:
+                kind = _kind(job.config)
+                if kind not in costs:
+                    check(job.config)
+                    costs[kind] = _from_finished(job, finished) or _from_steps(job)
+                left.append(costs[kind])
+                cells = [_seconds(costs[kind].seconds), _bytes(costs[kind].size)]
+            rows.append([job.name, state, *cells])
     print_table(console, Table(str(jobs[0].folder.parent), ["job", "state", "time", "disk"], rows))
     for job in jobs:
         if damage := damage_of(job.folder):

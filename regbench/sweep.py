@@ -25,6 +25,7 @@ from regbench.columns import Table
 from regbench.composer import ComposedJob
 from regbench.composition import keys_of
 from regbench.config import read_settings, resolved
+from regbench.data.progress import shown
 from regbench.errors import ConfigError
 from regbench.flags import FAIL_FAST, FORCE
 from regbench.holding import Held, held, wait_for
@@ -109,12 +110,13 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
         ConfigError: a job cannot be run; none has been.
     """
     checked = set()
-    for one in jobs:
-        read_settings(one.config)
-        config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
-        if state_of(one.folder) not in ENDED and config not in checked:  # another seed changes nothing more
-            check(one.config)
-            checked.add(config)
+    with shown(jobs, "checking") as each:
+        for one in each:
+            read_settings(one.config)
+            config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
+            if state_of(one.folder) not in ENDED and config not in checked:  # a seed changes nothing more
+                check(one.config)
+                checked.add(config)
     refuse_unwritable(place.root, place.key)
     return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
 
@@ -260,8 +262,8 @@ def _report(
 ) -> int:
     """Say how the sweep ended, and for each failed job why and how to repeat it."""
     states = {one.name: state_of(one.folder) for one in jobs}
-    skipped = [one for one in jobs if outcomes.get(one.name) == Outcome(SKIPPED)]
-    failed = [one for one in jobs if states[one.name] not in FINISHED and one not in skipped]
+    skipped = {one.name for one in jobs if outcomes.get(one.name) == Outcome(SKIPPED)}
+    failed = [one for one in jobs if states[one.name] not in FINISHED and one.name not in skipped]
     done = len(jobs) - len(failed) - len(skipped)
     for one in jobs:
         if one.name in outcomes and outcomes[one.name].note:
