@@ -158,7 +158,7 @@ def converted(value: Any, hint: Any, what: str) -> Any:
 def _scalar(value: Any, hint: Any, what: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if hint is bool and not isinstance(value, bool):
-        raise ConfigError(f"{what} must be true or false, got {_shown(value)}")
+        raise ConfigError(f"{what} must be true or false, got {brief(repr(value))}")
     if hint is float:
         if not number:
             raise ConfigError(f"{what} must be a number, got {_shown(value)}")

@@ -95,6 +95,16 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
+    refuse_wrong(place, jobs)
+    return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
+
+
+def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
+    """Check every job that is to be run, whether it is run now or only planned.
+
+    Raises:
+        ConfigError: a job cannot be run, or nothing be written where they live.
+    """
     checked = set()
     for one in jobs:
         read_settings(one.config)
@@ -102,11 +112,10 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
         if state_of(one.folder) not in ENDED and config not in checked:  # another seed changes nothing more
             check(one.config)
             checked.add(config)
-    refuse_unwritable(place.root)
-    return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
+    refuse_unwritable(place.root, "hydra.sweep.dir")
 
 
-def refuse_unwritable(folder: Path) -> None:
+def refuse_unwritable(folder: Path, key: str = "hydra.run.dir") -> None:
     """Try it out, and take everything away again.
 
     Raises:
@@ -118,7 +127,7 @@ def refuse_unwritable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ConfigError(f"hydra.run.dir: {folder} cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
     finally:
         for path in missing:
             with suppress(OSError):  # another process has begun to use it
