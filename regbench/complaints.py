@@ -218,9 +218,20 @@ class Complaints:
                 plural = several and group in (MEMBERS, "experiment")
                 what = "names of options" if plural else "the name of an option"
                 return f"{group}: must be {what}, got {one.input_line}"
-            wrong = self._odd_package(group, one)
+            wrong = self._odd_names(group, names, one.input_line) or self._odd_package(group, one)
             if wrong:
                 return wrong
+        return None
+
+    def _odd_names(self, group: str, names: Sequence[str], line: str) -> str | None:
+        """What is said of a path to an option's file, and of an experiment that is named twice."""
+        for name in names:
+            parts = name.split("/")
+            if {".", ".."} & {*parts} or name.endswith((".yaml", ".yml")):
+                close = nearest(parts[-1].rpartition(".")[0] or parts[-1], self.options[group])
+                return f"{group}: no option {name!r}{close}"
+        if group != MEMBERS and len({*names}) < len(names):
+            return f"{group}: must name each option once, got {line}"
         return None
 
     def _odd_package(self, group: str, one: Any) -> str | None:

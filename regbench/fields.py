@@ -182,6 +182,8 @@ def _one_of_types(value: Any, hints: tuple[Any, ...], what: str) -> Any:
         return None
     complaints = []
     for hint in hints:
+        if getattr(hint, "__module__", "").startswith("torch") and not isinstance(value, hint):
+            continue  # a tensor is not written in a configuration
         try:
             return converted(value, hint, what)
         except ConfigError as error:

@@ -88,7 +88,7 @@ LEVELS = [
     ["data.folder_layout"],
     ["data.splits"],
     ["regularizers.*", "models.*", "data.*"],
-    ["training", "own_data", "remedies"],
+    ["training", "own_data", "remedies", "footprint"],
     ["network"],
     ["probe", "build", "runs", "holding"],
     ["audit", "summary", "spelling", "loading"],
