@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -137,7 +138,7 @@ def find_device(name: str) -> torch.device:
     kind, colon, index = name.partition(":")
     if name == "auto":
         return torch.device("cuda" if count else "cpu")
-    if kind not in ("cpu", "cuda") or (colon and not index.isdigit()):
+    if kind not in ("cpu", "cuda") or (colon and not re.fullmatch(r"[0-9]{1,3}", index)):
         raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, got {name!r}")
     if kind == "cuda" and int(index or 0) >= count:
         raise ConfigError(f"device: {name} is not there; this machine has {count} CUDA devices")

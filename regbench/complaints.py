@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from hydra.errors import MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from regbench.config import SETTINGS, meant
 from regbench.errors import brief
@@ -62,8 +63,8 @@ class Complaints:
             return self._no_option(error, overrides)
         if isinstance(error, RecursionError):
             return self._endless(overrides)
-        if isinstance(error, AssertionError):  # so Hydra answers a group that is chosen twice, and a list
-            return self._chosen_twice("", overrides)
+        if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
+            return self._failed(overrides)  # where Hydra asserts
         text = first_line(error)
         for pattern, say in (
             (r"Ambiguous value for argument '(.*)'", self._several),
@@ -82,6 +83,13 @@ class Complaints:
         if re.search(r"no viable alternative|mismatched input|token recognition|extraneous input", text):
             text = f"a reference, ${{KEY}}, cannot be read: {text}"
         return f"{self._culprit(overrides)}: {text}"
+
+    def _failed(self, overrides: Sequence[str]) -> str:
+        key = self._culprit(overrides)
+        if key.split("/")[0] in self.options:  # so it answers a group that is chosen anew
+            return self._chosen_twice("", overrides)
+        value = next((w.partition("=")[2] for w in overrides if _key(w) == key), "")
+        return f"{key}: cannot be set so, got {brief(value) or 'nothing'}"
 
     def _culprit(self, overrides: Sequence[str]) -> str:
         """The key of the word without which a line composes, or else the configuration as a whole."""
@@ -210,9 +218,20 @@ class Complaints:
                 plural = several and group in (MEMBERS, "experiment")
                 what = "names of options" if plural else "the name of an option"
                 return f"{group}: must be {what}, got {one.input_line}"
-            wrong = self._odd_package(group, one)
+            wrong = self._odd_names(group, names, one.input_line) or self._odd_package(group, one)
             if wrong:
                 return wrong
+        return None
+
+    def _odd_names(self, group: str, names: Sequence[str], line: str) -> str | None:
+        """What is said of a path to an option's file, and of an experiment that is named twice."""
+        for name in names:
+            parts = name.split("/")
+            if {".", ".."} & {*parts} or name.endswith((".yaml", ".yml")):
+                close = nearest(parts[-1].rpartition(".")[0] or parts[-1], self.options[group])
+                return f"{group}: no option {name!r}{close}"
+        if group != MEMBERS and len({*names}) < len(names):
+            return f"{group}: must name each option once, got {line}"
         return None
 
     def _odd_package(self, group: str, one: Any) -> str | None:

@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from regbench.complaints import Complaints, first_line, flat
 from regbench.config import PARTS, SETTINGS, meant, resolved, settled
 from regbench.errors import ConfigError
-from regbench.hydra_settings import choices_of_options, require_known
+from regbench.hydra_settings import choices_of_options, is_told, require_known
 from regbench.paths import config_dir
 from regbench.ranges import refuse_endless
 from regbench.repository import Repository, copier
@@ -130,6 +130,10 @@ class Composer:
         own = [word for word, one in words if one.key_or_group.split("/")[0].split(".")[0] == "hydra"]
         if any(one.key_or_group == "hydra.searchpath" for _, one in words):  # composing would read there
             raise ConfigError("hydra.searchpath: must be empty; add options by --config-dir")
+        for _, one in words:
+            told = one.key_or_group.removeprefix("hydra.")
+            if one.key_or_group == "hydra" or (told != one.key_or_group and is_told(told)):
+                raise ConfigError(f"{one.key_or_group}: is found by Hydra itself, and must be left out")
         if own:
             self.compose(own, RunMode.RUN)
 
@@ -279,5 +283,7 @@ def _sentence(key: str, text: str, error: Exception, known: Iterable[str]) -> st
         return f"{key}: {text} must not refer to itself"
     if "Missing mandatory value" in said or "MissingMandatoryValue" in said:
         name = said.rpartition("Missing mandatory value: ")[2]
+        if key not in ("config", name) and "${" in text:
+            return f"{key}: {text} refers to {name}, which has no value yet"
         return f"{name}: must have a value, got ???"
     return f"{key}: {text} cannot be resolved: {said.rpartition('interpolation: ')[2]}"

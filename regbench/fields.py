@@ -150,7 +150,7 @@ def converted(value: Any, hint: Any, what: str) -> Any:
 def _scalar(value: Any, hint: Any, what: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if hint is bool and not isinstance(value, bool):
-        raise ConfigError(f"{what} must be true or false, got {_shown(value)}")
+        raise ConfigError(f"{what} must be true or false, got {brief(repr(value))}")
     if hint is float:
         if not number:
             raise ConfigError(f"{what} must be a number, got {_shown(value)}")
@@ -174,6 +174,8 @@ def _one_of_types(value: Any, hints: tuple[Any, ...], what: str) -> Any:
         return None
     complaints = []
     for hint in hints:
+        if getattr(hint, "__module__", "").startswith("torch") and not isinstance(value, hint):
+            continue  # a tensor is not written in a configuration
         try:
             return converted(value, hint, what)
         except ConfigError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any
@@ -43,6 +44,11 @@ def choices_of_options(own: Any) -> list[str]:
     ]
 
 
+def is_told(key: str) -> bool:
+    """Whether Hydra finds the value of a key below hydra itself."""
+    return _within(key, TOLD)
+
+
 def require_known(own: Any, known: Any, is_persons: Callable[[str], bool]) -> None:
     """Refuse what is not for a person to set.
 
@@ -66,6 +72,8 @@ def require_known(own: Any, known: Any, is_persons: Callable[[str], bool]) -> No
 
 
 def _require(key: str, asked: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+    if key not in asked and any(_within(other, (key,)) for other in asked):
+        return  # it was empty, and what was put there is looked at by itself
     if key not in asked:
         raise ConfigError(f"hydra.{key}: must be there, and was taken away")
     value = asked[key]
@@ -85,6 +93,12 @@ def _complaint(key: str, value: Any, is_known: bool) -> str:
         words = value if isinstance(value, list) else [value]
         named = all(isinstance(word, str) and word for word in words)
         return "" if isinstance(value, bool) or named else "must be true, false or names of loggers"
+    if key == "job_logging.root.handlers":  # which a sweep sets by itself
+        return (
+            ""
+            if isinstance(value, list) and {*value} <= {"console", "file"}
+            else "must be console, file or both"
+        )
     if key in ("job_logging.root.level", "hydra_logging.root.level"):
         levels = logging.getLevelNamesMapping()
         return "" if value in levels else f"must be one of {', '.join(levels)}"
@@ -93,22 +107,43 @@ def _complaint(key: str, value: Any, is_known: bool) -> str:
     if key.startswith("sweeper.params."):
         return "" if isinstance(value, str | int | float) else "must be the values of a sweep"
     if is_known and key.startswith(("launcher.", "sweeper.")) and not key.endswith("_target_"):
-        return _of_plugin(key.partition(".")[2], value)
+        holds, must = RIGHT.get(key.partition(".")[2], (lambda _: True, ""))
+        return "" if holds(value) else f"must be {must}"
     return "is not to be set here, and must be left out"
 
 
-def _of_plugin(name: str, value: Any) -> str:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if name == "n_jobs":
-        right = is_whole and (value == -1 or 1 <= value <= MOST_WORKERS)
-        return "" if right else f"must be -1, for all cores, or a whole number in [1, {MOST_WORKERS}]"
-    if name == "max_batch_size":
-        return (
-            ""
-            if value is None or (is_whole and value >= 1)
-            else "must be null or a whole number of at least 1"
-        )
-    return ""
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+# what must hold of the values of the launchers and sweepers that come with regbench, and how it is said
+RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "n_jobs": (
+        lambda value: value == -1 or (_is_count(value) and value <= MOST_WORKERS),
+        f"-1, for all cores, or a whole number in [1, {MOST_WORKERS}]",
+    ),
+    "backend": (lambda value: value in (None, "loky", "multiprocessing"), "loky, multiprocessing or null"),
+    "prefer": (lambda value: value in (None, "processes"), "processes or null"),
+    "require": (lambda value: value is None, "null, as each job has a process of its own"),
+    "timeout": (lambda value: value is None or value > 0, "null or a number of seconds above 0"),
+    "pre_dispatch": (
+        lambda value: re.fullmatch(r"all|[1-9]\d{0,5}|([1-9]\d{0,3} ?\* ?)?n_jobs", str(value)) is not None,
+        "all, a whole number of at least 1, or such as 2*n_jobs",
+    ),
+    "batch_size": (
+        lambda value: re.fullmatch(r"auto|[1-9]\d{0,5}", str(value)) is not None,
+        "auto or a whole number of at least 1",
+    ),
+    "max_nbytes": (
+        lambda value: value is None or re.fullmatch(r"\d{1,15}[KMG]?", str(value)) is not None,
+        "null, a number of bytes, or such as 1M",
+    ),
+    "mmap_mode": (lambda value: value in (None, "r", "r+", "w+", "c"), "r, r+, w+, c or null"),
+    "max_batch_size": (
+        lambda value: value is None or _is_count(value),
+        "null or a whole number of at least 1",
+    ),
+}
 
 
 def _plain(node: Any) -> Any:
@@ -130,4 +165,4 @@ def _within(key: str, names: tuple[str, ...]) -> bool:
 
 def _shown(value: Any) -> str:
     text = value.name if isinstance(value, Enum) else str(value).lower() if isinstance(value, bool) else value
-    return "null" if value is None else brief(text)
+    return "null" if value is None else brief(text) or "nothing"

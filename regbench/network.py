@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from regbench.errors import ConfigError
 from regbench.fields import converted, make_and_tell
+from regbench.footprint import require_room
 from regbench.foreign import refusing
 from regbench.kinds import MODEL
 from regbench.logits import checked_logits
@@ -39,6 +40,10 @@ def build_model(node: Config, data: Dataset, seed: int, dataset: Config | None =
     Raises:
         ConfigError: it cannot be made, or does not return logits (B, C) in both of its modes.
     """
+    require_room(
+        node,
+        {"in_shape": tuple(data.in_shape), "num_classes": data.num_classes, "vocabulary": data.vocabulary},
+    )
     normalization = Normalization.of(data.train) if data.vocabulary is None else nn.Identity()
 
     def built(words: Config) -> Normalized:

@@ -38,8 +38,9 @@ def main(argv: list[str]) -> int:
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.launching import Launch
     from regbench.plan import show
-    from regbench.sweep import arranged
+    from regbench.sweep import arranged, refuse_wrong
 
     place, jobs = arranged(args, composed)
+    refuse_wrong(place, jobs)
     show(jobs, Launch(args, place.root).workers)
     return 0

@@ -177,11 +177,12 @@ def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench import plan
     from regbench.launching import Launch
-    from regbench.sweep import arranged, sweep
+    from regbench.sweep import arranged, refuse_wrong, sweep
 
     made = compose_each(args, [line for one in study.conditions for line in one.lines])
     place, jobs = arranged(args, made)
     if asked.plan:
+        refuse_wrong(place, jobs)
         plan.show(jobs, Launch(args, place.root).workers)
         return 0
     code = sweep(args, place, jobs)

@@ -109,6 +109,16 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
+    refuse_wrong(place, jobs)
+    return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
+
+
+def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
+    """Check every job that is to be run, whether it is run now or only planned.
+
+    Raises:
+        ConfigError: a job cannot be run, or nothing be written where they live.
+    """
     checked = set()
     with shown(jobs, "checking") as each:
         for one in each:
@@ -118,7 +128,6 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
                 check(one.config)
                 checked.add(config)
     refuse_unwritable(place.root, place.key)
-    return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
 
 
 def refuse_unwritable(folder: Path, key: str) -> None:

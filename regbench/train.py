@@ -124,8 +124,9 @@ def _show(argv: list[str]) -> None:
             _hydra(argv, [])
     except SystemExit as error:
         if error.code:
-            lines = [line for line in said.getvalue().splitlines() if line.strip()]
-            raise ConfigError(f"train: {lines[0] if lines else 'cannot be shown'}") from error
+            lines = [line for line in said.getvalue().splitlines() if line.strip() and line[0] != " "]
+            told = [line for line in lines if not line.startswith("Traceback")]
+            raise ConfigError(f"train: {told[0] if told else 'cannot be shown'}") from error
     except (BrokenPipeError, ConfigError):
         raise
     except Exception as error:
