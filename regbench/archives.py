@@ -88,6 +88,8 @@ def _require_filled(members: list[zipfile.ZipInfo], size: int) -> None:
     """Refuse packed or overlapping members, which grow when they are read, and holes between them."""
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
         raise ValueError("its members must not be packed")
+    if min((member.header_offset for member in members), default=0) > 0:
+        raise ValueError("something stands before its first member")
     held = sum(member.file_size for member in members)
     if not held <= size <= held + ROOM * len(members) + WITHOUT:
         raise ValueError(f"its members have {held} bytes, and the file {size}")
