@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regbench.columns import folded
+from regbench.errors import ConfigError
 from regbench.jobs import SweepJob, state_of
 from regbench.records import ENDED, undamaged
 
@@ -66,7 +67,7 @@ class Board:
         """The jobs that have ended since the last look."""
         new = []
         for job in self._jobs:
-            if job.name not in self._ended and state_of(job.folder) in ENDED:
+            if job.name not in self._ended and _state(job) in ENDED:
                 self._ended[job.name] = undamaged(job.folder)
                 new.append(job)
         return new
@@ -89,7 +90,7 @@ class Board:
         return mean * (len(self._jobs) - len(self._ended))
 
     def _table(self) -> RenderableType:
-        states = {job.name: state_of(job.folder) for job in self._jobs if job.name not in self._ended}
+        states = {job.name: _state(job) for job in self._jobs if job.name not in self._ended}
         running = [name for name, state in states.items() if state == "left"]
         failed = [name for name, summary in self._ended.items() if summary.get("status") == "diverged"]
         failed += [name for name, state in states.items() if state == "failed"]
@@ -116,6 +117,14 @@ class Board:
             return "-"
         name = max(found, key=lambda n: found[n]["select/accuracy"])
         return f"{name}, val {found[name]['val/accuracy']:.4f}"
+
+
+def _state(job: SweepJob) -> str:
+    """How far a job has come; what cannot be looked at is not done."""
+    try:
+        return state_of(job.folder)
+    except ConfigError:
+        return "left"
 
 
 def _duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ from regbench.network import build_net
 from regbench.records import RECORD_VERSION, undamaged
 from regbench.runs import read_run
 from regbench.streams import Clock, kept_draws, seed_draws
-from regbench.weights import load_plain_state
+from regbench.weights import load_plain_state, plain_state
 
 
 def load_model(folder: str | Path, weights: str = "best") -> nn.Module:
@@ -99,6 +99,7 @@ def _built(
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
         model: Any = stack.prepare_model(Normalized(normalization, net))
     with refusing(else_):
+        checkpoint_form.require_like(tensors, plain_state(model))
         load_plain_state(model, tensors)
     return model
 
