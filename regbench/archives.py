@@ -11,7 +11,6 @@ import io
 import os
 import zipfile
 import zlib
-from typing import BinaryIO
 
 from regbench.reading import MIB
 
@@ -34,7 +33,7 @@ def close(archive: io.BytesIO) -> None:
         content[-COMMENT:] = SAYS + _digest(content[:-COMMENT]).encode()
 
 
-def require_whole(file: BinaryIO) -> None:
+def require_whole(file: io.BufferedReader) -> None:
     """Refuse an archive that is not as it was written.
 
     One without a digest, as they were written before there was any, is held to the checksums of its members.
@@ -65,14 +64,14 @@ def require_whole(file: BinaryIO) -> None:
     file.seek(0)
 
 
-def _last(file: BinaryIO, count: int) -> bytes:
+def _last(file: io.BufferedReader, count: int) -> bytes:
     """The last bytes of a file, zeros before its first ones."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - count))
     return file.read(count).rjust(count, b"\0")
 
 
-def _require_plausible(file: BinaryIO, size: int, ending: int) -> None:
+def _require_plausible(file: io.BufferedReader, size: int, ending: int) -> None:
     """Refuse an index that would fill the memory."""
     end = _last(file, ending)[:END]
     index = int.from_bytes(end[12:16], "little")
@@ -88,6 +87,8 @@ def _require_filled(members: list[zipfile.ZipInfo], size: int) -> None:
     """Refuse packed or overlapping members, which grow when they are read, and holes between them."""
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
         raise ValueError("its members must not be packed")
+    if min((member.header_offset for member in members), default=0) > 0:
+        raise ValueError("something stands before its first member")
     held = sum(member.file_size for member in members)
     if not held <= size <= held + ROOM * len(members) + WITHOUT:
         raise ValueError(f"its members have {held} bytes, and the file {size}")
@@ -101,12 +102,12 @@ def _require_checksums(members: zipfile.ZipFile) -> None:
         raise ValueError(f"{bad} is not that of its checksum")
 
 
-def _digest_of(file: BinaryIO, count: int) -> str:
+def _digest_of(file: io.BufferedReader, count: int) -> str:
     """Of the first so many bytes."""
     digest = hashlib.blake2b(digest_size=DIGITS // 2)
     file.seek(0)
     buffer = memoryview(bytearray(MIB))
-    while count and (read := file.readinto(buffer[: min(count, MIB)])):  # type: ignore[attr-defined]
+    while count and (read := file.readinto(buffer[: min(count, MIB)])):
         digest.update(buffer[:read])
         count -= read
     return digest.hexdigest()

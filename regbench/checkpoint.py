@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,8 @@ def load(path: Path, check: Check | None = None) -> dict[str, Any]:
     try:
         with opened(path, _most()) as file:
             archives.require_whole(file)
-            state = torch.load(file, weights_only=True, map_location="cpu")
+            with warnings.catch_warnings(action="ignore"):
+                state = torch.load(file, weights_only=True, map_location="cpu")
     except Exception as error:  # what is made of any bytes at all may fail in any way
         raise Damaged(f"{path.name} is no whole checkpoint: {_reason(error)}") from error
     try:

@@ -93,6 +93,23 @@ def check_weights(weights: Any) -> None:
         _must(tensors, f"{brief(name)} must be a tensor, got {type(tensor).__name__}")
 
 
+def require_like(weights: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Refuse numbers of another kind than a model's own: copied, they would be others.
+
+    Args:
+        weights: as `check_weights` lets pass.
+        own: the model's state_dict; names that it lacks are left to who loads them.
+
+    Raises:
+        ValueError: some are.
+    """
+    for name, tensor in weights.items():
+        there = own.get(name)
+        if isinstance(tensor, Tensor) and isinstance(there, Tensor):
+            kinds = {(one.is_floating_point(), one.is_complex()) for one in (tensor, there)}
+            _must(len(kinds) == 1, f"{brief(name)} must be of {there.dtype}, got {tensor.dtype}")
+
+
 def _check_history(history: list[Any]) -> None:
     for number, entry in enumerate(history, 1):
         pair = isinstance(entry, list | tuple) and len(entry) == 2

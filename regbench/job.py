@@ -162,6 +162,7 @@ class _Session:
 
     def _back_to(self, state: Mapping[str, Any]) -> None:
         """Undo what has been done of an epoch since the checkpoint."""
+        checkpoint_form.require_like(state["model"], self.run.model.state_dict())
         self.run.model.load_state_dict(state["model"])
         self.run.optimizer.load_state_dict(state["optimizer"])
         self.run.reg.load_state_dict(state["reg"])

@@ -79,7 +79,7 @@ def damage_of(folder: Path) -> str:
     try:
         read_summary(folder)
     except Damaged as error:
-        return str(error.__cause__)
+        return error.said
     return ""
 
 

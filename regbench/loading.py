@@ -21,7 +21,7 @@ from regbench.records import RECORD_VERSION, undamaged
 from regbench.runs import distrust_of, read_run
 from regbench.streams import Clock, kept_draws, seed_draws
 from regbench.trust import UNTRUSTED, Trust, require_trusted
-from regbench.weights import load_plain_state
+from regbench.weights import load_plain_state, plain_state
 
 
 def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUSTED) -> nn.Module:
@@ -101,6 +101,7 @@ def _built(
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
         model: Any = stack.prepare_model(Normalized(normalization, net))
     with refusing(else_):
+        checkpoint_form.require_like(tensors, plain_state(model))
         load_plain_state(model, tensors)
     return model
 

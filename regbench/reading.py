@@ -7,8 +7,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from regbench.errors import ConfigError, brief
 
@@ -21,7 +22,7 @@ LONGEST = 200  # signs of a reason
 
 
 @contextmanager
-def opened(path: Path, most: int) -> Iterator[BinaryIO]:
+def opened(path: Path, most: int) -> Iterator[BufferedReader]:
     """A plain file of at most so many bytes, open for reading.
 
     Raises:

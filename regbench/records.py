@@ -40,7 +40,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 class Damaged(ConfigError):
-    """A run's summary cannot be used."""
+    """A run's summary cannot be used.
+
+    Attributes:
+        said: what is wrong, with the name of the file.
+    """
+
+    def __init__(self, folder: Path, said: str) -> None:
+        remedy = f"put it back, or remove it and type `regbench resume {folder}`, which writes it anew"
+        super().__init__(f"{folder}: {said}; {remedy}")
+        self.said = said
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
@@ -55,10 +64,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
             summary_form.check(summary, RECORD_VERSION)
     except ValueError as error:
         said = str(error) if str(error).startswith(SUMMARY) else f"{SUMMARY} is not that of a run: {error}"
-        raise Damaged(
-            f"{folder}: {said}; put it back, or remove it and type `regbench resume {folder}`, which "
-            "writes it anew"
-        ) from error
+        raise Damaged(folder, said) from error
     return summary
 
 

@@ -116,7 +116,7 @@ def _check_late(summary: Mapping[str, Any]) -> None:
         _must(is_count(test.get("reads", 0)), "test.reads must be a whole number")
     measured = test and test.keys() != {"reads"}  # a run made longer has these alone, of other weights
     for at in ("last", "best"):
-        if measured:
+        if test and measured:
             _check_figures(test[at], "test/")
         if corruption:
             _check_figures(corruption[at])

@@ -236,7 +236,11 @@ def _try(cfg: DictConfig, folder: Path) -> Outcome:
             if state in ENDED:
                 return Outcome(state)
             note = "" if state == "new" else _set_aside(folder)
-            status = job.train(one) if state == "new" else job.resume(one)
+            try:
+                status = job.train(one) if state == "new" else job.resume(one)
+            except job.Unfit as error:
+                note = _from_the_start(folder, error)
+                status = job.resume(one)
     except Held:
         return Outcome(HELD)
     except (ConfigError, OSError) as error:
@@ -261,9 +265,14 @@ def _set_aside(folder: Path) -> str:
         state, complaint = checkpoint_form.newest(folder)
         job.require_best(folder, state["history"])
     except checkpoint.Damaged as error:
-        remove_files(folder, checkpoint.names(folder))
-        return f"{error}; it was run again from the start"
+        return _from_the_start(folder, error)
     return f"{complaint}; it was continued from the one before" if complaint else ""
+
+
+def _from_the_start(folder: Path, error: Exception) -> str:
+    """Take a job's weights away, so that it is trained from the start, and say why."""
+    remove_files(folder, checkpoint.names(folder))
+    return f"{error}; it was run again from the start"
 
 
 def _report(

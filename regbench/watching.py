@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from regbench.errors import ConfigError
 from regbench.jobs import State, SweepJob, state_of
 from regbench.records import ENDED, undamaged
 
@@ -71,4 +72,7 @@ class Watch:
             return self.begun[job.name]
         if changed != before:
             self._seen[job.name] = (changed, time.monotonic())
-        return state_of(job.folder)
+        try:
+            return state_of(job.folder)
+        except ConfigError:  # what cannot be looked at is not done
+            return "left"

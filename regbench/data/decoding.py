@@ -118,7 +118,7 @@ def decoded_once(files: Sequence[Path], how: Reading, cache: Path) -> Images:
 
 
 def _recalled(pixels: Path, notes: Path, most: int) -> Notes | None:
-    """What was met when the pixels were decoded; None where they or the notes are not as they were written."""
+    """What was met while decoding; None where pixels or notes are not there as they were written."""
     try:
         kept = json_object(notes) or {}
         sound = kept["digest"] == _digest(kept["notes"], kept["pixels"])
@@ -153,7 +153,7 @@ def _require_good(files: Sequence[Path], bad: Mapping[int, str]) -> None:
 
 
 def _decode(files: Sequence[Path], how: Reading, pixels: Path, notes: Path) -> Notes:
-    """Return what was met; write pixels and notes under other names, and rename them once they are complete, the pixels last."""
+    """Write pixels and notes under other names, and rename them once they are complete, the pixels last."""
     unfinished = [target.with_name(f"unfinished-{os.getpid()}{target.suffix}") for target in (pixels, notes)]
     shape = (len(files), how.channels, how.size, how.size)
     rows = np.lib.format.open_memmap(unfinished[0], mode="w+", dtype=np.uint8, shape=shape)
