@@ -21,6 +21,7 @@ FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS))  # of a ru
 WRITTEN_IN_PLACE = (MARK, LOCK, LOG, *(f"{HYDRA}/{name}" for name in HYDRAS))  # others are renamed into place
 REPLACED = (ENVIRONMENT, METRICS, SUMMARY)
 KEYS = ("model", "dataset", "optimizer", "schedule", "train", "reg", "seed")  # of every configuration
+LONGEST, LONGEST_PART = 3000, 255  # bytes of a folder's name; what a run writes lies below it
 LARGEST = 1 << 20  # bytes of a file that are looked at
 
 
@@ -66,25 +67,32 @@ def is_ours(folder: Path) -> bool:
 
 
 def refuse_others(folder: Path, key: str) -> None:
-    """Refuse a folder that is neither new nor empty nor ours, and one of ours that leads elsewhere by a link.
+    """Refuse a folder that a run must not write into: a person's own, or one that leads elsewhere by a link.
+
+    Raises:
+        ConfigError: as `refuse_strange` and `refuse_links`.
+    """
+    refuse_strange(folder, key)
+    refuse_links(folder, key)
+
+
+def refuse_strange(folder: Path, key: str) -> None:
+    """Refuse a folder that is neither new nor empty nor ours.
 
     Args:
         folder: of a run that is to be written, or continued.
         key: the setting that names it.
 
     Raises:
-        ConfigError: the folder must not be written to. Nothing has been.
+        ConfigError: it is a person's own. Nothing has been written.
     """
     refuse_name(folder, key)
     inside = _listed(folder, key)
-    if not inside:
-        return
-    if not is_ours(folder):
+    if inside and not is_ours(folder):
         raise ConfigError(
             f"{key}: {folder} must be a new or an empty folder, or that of a run, and holds "
             f"{_several(sorted(inside))}; name another one"
         )
-    _refuse_links(folder, key)
 
 
 def _listed(folder: Path, key: str) -> list[str]:
@@ -130,6 +138,11 @@ def refuse_name(folder: Path, key: str) -> None:
     text = str(folder)
     if not text.isprintable():
         raise ConfigError(f"{key}: must be a name that can be printed, got {text!r}")
+    if len(os.fsencode(text)) > LONGEST or any(
+        len(os.fsencode(part)) > LONGEST_PART for part in folder.parts
+    ):
+        limits = f"{LONGEST_PART} bytes between two slashes, and of {LONGEST}"
+        raise ConfigError(f"{key}: must be a name of at most {limits}, got one of {len(os.fsencode(text))}")
     if folder.parts[:1] and re.fullmatch(r"~[\w-]*", folder.parts[0]):
         raise ConfigError(f"{key}: ~ stands for no folder here; type the home folder's name, got {folder}")
     for place, what in (
@@ -171,16 +184,24 @@ def _several(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _refuse_links(folder: Path, key: str) -> None:
-    """Refuse what would be written through, or is of another kind than a run writes."""
+def refuse_links(folder: Path, key: str) -> None:
+    """Refuse a run folder in which something would be written through, or is of another kind than a run writes.
+
+    Raises:
+        ConfigError: something is.
+    """
     for names, due in ((FOLDERS, "a folder"), (WRITTEN_IN_PLACE, "a file")):
         for name in names:
             there = _kind(folder / name)
             if there not in ("", due):
-                raise ConfigError(f"{key}: {folder / name} must be {due} of the run's own, and is {there}")
+                raise ConfigError(
+                    f"{key}: {folder / name} must be {due} of the run's own, and is {there}; move it away"
+                )
     for name in REPLACED:
         if _kind(folder / name) == "a folder":
-            raise ConfigError(f"{key}: {folder / name} must be a file of the run's own, and is a folder")
+            raise ConfigError(
+                f"{key}: {folder / name} must be a file of the run's own, and is a folder; move it away"
+            )
 
 
 def _kind(path: Path) -> str:

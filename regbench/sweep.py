@@ -29,7 +29,7 @@ from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for
 from regbench.jobs import SweepJob, arrange, state_of, sweep_name
 from regbench.launching import Launch
-from regbench.ownership import refuse_others, refuse_place
+from regbench.ownership import refuse_links, refuse_place, refuse_strange
 from regbench.records import ENDED, FINISHED, read_summary
 from regbench.removal import remove_empty, remove_files
 from regbench.runs import choices_of
@@ -92,7 +92,7 @@ def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple
     refuse_place(place.root, place.key)
     jobs = arrange(composed, place.root, content_of, args.force)
     for one in jobs:
-        refuse_others(one.folder, place.key)
+        refuse_strange(one.folder, place.key)
     return place, jobs
 
 
@@ -105,8 +105,11 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
     checked = set()
     for one in jobs:
         read_settings(one.config)
+        if state_of(one.folder) in ENDED:
+            continue
+        refuse_links(one.folder, place.key)
         config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
-        if state_of(one.folder) not in ENDED and config not in checked:  # another seed changes nothing more
+        if config not in checked:  # another seed changes nothing more
             check(one.config)
             checked.add(config)
     refuse_unwritable(place.root, place.key)
