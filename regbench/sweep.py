@@ -29,7 +29,7 @@ from regbench.errors import ConfigError
 from regbench.holding import Held, held, wait_for
 from regbench.jobs import SweepJob, arrange, state_of, sweep_name
 from regbench.launching import Launch
-from regbench.ownership import refuse_links, refuse_place, refuse_strange
+from regbench.placement import refuse_links, refuse_place, refuse_strange
 from regbench.records import ENDED, FINISHED, read_summary
 from regbench.removal import remove_empty, remove_files
 from regbench.runs import choices_of

@@ -19,8 +19,8 @@ from regbench.composition import compose_jobs, keys_of, parsed
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError
 from regbench.holding import Held, held, is_held
-from regbench.ownership import refuse_others
 from regbench.paths import config_dir
+from regbench.placement import refuse_others
 from regbench.records import ENDED, read_summary
 from regbench.runs import choices_of
 

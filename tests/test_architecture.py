@@ -30,6 +30,7 @@ LEVELS = [
         "optimizers",
         "environment",
         "checkpoint",
+        "placement",
         "holding",
         "augmenters",
         "autoencoders",

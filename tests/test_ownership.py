@@ -11,7 +11,8 @@ import pytest
 
 from regbench.claims import mark, require_ours
 from regbench.errors import ConfigError
-from regbench.ownership import Place, is_ours, refuse_others, refuse_place
+from regbench.ownership import Place, is_ours
+from regbench.placement import refuse_others, refuse_place
 
 from .hydras import another_app, contents, record_of_ours
 
