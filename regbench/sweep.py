@@ -25,7 +25,7 @@ from regbench.columns import Table
 from regbench.composer import ComposedJob
 from regbench.composition import FAIL_FAST, FORCE, keys_of
 from regbench.config import read_settings, resolved
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, of_the_system
 from regbench.holding import Held, held, wait_for
 from regbench.jobs import SweepJob, arrange, state_of, sweep_name
 from regbench.launching import Launch
@@ -185,7 +185,7 @@ def _unable(error: Exception, stop: Path | None) -> Outcome:
     """What comes of a job that could not begin."""
     if stop:
         stop.touch()
-    return Outcome("failed", str(error))
+    return Outcome("failed", of_the_system(error) or str(error))
 
 
 def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
@@ -221,7 +221,7 @@ def _try(cfg: DictConfig, folder: Path) -> Outcome:
     except Held:
         return Outcome(HELD)
     except (ConfigError, OSError) as error:
-        return Outcome("failed", str(error))
+        return Outcome("failed", of_the_system(error) or str(error))
     except Exception as error:  # one job's fault must not end the others
         log.exception("the job has failed")
         return Outcome("failed", f"{type(error).__name__}: {error}")
