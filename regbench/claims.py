@@ -20,8 +20,8 @@ from regbench.ownership import (
     is_hydras_of_ours,
     is_marked,
     is_ours,
-    refuse_others,
 )
+from regbench.placement import refuse_others
 from regbench.records import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.removal import is_file, remove_empty, remove_events, remove_files
 

@@ -52,10 +52,15 @@ def _write_into(path: Path, content: bytes) -> None:
     """Write to a pipe or a device; one that nobody reads is an error and no long wait."""
     number = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
     os.set_blocking(number, True)
-    with open(number, "wb") as file:
+    with open(number, "wb", buffering=0) as file:
         if stat.S_ISREG(os.fstat(number).st_mode):  # /dev/stdout, where that is a file
             file.seek(0, os.SEEK_END)
-        file.write(content)
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[file.write(left) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_figures(folder: Path, files: Mapping[str, bytes]) -> list[Path]:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from regbench.errors import ConfigError
-from regbench.records import ENVIRONMENT, LOG, METRICS, SUMMARY
+from regbench.records import METRICS, SUMMARY
 
 MARK = ".regbench"  # in a run folder, put there before anything else
 LOCK = ".lock"  # by which a living process keeps others out
@@ -17,9 +17,6 @@ HYDRA = ".hydra"
 HYDRAS = ("config.yaml", "hydra.yaml", "overrides.yaml")  # what Hydra writes in there
 EVENTS = "tensorboard"
 SUB_RUNS = ("train", "val")
-FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS))  # of a run folder
-WRITTEN_IN_PLACE = (MARK, LOCK, LOG, *(f"{HYDRA}/{name}" for name in HYDRAS))  # others are renamed into place
-REPLACED = (ENVIRONMENT, METRICS, SUMMARY)
 KEYS = ("model", "dataset", "optimizer", "schedule", "train", "reg", "seed")  # of every configuration
 LARGEST = 1 << 20  # bytes of a file that are looked at
 
@@ -57,7 +54,7 @@ def _number(folder: Path) -> tuple[int, int] | None:
 
 def is_marked(folder: Path) -> bool:
     """Whether regbench has put its mark into a folder."""
-    return _kind(folder / MARK) == "a file"
+    return kind_of(folder / MARK) == "a file"
 
 
 def is_ours(folder: Path) -> bool:
@@ -65,125 +62,7 @@ def is_ours(folder: Path) -> bool:
     return is_marked(folder) or _holds_run(folder)
 
 
-def refuse_others(folder: Path, key: str) -> None:
-    """Refuse a folder that is neither new nor empty nor ours, and one of ours that leads elsewhere by a link.
-
-    Args:
-        folder: of a run that is to be written, or continued.
-        key: the setting that names it.
-
-    Raises:
-        ConfigError: the folder must not be written to. Nothing has been.
-    """
-    refuse_name(folder, key)
-    inside = _listed(folder, key)
-    if not inside:
-        return
-    if not is_ours(folder):
-        raise ConfigError(
-            f"{key}: {folder} must be a new or an empty folder, or that of a run, and holds "
-            f"{_several(sorted(inside))}; name another one"
-        )
-    _refuse_links(folder, key)
-
-
-def _listed(folder: Path, key: str) -> list[str]:
-    """The names in a folder; none where it is not there.
-
-    Raises:
-        ConfigError: it is no folder, or cannot be read.
-    """
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError as error:
-        if not folder.is_symlink():
-            return []
-        raise ConfigError(f"{key}: {folder} must be a folder, and is a link to nothing") from error
-    except NotADirectoryError as error:
-        there = os.path.lexists(folder)
-        what = "must be a folder, and is a file" if there else "cannot be written: it lies below a file"
-        raise ConfigError(f"{key}: {folder} {what}") from error
-    except OSError as error:
-        raise ConfigError(f"{key}: {folder} cannot be read: {error.strerror}") from error
-
-
-def refuse_place(folder: Path, key: str) -> None:
-    """Refuse a folder that runs cannot stand in, whatever else does.
-
-    Args:
-        folder: of a sweep.
-        key: the setting that names it.
-
-    Raises:
-        ConfigError: it is no folder, or one that is never only a sweep's.
-    """
-    refuse_name(folder, key)
-    _listed(folder, key)
-
-
-def refuse_name(folder: Path, key: str) -> None:
-    """Refuse what is no name for a folder, and a folder that is never a run's own.
-
-    Raises:
-        ConfigError: it is one of these.
-    """
-    text = str(folder)
-    if not text.isprintable():
-        raise ConfigError(f"{key}: must be a name that can be printed, got {text!r}")
-    if folder.parts[:1] and re.fullmatch(r"~[\w-]*", folder.parts[0]):
-        raise ConfigError(f"{key}: ~ stands for no folder here; type the home folder's name, got {folder}")
-    for place, what in (
-        (_here(), "the current folder"),
-        (_home(), "the home folder"),
-        (Path("/"), "all there is"),
-    ):
-        if place is not None and _same(folder, place):
-            raise ConfigError(f"{key}: must be a folder of its own, got {folder}, which is {what}")
-    if os.path.lexists(folder / ".git"):
-        raise ConfigError(
-            f"{key}: must be a folder of its own, got {folder}, which holds a repository (.git)"
-        )
-
-
-def _here() -> Path | None:
-    try:
-        return Path.cwd()
-    except OSError:
-        return None  # it has been deleted
-
-
-def _home() -> Path | None:
-    try:
-        return Path.home()
-    except RuntimeError:
-        return None
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except (OSError, ValueError):
-        return False
-
-
-def _several(names: list[str]) -> str:
-    shown = [name if name.isprintable() else repr(name) for name in names[:3]]
-    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _refuse_links(folder: Path, key: str) -> None:
-    """Refuse what would be written through, or is of another kind than a run writes."""
-    for names, due in ((FOLDERS, "a folder"), (WRITTEN_IN_PLACE, "a file")):
-        for name in names:
-            there = _kind(folder / name)
-            if there not in ("", due):
-                raise ConfigError(f"{key}: {folder / name} must be {due} of the run's own, and is {there}")
-    for name in REPLACED:
-        if _kind(folder / name) == "a folder":
-            raise ConfigError(f"{key}: {folder / name} must be a file of the run's own, and is a folder")
-
-
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
     """What lies at a path; links are not followed; empty where there is nothing, or it cannot be known."""
     try:
         mode = os.lstat(path).st_mode
@@ -195,7 +74,7 @@ def _kind(path: Path) -> str:
 
 def _holds_run(folder: Path) -> bool:
     """Whether Hydra's record beside it, or what the run has measured, is one of ours."""
-    if _kind(folder / HYDRA) != "a folder":
+    if kind_of(folder / HYDRA) != "a folder":
         return False
     return (
         is_hydras_of_ours(folder)

@@ -26,12 +26,12 @@ from regbench.composer import ComposedJob
 from regbench.composition import keys_of
 from regbench.config import read_settings, resolved
 from regbench.data.progress import shown
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, of_the_system
 from regbench.flags import FAIL_FAST, FORCE
 from regbench.holding import Held, held, wait_for
 from regbench.jobs import SweepJob, arrange, damage_of, state_of, sweep_name
 from regbench.launching import Launch
-from regbench.ownership import refuse_others, refuse_place
+from regbench.placement import refuse_links, refuse_place, refuse_strange
 from regbench.records import ENDED, FINISHED, undamaged
 from regbench.removal import remove_empty, remove_files
 from regbench.runs import choices_of
@@ -99,7 +99,7 @@ def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple
     refuse_place(place.root, place.key)
     jobs = arrange(composed, place.root, content_of, args.force)
     for one in jobs:
-        refuse_others(one.folder, place.key)
+        refuse_strange(one.folder, place.key)
     return place, jobs
 
 
@@ -123,8 +123,11 @@ def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
     with shown(jobs, "checking") as each:
         for one in each:
             read_settings(one.config)
+            if state_of(one.folder) in ENDED:
+                continue
+            refuse_links(one.folder, place.key)
             config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
-            if state_of(one.folder) not in ENDED and config not in checked:  # a seed changes nothing more
+            if config not in checked:  # a seed changes nothing more
                 check(one.config)
                 checked.add(config)
     refuse_unwritable(place.root, place.key)
@@ -202,7 +205,7 @@ def _unable(error: Exception, stop: Path | None) -> Outcome:
     """What comes of a job that could not begin."""
     if stop:
         stop.touch()
-    return Outcome("failed", str(error))
+    return Outcome("failed", of_the_system(error) or str(error))
 
 
 def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
@@ -244,7 +247,7 @@ def _try(cfg: DictConfig, folder: Path) -> Outcome:
     except Held:
         return Outcome(HELD)
     except (ConfigError, OSError) as error:
-        return Outcome("failed", str(error), note)
+        return Outcome("failed", of_the_system(error) or str(error), note)
     except Exception as error:  # one job's fault must not end the others
         log.exception("the job has failed")
         return Outcome("failed", f"{type(error).__name__}: {error}", note)

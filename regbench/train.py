@@ -21,11 +21,11 @@ from regbench.complaints import first_line
 from regbench.composer import BASE, PRIMARY, Composer
 from regbench.composition import compose_jobs, keys_of, parsed
 from regbench.config import read_settings, resolved
-from regbench.errors import ConfigError, printable
+from regbench.errors import ConfigError, of_the_system, printable
 from regbench.flags import Flags
 from regbench.holding import Held, held, is_held
-from regbench.ownership import refuse_others
 from regbench.paths import config_dir
+from regbench.placement import refuse_others
 from regbench.records import ENDED, read_summary
 from regbench.runs import choices_of
 from regbench.terminal import Screen
@@ -87,9 +87,12 @@ def _run(args: argparse.Namespace, folder: Path) -> int:
     words = [*(o for o in args.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
     try:
         Composer(args.config_dir).hydra.run(PRIMARY, task, words)
-    except OSError as error:
+    except Exception as error:  # of Hydra's own writing
+        reason = of_the_system(error)
+        if not reason:
+            raise
         claimed.give_back()
-        raise ConfigError(f"{RUN_DIR}: {folder} cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{RUN_DIR}: {folder} cannot be written: {reason}") from error
     return codes[0]
 
 
@@ -166,7 +169,7 @@ def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
         return "failed", 2
     except (ConfigError, OSError) as error:
         claimed.give_back()
-        print(f"regbench: {printable(error)}", file=sys.stderr)
+        print(f"regbench: {printable(of_the_system(error) or error)}", file=sys.stderr)
         return "failed", 2
     return status, job.EXIT_STATUS[status]
 

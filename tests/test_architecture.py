@@ -126,7 +126,6 @@ LEVELS = [
     ],
     [
         "checkpoint_form",
-        "claims",
         "compare.confusion",
         "compare.events",
         "compare.figures",
@@ -137,12 +136,14 @@ LEVELS = [
         "fields",
         "holding",
         "kinds",
+        "placement",
         "probe",
         "sinks",
     ],
     [
         "artefacts",
         "audit",
+        "claims",
         "cli",
         "compare.choosing",
         "compare.forest",

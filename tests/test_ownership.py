@@ -11,7 +11,8 @@ import pytest
 
 from regbench.claims import mark, require_ours
 from regbench.errors import ConfigError
-from regbench.ownership import Place, is_ours, refuse_others, refuse_place
+from regbench.ownership import Place, is_ours
+from regbench.placement import refuse_others, refuse_place
 
 from .hydras import another_app, contents, record_of_ours
 
@@ -33,7 +34,8 @@ NAMES = {
     "loop": "cannot be read: ",
     "a\nb": "must be a name that can be printed",
     "a\x1b[31m": "must be a name that can be printed",
-    "x" * 300: "cannot be read: File name too long",
+    "x" * 300: "must be a name of at most 255 bytes between two slashes, .*, got one of 300$",
+    "x/" * 2000: "and of 3000, got one of 3999$",
 }
 
 
@@ -111,7 +113,9 @@ def test_a_run_whose_files_lead_elsewhere_is_refused(tmp_path: Path, name: str, 
     mark(tmp_path / "run")
     refuse_others(tmp_path / "run", KEY)
     os.symlink(tmp_path, path)
-    with pytest.raises(ConfigError, match=f"{name} must be {said} of the run's own, and is a link$"):
+    with pytest.raises(
+        ConfigError, match=f"{name} must be {said} of the run's own, and is a link; move it away$"
+    ):
         refuse_others(tmp_path / "run", KEY)
 
 

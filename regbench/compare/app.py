@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,8 @@ def main(argv: list[str]) -> int:
     except BrokenPipeError:  # the reader has gone; the command line ends quietly
         raise
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):  # it may be no output that cannot be opened
+            raise
         raise ConfigError(
             f"compare: {error.filename or 'an output'} cannot be written: {error.strerror}"
         ) from error
