@@ -23,7 +23,8 @@ from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
-from regbench.foreign import raised, refusing
+from regbench.foreign import raised, refusing, stops
+from regbench.foreign import reason as reason_of
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
 from regbench.records import (
@@ -107,7 +108,8 @@ def resume(job: Job) -> str:
     settings.threads = state["threads"]  # another number would change the last bits
     threads = use_settings(settings)
     session = _Session(job, build_run(job.config), threads, state["audit"])
-    session.restore(state)
+    with refusing(f"{job.folder}: its checkpoint does not fit what the configuration makes now: "):
+        session.restore(state)
     return session.go()
 
 
@@ -160,7 +162,8 @@ class _Session:
         job, folder = self.job, self.job.folder
         write_json(folder / ENVIRONMENT, describe(self.run.device, self.threads))
         board = TensorBoard(folder / "tensorboard", self.history)
-        board.show(self.run.reg.images())
+        with refusing("reg: "):
+            board.show(self.run.reg.images())
         sinks: list[Sink] = [JsonLines(folder / METRICS, self.history), board]
         watch = Watch(job.console, self.run.epochs, self.history, best_of)
         status, reason = "failed", ""
@@ -169,11 +172,11 @@ class _Session:
                 status = self._train([*sinks, watch], watch, lambda: request.made)
             except Diverged as error:
                 status, reason = "diverged", str(error)
-            except KeyboardInterrupt:  # the second, at once
-                status = "interrupted"
-                raise
             except BaseException as error:
-                reason = f"{type(error).__name__}: {error}"
+                if stops(error):  # the second signal, at once
+                    status = "interrupted"
+                    raise
+                reason = f"{type(error).__name__}: {reason_of(error)}"
                 reason = self._told(error)
             finally:
                 for sink in (*sinks, watch):
@@ -186,7 +189,7 @@ class _Session:
         try:
             self._end(status, reason, board)
         except BaseException as error:
-            if status == "failed" or isinstance(error, KeyboardInterrupt):
+            if status == "failed" or stops(error):
                 raise
             status, reason = "failed", self._told(error)
             self._end(status, reason, board)

@@ -12,6 +12,7 @@ from regbench.build import build_stack
 from regbench.config import read_settings
 from regbench.data.tokens import Tokenizer
 from regbench.errors import ConfigError
+from regbench.foreign import refusing
 from regbench.models.normalization import Normalization, Normalized
 from regbench.network import build_net
 from regbench.runs import distrust_of, read_run
@@ -33,7 +34,7 @@ def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUST
     except ValueError as error:
         raise ConfigError(f"{folder}: {error}") from error
     seed = read_settings(config)[0].seed
-    with kept_draws():  # whoever calls this keeps their own draws
+    with refusing(f"{folder}: "), kept_draws():  # whoever calls this keeps their own draws
         seed_draws(seed)
         net = build_net(config["model"], state["in_shape"], state["num_classes"], state["vocabulary"])
         normalization: nn.Module = nn.Identity()
@@ -41,7 +42,7 @@ def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUST
             normalization = Normalization(tensors["normalization.mean"], tensors["normalization.std"])
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
         model: Any = stack.prepare_model(Normalized(normalization, net))
-    load_plain_state(model, tensors)
+        load_plain_state(model, tensors)
     model.classes = tuple(state.get("classes") or map(str, range(state["num_classes"])))
     if state["vocabulary"] is not None:
         tokens = state.get("tokens")

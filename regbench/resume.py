@@ -14,6 +14,7 @@ from rich.console import Console
 from regbench.arguments import Arguments
 from regbench.config import meant
 from regbench.errors import ConfigError
+from regbench.foreign import refusing
 from regbench.holding import held
 from regbench.records import ENDED, read_summary
 from regbench.runs import distrust_of, read_run
@@ -71,7 +72,8 @@ def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
 
     with held(folder):
         try:
-            there = lengthen(folder, epochs, trust)
+            with refusing(f"{folder}: ", OSError):
+                there = lengthen(folder, epochs, trust)
         except OSError as error:
             raise ConfigError(f"{folder}: {error}") from error
     if there == folder:
