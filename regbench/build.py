@@ -20,7 +20,7 @@ from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import ConfigError
 from regbench.fields import checked, make
-from regbench.foreign import refusing
+from regbench.foreign import refusing, shown
 from regbench.image_ops import require_images
 from regbench.kinds import REGULARIZER, look_at
 from regbench.network import build_model
@@ -57,9 +57,9 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     weights = _class_weights(train, data, stack)
     clock = Clock()
     stack.bind(settings.seed, clock)
-    model = build_model(config["model"], data, settings.seed, config["dataset"])
+    with refusing("model: "):
+        model = build_model(config["model"], data, settings.seed, config["dataset"]).to(device)
     data = data.to(device)
-    model = model.to(device)
     with _members_prepare():
         stack.check_data(data.train)
         if learn:
@@ -95,7 +95,7 @@ def _members_prepare() -> Iterator[None]:
         with refusing("reg: ", MemberError):
             yield
     except MemberError as error:
-        raise ConfigError(f"reg.{error.name}: {error}") from error
+        raise ConfigError(f"reg.{error.name}: {shown(str(error))}") from error
 
 
 def build_stack(members: Config | None, key: str = "reg", seed: int = 0) -> Stack:

@@ -23,7 +23,8 @@ from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
-from regbench.foreign import raised, reason, refusing
+from regbench.foreign import raised, refusing, stops
+from regbench.foreign import reason as reason_of
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure, predict
 from regbench.network import kept_buffers
@@ -121,7 +122,7 @@ def resume(job: Job) -> str:
         session.restore(state)
     except Exception as error:  # whatever a state does that is not this run's
         raise Unfit(
-            f"{job.folder}: its checkpoint does not fit its configuration: {reason(error)}"
+            f"{job.folder}: its checkpoint does not fit its configuration: {reason_of(error)}"
         ) from error
     return session.go()
 
@@ -183,7 +184,8 @@ class _Session:
         job, folder = self.job, self.job.folder
         write_json(folder / ENVIRONMENT, describe(self.run.device, self.threads))
         board = TensorBoard(folder / "tensorboard", self.history)
-        board.show(self.run.reg.images())
+        with refusing("reg: "):
+            board.show(self.run.reg.images())
         sinks: list[Sink] = [JsonLines(folder / METRICS, self.history), board]
         watch = Watch(job.console, self.run.epochs, self.history, best_of)
         status, reason = "failed", ""
@@ -192,11 +194,11 @@ class _Session:
                 status = self._train([*sinks, watch], watch, lambda: request.made)
             except Diverged as error:
                 status, reason = "diverged", str(error)
-            except KeyboardInterrupt:  # the second, at once
-                status = "interrupted"
-                raise
             except BaseException as error:
-                reason = f"{type(error).__name__}: {error}"
+                if stops(error):  # the second signal, at once
+                    status = "interrupted"
+                    raise
+                reason = f"{type(error).__name__}: {reason_of(error)}"
                 reason = self._told(error)
             finally:
                 for sink in (*sinks, watch):
@@ -209,7 +211,7 @@ class _Session:
         try:
             self._end(status, reason, board)
         except BaseException as error:
-            if status == "failed" or isinstance(error, KeyboardInterrupt):
+            if status == "failed" or stops(error):
                 raise
             status, reason = "failed", self._told(error)
             self._end(status, reason, board)
@@ -226,7 +228,7 @@ class _Session:
             file.writelines(traceback.format_exception(error))
         said = str(error) if isinstance(error, ConfigError) else raised(error)
         if not said and self._untried and isinstance(error, Exception):
-            said = f"its checkpoint cannot be gone on from: {reason(error)}"
+            said = f"its checkpoint cannot be gone on from: {reason_of(error)}"
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise error
         after = f"after epoch {len(self.history)}" if self.history else "in the first epoch"
@@ -371,7 +373,7 @@ def both(run: Run, final: nn.Module, folder: Path) -> dict[str, nn.Module]:
         weights = checkpoint_form.best(folder)
         load_plain_state(best, {name: tensor.to(run.device) for name, tensor in weights.items()})
     except (ValueError, RuntimeError) as error:
-        raise ConfigError(f"{folder}: {reason(error)}") from error
+        raise ConfigError(f"{folder}: {reason_of(error)}") from error
     return {"last": final, "best": best}
 
 

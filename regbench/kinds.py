@@ -42,7 +42,7 @@ MODEL = Kind("a torch module", lambda cls: issubclass(cls, nn.Module))
 REGULARIZER = Kind("a Regularizer", lambda cls: issubclass(cls, Regularizer), flaw=_no_dataclass)
 DATASET = Kind(
     "a Source, or a map-style Dataset with __len__ and __getitem__",
-    lambda cls: issubclass(cls, Dataset) or _has(cls, "fetch", "train"),
+    lambda cls: issubclass(cls, Dataset | list | tuple) or _has(cls, "fetch", "train"),  # lists of rows too
     loosely=lambda cls: _has(cls, "__len__", "__getitem__") or _has(cls, "fetch"),
 )
 OPTIMIZER = Kind(

@@ -37,7 +37,7 @@ def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUST
     except checkpoint.Damaged as error:
         raise ConfigError(f"{folder}: {error}") from error
     require_same_run(folder, config, state)
-    model = _built(config, state, tensors, f"{folder}: its {weights} weights do not fit its configuration: ")
+    model = _built(folder, config, state, tensors, weights)
     model.classes = tuple(state.get("classes") or map(str, range(state["num_classes"])))
     if state["vocabulary"] is not None:
         tokens = state.get("tokens")
@@ -87,20 +87,25 @@ def _with_paths(config: Any, before: Any) -> Any:
 
 
 def _built(
-    config: Mapping[str, Any], state: Mapping[str, Any], tensors: dict[str, Tensor], else_: str
+    folder: Path,
+    config: Mapping[str, Any],
+    state: Mapping[str, Any],
+    tensors: dict[str, Tensor],
+    weights: str,
 ) -> Any:
-    """The model of a configuration with these weights."""
+    """The model of a run's configuration with these weights."""
+    unfit = f"{folder}: its {weights} weights do not fit its configuration: "
     seed = read_settings(config)[0].seed
-    with kept_draws():  # whoever calls this keeps their own draws
+    with refusing(f"{folder}: "), kept_draws():  # whoever calls this keeps their own draws
         seed_draws(seed)
         net = build_net(config["model"], state["in_shape"], state["num_classes"], state["vocabulary"])
         normalization: nn.Module = nn.Identity()
         if state["vocabulary"] is None:
-            with refusing(else_):
+            with refusing(unfit):
                 normalization = _normalization(tensors, len(state["in_shape"]))
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
         model: Any = stack.prepare_model(Normalized(normalization, net))
-    with refusing(else_):
+    with refusing(unfit):
         checkpoint_form.require_like(tensors, plain_state(model))
         load_plain_state(model, tensors)
     return model

@@ -37,7 +37,8 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
                 f"optimizer._target_: must take params and lr, and {node['_target_']} takes no {name}"
             )
     optimizer = make(values, "optimizer", OPTIMIZER, params=list(model.parameters()))
-    groups = getattr(innermost(optimizer), "param_groups", None)
+    with refusing("optimizer: "):
+        groups = getattr(innermost(optimizer), "param_groups", None)
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
         raise ConfigError(
             f"optimizer._target_: must have param_groups, a list of dicts, and {node['_target_']} has none"

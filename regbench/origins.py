@@ -27,6 +27,7 @@ def file_of(thing: Any) -> Path | None:
 
 
 def is_own(cls: type) -> bool:
+    """Whether a class was written in a person's own file."""
     file = file_of(cls)
     return file is not None and is_a_persons(file)
 
@@ -45,6 +46,7 @@ def is_standard(thing: Any) -> bool:
 
 
 def is_ours(thing: Any) -> bool:
+    """Whether a class or function is this package's."""
     return str(getattr(thing, "__module__", "")).partition(".")[0] == "regbench"
 
 

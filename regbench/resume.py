@@ -13,6 +13,7 @@ from regbench.arguments import Arguments
 from regbench.claims import require_ours
 from regbench.config import meant
 from regbench.errors import ConfigError, printable
+from regbench.foreign import refusing
 from regbench.holding import held
 from regbench.records import ENDED, read_summary
 from regbench.runs import distrust_of, read_run
@@ -72,7 +73,8 @@ def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
 
     with held(folder):
         try:
-            there = lengthen(folder, epochs, trust)
+            with refusing(f"{folder}: ", OSError):
+                there = lengthen(folder, epochs, trust)
         except OSError as error:
             raise ConfigError(f"{folder}: {error}") from error
     if there == folder:

@@ -11,6 +11,7 @@ from regbench.arguments import Arguments
 from regbench.columns import Table
 from regbench.config import read_settings
 from regbench.errors import ConfigError
+from regbench.foreign import refusing
 from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, undamaged, write_json
 from regbench.runs import distrust_of, read_run
 from regbench.terminal import Terminal, print_table
@@ -111,7 +112,8 @@ def _read(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
 
     def figures(model: nn.Module) -> dict[str, float]:
         bf16 = settings.precision == "bf16"
-        return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
+        with refusing(f"{folder}: "):
+            return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
 
     last, best = (figures(load_model(folder, weights, trust)) for weights in ("last", "best"))
     return {"last": last, "best": best, "reads": reads + 1}

@@ -225,7 +225,7 @@ def _of_function(function: Any, path: str, kind: Kind, distrust: Distrust | None
     returned = classes_in(hints_of(function).get("return", Any), inside=False)
     own = is_a_persons(file)  # type: ignore[arg-type]
     if returned is not None:
-        suits = any(kind.suits(cls) or kind.loosely(cls) for cls in returned if cls is not type(None))
+        suits = any(kind.suits(cls) or (is_own(cls) and kind.loosely(cls)) for cls in returned)
         standard = kind is ANYTHING and all(map(is_standard, returned))
         if not suits or (standard and not own):
             return f"must name {kind.due}, got {path}, which returns {_names(returned)}"

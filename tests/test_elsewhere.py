@@ -101,28 +101,74 @@ def table_row(file: Path) -> str:
     return file.read_text().rstrip("\n").splitlines()[-1] + "\n"
 
 
-def test_code_of_one_s_own_is_found_from_another_folder(home: Path) -> None:
-    (home / "nets.py").write_text(NET)
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with code of one's own, a run that needs it, and a folder beside it."""
+    home = tmp_path_factory.mktemp("own") / "home"
     (home / "mine" / "reg").mkdir(parents=True)
+    (home.parent / "other").mkdir()
+    (home / "nets.py").write_text(NET)
     (home / "mine" / "noise.py").write_text(NOISE)
-    (home / "mine" / "reg" / "noise.yaml").write_text(
-        "# @package reg.noise\n_target_: noise.Noise\nstrength: 0.01\n"
+    option = "# @package reg.noise\n_target_: noise.Noise\nstrength: 0.01\n"
+    (home / "mine" / "reg" / "noise.yaml").write_text(option)
+    words = ["--config-dir", "mine", "+reg=noise", "model=own", "model._target_=nets.Net"]
+    cli(home, "train", *words, "schedule=constant", "hydra.run.dir=run", QUICK[0], *QUICK[2:])
+    plain = ["model=own", "model._target_=nets.Net", "schedule=constant", "hydra.run.dir=plain"]
+    cli(home, "train", *plain, QUICK[0], *QUICK[2:])
+    return home
+
+
+def refused(folder: Path, *words: str) -> str:
+    done = subprocess.run([*REGBENCH, *words], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    return done.stderr
+
+
+def test_code_of_one_s_own_is_found_from_another_folder_where_the_run_is_trusted(own: Path) -> None:
+    other = own.parent / "other"
+    said = refused(other, "test", "../home/run")
+    assert said == (
+        "regbench: model._target_: no module named 'nets', needed for nets.Net; it was trained in "
+        f"{own}; type regbench test ../home/run --trust to import from there\n"
     )
-    words = [
-        "--config-dir",
-        "mine",
-        "+reg=noise",
-        "model=own",
-        "model._target_=nets.Net",
-        "hydra.run.dir=run",
-    ]
-    cli(home, "train", *words, QUICK[0], *QUICK[2:])
-    other = home.parent / "other"
-    (other / "nets.py").write_text("raise ImportError('another one of the same name')")
-    cli(other, "test", "../home/run")
-    code = "import regbench; print(type(regbench.load('../home/run')).__name__)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=other, capture_output=True, text=True)
-    assert done.stdout == "Normalized\n", done.stderr
+    assert "type regbench resume ../home/run train.epochs=2 --trust to" in refused(
+        other, "resume", "../home/run", "train.epochs=2"
+    )
+    cli(other, "test", "../home/run", "--trust")
+    code = "import regbench; print(type(regbench.load('../home/run', trust={})).__name__)"
+    for trust, printed in ((True, "Normalized\n"), (False, "")):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(trust)], cwd=other, capture_output=True, text=True
+        )
+        assert done.stdout == printed, done.stderr
+    assert "; pass trust=True to regbench.load to import from there" in done.stderr
+
+
+def test_a_run_is_read_in_the_folder_that_it_was_trained_in_without_more(own: Path) -> None:
+    cli(own, "test", "plain")
+    cli(own, "resume", "plain", "train.epochs=2")
+    assert summary(own / "plain")["epochs"]["done"] == 2
+
+
+def test_a_library_is_not_replaced_by_a_file_beside_a_run(own: Path) -> None:
+    run = shutil.copytree(own / "run", own.parent / "bundle" / "run")
+    theirs = own.parent / "theirs"
+    theirs.mkdir()
+    for folder in (run, theirs):  # in the run folder itself, and in the one that is recorded
+        (folder / "sklearn.py").write_text("open('imported', 'w')")
+    record = run / ".hydra" / "hydra.yaml"
+    record.write_text(record.read_text().replace(f"cwd: {own}\n", f"cwd: {theirs}\n"))
+    assert f"cwd: {theirs}\n" in record.read_text()
+    refused(run, "test", ".")
+    cli(own, "test", str(run), "--trust", "--trust")
+    assert not [*own.parent.rglob("imported")]
+
+
+def test_a_run_reads_no_environment_variables_but_of_regbench(own: Path) -> None:
+    run = shutil.copytree(own / "plain", own.parent / "env" / "run")
+    record = run / ".hydra" / "config.yaml"
+    record.write_text(record.read_text().replace("sweep: null", "sweep: ${oc.${e}:HOME}\ne: env"))
+    assert "HOME; type regbench test" in refused(own, "test", str(run))
 
 
 def test_paths_are_absolute_and_no_part_of_the_identity_of_own_data(monkeypatch: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,36 @@ def test_a_refusal_of_ours_and_a_person_s_ctrl_c_pass() -> None:
     with pytest.raises(ConfigError, match=r"^seed: as it was$"), refusing("model: "):
         raise ConfigError("seed: as it was")
     with pytest.raises(KeyboardInterrupt), refusing("model: "):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        ("KeyboardInterrupt", "KeyboardInterrupt"),
+        ("GeneratorExit", "GeneratorExit"),
+        ("Base('gone')", "Base: gone"),
+        ("Mute()", "Mute"),
+        ("MuteExit()", "MuteExit"),
+        ("StopIteration", "StopIteration"),
+        ("RuntimeError('red: \\x1b[31m')", "red: \\x1b[31m"),
+        ("RuntimeError('x' * 10**6)", "x" * 300 + "..."),
+        ("RuntimeError('\\n\\n')", "RuntimeError"),
+        ("type('A\\nB', (Exception,), {})('c')", "A\\nB: c"),
+    ],
+)
+def test_whatever_a_line_of_code_raises_is_one_short_sentence(raised: str, said: str, tmp_path: Path) -> None:
+    name = f"raising_{tmp_path.name.rstrip('_')}"
+    source = """
+class Base(BaseException): pass
+class Mute(Exception):
+    def __str__(self): raise ValueError("no")
+class MuteExit(Exception):
+    def __str__(self): raise SystemExit(3)
+def f():
+    raise """
+    (tmp_path / f"{name}.py").write_text(source + raised)
+    assert complaint(f"{name}.f") == f"model: {said} ({name}.py, line 8)"
 
 
 @pytest.mark.parametrize(

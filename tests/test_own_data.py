@@ -190,7 +190,6 @@ def test_its_content_is_in_the_identity(node: Any):
             "Endless",
             r"must be a map-style Dataset with __len__ and __getitem__, got the IterableDataset Endless$",
         ),
-        ("Odd", r"must be a Source, or a map-style Dataset with __len__ and __getitem__, got Odd$"),
         ("Broken", r"Broken raises FileNotFoundError: .*such file.* \(.*mine_.*\.py, line \d+\)$"),
         ("Faulty", r"KeyError: 'rows' \(.*mine_.*\.py, line \d+\)$"),
     ],
@@ -198,6 +197,11 @@ def test_its_content_is_in_the_identity(node: Any):
 def test_refuses_in_a_sentence_with_the_place_of_a_persons_code(node: Any, name: str, said: str):
     with pytest.raises(ConfigError, match=rf"^dataset: {said}"):
         load_data(node(name))
+
+
+def test_what_is_no_dataset_is_refused_before_it_is_made(node: Any):
+    with pytest.raises(ConfigError, match=r"^dataset\._target_: must name a Source, or a map-style .*\.Odd$"):
+        load_data(node("Odd"))
 
 
 def test_what_a_persons_source_raises_for_its_test_rows_is_told_too(node: Any):
