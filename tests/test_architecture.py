@@ -278,6 +278,7 @@ GUESTS = {
         "compare.confusion",
         "compare.courses",
         "compare.forest",
+        "compare.overall",
         "compare.page",
         "compare.paint",
         "compare.response_chart",

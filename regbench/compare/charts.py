@@ -10,6 +10,7 @@ from regbench.compare.confusion import confusion, per_class
 from regbench.compare.courses import curves
 from regbench.compare.figures import smaller_is_better
 from regbench.compare.forest import forest
+from regbench.compare.overall import overall
 from regbench.compare.paint import (
     GREY,
     SYMBOLS,
@@ -52,15 +53,26 @@ def frontier(comparison: Comparison) -> list[str]:
     return kept
 
 
-def cost(comparison: Comparison, colours: Colours) -> go.Figure | None:
-    """Validation accuracy against seconds, with the frontier as a step line."""
-    costs, best = prices(comparison), frontier(comparison)
+def cost(comparison: Comparison, colours: Colours, whole: Comparison | None = None) -> go.Figure | None:
+    """Validation accuracy against seconds, with the frontier as a step line.
+
+    Args:
+        comparison: with the arms that are drawn.
+        colours: of each.
+        whole: with all arms, of which the frontier is, the others in grey; None: all are drawn.
+    """
+    whole = whole or comparison
+    costs, best = prices(whole), frontier(whole)
     arms = {arm.name: arm for arm in comparison.arms if arm.name in costs}
     if not arms:
         return None
-    means = [arms[name].figures["val/accuracy"].mean for name in best]
+    everyone = {arm.name: arm for arm in whole.arms if arm.name in costs}
+    means = [everyone[name].figures["val/accuracy"].mean for name in best]
     figure = go.Figure(_guide([costs[name] for name in best], scaled("val/accuracy", means), "frontier"))
     figure.update_traces(line_shape="hv")
+    others = [arm for name, arm in everyone.items() if name not in arms]
+    if others:
+        figure.add_trace(_others(others, costs))
     base = None if comparison.baseline is None else literal(comparison.baseline)
     for place, arm in enumerate(arms.values()):
         told = f"{costs[arm.name]:.2f} times {base}'s" if base is not None else f"{costs[arm.name]:.3g} s"
@@ -89,6 +101,22 @@ def _priced(arm: Arm, price: float, told: str, look: Mapping[str, object]) -> go
         marker=look,
         name=literal(arm.name),
         hovertext=f"{literal(arm.name)}: {number('val/accuracy', spread.mean)} %, time {told}",
+        hoverinfo="text",
+    )
+
+
+def _others(arms: Sequence[Arm], costs: Mapping[str, float]) -> go.Scatter:
+    """Arms that are drawn so that the others can be seen among them."""
+    means = [arm.figures["val/accuracy"].mean for arm in arms]
+    return go.Scatter(
+        x=[costs[arm.name] for arm in arms],
+        y=scaled("val/accuracy", means),
+        mode="markers",
+        marker={"color": "#cccccc", "size": 5},
+        name="other arms",
+        hovertext=[
+            f"{literal(a.name)}: {number('val/accuracy', m)} %" for a, m in zip(arms, means, strict=True)
+        ],
         hoverinfo="text",
     )
 
@@ -286,12 +314,16 @@ def _told(one: Interaction, metric: str) -> str:
     )
 
 
-CHARTS: dict[str, Callable[[Comparison, Colours], go.Figure | None]] = {
+# Each is given the comparison with the arms to draw, their colours, and the comparison with all arms.
+BY_ARMS: dict[str, Callable[[Comparison, Colours, Comparison], go.Figure | None]] = {
     "curves": curves,
-    "forest": lambda comparison, colours: forest(comparison),
+    "forest": lambda comparison, _, whole: forest(comparison, whole),
     "cost": cost,
-    "calibration": calibration,
-    "interactions": lambda comparison, colours: interactions(comparison),
-    "per_class": lambda comparison, colours: per_class(comparison),
-    "confusion": lambda comparison, colours: confusion(comparison),
+    "calibration": lambda comparison, colours, _: calibration(comparison, colours),
+    "per_class": lambda comparison, *_: per_class(comparison),
+    "confusion": lambda comparison, *_: confusion(comparison),
+}
+OF_ALL: dict[str, Callable[[Comparison], go.Figure | None]] = {
+    "overall": overall,
+    "interactions": interactions,
 }

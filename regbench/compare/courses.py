@@ -43,13 +43,18 @@ PANELS = (
 )
 
 
-def curves(comparison: Comparison, colours: Colours) -> go.Figure | None:
+def curves(comparison: Comparison, colours: Colours, whole: Comparison | None = None) -> go.Figure | None:
     """Means and seed bands; one legend entry for each arm, which holds for all panels.
 
     The figure's meta has `views`: ranges of all axes, for the whole course and for its second half.
+
+    Args:
+        comparison: with the arms that are drawn.
+        colours: of each.
+        whole: with all arms, by which the axes are; None: all are drawn.
     """
-    arms = comparison.arms
-    panels = [p for p in PANELS if any(name in arm.curves for arm in arms for name, _ in p.lines)]
+    arms, everyone = comparison.arms, (whole or comparison).arms
+    panels = [p for p in PANELS if any(name in arm.curves for arm in everyone for name, _ in p.lines)]
     if not panels:
         return None
     rows = (len(panels) + 1) // 2
@@ -65,7 +70,7 @@ def curves(comparison: Comparison, colours: Colours) -> go.Figure | None:
     for place, panel in enumerate(panels):
         for trace in _traces(panel, arms, colours, listed):
             figure.add_trace(trace, row=place // columns + 1, col=place % columns + 1)
-    views = list(_views(panels, arms))
+    views = list(_views(panels, everyone))
     names = [arm.name for arm in arms]
     axes = [f"xaxis{place}" if place > 1 else "xaxis" for place in range(1, len(panels) + 1)]
     figure.update_layout(

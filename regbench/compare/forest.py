@@ -32,12 +32,18 @@ ROW = 66  # pixels of a row with its name and figures over it
 LEFT = 56  # pixels at the left, where names do not need more
 
 
-def forest(comparison: Comparison) -> go.Figure | None:
-    """The differences to the baseline with their intervals, coloured by verdict, the best on top."""
+def forest(comparison: Comparison, whole: Comparison | None = None) -> go.Figure | None:
+    """The differences to the baseline with their intervals, coloured by verdict, the best on top.
+
+    Args:
+        comparison: with the arms that are drawn.
+        whole: with all arms, by which the axis is; None: all are drawn.
+    """
     metric = comparison.metric
     arms = [arm for arm in comparison.arms if arm.verdict and metric in arm.differences]
     if not arms:
         return None
+    everyone = [arm for arm in (whole or comparison).arms if arm.verdict and metric in arm.differences]
     height = {arm.name: len(arms) - place for place, arm in enumerate(arms)}
     figure = go.Figure()
     for word, (colour, symbol) in LOOKS.items():
@@ -66,7 +72,7 @@ def forest(comparison: Comparison) -> go.Figure | None:
         margin_r=right,
         annotations=beside,
         legend_y=1,
-        xaxis={"title_text": heading, "range": _extent(arms, metric, error)},
+        xaxis={"title_text": heading, "range": _extent(everyone, metric, error)},
         yaxis={
             **named([(height[arm.name], arm.name) for arm in arms]),
             "range": [0.4, len(arms) + 0.6],

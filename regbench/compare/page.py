@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,9 +16,10 @@ import plotly.graph_objects as go
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from regbench.compare.charts import CHARTS, frontier
+from regbench.compare.charts import BY_ARMS, OF_ALL, frontier
 from regbench.compare.confusion import FEW, class_table
 from regbench.compare.groups import shown
+from regbench.compare.paging import AT_ONCE, DRAWN, Paged, listed, parts, scripted
 from regbench.compare.paint import Colours, colours, typeset
 from regbench.compare.report import Comparison, Report
 from regbench.compare.results import printable
@@ -76,10 +76,15 @@ def render(report: Report) -> str:
         sections=sections,
         keys=list(dict.fromkeys(key for one in report.comparisons for key in one.differs)),
         left_out=[
-            ("Left out", report.excluded),
-            ("Duplicates, of which a newer run counts", report.duplicates),
-            ("Complaints on runs that count", report.complaints),
+            (heading, found, listed([(one.folder, one.reason) for one in found], ("folder", "why")))
+            for heading, found in (
+                ("Left out", report.excluded),
+                ("Duplicates, of which a newer run counts", report.duplicates),
+                ("Complaints on runs that count", report.complaints),
+            )
         ],
+        at_once=AT_ONCE,
+        drawn=DRAWN,
     )
 
 
@@ -123,11 +128,8 @@ def embedded(figure: go.Figure | None) -> dict[str, Any] | None:
     """A figure's height, the least width that it needs, and its JSON as it may stand in a script element."""
     if figure is None:
         return None
-    text = json.dumps(figure.to_plotly_json(), allow_nan=False, separators=(",", ":"))
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
     least = (figure.layout.meta or {}).get("least", 0)
-    return {"height": figure.layout.height, "least": least, "json": Markup(text)}
+    return {"height": figure.layout.height, "least": least, "json": scripted(figure.to_plotly_json())}
 
 
 def breakable(name: str) -> Markup:
@@ -185,11 +187,14 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
     """All that the template shows of one comparison."""
     arms = comparison.arms
     words = [arm.verdict.word for arm in arms if arm.verdict]
+    said = verdicts(comparison)
+    runs = [(arm.name, run) for arm in arms for run in arm.runs]
     return {
         "id": f"comparison-{place}",
         "comparison": comparison,
-        "verdicts": verdicts(comparison),
+        "verdicts": said,
         "counts": {word: words.count(word) for word in SIGNS},
+        "others": _counted([one.word for one in said[AT_ONCE:]]),
         "intro": _intro(comparison),
         "sensitivity": [
             typeset(line)
@@ -200,11 +205,12 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
         ],
         "snapshot": SNAPSHOTS.get(comparison.at, comparison.at),
         "unadjusted": UNADJUSTED,
-        "overview": overview(comparison, palette),
-        "changes": changes(comparison, palette),
-        "classes": class_table(comparison, palette),
+        "overview": [Paged(table) for table in overview(comparison, palette)],
+        "changes": [Paged(table) for table in changes(comparison, palette)],
+        "classes": Paged(classes) if (classes := class_table(comparison, palette)) else None,
         "few_classes": len(comparison.classes) <= FEW,
-        "charts": {name: embedded(draw(comparison, palette)) for name, draw in CHARTS.items()},
+        "parts": [part.name for part in parts(comparison)],
+        "charts": _charts(comparison, palette),
         "reliability": any(arm.reliability for arm in arms),
         "frontier": frontier(comparison),
         "pairs": [
@@ -216,9 +222,27 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
         "metric": title(comparison.metric),
         "reads": _reads(comparison),
         "members": [(arm.name, [_member(one) for one in arm.members]) for arm in arms],
-        "runs": [(arm.name, run) for arm in arms for run in arm.runs],
+        "runs": runs,
+        "run_table": listed(
+            [(name, str(run.seed), run.folder) for name, run in runs], ("arm", "seed", "folder")
+        ),
         "unequal": any(len(values) > 1 for values in comparison.environment.values()),
     }
+
+
+def _counted(words: Sequence[str]) -> str:
+    """How many of each verdict, such as `3 worse, 20 not resolved`."""
+    return ", ".join(f"{words.count(word)} {word}" for word in SIGNS if word in words)
+
+
+def _charts(comparison: Comparison, palette: Colours) -> dict[str, list[dict[str, Any] | None]]:
+    """Every chart, once for each part of the arms where it has something of each; empty where it has not."""
+    drawn = {
+        name: [embedded(draw(part.comparison, palette, comparison)) for part in parts(comparison)]
+        for name, draw in BY_ARMS.items()
+    }
+    drawn |= {name: [embedded(draw(comparison))] for name, draw in OF_ALL.items()}
+    return {name: figures if any(figures) else [] for name, figures in drawn.items()}
 
 
 def _reads(comparison: Comparison) -> str:
