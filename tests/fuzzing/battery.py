@@ -140,7 +140,7 @@ class Battery:
         left, running = iter(wanted), []
         while True:
             while len(running) < jobs and (name := next(left, None)):
-                running.append(_Running(name, self._root / "cases", self._env, self.stock.folders))
+                running.append(_Running(name, self._root / "cases", self._env, self.stock))
             if not running:
                 return
             for one in list(running):

@@ -90,7 +90,8 @@ def option(chance: random.Random) -> Case:
         m=misspelt(chance, right), u=right.upper(), r=right, g=name.strip("+")
     )
     begin = ["train"] if "," in wrong else command(chance)
-    return Case([*begin, f"{name}={wrong}"], [name.lstrip("+")], about=f"{name}={wrong}")
+    statuses = (2, 0) if wrong == "[]" or wrong.endswith(".yaml") else (2,)
+    return Case([*begin, f"{name}={wrong}"], [name.lstrip("+")], statuses, about=f"{name}={wrong}")
 
 
 HYDRAS = """

@@ -52,7 +52,9 @@ def header(chance: random.Random) -> Case:
         bad = f"# @package reg.mine\ndefaults: {chance.choice(DEFAULTS.strip().replace(chr(10), ';').split(';'))}\n{node}"
     # the package of a group and a name is the right one; the order of _self_ decides nothing here
     statuses = (
-        (2, 0) if "_group_" in bad or "optional" in bad or "/reg: mine" in bad or "_global_" in bad else (2,)
+        (2, 0)
+        if "_group_" in bad or "optional" in bad or "/reg: mine" in bad or "_global_" in bad or "reg.5" in bad
+        else (2,)
     )
     return of(
         chance,

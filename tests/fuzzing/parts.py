@@ -67,7 +67,7 @@ def course(chance: random.Random) -> Case:
     """A schedule that raises, or gives what is no factor."""
     bad = chance.choice((*each(COURSES, "|"), *RAISES))
     where = "call" if bad.startswith("return") or chance.random() < 0.5 else "init"
-    statuses = (2, 0, 3) if bad in ("return True", "return -1") else (2,)
+    statuses = (2, 0, 3) if bad in ("return True", "return -1", "return 1e400") else (2,)
     return of(
         ["train", *COURSE_WORDS],
         filled(COURSE, **{where: bad}),

@@ -16,9 +16,9 @@ FLAGS = """
 --epochs 3 -> epochs
 -x -> -x
 --config-name x -> config-name
--cn x -> config-name
+-cn x -> config-name -cn
 --config-path x -> config-path
--cp x -> config-path
+-cp x -> config-path -cp
 --experimental-rerun x -> rerun
 --experimental-rerun=precious/kept.txt -> rerun
 --experimental-rerun /dev/zero -> rerun

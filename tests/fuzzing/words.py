@@ -17,6 +17,23 @@ FORMS = """
 {k}=={v}== {k}={{a:{v} {k}={v}\\ {k}=!{v} {k}=<{v}> {k}＝{v} {k}={v}␀x {k}=`{v}` !{k}={v} {k}={v}; {k}=&{v} %{k}={v} {k}=*{v}
 {k}␉={v} {k}=␉[{v} {k}=[{v},] {k}=[,] {k}={{}}{v} {k}=[{v}]] {k}=({v},{v}) {k}=''{v} {k}=\\ {k}.={v} .{k}={v} {k}..{k}={v}
 """
+CUT = """
+train.epochs = 3
+train.epochs =3
+train.epochs= 3
+seed =1
++reg= dropout
++reg=[dropout, mixup]
++reg=[dropout ,mixup]
++ reg=dropout
++reg =dropout
+reg. dropout.p=0.3
+model . width=8
+- m seed=1
+-- cfg job
++reg=[ dropout]
+seed= =1
+"""
 STRAY = """
 EMPTY
 =
@@ -95,35 +112,9 @@ def broken(chance: random.Random) -> Case:
 @RECIPES
 def blanks(chance: random.Random) -> Case:
     """Blanks that cut a word in two."""
-    words = chance.choice(
-        (
-            "train.epochs = 3",
-            "train.epochs =3",
-            "train.epochs= 3",
-            "seed =1",
-            "+reg= dropout",
-            "+reg=[dropout, mixup]",
-        )
-    )
-    words = chance.choice(
-        (
-            words,
-            words,
-            "+ reg=dropout",
-            "+reg =dropout",
-            "reg. dropout.p=0.3",
-            "model . width=8",
-            "- m seed=1",
-            "-- cfg job",
-        )
-    )
-    cut = words.split(" ")
+    cut = chance.choice(each(CUT)).split(" ")
     common = [word for word in TINY if not word.startswith(("train.epochs", "seed", "model"))]
-    return Case(
-        ["train", *common, *cut],
-        [cut[0].strip("+-=. ").split(".")[0] or cut[-1].split("=")[0].lstrip("+-")],
-        about=words,
-    )
+    return Case(["train", *common, *cut], [word.strip("+.=") or word for word in cut], about=" ".join(cut))
 
 
 @RECIPES
@@ -217,6 +208,7 @@ _target_=x -> _target_
 def signed(chance: random.Random) -> Case:
     """A plus or a tilde where it does not belong, or none where it does."""
     (wrong,), names = chance.choice(pairs(SIGNED))
-    statuses = (2, 0) if "maximize" in wrong or "_partial_" in wrong or "_convert_" in wrong else (2,)
+    mild = ("maximize", "_partial_", "_convert_", "train={epochs:3}", "dataset={num_train:3}")
+    statuses = (2, 0) if any(word in wrong for word in mild) else (2,)
     common = [word for word in TINY if not word.startswith(wrong.lstrip("+~").split("=")[0].split(".")[0])]
     return Case([*command(chance), *common, wrong], names, statuses, about=wrong)
