@@ -13,6 +13,7 @@ from torch.nn.modules import module as registry
 
 from regbench.errors import ConfigError
 from regbench.fields import make_and_tell
+from regbench.kinds import MODEL
 
 COPIES = 3  # of each weight: itself, its gradient, the optimizer's memory of it
 MOST_MODULES = 20_000
@@ -46,7 +47,7 @@ def require_room(node: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         torch.device("meta"),
         counted,
     ):
-        make_and_tell(values, "model", given)
+        make_and_tell(values, "model", MODEL, given)
 
 
 @contextmanager
