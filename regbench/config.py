@@ -176,6 +176,9 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     for name in PARTS:
         if not isinstance(config[name], Mapping):
             raise ConfigError(f"{name}: must be a group of settings, got {config[name]!r}")
+    grouped = next((name for name, value in config["train"].items() if isinstance(value, Mapping)), None)
+    if grouped is not None and grouped in hints_of(TrainSettings):
+        raise ConfigError(f"train: {grouped} must be a value, got a group of settings")
     common = {
         name: converted(config[name], hint, f"{name}:") for name, hint in hints.items() if name != "return"
     }

@@ -175,7 +175,6 @@ GUESTS = {
         "composition",
         "launching",
         "ranges",
-        "refusals",
         "sources",
         "spelling",
         "sweep",
