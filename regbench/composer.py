@@ -268,7 +268,7 @@ def _sentence(key: str, text: str, error: Exception, known: Iterable[str]) -> st
         return f"{key}: {text} must not refer to itself"
     if "Missing mandatory value" in said or "MissingMandatoryValue" in said:
         name = said.rpartition("Missing mandatory value: ")[2]
-        if key not in ("config", name) and "${" in text:
+        if name.startswith("hydra.") and key != name and "${" in text:
             return f"{key}: {text} refers to {name}, which has no value yet"
         return f"{name}: must have a value, got ???"
     return f"{key}: {text} cannot be resolved: {said.rpartition('interpolation: ')[2]}"

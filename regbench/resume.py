@@ -70,7 +70,7 @@ def _longer(folder: Path, epochs: int) -> Path:
     if there == folder:
         return folder
     there = Path(os.path.relpath(there)) if not folder.is_absolute() else there
-    print(f"{folder} is called {there} from now on, by its new identity")
+    print(printable(f"{folder} is called {there} from now on, by its new identity"))
     return there
 
 
@@ -80,7 +80,9 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str]) -> in
     summary = read_summary(folder)
     if summary and summary["status"] in ENDED:
         reason = f" ({summary['reason']})" if summary["reason"] else ""
-        print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
+        print(
+            printable(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
+        )
         return job.EXIT_STATUS[summary["status"]]
     try:
         status = job.resume(job.Job(config, folder, choices, Screen()))
