@@ -65,8 +65,7 @@ class Composer:
         version.setbase(BASE)
         path = create_config_search_path(str(config_dir()))
         if extra is not None:
-            if not os.path.isdir(extra):
-                raise ConfigError(f"--config-dir: must be a folder, got {extra}")
+            require_folder(extra)
             where = f"file://{os.path.abspath(extra)}"
             path.prepend(provider="command-line", path=where, anchor=SearchPathQuery(provider="schema"))
         self.hydra = Hydra.create_main_hydra2(task_name=PRIMARY, config_search_path=path)
@@ -226,6 +225,16 @@ class Composer:
                     f"{name}: reached by {options}; to use one technique twice, give each a name: "
                     "'+reg@reg.first=NAME' '+reg@reg.second=NAME'"
                 )
+
+
+def require_folder(extra: str) -> None:
+    """Refuse a --config-dir that is none, before it is put on the import path.
+
+    Raises:
+        ConfigError: it is no folder.
+    """
+    if not os.path.isdir(extra):
+        raise ConfigError(f"--config-dir: must be a folder, got {extra or 'nothing'}")
 
 
 def _is_in_none(sources: Iterable[Any], option: str) -> bool:

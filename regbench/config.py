@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, brief
 from regbench.fields import checked, converted, hints_of, require_number
 from regbench.records import RECORD_VERSION, canonical, without_later
 
@@ -43,7 +43,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if len(set(self.evaluate)) < len(self.evaluate):
-            raise ConfigError(f"evaluate: must name each figure once, got {', '.join(self.evaluate)}")
+            raise ConfigError(f"evaluate: must name each figure once, got {brief(', '.join(self.evaluate))}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed: must lie in [0, 2^32 - 1], got {self.seed}")
         if self.threads is not None and self.threads < 1:

@@ -183,9 +183,11 @@ VALUES = [
     ("experiment=[cocktail,cocktail]", "experiment: must name each option once, got experiment=[cocktail,cocktail]"),
     ("'seed=${nope}'", "seed: ${nope} refers to nope, and there is no such key"),
     (f"evaluate={'[' * 500}a{']' * 500}", "evaluate: brackets must be nested at most 30 deep, got "),
-    (f"model.width={'1' * 60000}", "model.width: must be given in at most 50000 signs, got 60012"),
+    (f"model.width={'1' * 60000}", "model.width: must be given in at most 10000 signs, got 60012"),
     ("seed='\x1b[31m'", "seed: a value with \\x1b [ must stand in quotes, got \\x1b[31m"),
     ('sweep=\'"\u202eabc"\'', "sweep: must be letters, digits, and _ . + - within, got '\\u202eabc'"),
+    (f"train.class_weights=[{'1,' * 9000}1]", "train.class_weights: must be given in at most 10000 signs"),
+    ("--config-dir '\x00'", "--config-dir: must be a folder, got \\x00"),
     ("seed=\udcff", "seed: must be text in UTF-8, got seed=\\xdcff"),
     (f"checkpoints={'z' * 3000}", "checkpoints: must be one of none, last, best, last+best, all, got "),
 ]  # fmt: skip
