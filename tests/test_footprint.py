@@ -23,7 +23,10 @@ def mlp(**values: Any) -> dict[str, Any]:
     [
         ({"width": 10_000_000}, r"^model: width must be smaller, got 10000000: training takes [\d,]+ GB"),
         ({"width": 10**9}, r"^model: width must be at most 10,000,000, got 1000000000$"),
-        ({"depth": 30_000, "width": 1}, r"^model: depth must be smaller, got 30000: .* at most 20000 layers$"),
+        (
+            {"depth": 30_000, "width": 1},
+            r"^model: depth must be smaller, got 30000: .* at most 20000 layers$",
+        ),
     ],
 )
 def test_what_is_too_large_is_named(values: dict[str, Any], said: str) -> None:
