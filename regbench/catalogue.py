@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from regbench.option_files import require_sound
 from regbench.paths import config_dir
 
 GROUPS = ("reg", "model", "dataset", "optimizer", "schedule")
@@ -118,6 +119,7 @@ def _literal(value: ast.expr) -> dict[str, Any]:
 
 
 def _entry(group: str, path: Path, roots: Roots) -> Entry:
+    require_sound(path, group)
     text = path.read_text(encoding="utf-8")
     node = _values(text, path)
     target = str(node.get("_target_", ""))

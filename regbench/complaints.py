@@ -205,6 +205,7 @@ class Complaints:
             if (
                 several
                 and group not in (MEMBERS, "experiment")
+                and names
                 and all(isinstance(n, str) and n for n in names)
             ):
                 sweep = ",".join(map(str, names))

@@ -66,8 +66,7 @@ class Composer:
         version.setbase(BASE)
         path = create_config_search_path(str(config_dir()))
         if extra is not None:
-            if not os.path.isdir(extra):
-                raise ConfigError(f"--config-dir: must be a folder, got {extra}")
+            require_folder(extra)
             where = f"file://{os.path.abspath(extra)}"
             path.prepend(provider="command-line", path=where, anchor=SearchPathQuery(provider="schema"))
         self.hydra = Hydra.create_main_hydra2(task_name=PRIMARY, config_search_path=path)
@@ -243,6 +242,16 @@ class Composer:
                 )
 
 
+def require_folder(extra: str) -> None:
+    """Refuse a --config-dir that is none, before it is put on the import path.
+
+    Raises:
+        ConfigError: it is no folder.
+    """
+    if not os.path.isdir(extra):
+        raise ConfigError(f"--config-dir: must be a folder, got {extra or 'nothing'}")
+
+
 def _is_in_none(sources: Iterable[Any], option: str) -> bool:
     return not any(source.is_config(option) for source in sources)
 
@@ -283,7 +292,7 @@ def _sentence(key: str, text: str, error: Exception, known: Iterable[str]) -> st
         return f"{key}: {text} must not refer to itself"
     if "Missing mandatory value" in said or "MissingMandatoryValue" in said:
         name = said.rpartition("Missing mandatory value: ")[2]
-        if key not in ("config", name) and "${" in text:
+        if name.startswith("hydra.") and key != name and "${" in text:
             return f"{key}: {text} refers to {name}, which has no value yet"
         return f"{name}: must have a value, got ???"
     return f"{key}: {text} cannot be resolved: {said.rpartition('interpolation: ')[2]}"

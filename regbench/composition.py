@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from regbench.complaints import flat
-from regbench.composer import PRIMARY, ComposedJob, Composer
+from regbench.composer import PRIMARY, ComposedJob, Composer, require_folder
 from regbench.config import likely
 from regbench.data.progress import shown
 from regbench.errors import ConfigError
@@ -35,6 +35,8 @@ def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace,
     for option, asked in ((FORCE, args.force), (FAIL_FAST, args.fail_fast)):
         if asked and command == PRIMARY and not args.multirun:
             raise ConfigError(f"train: {option} is for a sweep, and needs -m")
+    if args.config_dir is not None:
+        require_folder(args.config_dir)
     import_from(*([args.config_dir] if args.config_dir else []))
     return args, of_hydra(args)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, brief
 from regbench.fields import checked, converted, require_number
 from regbench.records import RECORD_VERSION, canonical, without_later
 from regbench.signatures import hints_of
@@ -44,7 +44,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if len(set(self.evaluate)) < len(self.evaluate):
-            raise ConfigError(f"evaluate: must name each figure once, got {', '.join(self.evaluate)}")
+            raise ConfigError(f"evaluate: must name each figure once, got {brief(', '.join(self.evaluate))}")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed: must lie in [0, 2^32 - 1], got {self.seed}")
         if self.threads is not None and self.threads < 1:
@@ -185,6 +185,9 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     for name in PARTS:
         if not isinstance(config[name], Mapping):
             raise ConfigError(f"{name}: must be a group of settings, got {config[name]!r}")
+    grouped = next((name for name, value in config["train"].items() if isinstance(value, Mapping)), None)
+    if grouped is not None and grouped in hints_of(TrainSettings):
+        raise ConfigError(f"train: {grouped} must be a value, got a group of settings")
     common = {
         name: converted(config[name], hint, f"{name}:") for name, hint in hints.items() if name != "return"
     }

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
 from regbench.build import check
-from regbench.composition import compose_jobs, keys_of
+from regbench.composition import compose_jobs, keys_of, parsed
 from regbench.errors import ConfigError
+from regbench.option_files import require_sound
 from regbench.paths import config_dir
-from regbench.runs import import_from
 
 
 def refusals(model: str, words: Sequence[str] = (), extra: Path | None = None) -> dict[str, str]:
@@ -30,13 +29,13 @@ def refusals(model: str, words: Sequence[str] = (), extra: Path | None = None) -
     for word, key in zip(words, keys_of(words), strict=True):
         if key.partition(".")[0] == "reg":
             raise ConfigError(f"reg: each regularizer is tried by itself; leave {word} out")
-    import_from(*([str(extra)] if extra else []))
     where = ["--config-dir", str(extra)] if extra else []
-    base = compose_jobs(get_args_parser().parse_args([*where, f"model={model}", *words]))[0].config
+    base = compose_jobs(parsed([*where, f"model={model}", *words], "list")[0])[0].config
     check(base)
     found = {}
     folders = [config_dir(), *([extra] if extra else [])]
     for path in sorted(path for folder in folders for path in (folder / "reg").glob("*.yaml")):
+        require_sound(path, "reg")
         try:
             check({**base, "reg": {path.stem: option(path.read_text())}})
         except ConfigError as error:

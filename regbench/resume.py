@@ -80,7 +80,7 @@ def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
     if there == folder:
         return folder
     there = Path(os.path.relpath(there)) if not folder.is_absolute() else there
-    print(f"{folder} is called {there} from now on, by its new identity")
+    print(printable(f"{folder} is called {there} from now on, by its new identity"))
     return there
 
 
@@ -89,8 +89,10 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distr
 
     summary = read_summary(folder)
     if summary and summary["status"] in ENDED:
-        reason = f" ({printable(summary['reason'])})" if summary.get("reason") else ""
-        print(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
+        reason = f" ({summary['reason']})" if summary.get("reason") else ""
+        print(
+            printable(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
+        )
         return job.EXIT_STATUS[summary["status"]]
     require_trusted(config, distrust)
     try:

@@ -54,7 +54,6 @@ LEVELS = [
     ],
     [
         "arguments",
-        "catalogue",
         "compare.event_files",
         "compare.panels",
         "compare.statistics",
@@ -86,6 +85,7 @@ LEVELS = [
     ],
     [
         "archives",
+        "catalogue",
         "compare.paint",
         "compare.tables",
         "compare.verdicts",
@@ -236,7 +236,6 @@ GUESTS = {
         "composition",
         "launching",
         "ranges",
-        "refusals",
         "repository",
         "sources",
         "spelling",
