@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -101,7 +102,8 @@ def load(path: Path, check: Check | None = None) -> dict[str, Any]:
 
 def _most() -> int:
     """Bytes of memory that the machine has: a file that is larger cannot be one of its checkpoints."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys()
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else sys.maxsize
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ from regbench.errors import brief
 from regbench.reading import DEEPEST, FINITE
 
 MOST = 10**8  # values of an input, classes, token ids: what is made of them must fit into memory
+MOST_THREADS = 4096
 MOST_SAID = 10**5  # values in what the audit has found
 EXTRA = "_extra_state"  # what a module keeps beside tensors, by the end of its name in a state_dict
 KEYS = {
@@ -62,7 +63,7 @@ def check_state(state: Any) -> None:
         fits = fits and (kind is bool or not isinstance(value, bool))
         _must(fits, f"{name} must be {_named(kind)}, got {type(value).__name__}")
     _must(isinstance(state.get("content", ""), str), "content must be text")  # older ones have none
-    _must(1 <= state["threads"] <= MOST, "threads must be at least 1")
+    _must(1 <= state["threads"] <= MOST_THREADS, f"threads must lie in [1, {MOST_THREADS}]")
     _must(0 <= state["seconds"] < math.inf, "seconds must be at least 0")
     _check_history(state["history"])
     _check_audit(state["audit"])

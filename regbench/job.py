@@ -170,6 +170,8 @@ class _Session:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a checkpoint, and see that what it has made can be measured."""
+        if len(state["history"]) > self.run.epochs:
+            raise ValueError(f"it has {len(state['history'])} epochs of {self.run.epochs}")
         self._back_to(state)
         self._untried = True
         with kept_draws(), kept_buffers(self.run.model):
