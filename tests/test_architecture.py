@@ -319,7 +319,7 @@ def test_a_package_of_others_is_imported_only_where_it_may(guest: str) -> None:
 @pytest.mark.parametrize("module", [name for name in modules() if matches(name, [COMPARING])])
 def test_comparing_needs_nothing_of_what_trains(module: str) -> None:
     free = ["compare", COMPARING, "__version__", "records", "errors", "fields", "arguments", "catalogue"]
-    free += ["columns", "terminal", "outputs", "removal"]
+    free += ["columns", "terminal", "outputs", "removal", "stdio"]
     assert {name for name in ours(module) if not matches(name, free)} - {""} == set()
     assert not any(within(name, "torch") or within(name, "hydra") for name in imported(module))
 
