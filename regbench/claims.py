@@ -82,7 +82,8 @@ def claim(folder: Path, key: str) -> Claim:
     except OSError as error:
         remove_empty(*reversed(made))
         raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
-    return Claim(folder, tuple(made), before, kept)
+    whole = {path.absolute(): content for path, content in kept.items()}  # the run may change the current one
+    return Claim(folder.absolute(), tuple(path.absolute() for path in made), before, whole)
 
 
 def adopt(folder: Path, key: str) -> Claim:
@@ -93,7 +94,7 @@ def adopt(folder: Path, key: str) -> Claim:
     """
     if not is_marked(folder) and {*os.listdir(folder)} <= {HYDRA, LOG} and is_hydras_of_ours(folder):
         mark(folder)
-        return Claim(folder, (), frozenset(), {})
+        return Claim(folder.absolute(), (), frozenset(), {})
     return claim(folder, key)
 
 

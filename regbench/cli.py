@@ -44,6 +44,7 @@ def main() -> None:
     """Run a command; exit with its status."""
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     stdio.open_closed()
+    stdio.widen()
     said, wrong = "", None
     try:
         code = _run(sys.argv[1:])

@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
+NARROWEST = 20  # columns of a terminal
 UNWRITTEN = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -26,6 +27,13 @@ def open_closed() -> None:
         if getattr(sys, name) is None:
             made = os.fdopen(number, "w" if number else "r", errors="replace", closefd=False)
             setattr(sys, name, made)
+
+
+def widen() -> None:
+    """Take what nobody can read for a narrow terminal: tables need a column of some signs."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
 
 
 def say(sentence: str) -> None:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from regbench.columns import Table, fitted, folded
 from regbench.errors import printable
+from regbench.stdio import NARROWEST
 
 PIPED = 120  # columns, where nobody watches and nobody says how many
 
@@ -59,7 +60,7 @@ def print_table(console: Console, table: Table, whole: Collection[str] = ()) -> 
         table: what.
         whole: headings of columns whose cells are never folded.
     """
-    for number, (part, widths) in enumerate(fitted(table, console.width, whole)):
+    for number, (part, widths) in enumerate(fitted(table, max(console.width, NARROWEST), whole)):
         if number:
             console.print()
         print_lines(console, [part.caption], "bold")

@@ -74,6 +74,11 @@ def _run(args: argparse.Namespace, folder: Path) -> int:
     """Run the one job of a command line in a folder that is claimed before Hydra writes into it."""
     from regbench.launching import quoted  # not at the top, as it needs torch
 
+    mode = next((o for o in args.overrides if keys_of([o]) == ["hydra.mode"]), "hydra.mode=RUN")
+    if mode.partition("=")[2].strip("'\"").upper() != "RUN":
+        raise ConfigError(
+            f"hydra.mode: must be RUN without -m, got {mode}; a sweep is typed as regbench train -m"
+        )
     claimed = claim(folder, RUN_DIR)
     codes: list[int] = []
 

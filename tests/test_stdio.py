@@ -11,6 +11,8 @@ import pytest
 
 from regbench.errors import of_the_system
 
+from .simulated import figures, write_run
+
 REGBENCH = f"{sys.executable} -m regbench"
 
 
@@ -29,6 +31,13 @@ def test_a_full_standard_output_is_one_sentence(tmp_path: Path, words: str) -> N
 def test_closed_streams_are_nobody_who_reads(tmp_path: Path) -> None:
     done = shell(f"{REGBENCH} docs <&- >&- 2>&-; echo $?; {REGBENCH} nonsense 2>&-; echo $?", tmp_path)
     assert done.stdout == "0\n2\n"
+
+
+@pytest.mark.parametrize("columns", ["0", "1"])
+def test_a_terminal_of_no_width_is_a_narrow_one(tmp_path: Path, columns: str) -> None:
+    write_run(tmp_path / "run", [], 0, [figures(0.9)])
+    done = shell(f"COLUMNS={columns} {REGBENCH} compare run", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_file_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
