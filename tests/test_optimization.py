@@ -1,4 +1,4 @@
-"""Optimizers and schedules that cannot train are refused in one sentence; those of one's own that can are taken."""
+"""Optimizers and schedules: what cannot train is refused in one sentence, what of one's own can is taken."""
 
 from __future__ import annotations
 
