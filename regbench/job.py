@@ -201,7 +201,8 @@ class _Session:
         Raises:
             BaseException: the error itself, where no code of theirs was running.
         """
-        with suppress(OSError), open(self.job.folder / LOG, "a") as file:
+        log = self.job.folder / LOG
+        with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
         said = str(error) if isinstance(error, ConfigError) else raised(error)
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
