@@ -23,7 +23,7 @@ from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
-from regbench.foreign import raised, refusing, stops
+from regbench.foreign import raised, refusing, shown, stops
 from regbench.foreign import reason as reason_of
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure
@@ -204,7 +204,7 @@ class _Session:
         log = self.job.folder / LOG
         with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
-        said = str(error) if isinstance(error, ConfigError) else raised(error)
+        said = shown(str(error), 2000) if isinstance(error, ConfigError) else raised(error)
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise error
         after = f"after epoch {len(self.history)}" if self.history else "in the first epoch"
