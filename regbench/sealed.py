@@ -101,5 +101,5 @@ def _read(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
         with refusing(f"{folder}: "):
             return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
 
-    last, best = (figures(load_model(folder, weights)) for weights in ("last", "best"))
+    last, best = (figures(load_model(folder, weights, trust)) for weights in ("last", "best"))
     return {"last": last, "best": best, "reads": reads + 1}
