@@ -189,10 +189,12 @@ class _Session:
         try:
             self._end(status, reason, board)
         except BaseException as error:
-            if status == "failed" or stops(error):
+            if stops(error):
                 raise
-            status, reason = "failed", self._told(error)
-            self._end(status, reason, board)
+            said = self._told(error)
+            reason = reason if status == "failed" else said
+            status = "failed"
+            self._end(status, reason, board, ask=False)
         return status
 
     def _told(self, error: BaseException) -> str:
@@ -255,14 +257,21 @@ class _Session:
         }
         checkpoint.save_last(folder, state)
 
-    def _end(self, status: str, reason: str, board: TensorBoard) -> None:
-        """Keep what the members keep, measure it, and write the summary: on every way out."""
+    def _end(self, status: str, reason: str, board: TensorBoard, ask: bool = True) -> None:
+        """Keep what the members keep, measure it, and write the summary: on every way out.
+
+        Args:
+            status: of the run.
+            reason: one sentence, or nothing.
+            board: is shown the classes.
+            ask: the members for what they keep; not again where one has failed over that.
+        """
         run, folder, seconds = self.run, self.job.folder, self.seconds
         if status not in FINISHED and checkpoint.exists(folder):
             self._back_to(checkpoint.load_newest(folder)[0])
         summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
-        final = run.reg.final_model(run.reg.eval_model(run.model))
-        sound = all(tensor.isfinite().all() for tensor in final.state_dict().values())
+        final = run.reg.final_model(run.reg.eval_model(run.model)) if ask else run.model
+        sound = ask and all(tensor.isfinite().all() for tensor in final.state_dict().values())
         if sound and checkpoint.exists(folder):
             _keep(folder, final)
         if sound and any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves()):
