@@ -30,7 +30,9 @@ def refusing(what: str, *passing: type[Exception]) -> Iterator[None]:
     ours: tuple[type[Exception], ...] = (ConfigError, *passing)
     try:
         yield
-    except ours:
+    except ours as error:
+        if type(error) is ConfigError and not str(error).isprintable():  # a person's own
+            raise ConfigError(shown(str(error))) from error
         raise
     except BaseException as error:  # a person's own code may raise anything; a script exits
         if stops(error):
@@ -59,7 +61,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and lines:
         return lines[0]  # which has the file and the line in it
     frames, own = _frames(error)
-    if not own or (type(error) is ValueError and own[-1] is frames[-1] and _raises(own[-1])):
+    if not own or (lines and type(error) is ValueError and own[-1] is frames[-1] and _raises(own[-1])):
         return said
     return f"{said} ({_place(own[-1])})"
 

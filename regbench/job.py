@@ -23,7 +23,7 @@ from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
-from regbench.foreign import raised, refusing, stops
+from regbench.foreign import raised, refusing, shown, stops
 from regbench.foreign import reason as reason_of
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure, predict
@@ -213,10 +213,12 @@ class _Session:
         try:
             self._end(status, reason, board)
         except BaseException as error:
-            if status == "failed" or stops(error):
+            if stops(error):
                 raise
-            status, reason = "failed", self._told(error)
-            self._end(status, reason, board)
+            said = self._told(error)
+            reason = reason if status == "failed" else said
+            status = "failed"
+            self._end(status, reason, board, ask=False)
         return status
 
     def _told(self, error: BaseException) -> str:
@@ -226,9 +228,10 @@ class _Session:
             BaseException: the error itself, where no code of theirs was running.
         """
         self._place.require()
-        with suppress(OSError), open(self.job.folder / LOG, "a") as file:
+        log = self.job.folder / LOG
+        with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
-        said = str(error) if isinstance(error, ConfigError) else raised(error)
+        said = shown(str(error), 2000) if isinstance(error, ConfigError) else raised(error)
         if not said and self._untried and isinstance(error, Exception):
             said = f"its checkpoint cannot be gone on from: {reason_of(error)}"
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -285,16 +288,23 @@ class _Session:
         }
         checkpoint.save_last(folder, state)
 
-    def _end(self, status: str, reason: str, board: TensorBoard) -> None:
-        """Keep what the members keep, measure it, and write the summary: on every way out."""
+    def _end(self, status: str, reason: str, board: TensorBoard, ask: bool = True) -> None:
+        """Keep what the members keep, measure it, and write the summary: on every way out.
+
+        Args:
+            status: of the run.
+            reason: one sentence, or nothing.
+            board: is shown the classes.
+            ask: the members for what they keep; not again where one has failed over that.
+        """
         run, folder, seconds = self.run, self.job.folder, self.seconds
         self._place.require()
         kept = checkpoint.exists(folder)
         if kept and status not in FINISHED:
             kept = self._undone(status)
         summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
-        final = run.reg.final_model(run.reg.eval_model(run.model))
-        sound = all(tensor.isfinite().all() for tensor in final.state_dict().values())
+        final = run.reg.final_model(run.reg.eval_model(run.model)) if ask else run.model
+        sound = ask and all(tensor.isfinite().all() for tensor in final.state_dict().values())
         if sound and kept:
             _keep(folder, final)
         if sound and any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves()):

@@ -35,9 +35,8 @@ def main(argv: list[str]) -> int:
     longer = "go on to so many epochs, also after the last one; the records are those of a run of that length"
     parser.add_argument("--trust", action="store_true", help=HELP)
     parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", default=[], help=longer)
-    asked = parser.parse_args(
-        sorted(argv, key=lambda word: word.startswith(f"{LENGTH}="))
-    )  # the folder first
+    order = sorted(argv, key=lambda word: (word[:1] != "-", word.startswith(f"{LENGTH}=")))
+    asked = parser.parse_args(order)  # options and the folder first
     folder = asked.folder
     trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'resume', *map(str, argv), '--trust'])}")
     config, choices = read_run(folder, trust=trust)  # before a lock is put into what is no run folder

@@ -120,7 +120,8 @@ def complaint(node: Any, kind: Kind = MODEL, key: str = "model", **more: Any) ->
 
 
 HOSTILE = """shutil.rmtree os.system posix.rmdir os.removedirs os._exit sys.exit subprocess.Popen
-subprocess.run builtins.eval builtins.exec builtins.open builtins.print builtins.type builtins.object builtins.dict
+subprocess.run builtins.eval builtins.exec builtins.open builtins.print builtins.type builtins.object
+builtins.dict
 pathlib.Path pathlib.PosixPath.rmdir importlib.import_module pickle.loads ctypes.CDLL socket.socket
 functools.partial functools.reduce operator.methodcaller runpy.run_path antigravity.fly this.s test.support.x
 torch.os.removedirs torch.hub.load torch.load torch.save torch.jit.load torch.zeros torch.nn.functional.relu

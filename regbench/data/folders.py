@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -18,3 +18,16 @@ def undone_on_failure(folder: Path) -> Iterator[None]:
             undo.callback(shutil.rmtree, first_new, ignore_errors=True)
         yield
         undo.pop_all()
+
+
+@contextmanager
+def emptied_on_failure(folder: Path) -> Iterator[None]:
+    """The same, where other processes may fill them meanwhile: what is not empty then stays."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            with suppress(OSError):
+                path.rmdir()
+        raise

@@ -6,8 +6,12 @@ torchvision is imported where it is used: that takes a second, which other sourc
 from __future__ import annotations
 
 import pickle
+import shutil
 import struct
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -17,7 +21,7 @@ import torch
 from torch import Tensor
 
 from regbench.data.checksums import require_crc_of_gzip, require_digest
-from regbench.data.downloads import obtain
+from regbench.data.downloads import obtain, obtain_whole
 
 IDX_SHAPES = {
     "train-images-idx3-ubyte": (60000, 28, 28),
@@ -68,17 +72,25 @@ class MNISTFamily:
         return DIGITS if self.name == "MNIST" else tuple(_torchvision(self.name).classes)
 
     def fetch(self) -> None:
-        folder, files = self._folder, list(IDX_SHAPES)
-        by_hand = f"put the four .gz archives into {folder}"
-        obtain(folder, files, by_hand, lambda: _torchvision(self.name)(_home(self.root), download=True))
-        for archive, md5 in _torchvision(self.name).resources:
-            if (folder / archive).is_file():
+        folder, archives = self._folder, dict(_torchvision(self.name).resources)
+        for archive, md5 in archives.items():
+            if (folder / archive).is_file() and all((folder / file).is_file() for file in IDX_SHAPES):
                 require_digest(folder / archive, "md5", md5)
-        for index, file in enumerate(files):
-            if self.name in IDX_SHA256:
-                require_digest(folder / file, "sha256", IDX_SHA256[self.name][index])
-            else:
-                require_idx(folder / file, IDX_SHAPES[file])
+        by_hand = f"put the four .gz archives into {folder}"
+        obtain(folder, self._checks(), by_hand, self._download, list(archives))
+
+    def _checks(self) -> dict[str, Callable[[Path], None]]:
+        if self.name not in IDX_SHA256:
+            return {file: partial(require_idx, shape=shape) for file, shape in IDX_SHAPES.items()}
+        pairs = zip(IDX_SHAPES, IDX_SHA256[self.name], strict=True)
+        return {file: partial(require_digest, algorithm="sha256", expected=digest) for file, digest in pairs}
+
+    def _download(self, aside: Path, _: Sequence[str]) -> None:
+        known, raw = _torchvision(self.name), aside / self.name / "raw"
+        take_whole(self._folder, raw, known.resources)
+        known(aside, download=True)
+        for path in raw.iterdir():
+            path.replace(aside / path.name)
 
     def content(self) -> str:
         return ""
@@ -130,10 +142,15 @@ class CIFAR:
         known = _torchvision(self.name)
         folder = _home(self.root) / known.base_folder
         digests = dict([*known.train_list, *known.test_list, (known.meta["filename"], known.meta["md5"])])
-        by_hand = f"put {known.filename} into {folder.parent}"
-        obtain(folder, list(digests), by_hand, lambda: known(_home(self.root), download=True))
-        for file, md5 in digests.items():
-            require_digest(folder / file, "md5", md5)
+        obtain_whole(folder, "md5", digests, f"put {known.filename} into {folder.parent}", self._download)
+
+    def _download(self, aside: Path, names: Sequence[str]) -> None:
+        known = _torchvision(self.name)
+        inner = aside / "archive"
+        take_whole(_home(self.root), inner, [(known.filename, known.tgz_md5)])
+        known(inner, download=True)
+        for name in names:
+            (inner / known.base_folder / name).replace(aside / name)
 
     def content(self) -> str:
         return ""
@@ -168,14 +185,13 @@ class SVHN:
     def fetch(self) -> None:
         known, home = _torchvision("SVHN"), _home(self.root)
         digests = {known.split_list[part][1]: known.split_list[part][2] for part in ("train", "test")}
+        obtain_whole(home, "md5", digests, f"put both files into {home}", self._download)
 
-        def download() -> None:
-            for part in ("train", "test"):
-                known(home, part, download=True)
-
-        obtain(home, list(digests), f"put both files into {home}", download)
-        for file, md5 in digests.items():
-            require_digest(home / file, "md5", md5)
+    def _download(self, aside: Path, names: Sequence[str]) -> None:
+        known = _torchvision("SVHN")
+        for part in ("train", "test"):
+            if known.split_list[part][1] in names:
+                known(aside, part, download=True)
 
     def content(self) -> str:
         return ""
@@ -189,6 +205,15 @@ class SVHN:
     def _part(self, name: str) -> tuple[Tensor, Tensor]:
         part = _torchvision("SVHN")(_home(self.root), name)
         return torch.from_numpy(np.ascontiguousarray(part.data)), torch.from_numpy(part.labels)
+
+
+def take_whole(folder: Path, target: Path, archives: Iterable[Sequence[str]]) -> None:
+    """Copy the archives, names with their md5, that a person has put into a folder and that are whole."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name, md5 in archives:
+        with suppress(ValueError, OSError):
+            require_digest(folder / name, "md5", md5)
+            shutil.copyfile(folder / name, target / name)
 
 
 def require_idx(path: Path, shape: tuple[int, ...]) -> None:

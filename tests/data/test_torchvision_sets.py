@@ -1,13 +1,16 @@
 import gzip
 import hashlib
 import os
+import pickle
 import shutil
 import socket
 import struct
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -87,6 +90,7 @@ def test_cifar_pixels_are_those_that_torchvision_shows():
     assert labels.tolist() == truth.targets
 
 
+@pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize(
     ("name", "copied", "found"),
     [
@@ -96,18 +100,32 @@ def test_cifar_pixels_are_those_that_torchvision_shows():
     ],
 )
 def test_one_wrong_bit_is_found_and_its_file_named(tmp_path: Path, name: str, copied: str, found: str):
-    file = linked(stored(name) / name / "raw", tmp_path / name / "raw", copied)
+    raw = tmp_path / name / "raw"
+    file = linked(stored(name) / name / "raw", raw, copied)
     MNISTFamily(name, str(tmp_path)).fetch()  # whole as yet
     flip_last_bit(file)
-    with pytest.raises(ValueError, match=rf"{copied} must have the {found}\w*, got \w+$"):
+    if not copied.endswith(".gz"):
+        (raw / f"{copied}.gz").unlink()  # of which it would be unpacked again
+    with pytest.raises(ValueError, match=rf"{copied} must have the {found}\w*, got \w+(; another .*|)$"):
         MNISTFamily(name, str(tmp_path)).fetch()
 
 
+def test_a_damaged_file_is_unpacked_again_where_its_archive_lies_beside_it(tmp_path: Path):
+    file = linked(stored("MNIST") / "MNIST" / "raw", tmp_path / "MNIST" / "raw", "t10k-labels-idx1-ubyte")
+    whole = file.read_bytes()
+    flip_last_bit(file)
+    MNISTFamily("MNIST", str(tmp_path)).fetch()
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.usefixtures("offline")
 def test_one_wrong_bit_of_cifar_is_found_and_its_file_named(tmp_path: Path):
     folder = "cifar-10-batches-py"
     file = linked(stored(folder) / folder, tmp_path / folder, "test_batch")
     flip_last_bit(file)
-    with pytest.raises(ValueError, match=r"test_batch must have the md5 40351d58\w+, got \w+$"):
+    with pytest.raises(
+        ValueError, match=r"test_batch must have the md5 40351d58\w+, got \w+; another download"
+    ):
         CIFAR("CIFAR10", str(tmp_path)).fetch()
 
 
@@ -178,27 +196,120 @@ def test_a_folder_that_was_there_stays_with_what_it_holds(tmp_path: Path):
 def test_nothing_is_downloaded_where_all_files_are_there(tmp_path: Path):
     (tmp_path / "a").touch()
     calls: list[int] = []
-    obtain(tmp_path, ["a"], "", lambda: calls.append(1))
+    obtain(tmp_path, {"a": Path.stat}, "", lambda aside, names: calls.append(1))
     assert calls == []
-    obtain(tmp_path, ["a", "b"], "", lambda: (tmp_path / "b").touch())
+    obtain(tmp_path, {"a": Path.stat, "b": Path.stat}, "", lambda aside, names: (aside / "b").touch())
     assert (tmp_path / "b").is_file()
 
 
 def test_a_download_that_brings_other_files_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="must hold b, got a failed download"):
-        obtain(tmp_path / "c", ["b"], "", lambda: None)
+        obtain(tmp_path / "c", {"b": Path.stat}, "", lambda aside, names: None)
 
 
 def test_the_sets_time_limit_ends_with_the_download(tmp_path: Path):
     seen: list[float | None] = []
 
-    def download() -> None:
+    def download(aside: Path, _: object) -> None:
         seen.append(socket.getdefaulttimeout())
-        (tmp_path / "a").touch()
+        (aside / "a").touch()
 
-    obtain(tmp_path, ["a"], "", download)
+    obtain(tmp_path, {"a": Path.stat}, "", download)
     assert seen == [30.0]
     assert socket.getdefaulttimeout() is None
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An archive of a CIFAR-10 with one image a file, which torchvision takes for the real one."""
+    from torchvision.datasets import CIFAR10, utils
+
+    folder, archive = tmp_path / "server" / CIFAR10.base_folder, tmp_path / "server" / CIFAR10.filename
+    folder.mkdir(parents=True)
+    names = [name for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]]
+    for number, name in enumerate(names):
+        batch = {"data": np.full((1, 3072), number, dtype=np.uint8), "labels": [number]}
+        (folder / name).write_bytes(pickle.dumps(batch))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": [str(n) for n in range(10)]}))
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(folder, CIFAR10.base_folder)
+
+    def md5(file: Path) -> str:
+        return hashlib.md5(file.read_bytes()).hexdigest()
+
+    monkeypatch.setattr(utils, "_get_redirect_url", lambda url, max_hops: url)
+    monkeypatch.setattr(utils, "_urlretrieve", lambda url, file: shutil.copyfile(archive, file))
+    monkeypatch.setattr(CIFAR10, "tgz_md5", md5(archive))
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, md5(folder / name)] for name in names[:5]])
+    monkeypatch.setattr(CIFAR10, "test_list", [[name, md5(folder / name)] for name in names[5:]])
+    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": md5(folder / "batches.meta")})
+    return archive
+
+
+def listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+def test_a_set_is_downloaded_whole_and_only_what_is_read_stays(served: Path, tmp_path: Path):
+    source = CIFAR("CIFAR10", str(tmp_path / "root"))
+    source.fetch()
+    assert source.test()[1].tolist() == [5]
+    batches = [f"data_batch_{n}" for n in range(1, 6)]
+    expected = sorted(["cifar-10-batches-py", "batches.meta", *batches, "test_batch"])
+    assert listed(tmp_path / "root") == expected
+
+
+@pytest.mark.parametrize("rest", ["half", "page", "folder"])
+def test_what_a_killed_download_has_left_is_replaced(served: Path, tmp_path: Path, rest: str):
+    source, file = CIFAR("CIFAR10", str(tmp_path)), tmp_path / "cifar-10-batches-py" / "data_batch_3"
+    source.fetch()
+    whole = file.read_bytes()
+    file.write_bytes({"half": whole[:99], "page": b"<html>login</html>", "folder": b""}[rest])
+    (tmp_path / served.name).write_bytes(served.read_bytes()[:50])  # an archive half unpacked beside it
+    if rest == "folder":
+        old = tmp_path / "cifar-10-batches-py" / "unfinished-x"
+        old.mkdir()
+        os.utime(old, (0, 0))
+    source.fetch()
+    assert file.read_bytes() == whole
+    assert not [name for name in listed(tmp_path) if name.startswith("unfinished")]
+
+
+@pytest.mark.parametrize("sent", ["half", "page", "empty"])
+def test_what_a_server_sends_is_not_taken_for_the_set(served: Path, tmp_path: Path, sent: str):
+    whole = served.read_bytes()
+    served.write_bytes({"half": whole[:99], "page": b"<html>login</html>", "empty": b""}[sent])
+    source = CIFAR("CIFAR10", str(tmp_path / "new" / "root"))
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=r"must hold data_batch_1, .* got a failed download \(.*corrupted"
+        ):
+            source.fetch()
+        assert not (tmp_path / "new").exists()
+    served.write_bytes(whole)
+    source.fetch()
+
+
+def test_a_full_disk_leaves_nothing_behind(served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "replace", full)
+        with pytest.raises(ValueError, match=r"failed download \(\[Errno 28\] No space left on device\)"):
+            CIFAR("CIFAR10", str(tmp_path / "new")).fetch()
+    assert not (tmp_path / "new").exists()
+    CIFAR("CIFAR10", str(tmp_path / "new")).fetch()
+
+
+def test_a_download_that_fails_takes_nothing_away_from_another_process(tmp_path: Path):
+    def download(aside: Path, _: object) -> None:
+        (tmp_path / "new" / "other").write_text("another process's")
+        raise OSError("broke off")
+
+    with pytest.raises(ValueError, match="broke off"):
+        obtain(tmp_path / "new", {"a": Path.stat}, "", download)
+    assert listed(tmp_path / "new") == ["other"]
 
 
 def test_only_new_folders_are_removed_and_only_on_failure(tmp_path: Path):
@@ -254,7 +365,6 @@ def test_classes_are_counted():
 
 
 def test_svhn_is_read_as_images_with_zero_for_the_digit_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import numpy as np
     from scipy.io import savemat
     from torchvision import datasets
 
