@@ -101,7 +101,7 @@ LEVELS = [
     ["train", "resume", "plan"],
     ["planning"],
     ["compare.report", "compare.filenames", "compare.bootstrap", "compare.power"],
-    ["compare.results", "compare.statistics", "compare.wording", "compare.panels"],
+    ["compare.results", "compare.statistics", "compare.wording", "compare.panels", "compare.portions"],
     [
         "compare.figures",
         "compare.per_class",
