@@ -39,7 +39,7 @@ from regbench.compare.report import Arm, Comparison, Curve, Interaction, Report
 WORDS = {"better": (COLORS[0], True), "worse": (COLORS[1], True)}  # all other verdicts: grey, hollow
 POINTS = "percentage points"
 FEW = 4  # so many arms share one panel
-MOST = 20  # arms in a figure beside the baseline; of more there are several, none larger than a page
+MOST = 20  # arms in a figure, the baseline with them; of more there are several, none larger than a page
 WIDE = 10.0  # costs further apart than this ratio stand on a logarithmic axis
 MEMBERS = 5  # so many fit into one column of a heat map
 
@@ -84,9 +84,9 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
 
 def _figures(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
     looks = _looks(comparison)
-    many = len(comparison.arms) > MOST + 1
+    many = len(comparison.arms) > MOST
     for name, draw in DRAWINGS.items():
-        several = portions(comparison, MOST) if many and draw in IN_PORTIONS else [comparison]
+        several = portions(comparison, MOST - 1) if many and draw in IN_PORTIONS else [comparison]
         for number, some in enumerate(several, 1):
             figure = draw(some, looks)
             if figure is not None:
