@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from hydra._internal.callbacks import Callbacks
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
@@ -63,12 +63,12 @@ class Launch:
         words = [
             [*_of_task(overrides), where, f"hydra.sweep.subdir={_quoted(name)}"] for overrides, name in jobs
         ]
-        if isinstance(launcher, BasicLauncher):
+        if str(self._config.hydra.launcher._target_).endswith("BasicLauncher"):
             return [one.return_value for one in _in_turn(launcher, words)]
         return [one.return_value for one in launcher.launch(words, initial_job_idx=0)]
 
 
-def _in_turn(launcher: BasicLauncher, jobs: Sequence[list[str]]) -> list[JobReturn]:
+def _in_turn(launcher: Launcher, jobs: Sequence[list[str]]) -> list[JobReturn]:
     """Launch jobs one by one, and keep nothing but what they return: their configurations would pile up."""
     returned = []
     for number, words in enumerate(jobs):
