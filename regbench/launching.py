@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
@@ -79,7 +78,7 @@ class Launch:
         words = [
             [*_of_task(overrides), where, f"hydra.sweep.subdir={quoted(name)}"] for overrides, name in jobs
         ]
-        if not isinstance(launcher, BasicLauncher):
+        if not str(self._config.hydra.launcher._target_).endswith("BasicLauncher"):
             return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
         results = []
         for number, line in enumerate(words):

@@ -56,6 +56,7 @@ LEVELS = [
         "arguments",
         "compare.event_files",
         "compare.panels",
+        "compare.portions",
         "compare.statistics",
         "compare.wording",
         "corruptions",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
+from regbench.compare.portions import portions
 from regbench.compare.report import Comparison
 from regbench.compare.sortable import Cell, Table
 
@@ -28,17 +29,13 @@ class Part:
 
 def parts(comparison: Comparison) -> list[Part]:
     """A comparison by as many arms as a chart shows, in their order; the baseline is in each."""
-    arms = comparison.arms
-    if len(arms) <= AT_ONCE:
+    if len(comparison.arms) <= AT_ONCE:
         return [Part("all arms", comparison)]
-    base = [arm for arm in arms if arm.name == comparison.baseline]
-    others = [arm for arm in arms if arm.name != comparison.baseline]
-    made = []
-    for start in range(0, len(others), DRAWN):
-        some = others[start : start + DRAWN]
-        name = f"{start + 1} to {start + len(some)} of {len(others)}"
-        made.append(Part(name, replace(comparison, arms=[*base, *some])))
-    return made
+    count = sum(arm.name != comparison.baseline for arm in comparison.arms)
+    return [
+        Part(f"{start + 1} to {min(start + DRAWN, count)} of {count}", some)
+        for start, some in zip(range(0, count, DRAWN), portions(comparison, DRAWN), strict=True)
+    ]
 
 
 def scripted(value: Any) -> Markup:

@@ -54,6 +54,7 @@ GREY, PALE = "#4D4D4D", "#B3B3B3"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 ACROSS = (3, 4, 5)  # panels in a row: what leaves the fewest gaps
+MANY = 12  # panels; more stand in the longest rows, as large ones would not fit on a page
 ELLIPSIS = "\u2026"
 
 
@@ -121,7 +122,8 @@ def _sheet(width: float, height: float) -> Figure:
 
 def panels_across(count: int, height: float | None = None) -> tuple[Figure, list[Axes]]:
     """Panels across a page that share their axes, each so many inches high, or square."""
-    across = count if count < min(ACROSS) else min(ACROSS, key=lambda n: (-count % n, -n))
+    ways = ACROSS if count <= MANY else ACROSS[-1:]
+    across = count if count < min(ACROSS) else min(ways, key=lambda n: (-count % n, -n))
     rows = math.ceil(count / across)
     figure = _sheet(PAGE, rows * (height or PAGE / across + 0.1) + 0.3)
     axes = list(figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False).flat)

@@ -34,11 +34,13 @@ from regbench.compare.panels import (
     panels_across,
     rendered,
 )
+from regbench.compare.portions import portions
 from regbench.compare.report import Arm, Comparison, Curve, Interaction, Report
 
 WORDS = {"better": (COLORS[0], True), "worse": (COLORS[1], True)}  # all other verdicts: grey, hollow
 POINTS = "percentage points"
 FEW = 4  # so many arms share one panel
+MOST = 20  # arms in a figure, the baseline with them; of more there are several, none larger than a page
 WIDE = 10.0  # costs further apart than this ratio stand on a logarithmic axis
 MEMBERS = 5  # so many fit into one column of a heat map
 
@@ -60,7 +62,8 @@ Drawing = Callable[[Comparison, Looks], Figure | None]
 def write_figures(report: Report, folder: Path) -> list[Path]:
     """Write the figures of every comparison, and give their paths.
 
-    A file is called after its comparison and what it shows; a figure that has nothing to show is left out.
+    A file is called after its comparison and what it shows, with a number where the arms are too many for one
+    figure; a figure that has nothing to show is left out.
     The same report gives the same bytes.
 
     Args:
@@ -81,10 +84,13 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
 
 def _figures(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
     looks = _looks(comparison)
+    many = len(comparison.arms) > MOST
     for name, draw in DRAWINGS.items():
-        figure = draw(comparison, looks)
-        if figure is not None:
-            yield name, figure
+        several = portions(comparison, MOST - 1) if many and draw in IN_PORTIONS else [comparison]
+        for number, some in enumerate(several, 1):
+            figure = draw(some, looks)
+            if figure is not None:
+                yield f"{name}-{number}" if len(several) > 1 else name, figure
 
 
 def _looks(comparison: Comparison) -> dict[str, _Look]:
@@ -381,3 +387,4 @@ DRAWINGS: dict[str, Drawing] = {
     "reliability": _reliability,
     "interactions": _heat_map,
 }
+IN_PORTIONS = {_accuracy_curves, _gap_curves, _forest, _reliability}  # these grow with the arms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 SOON = 0.5  # seconds after which work is long enough for a bar
-LONG = 2.0  # seconds after which it is long enough for a line in a file
+LONG = 2.0  # seconds after which it is long enough for a line in a file, if there are
+MANY = 20  # items or more: few are soon done, however busy the machine is
 
 
 def counted(total: int, what: str) -> Iterator[int]:
@@ -30,7 +32,7 @@ def shown(items: Sequence[T], what: str, console: Console | None = None) -> Iter
     """Items to work at, and on stderr how far that has come: nothing of short work, and nothing that stays.
 
     In a terminal a bar is there after half a second, until the end of the context; elsewhere one line is
-    written after two seconds.
+    written after two seconds, of many items.
 
     Args:
         items: to be taken one by one.
@@ -48,7 +50,7 @@ def shown(items: Sequence[T], what: str, console: Console | None = None) -> Iter
 
 def _watched(items: Sequence[T], what: str, console: Console, bar: Progress) -> Iterator[T]:
     started, task = time.monotonic(), None
-    wait = SOON if console.is_terminal else LONG
+    wait = SOON if console.is_terminal else LONG if len(items) >= MANY else math.inf
     for number, item in enumerate(items):
         if task is None and time.monotonic() - started > wait:
             task = bar.add_task(what, total=len(items))

@@ -328,6 +328,25 @@ def test_labels_beside_each_other_do_not_overlap_with_ten_arms():
             assert not any(box.overlaps(other) for other in boxes[:i]), name
 
 
+def test_of_many_arms_there_are_several_figures_none_larger_than_a_page():
+    names = [f"arm{place:02}" for place in range(35)]
+    many = comparison(*(arm(name) for name in names))
+    with rc_context(STYLE):
+        figures = dict(plots._figures(many))
+    assert [name for name in figures if name.startswith("differences")] == ["differences-1", "differences-2"]
+    labels = [
+        tick.get_text()
+        for name in ("differences-1", "differences-2")
+        for tick in figures[name].axes[0].get_yticklabels()
+    ]
+    assert labels == names
+    assert {name.rpartition("-")[0] or name for name in figures} == {
+        "accuracy", "gap", "differences", "cost", "reliability",
+    }  # fmt: skip
+    heights = {name: float(figure.get_size_inches()[1]) for name, figure in figures.items()}
+    assert max(heights.values()) < 11, heights
+
+
 def test_file_names_differ_even_where_case_does_not_count():
     assert distinct(["a", "A", "a-2", "", "..", "x" * 100]) == [
         "a",

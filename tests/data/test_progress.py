@@ -35,6 +35,15 @@ def test_in_a_file_long_work_is_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
     assert out.getvalue() == "preparing: 3 of 500\n"
 
 
+def test_in_a_file_nothing_is_shown_of_few_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    where, out = console(terminal=False)
+    clock = iter([0.0, *[LATER] * 5])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with shown(range(5), "preparing", where) as each:
+        assert len(list(each)) == 5
+    assert out.getvalue() == ""
+
+
 def test_in_a_terminal_long_work_has_a_bar_that_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     where, out = console(terminal=True)
     monkeypatch.setattr(progress, "SOON", -1.0)
