@@ -122,7 +122,7 @@ regbench.load("run", "last")
 regbench.load(".")
 regbench.load("precious/kept.txt")
 regbench.load("")
-regbench.load("a␤b")
+regbench.load("a" + chr(10) + "b" + chr(27))
 """)
 
 
