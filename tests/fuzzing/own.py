@@ -204,7 +204,6 @@ import os; os.chdir('precious')
 import sys; sys.stdout.close()
 import sys; sys.stdout = None
 import sys; sys.stderr = None
-import sys; sys.path.clear()
 import sys; sys.argv.clear()
 import os, signal; os.kill(os.getpid(), signal.SIGTERM)
 import os, signal; os.kill(os.getpid(), signal.SIGINT)
@@ -218,7 +217,6 @@ torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 import logging; logging.disable()
 import random; random.seed(3)
-import threading; threading.Thread(target=lambda: 1 / 0).start()
 import os; os.environ.clear()
 import builtins; builtins.print = None
 import glob, os; [os.remove(path) for path in glob.glob('outputs/**/metrics.jsonl', recursive=True)]
