@@ -27,6 +27,7 @@ from tests.fuzzing import (
     parts,
     places,
     rows,
+    sources,
     states,
     studies,
     sweeps,
@@ -62,6 +63,7 @@ KINDS = {
         own,
         parts,
         rows,
+        sources,
         places,
     )
 }
@@ -172,7 +174,9 @@ class _Running:
         case = self.case
         asked = {resource.RLIMIT_NOFILE: case.descriptors, resource.RLIMIT_FSIZE: case.largest}
         limits = {number: most for number, most in asked.items() if most is not None}
-        self._child = Child(case.words, work / case.cwd, self.folder, mine, case.fresh, limits)
+        self._child = Child(
+            case.words, work / case.cwd, self.folder, mine, case.fresh, limits, case.code, case.output
+        )
 
     def poll(self, limit: float) -> Tried | None:
         answer = self._child.poll(limit)

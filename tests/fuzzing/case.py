@@ -29,6 +29,8 @@ class Case:
         right: looks at the folder after an answer other than a refusal; says what is wrong, or "".
         cwd: the folder below the person's in which the line is typed.
         descriptors, largest: limits of the process, where they are set: open files, and bytes of a file.
+        code: Python that is run instead of a line.
+        output: where the standard output goes, if not into the report.
         about: what is wrong with the input, for the report.
     """
 
@@ -44,6 +46,8 @@ class Case:
     cwd: str = "."
     descriptors: int | None = None
     largest: int | None = None
+    code: str = ""
+    output: str = ""
     about: str = ""
 
 

@@ -51,6 +51,8 @@ class Child:
         env: variables that are set (None: unset).
         fresh: start Python anew.
         limits: of the process, by their numbers in `resource`.
+        code: Python to run instead of the line.
+        output: where the standard output goes; a file `out` where none is given.
     """
 
     def __init__(
@@ -61,13 +63,15 @@ class Child:
         env: Mapping[str, str | None],
         fresh: bool = False,
         limits: Mapping[int, int] | None = None,
+        code: str = "",
+        output: str = "",
     ) -> None:
         self._kept, self._started, self.excess = kept, time.monotonic(), ""
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            _become(words, cwd, kept, env, fresh, limits or {})
+            _become(words, cwd, kept, env, fresh, limits or {}, code, output)
 
     @property
     def seconds(self) -> float:
@@ -114,6 +118,8 @@ def _become(
     env: Mapping[str, str | None],
     fresh: bool,
     limits: Mapping[int, int],
+    python: str,
+    output: str,
 ) -> NoReturn:
     code = 70
     try:
@@ -128,7 +134,9 @@ def _become(
         _hold(limits)
         if fresh:
             os.execv(sys.executable, [sys.executable, "-P", "-c", START, *words])
-        code = _type(words)
+        if output:
+            os.dup2(os.open(output, os.O_WRONLY), 1)
+        code = _type(words, python)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -150,7 +158,7 @@ def _hold(limits: Mapping[int, int]) -> None:
         resource.setrlimit(number, (most, most))
 
 
-def _type(words: Sequence[str]) -> int:
+def _type(words: Sequence[str], python: str) -> int:
     """Run the command line as Python would run the script; the exit status."""
     from regbench.cli import main
 
@@ -158,7 +166,7 @@ def _type(words: Sequence[str]) -> int:
     sys.orig_argv = ["regbench", *words]
     sys.path[0] = str(ROOT)
     try:
-        main()
+        _call(python) if python else main()
         code = 0
     except SystemExit as error:
         code = _status(error.code)
@@ -168,6 +176,17 @@ def _type(words: Sequence[str]) -> int:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     return code
+
+
+def _call(python: str) -> None:
+    """Run Python; a refusal is said as the command line says it."""
+    from regbench.errors import ConfigError
+
+    try:
+        exec(python, {})
+    except ConfigError as error:
+        print(f"regbench: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
 
 
 def _status(code: object) -> int:

@@ -195,3 +195,47 @@ def broken_module(chance: random.Random) -> Case:
     )
     text = bad if "\ufeff" in bad or chance.random() < 0.5 else HEAD + bad
     return of([*begun(chance), *words], text, [group, "mine"], about=f"a module: {bad!r}")
+
+
+ACTS = each("""
+import shutil; shutil.rmtree('outputs')
+import os; os.chdir('/')
+import os; os.chdir('precious')
+import sys; sys.stdout.close()
+import sys; sys.stdout = None
+import sys; sys.stderr = None
+import sys; sys.argv.clear()
+import os, signal; os.kill(os.getpid(), signal.SIGTERM)
+import os, signal; os.kill(os.getpid(), signal.SIGINT)
+raise KeyboardInterrupt
+import warnings; warnings.warn('look out')
+print('hello', flush=True)
+torch.set_grad_enabled(False)
+torch.manual_seed(5)
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+torch.use_deterministic_algorithms(True)
+import logging; logging.disable()
+import random; random.seed(3)
+import os; os.environ.clear()
+import builtins; builtins.print = None
+import glob, os; [os.remove(path) for path in glob.glob('outputs/**/metrics.jsonl', recursive=True)]
+import glob, os; [os.remove(path) for path in glob.glob('outputs/**/*.pt', recursive=True)]
+""")
+
+
+@RECIPES
+def acts(chance: random.Random) -> Case:
+    """A model whose forward acts on the process or on the run's own folder: no trace, and nothing else is lost."""
+    bad = chance.choice(ACTS)
+    text = filled(NET, forward=f"if after(25):\n            {bad}")
+    words = ["train", *(word for word in NET_WORDS if "epochs" not in word), "train.epochs=6"]
+    return of(
+        words,
+        text,
+        ["model", "mine", "outputs"],
+        statuses=(0, 1, 2, 130),
+        leaves=("outputs*",),
+        writes=("*outputs*",),
+        about=f"acts: {bad}",
+    )

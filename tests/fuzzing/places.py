@@ -238,7 +238,6 @@ train TINY ~optimizer.nesterov ->
 train TINY train.class_weights=balanced ->
 train TINY +reg@reg.wide=dropout +reg@reg.narrow=dropout reg.wide.p=0.1 reg.narrow.p=0.1 ->
 train TINY threads=1 ->
-train TINY dataset.num_train=100000 ->
 train TINY 'seed=${oc.env:SEED}' ->
 train TINY optimizer=adamw schedule=constant ->
 train TINY +experiment=cocktail model=mlp ->

@@ -100,9 +100,9 @@ def state(chance: random.Random) -> Case:
             weights[key] = odd[what]
         torch.save(content, run / name)
 
-    if chance.random() < 0.4:
-        return tested(change, f"{name} holds {what}")
-    return resumed(change, f"{name} holds {what}")
+    # a file that somebody has written anew is whole: what it says is taken, where it can be
+    make = chance.choice((tested, resumed))
+    return make(change, f"{name} holds {what}", statuses=(2, 0, 3), right=None)
 
 
 def _summary(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from tests.fuzzing.case import TINY
 from tests.fuzzing.children import Child
+from tests.fuzzing.images import SHOWN, fill
 
 LIMIT = 120.0  # seconds of one training
 LONG = 6  # epochs of the run that is cut short
@@ -23,6 +25,7 @@ TRAINED = {
     "constant": ["train", *TINY, "schedule=constant", "hydra.run.dir=constant"],
     "sweep": ["train", "-m", "+reg=[],dropout", "seed=0,1", *TINY, "hydra.sweep.dir=sweep"],
     "text": ["train", *TEXT, "hydra.run.dir=text"],
+    "images": ["train", *SHOWN, "dataset.path=photos", "dataset.root=decoded", "hydra.run.dir=images"],
 }
 CUT = {"killed": signal.SIGKILL, "interrupted": signal.SIGTERM}
 CONTINUED = {"whole": ("killed", "resume"), "tested": ("finished", "test")}
@@ -33,13 +36,14 @@ class Stock(Mapping[str, Path]):
 
     `finished`, and `tested`, the same once its test split was read; `constant`, which can be made longer; `killed` and
     `interrupted`, cut short, of which the one has no summary; `whole`, what both become; `sweep`, a folder of four
-    runs; `text`, a run on sentences.
+    runs; `text`, a run on sentences; `images`, one on a folder of images, and `photos`, `decoded`, which it read and left.
     """
 
     def __init__(self, root: Path, env: Mapping[str, str | None]) -> None:
         self._root, self._env = root, env
         root.mkdir(parents=True)
         shutil.copy(CSV, root / "sentences.csv")
+        fill(root / "photos", random.Random(0))
 
     def __iter__(self) -> Iterator[str]:
         return iter((*TRAINED, *CUT, *CONTINUED))
