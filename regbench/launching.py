@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from regbench.build import cores
 from regbench.claims import claim
@@ -21,6 +27,7 @@ from regbench.composition import in_sweep, keys_of
 from regbench.errors import ConfigError
 
 T = TypeVar("T")
+UNCLAIMED = "unclaimed"  # a key of a job's configuration: why its folder is not its own
 
 
 class Launch:
@@ -60,18 +67,18 @@ class Launch:
         Args:
             task: runs one.
             jobs: the overrides of each, and its folder's name below the root.
-            unable: what to return for one whose folder cannot be written, where they run in turn.
+            unable: what to return for one whose folder cannot be written.
 
         Raises:
             KeyboardInterrupt: one of them was stopped by a signal.
-            ConfigError, OSError: a folder cannot be written, where several run at once.
+            OSError: what Hydra itself writes cannot be written, where several run at once.
         """
         ours = self._composer.hydra.config_loader
         loader = _Claiming(ours.get_search_path())
         loader.repository = ours.repository  # type: ignore[attr-defined]  # what was read is read once
         context = HydraContext(loader, Callbacks(self._config))
         launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=task, config=self._config
+            hydra_context=context, task_function=_Task(task, unable), config=self._config
         )
         logging.getLogger(type(launcher).__module__).setLevel(logging.WARNING)
         where = f"hydra.sweep.dir={quoted(self._root)}"
@@ -94,8 +101,28 @@ class _Claiming(ConfigLoaderImpl):
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         config = super().load_sweep_config(master_config, sweep_overrides)
-        claim(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir, "hydra.sweep.dir")
+        try:
+            claim(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir, "hydra.sweep.dir")
+        except ConfigError as error:  # raised, it would end the others that run at this moment
+            with open_dict(config):
+                config[UNCLAIMED] = str(error)
+                config.hydra.sweep.dir, config.hydra.sweep.subdir = tempfile.mkdtemp(), "job"
+                config.hydra.output_subdir = None
         return config
+
+
+@dataclass
+class _Task(Generic[T]):
+    """Runs a job in its folder, or tells why it has none."""
+
+    run: Callable[[DictConfig], T]
+    unable: Callable[[Exception], T]
+
+    def __call__(self, cfg: DictConfig) -> T:
+        if UNCLAIMED not in cfg:
+            return self.run(cfg)
+        shutil.rmtree(Path(HydraConfig.get().sweep.dir), ignore_errors=True)  # as `_Claiming` has made it
+        return self.unable(ConfigError(cfg[UNCLAIMED]))
 
 
 def _of_task(overrides: Sequence[str]) -> list[str]:
@@ -105,5 +132,7 @@ def _of_task(overrides: Sequence[str]) -> list[str]:
 
 def quoted(value: object) -> str:
     """A value that Hydra takes for what it is, whatever signs are in it."""
-    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    text = re.sub(
+        r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", str(value)
+    )  # else another setting's name
+    return QuotedString(text, Quote.single).with_quotes()
