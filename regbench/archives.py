@@ -18,16 +18,22 @@ SAYS = b"blake2b:"
 DIGITS = 64  # of the digest, in hexadecimal
 COMMENT = len(SAYS) + DIGITS  # bytes
 END = 22  # bytes of the record that ends an archive, before the comment
-MARK = "archive/.data/digest"  # a member that says: there is a digest
+MARK = "archive/.data/digest"  # a member that says: there is a digest, and whose file it is
+NOBODY = "1"
 LARGEST_INDEX = 16 * MIB  # of the names of all members: about 200,000 tensors
 ROOM = 4096  # bytes that a member may take beside its content: headers, and what aligns it
 WITHOUT = 64 * 1024  # bytes that an archive may have beside its members
 
 
-def close(archive: io.BytesIO) -> None:
-    """Put the digest to the end of an archive that is complete."""
+def close(archive: io.BytesIO, owner: str = "") -> None:
+    """Put the digest to the end of an archive that is complete.
+
+    Args:
+        archive: as `torch.save` has left it.
+        owner: whose file it is, in a word; `owner_of` gives it back.
+    """
     with zipfile.ZipFile(archive, "a") as members:
-        members.writestr(zipfile.ZipInfo(MARK), b"1")
+        members.writestr(zipfile.ZipInfo(MARK), (owner or NOBODY).encode())
         members.comment = bytes(COMMENT)
     with archive.getbuffer() as content:
         content[-COMMENT:] = SAYS + _digest(content[:-COMMENT]).encode()
@@ -62,6 +68,14 @@ def require_whole(file: io.BufferedReader) -> None:
     if closed and ending[END + len(SAYS) :].decode(errors="replace") != _digest_of(file, size - COMMENT):
         raise ValueError("its content is not that of its digest")
     file.seek(0)
+
+
+def owner_of(file: io.BufferedReader) -> str:
+    """Whose file a whole archive is; empty where it does not say. The file is left at its start."""
+    with zipfile.ZipFile(file) as members:
+        owner = members.read(MARK).decode() if MARK in members.namelist() else NOBODY
+    file.seek(0)
+    return "" if owner == NOBODY else owner
 
 
 def _last(file: io.BufferedReader, count: int) -> bytes:

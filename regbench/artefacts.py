@@ -83,9 +83,9 @@ class _Once:
 def _recalled(path: Path, once: _Once) -> State:
     if there(path):
         try:
-            return checkpoint.load(path, checkpoint_form.check_weights)
+            return checkpoint.load(path, checkpoint_form.check_weights, [path.stem])
         except checkpoint.Damaged:
             pass  # learn again, and put that in its place
     state = once()
-    checkpoint.save(path, state)
+    checkpoint.save(path, state, path.stem)
     return state

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,13 @@ class Damaged(ValueError):
     """A file that is no checkpoint, or no whole one."""
 
 
-def save(path: Path, state: Mapping[str, Any]) -> None:
+def save(path: Path, state: Mapping[str, Any], owner: str = "") -> None:
     """Write to a temporary file, sync, rename; a file of that name is replaced in one go or kept.
+
+    Args:
+        path: of the file.
+        state: what it holds.
+        owner: the identity of what it belongs to, for a state that does not tell.
 
     Raises:
         OSError: it cannot be written, for the reason that the system gives.
@@ -34,7 +39,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
 
     content = io.BytesIO()
     torch.save(dict(state), content)  # not into the file itself: torch would hide the reason of a failure
-    archives.close(content)
+    archives.close(content, owner)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -73,25 +78,29 @@ def leave(folder: Path, wanted: str) -> None:
         (folder / BEST).unlink(missing_ok=True)
 
 
-def load(path: Path, check: Check | None = None) -> dict[str, Any]:
+def load(path: Path, check: Check | None = None, owners: Collection[str] = ()) -> dict[str, Any]:
     """Read a checkpoint, onto the CPU.
 
     Args:
         path: of the file.
         check: raises ValueError for a content that is not what it should be.
+        owners: whose it may be, where it says whose it is; any's where none is given.
 
     Raises:
-        Damaged: the file is no whole checkpoint; its name and what is wrong, in one sentence.
+        Damaged: the file is no whole checkpoint, or another's; its name and what is wrong, in one sentence.
     """
     import torch
 
     try:
         with opened(path, _most()) as file:
             archives.require_whole(file)
+            owner = archives.owner_of(file)
             with warnings.catch_warnings(action="ignore"):
                 state = torch.load(file, weights_only=True, map_location="cpu")
     except Exception as error:  # what is made of any bytes at all may fail in any way
         raise Damaged(f"{path.name} is no whole checkpoint: {_reason(error)}") from error
+    if owner and owners and owner not in owners:
+        raise Damaged(f"{path.name} is another's: it was copied from elsewhere")
     try:
         if check is not None:
             check(state)

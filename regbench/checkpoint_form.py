@@ -40,13 +40,17 @@ def newest(folder: Path) -> tuple[dict[str, Any], str]:
     return checkpoint.load_newest(folder, check_state)
 
 
-def best(folder: Path) -> dict[str, Tensor]:
+def best(folder: Path, *identities: str) -> dict[str, Tensor]:
     """The weights of a run's best epoch.
 
+    Args:
+        folder: of the run.
+        identities: that the run has, or had before it was made longer.
+
     Raises:
-        checkpoint.Damaged: the file holds none.
+        checkpoint.Damaged: the file holds none, or those of another run.
     """
-    return checkpoint.load(folder / checkpoint.BEST, check_weights)
+    return checkpoint.load(folder / checkpoint.BEST, check_weights, identities)
 
 
 def check_state(state: Any) -> None:

@@ -108,10 +108,11 @@ def resume(job: Job) -> str:
         identity(job.config, content_of(job.config)),
     ):
         raise ConfigError(
-            f"{job.folder}: its checkpoint is of a different configuration; train into a new folder"
+            f"{job.folder}: its checkpoint is of a different configuration; move the folder away, "
+            "and the line that has made it trains the run anew"
         )
     try:
-        require_best(job.folder, state["history"])
+        require_best(job.folder, state)
     except checkpoint.Damaged as error:
         raise ConfigError(f"{job.folder}: {error}; train into a new folder") from error
     settings, _ = read_settings(job.config)
@@ -127,14 +128,14 @@ def resume(job: Job) -> str:
     return session.go()
 
 
-def require_best(folder: Path, history: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-    """Refuse before the work what would be missed after it: the weights of the best epoch of a history.
+def require_best(folder: Path, state: Mapping[str, Any]) -> None:
+    """Refuse before the work what would be missed after it: the weights of the best epoch of a state.
 
     Raises:
-        checkpoint.Damaged: they are not there, or not whole.
+        checkpoint.Damaged: they are not there, not whole, or of another run.
     """
-    if best_of([Record(epoch, dict(metrics)) for epoch, metrics in history]) is not None:
-        checkpoint_form.best(folder)
+    if best_of([Record(epoch, dict(metrics)) for epoch, metrics in state["history"]]) is not None:
+        checkpoint_form.best(folder, state["identity"])
 
 
 def _copy(config: Config, without: str | None) -> Run:
@@ -231,8 +232,9 @@ class _Session:
         log = self.job.folder / LOG
         with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
-        said = shown(str(error), 2000) if isinstance(error, ConfigError) else raised(error)
-        if not said and self._untried and isinstance(error, Exception):
+        ours = isinstance(error, ConfigError)
+        said = shown(str(error), 2000) if ours else raised(error)
+        if self._untried and (ours or (not said and isinstance(error, Exception))):
             said = f"its checkpoint cannot be gone on from: {reason_of(error)}"
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise error
@@ -264,7 +266,7 @@ class _Session:
         self._place.require()
         evaluated = event.evaluated or run.reg.eval_model(run.model)
         if event.evaluated is not None and best_of(self.history) is event.record:
-            checkpoint.save(folder / checkpoint.BEST, plain_state(evaluated))
+            checkpoint.save(folder / checkpoint.BEST, plain_state(evaluated), self.identity)
         if self.checkpoints == "all":
             checkpoint.save(folder / checkpoint.OF_EPOCH.format(event.record.epoch), plain_state(evaluated))
         state = {
@@ -311,7 +313,7 @@ class _Session:
             summary["kept"] = self._measured(final)
         before = undamaged(folder)
         summary |= {"status": status, "reason": reason, "test": before.get("test")}
-        models = both(run, final, folder) if status in FINISHED else {}
+        models = both(run, final, folder, self.identity) if status in FINISHED else {}
         if models and read_settings(self.job.config)[0].evaluate_test:
             summary["test"] = read_test(run, models, before.get("test"))
         summary |= late_figures(models, run.data.val, run.autocast, run.evaluate if models else ())
@@ -374,7 +376,7 @@ def _keep(folder: Path, final: nn.Module) -> None:
     checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": plain_state(final)})
 
 
-def both(run: Run, final: nn.Module, folder: Path) -> dict[str, nn.Module]:
+def both(run: Run, final: nn.Module, folder: Path, own: str) -> dict[str, nn.Module]:
     """The model with the weights that the run ended with, and with those of its best epoch.
 
     Raises:
@@ -382,7 +384,7 @@ def both(run: Run, final: nn.Module, folder: Path) -> dict[str, nn.Module]:
     """
     best = WithWeights(run.model, run.model.state_dict())
     try:
-        weights = checkpoint_form.best(folder)
+        weights = checkpoint_form.best(folder, own)
         load_plain_state(best, {name: tensor.to(run.device) for name, tensor in weights.items()})
     except (ValueError, RuntimeError) as error:
         raise ConfigError(f"{folder}: {reason_of(error)}") from error

@@ -54,6 +54,8 @@ def lengthen(folder: Path, epochs: int, trust: Trust = UNTRUSTED) -> Path:
     # Whatever of this has been done when the process dies, the same command does the rest.
     if state:
         checkpoint.save(folder / checkpoint.LAST, state | {"identity": made})
+        if there(folder / checkpoint.BEST):
+            checkpoint.save(folder / checkpoint.BEST, checkpoint_form.best(folder), made)
     write_longer(folder, epochs, Path(os.path.abspath(place)).name)
     _reopen(folder, longer, made, done)
     if place != folder:
@@ -85,14 +87,15 @@ def _state(folder: Path, config: Config, longer: Config) -> dict[str, Any] | Non
         )
     if not checkpoint.exists(folder):
         return None
+    require_same_data(folder, config)
+    own = [identity(one, content_of(one)) for one in (config, longer)]
     try:
         state, _ = checkpoint_form.newest(folder)
         if there(folder / checkpoint.BEST):
-            checkpoint_form.best(folder)
+            checkpoint_form.best(folder, *own)
     except checkpoint.Damaged as error:
         raise ConfigError(f"{folder}: {error}; type {longer_line(folder, epochs)}") from error
-    require_same_data(folder, config)
-    if state["identity"] not in [identity(one, content_of(one)) for one in (config, longer)]:
+    if state["identity"] not in own:
         raise ConfigError(
             f"{folder}: its checkpoint is of a different configuration; train into a new folder"
         )

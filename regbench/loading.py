@@ -33,7 +33,7 @@ def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUST
     require_trusted(config, distrust_of(folder, trust))
     try:
         state, _ = checkpoint_form.newest(folder)
-        tensors = state["evaluated"] if weights == "last" else checkpoint_form.best(folder)
+        tensors = state["evaluated"] if weights == "last" else checkpoint_form.best(folder, state["identity"])
     except checkpoint.Damaged as error:
         raise ConfigError(f"{folder}: {error}") from error
     require_same_run(folder, config, state)

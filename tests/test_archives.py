@@ -165,3 +165,14 @@ def test_a_damaged_last_one_falls_back_to_the_one_before(tmp_path: Path) -> None
     flipped(tmp_path / PREVIOUS, 4001)
     with pytest.raises(Damaged, match=r"^last\.pt is .*; previous\.pt is "):
         checkpoint.load_newest(tmp_path)
+
+
+def test_a_file_says_whose_it_is_and_is_taken_for_nobody_else_s(tmp_path: Path) -> None:
+    path = tmp_path / BEST
+    checkpoint.save(path, STATE, owner="one")
+    assert equal(checkpoint.load(path))
+    assert equal(checkpoint.load(path, owners=["two", "one"]))
+    with pytest.raises(Damaged, match=r"^best\.pt is another's"):
+        checkpoint.load(path, owners=["two"])
+    for other in (saved(tmp_path), saved_before(tmp_path)):  # they do not say, as older ones do not
+        assert equal(checkpoint.load(other, owners=["two"]))

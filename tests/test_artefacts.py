@@ -31,7 +31,8 @@ def flipped(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [flipped, lambda p: p.write_bytes(b"half"), lambda p: checkpoint.save(p, {"weights": 5}), Path.unlink,
-     lambda p: torch.save([1], p)],
+     lambda p: torch.save([1], p),
+     lambda p: checkpoint.save(p, {"weights": torch.zeros(3)}, "of another member")],
 )  # fmt: skip
 def test_what_is_damaged_is_learned_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], object]
