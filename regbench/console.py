@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from regbench.errors import as_typed
 from regbench.records import LOG, uneven
 from regbench.types import Record
 
@@ -131,11 +132,11 @@ def show_summary(console: Console, summary: Mapping[str, Any], folder: str) -> N
         console.print(table)
     if summary["reason"]:
         console.print(f"{summary['status']}: {summary['reason']}", markup=False, soft_wrap=True)
-    lines = {"run folder": folder, "curves": f"tensorboard --logdir {folder}/tensorboard"}
+    lines = {"run folder": folder, "curves": f"tensorboard --logdir {as_typed(f'{folder}/tensorboard')}"}
     if summary["status"] == "failed":
         lines["trace"] = f"{folder}/{LOG}"
     if summary["status"] in ("interrupted", "failed"):
-        lines["continue"] = f"regbench resume {folder}"
+        lines["continue"] = f"regbench resume {as_typed(folder)}"
     for what, text in lines.items():
         console.print(f"{what + ':':12}{text}", markup=False, highlight=False, soft_wrap=True)
 

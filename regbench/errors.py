@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)  # of open files, and of the disk
 
@@ -31,6 +32,12 @@ def printable(value: object) -> str:
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+
+
+def as_typed(folder: object) -> str:
+    """A folder as it is typed in a shell, where nothing takes it for an option."""
+    name = str(folder)
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)
 
 
 def brief(value: object, longest: int = 100) -> str:

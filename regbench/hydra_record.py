@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regbench.config import read_settings, resolved
 from regbench.errors import ConfigError, brief
+from regbench.ownership import KEYS
 from regbench.reading import DEEPEST, MIB, check_sane, content, require_folder, sentence
 
 GROUPS = ("model", "dataset", "optimizer", "schedule")
@@ -33,6 +34,12 @@ def read(folder: Path) -> tuple[DictConfig, DictConfig]:
     """
     require_folder(folder)
     config, about = (_mapping(folder, name) for name in (CONFIG, ABOUT))
+    missing = next((key for key in KEYS if key not in config), None)
+    if missing:
+        raise ConfigError(
+            f"{folder}: {FOLDER}/{CONFIG} must be that of a run of regbench, and has no {missing}; "
+            "another application may have made the folder"
+        )
     try:
         _check_about(OmegaConf.to_container(about, resolve=False))
     except ValueError as error:

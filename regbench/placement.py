@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
 
+from regbench import checkpoint
 from regbench.errors import ConfigError
 from regbench.ownership import EVENTS, HYDRA, HYDRAS, LOCK, MARK, SUB_RUNS, is_ours, kind_of
 from regbench.records import ENVIRONMENT, LOG, METRICS, SUMMARY
+from regbench.removal import remove_empty
 
 FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS))  # of a run folder
 WRITTEN_IN_PLACE = (MARK, LOCK, LOG, *(f"{HYDRA}/{name}" for name in HYDRAS))  # others are renamed into place
-REPLACED = (ENVIRONMENT, METRICS, SUMMARY)
+REPLACED = (ENVIRONMENT, METRICS, SUMMARY, checkpoint.LAST, checkpoint.PREVIOUS, checkpoint.BEST)
 LONGEST, LONGEST_PART = 3000, 255  # bytes of a folder's name; what a run writes lies below it
 
 
@@ -147,8 +150,25 @@ def refuse_links(folder: Path, key: str) -> None:
                 raise ConfigError(
                     f"{key}: {folder / name} must be {due} of the run's own, and is {there}; move it away"
                 )
-    for name in REPLACED:
+    for name in (*REPLACED, *(f"{name}.tmp" for name in REPLACED)):
         if kind_of(folder / name) == "a folder":
             raise ConfigError(
                 f"{key}: {folder / name} must be a file of the run's own, and is a folder; move it away"
             )
+
+
+def refuse_unwritable(folder: Path, key: str) -> None:
+    """Try whether something can be written in a folder, and take everything away again.
+
+    Raises:
+        ConfigError: nothing can.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
+    finally:
+        remove_empty(*missing)  # unless another process has begun to use it

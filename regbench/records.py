@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench import summary_form
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, as_typed
 from regbench.reading import LARGEST_LINES, content, json_object
 from regbench.summary_form import EXACT, is_count, is_figure
 
@@ -47,7 +47,9 @@ class Damaged(ConfigError):
     """
 
     def __init__(self, folder: Path, said: str) -> None:
-        remedy = f"put it back, or remove it and type `regbench resume {folder}`, which writes it anew"
+        remedy = (
+            f"put it back, or remove it and type `regbench resume {as_typed(folder)}`, which writes it anew"
+        )
         super().__init__(f"{folder}: {said}; {remedy}")
         self.said = said
 

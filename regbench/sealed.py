@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from regbench.arguments import Arguments
 from regbench.columns import Table
 from regbench.config import read_settings
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, printable
 from regbench.foreign import refusing
+from regbench.placement import refuse_unwritable
 from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, undamaged, write_json
 from regbench.runs import distrust_of, read_run
 from regbench.terminal import Terminal, print_table
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
         summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0), trust)
         write_json(folder / SUMMARY, summary)
         cells = (f"{figures['accuracy']:.4f} ({figures['loss']:.4f})" for figures in _both(summary["test"]))
-        rows.append([str(folder), *cells, str(summary["test"]["reads"])])
+        rows.append([printable(folder), *cells, str(summary["test"]["reads"])])
     headings = ["run", "last weights", "best weights", "times read"]
     print_table(Terminal(), Table("test split: accuracy (loss)", headings, rows))
     return 0
@@ -70,6 +71,7 @@ def _require_readable(folder: Path, trust: Trust) -> None:
     """
     from regbench.loading import load_model, require_same_run
 
+    refuse_unwritable(folder, str(folder))  # the reading is counted there
     config = read_run(folder, trust=trust)[0]
     require_trusted(config, distrust_of(folder, trust))
     require_same_data(folder, config)

@@ -31,9 +31,9 @@ from regbench.flags import FAIL_FAST, FORCE
 from regbench.holding import Held, held, wait_for
 from regbench.jobs import SweepJob, arrange, damage_of, state_of, sweep_name
 from regbench.launching import Launch
-from regbench.placement import refuse_links, refuse_place, refuse_strange
+from regbench.placement import refuse_links, refuse_place, refuse_strange, refuse_unwritable
 from regbench.records import ENDED, FINISHED, undamaged
-from regbench.removal import remove_empty, remove_files
+from regbench.removal import remove_files
 from regbench.runs import choices_of
 from regbench.terminal import Screen, print_table
 
@@ -130,24 +130,8 @@ def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
             if config not in checked:  # a seed changes nothing more
                 check(one.config)
                 checked.add(config)
-    refuse_unwritable(place.root, place.key)
-
-
-def refuse_unwritable(folder: Path, key: str) -> None:
-    """Try it out, and take everything away again.
-
-    Raises:
-        ConfigError: nothing can be written there.
-    """
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
-    finally:
-        remove_empty(*missing)  # unless another process has begun to use it
+    if checked:
+        refuse_unwritable(place.root, place.key)
 
 
 def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fail_fast: bool = False) -> int:
@@ -191,7 +175,7 @@ def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome],
     left = [one for one in jobs if state_of(one.folder) not in ENDED]
     while left:
         jobs_left = [(one.overrides, one.name) for one in left]
-        found = launch(partial(run_member, stop=stop), jobs_left, lambda error: _unable(error, stop))
+        found = launch(partial(run_member, stop=stop), jobs_left, partial(_unable, stop=stop))
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
         if stop and stop.exists():
             return
@@ -266,7 +250,7 @@ def _set_aside(folder: Path) -> str:
         return ""
     try:
         state, complaint = checkpoint_form.newest(folder)
-        job.require_best(folder, state["history"])
+        job.require_best(folder, state)
     except checkpoint.Damaged as error:
         return _from_the_start(folder, error)
     return f"{complaint}; it was continued from the one before" if complaint else ""

@@ -21,7 +21,7 @@ from regbench.complaints import first_line
 from regbench.composer import BASE, PRIMARY, Composer
 from regbench.composition import compose_jobs, keys_of, parsed
 from regbench.config import read_settings, resolved
-from regbench.errors import ConfigError, of_the_system, printable
+from regbench.errors import ConfigError, as_typed, of_the_system, printable
 from regbench.flags import Flags
 from regbench.holding import Held, held, is_held
 from regbench.paths import config_dir
@@ -187,6 +187,8 @@ def _refuse_occupied(folder: Path) -> None:
 
 def _refuse_checkpoint(folder: Path) -> None:
     if checkpoint.exists(folder):
-        raise ConfigError(f"{folder}: holds a checkpoint; continue it with `regbench resume {folder}`")
+        raise ConfigError(
+            f"{folder}: holds a checkpoint to continue; type regbench resume {as_typed(folder)}"
+        )
     if (read_summary(folder) or {}).get("status") in ENDED:
         raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")

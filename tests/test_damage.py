@@ -16,9 +16,10 @@ import pytest
 import torch
 
 import regbench
-from regbench import archives, checkpoint, planning, resume, sealed
-from regbench.errors import ConfigError
+from regbench import archives, checkpoint, planning, resume, sealed, train
+from regbench.errors import ConfigError, as_typed
 
+from .hydras import another_app
 from .test_reading import LAUGHS, REFERENCES, odd
 
 SMALL = [
@@ -138,6 +139,17 @@ def test_flipped_best_weights_are_refused_and_named(whole: Path, command: Callab
     before = (whole / "summary.json").read_bytes()
     assert refusal(command, str(whole)).startswith(f"{whole}: best.pt is no whole checkpoint: ")
     assert (whole / "summary.json").read_bytes() == before, "test has not been read"
+
+
+def test_best_weights_of_another_run_are_refused_by_all(runs: Path, tmp_path: Path) -> None:
+    words = ["seed=1", *(word.replace("epochs=4", "epochs=1") for word in SMALL)]
+    train.main([*words, STACK, f"hydra.run.dir={tmp_path / 'other'}"])
+    run, begun = (shutil.copytree(runs / name, tmp_path / name) for name in ("whole", "part"))
+    for folder, command in ((run, sealed.main), (run, load), (begun, resume.main)):
+        shutil.copy(tmp_path / "other" / "best.pt", folder)
+        assert "best.pt is another's" in refusal(command, str(folder))
+    shutil.copy(runs / "part" / "best.pt", begun)
+    assert resume.main([str(begun)]) == 0
 
 
 def test_resume_refuses_flipped_best_weights_before_it_goes_on(part: Path) -> None:
@@ -379,3 +391,38 @@ def test_a_sweep_runs_damaged_jobs_again_and_says_so(
     for job, tensors in zip(jobs, weights, strict=True):
         again = checkpoint.load(job / "best.pt")
         assert all(torch.equal(again[name], tensor) for name, tensor in tensors.items())
+
+
+def test_a_split_whose_reading_cannot_be_counted_is_not_read(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwritable(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("regbench.placement.tempfile.TemporaryFile", unwritable)
+    monkeypatch.setattr("regbench.sealed._read", lambda *_: pytest.fail("it has been read"))
+    assert refusal(sealed.main, str(whole)).endswith("cannot be written: Permission denied")
+    load([str(whole)])
+
+
+def test_a_folder_of_another_application_is_told_from_a_run(tmp_path: Path) -> None:
+    folder = another_app(tmp_path / "app")
+    for command in (resume.main, sealed.main, load):
+        said = refusal(command, str(folder))
+        assert said.startswith(f"{folder}: .hydra/config.yaml must be that of a run of regbench, and has no ")
+
+
+@pytest.mark.parametrize("name", ["previous.pt", "best.pt", "last.pt.tmp", "summary.json.tmp"])
+def test_a_folder_that_is_called_as_a_file_of_a_run_is_refused_before_the_work(part: Path, name: str) -> None:
+    (part / name).unlink(missing_ok=True)
+    (part / name).mkdir()
+    (part / name / "mine").touch()
+    assert f"{name} must be a file of the run's own, and is a folder" in refusal(resume.main, str(part))
+    assert (part / name / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("a b", "'a b'"), ("$(x)", "'$(x)'"), ("-x", "./-x"), ("run", "run")]
+)
+def test_a_folder_is_named_as_it_is_typed(name: str, typed: str) -> None:
+    assert as_typed(name) == typed
