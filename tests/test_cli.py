@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 import regbench
+from regbench.claims import mark
 from regbench.weights import load_plain_state
 
 ROOT = Path(__file__).parents[1]
@@ -355,6 +356,7 @@ def test_train_into_remains_without_a_checkpoint_starts_anew(cli: Cli, tmp_path:
     (tmp_path / "run" / "tensorboard" / "val").mkdir(parents=True)
     (tmp_path / "run" / "metrics.jsonl").write_text('{"epoch": 7}\n{"ep')
     (tmp_path / "run" / "summary.json").write_text('{"status": "failed"}')
+    mark(tmp_path / "run")
     assert cli("train", "hydra.run.dir=run", *QUICK).returncode == 0
     assert [record["epoch"] for record in records(tmp_path / "run")] == [1]
 
