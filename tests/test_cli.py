@@ -498,7 +498,7 @@ def test_an_own_regularizer(cli: Cli, tmp_path: Path) -> None:
     assert cli(*words, "hydra.run.dir=run").returncode == 0
     assert summary(tmp_path / "run")["name"] == "my_noise+dropout"
     model = subprocess.run(
-        [sys.executable, "-c", "import regbench; print(regbench.load('run')[1:])"],
+        [sys.executable, "-c", "import regbench; print(regbench.load('run', trust=True)[1:])"],
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert "MLP" in model.stdout or "not subscriptable" in model.stderr  # it was built: my_noise was found
