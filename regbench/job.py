@@ -232,10 +232,9 @@ class _Session:
         log = self.job.folder / LOG
         with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
-        ours = isinstance(error, ConfigError)
-        said = shown(str(error), 2000) if ours else raised(error)
-        if self._untried and (ours or (not said and isinstance(error, Exception))):
-            said = f"its checkpoint cannot be gone on from: {reason_of(error)}"
+        said = shown(str(error), 2000) if isinstance(error, ConfigError) else raised(error)
+        if self._untried and isinstance(error, Exception) and (not said or isinstance(error, ConfigError)):
+            said = f"its checkpoint cannot be gone on from: {said or reason_of(error)}"
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise error
         after = f"after epoch {len(self.history)}" if self.history else "in the first epoch"

@@ -213,7 +213,7 @@ ROOMS = {
     "models.*": ["models.*", "grouping", "logits", "sites", "types"],
     "data.*": ["data.*", "foreign", "reading", "types"],
     "training": ["logits", "measurement", "optimizers", "regularizers.base", "sites", "streams", "types"],
-    "catalogue": ["paths"],
+    "catalogue": ["option_files", "paths"],
     "image_ops": ["types"],
     "generators": [],
     "autoencoders": [],

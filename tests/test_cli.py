@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 import regbench
+from regbench.claims import mark
 from regbench.weights import load_plain_state
 
 ROOT = Path(__file__).parents[1]
@@ -355,6 +356,7 @@ def test_train_into_remains_without_a_checkpoint_starts_anew(cli: Cli, tmp_path:
     (tmp_path / "run" / "tensorboard" / "val").mkdir(parents=True)
     (tmp_path / "run" / "metrics.jsonl").write_text('{"epoch": 7}\n{"ep')
     (tmp_path / "run" / "summary.json").write_text('{"status": "failed"}')
+    mark(tmp_path / "run")
     assert cli("train", "hydra.run.dir=run", *QUICK).returncode == 0
     assert [record["epoch"] for record in records(tmp_path / "run")] == [1]
 
@@ -496,7 +498,7 @@ def test_an_own_regularizer(cli: Cli, tmp_path: Path) -> None:
     assert cli(*words, "hydra.run.dir=run").returncode == 0
     assert summary(tmp_path / "run")["name"] == "my_noise+dropout"
     model = subprocess.run(
-        [sys.executable, "-c", "import regbench; print(regbench.load('run')[1:])"],
+        [sys.executable, "-c", "import regbench; print(regbench.load('run', trust=True)[1:])"],
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert "MLP" in model.stdout or "not subscriptable" in model.stderr  # it was built: my_noise was found
