@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from regbench.complaints import Complaints, first_line, flat
 from regbench.config import PARTS, SETTINGS, meant, resolved, settled
 from regbench.errors import ConfigError
-from regbench.hydra_settings import choices_of_options, is_told, require_known
+from regbench.hydra_settings import FOLDERS, choices_of_options, is_told, require_known
 from regbench.paths import config_dir
 from regbench.ranges import refuse_endless
 from regbench.repository import Repository, copier
@@ -133,6 +133,10 @@ class Composer:
             told = one.key_or_group.removeprefix("hydra.")
             if one.key_or_group == "hydra" or (told != one.key_or_group and is_told(told)):
                 raise ConfigError(f"{one.key_or_group}: is found by Hydra itself, and must be left out")
+            if told != one.key_or_group and told in FOLDERS and isinstance(one.value(), dict | list | None):
+                raise ConfigError(
+                    f"{one.key_or_group}: must be a folder, got {one.get_value_element_as_str()}"
+                )
         if own:
             self.compose(own, RunMode.RUN)
 

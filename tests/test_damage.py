@@ -17,7 +17,7 @@ import torch
 
 import regbench
 from regbench import archives, checkpoint, planning, resume, sealed, train
-from regbench.errors import ConfigError, as_typed
+from regbench.errors import ConfigError, as_typed, brief
 
 from .hydras import another_app
 from .test_reading import LAUGHS, REFERENCES, odd
@@ -329,8 +329,7 @@ def test_what_is_no_run_folder_is_one_sentence(
     (tmp_path / "circle").symlink_to("circle")
     os.mkfifo(tmp_path / "pipe")
     said = refusal(command, str(tmp_path / name))
-    assert said.startswith(f"{tmp_path}/{name}"[:200])
-    assert ": must be the folder of a run, and " in said
+    assert said.startswith(f"{brief(tmp_path / name)}: must be the folder of a run, and ")
 
 
 @pytest.mark.parametrize("name", ["file", "circle", "x" * 300, "file/below"])
@@ -338,7 +337,8 @@ def test_plan_refuses_what_is_no_folder(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "circle").symlink_to("circle")
     said = refusal(planning.main, *SMALL, f"hydra.sweep.dir={tmp_path / name}")
-    assert said.startswith(f"hydra.sweep.dir: {tmp_path}/{name} must be a folder, and cannot be read: ")
+    assert said.startswith("hydra.sweep.dir: ")
+    assert any(why in said for why in ("is a file", "cannot be read: ", "at most 255 bytes", "below a file"))
 
 
 def test_a_checkpoint_that_is_damaged_while_the_run_goes_on_ends_in_one_sentence(

@@ -106,6 +106,8 @@ HYDRA = [
     ("hydra/launcher=joblib hydra.launcher.backend=nope", "hydra.launcher.backend: must be loky, multiprocessing or null"),
     ("hydra/launcher=joblib hydra.launcher.pre_dispatch=abc", "hydra.launcher.pre_dispatch: must be all, a whole number"),
     ("+hydra.launcher.nope=3", "hydra.launcher.nope: is not to be set here"),
+    ("hydra.run.dir=null", "hydra.run.dir: must be a folder, got null"),
+    ("hydra.run.dir=[a]", "hydra.run.dir: must be a folder, got [a]"),
     ("hydra.run.dir='${nope}'", "hydra.run.dir: ${nope} refers to nope, and there is no such key"),
     ("hydra.run.dir='${hydra.runtime.output_dir}'", "hydra.run.dir: ${hydra.runtime.output_dir} refers to hydra.runtime"),
     ("threads=1000000000000", "threads: must be at most 1024, got 1000000000000"),

@@ -236,7 +236,7 @@ def test_a_model_of_a_person_s_own_is_tied_without_being_told(
 
 def test_a_loaded_model_is_tied_as_the_trained_one_was(tmp_path: Path) -> None:
     overrides = ["model.depth=3", "model.width=8", f"model.tie=[[{','.join(PAIR)}]]", "train.epochs=1"]
-    words = ["regbench", "train", *overrides, f"hydra.run.dir=run", "threads=1", "device=cpu"]
+    words = ["regbench", "train", *overrides, "hydra.run.dir=run", "threads=1", "device=cpu"]
     subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True, cwd=tmp_path)
     model = regbench.load(tmp_path / "run")
     first, second = weights_of(model)
