@@ -568,7 +568,7 @@ def test_python_runs_as_a_module_and_stops_for_a_closed_pipe(cli: Cli) -> None:
         ),
         (["-m", "evaluate=3,[]"], r"^regbench: evaluate: must be a list, got 3$"),
         (["+reg=batch_norm", "train.batch_size=1"], r"train: the first step is refused"),
-        (["--config-name", "foo"], r"--config-name and --config-path are not for regbench"),
+        (["--config-name", "foo"], r"--config-name is not for regbench; add options by --config-dir"),
         (["~model"], r"^regbench: model: must be there"),
         (["model.width=1000000000000"], r"^regbench: model: "),
         (["optimizer=adam", "optimizer.betas=[0.9]"], r"^regbench: optimizer: "),

@@ -17,7 +17,7 @@ import torch
 
 import regbench
 from regbench import archives, checkpoint, planning, resume, sealed, train
-from regbench.errors import ConfigError, as_typed, brief
+from regbench.errors import ConfigError, as_typed
 
 from .hydras import another_app
 from .test_reading import LAUGHS, REFERENCES, odd
@@ -329,16 +329,25 @@ def test_what_is_no_run_folder_is_one_sentence(
     (tmp_path / "circle").symlink_to("circle")
     os.mkfifo(tmp_path / "pipe")
     said = refusal(command, str(tmp_path / name))
-    assert said.startswith(f"{brief(tmp_path / name)}: must be the folder of a run, and ")
+    assert said.startswith(f"{tmp_path}/{name[:10]}")
+    assert ": must be the folder of a run, and " in said
 
 
-@pytest.mark.parametrize("name", ["file", "circle", "x" * 300, "file/below"])
-def test_plan_refuses_what_is_no_folder(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("file", "must be a folder, and is a file"),
+        ("circle", "Too many levels of symbolic links"),
+        ("x" * 300, "must be a name of at most 255 bytes"),
+        ("file/below", "it lies below a file"),
+    ],
+)
+def test_plan_refuses_what_is_no_folder(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "circle").symlink_to("circle")
     said = refusal(planning.main, *SMALL, f"hydra.sweep.dir={tmp_path / name}")
     assert said.startswith("hydra.sweep.dir: ")
-    assert any(why in said for why in ("is a file", "cannot be read: ", "at most 255 bytes", "below a file"))
+    assert why in said
 
 
 def test_a_checkpoint_that_is_damaged_while_the_run_goes_on_ends_in_one_sentence(

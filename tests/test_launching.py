@@ -28,7 +28,7 @@ def test_the_configurations_of_earlier_jobs_are_forgotten(tmp_path: Path) -> Non
         return int(cfg.seed)
 
     jobs = [([f"seed={seed}"], f"job{seed}") for seed in range(4)]
-    assert Launch(args, tmp_path)(task, jobs, lambda _: -1) == [0, 1, 2, 3]
+    assert Launch(args, tmp_path)(task, jobs, lambda error: -1) == [0, 1, 2, 3]
     assert alive == [0, 0, 0, 0]
     assert [folder.name for folder in sorted(tmp_path.iterdir())] == ["job0", "job1", "job2", "job3"]
 
