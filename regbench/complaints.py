@@ -251,6 +251,9 @@ class Complaints:
     def _unknown(self, key: str, overrides: Sequence[str]) -> str:
         known = list(flat(self._base(lambda word: not bare(word).startswith(key))))
         parts = key.split(".")
+        if key in known:
+            value = next((word.partition("=")[2] for word in overrides if _key(word) == key), "")
+            return f"{key}: must be given keys that it has, got {brief(value)}"
         if parts[0] == MEMBERS and len(parts) > 2 and f"{MEMBERS}.{parts[1]}" not in known:
             return self._never_added(parts[1], overrides)
         if parts[0] == MEMBERS and len(parts) == 2 and parts[1] in self.options[MEMBERS]:
@@ -325,6 +328,8 @@ class Complaints:
         known = [
             name for name in flat(self._base(lambda word: not word.startswith("~"))) if name[:5] != "hydra"
         ]
+        if key in known:
+            return f"{key}: cannot be taken away, because it is null already"
         return f"{key}: cannot be taken away, because it is not there{meant(key, known)}"
 
 

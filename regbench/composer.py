@@ -20,7 +20,6 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -105,7 +104,7 @@ class Composer:
             parsed = [self._read(word) for word in overrides]
         for index, one in enumerate(parsed):
             if one is None or not one.key_or_group:
-                speller = Speller(self._read, self.complaints.options)
+                speller = Speller(self._read, self.complaints.options, self.parser.functions.functions)
                 raise ConfigError(speller.complaint(overrides, index))
         wrong = self.complaints.no_names(parsed)
         if wrong:
@@ -172,7 +171,7 @@ class Composer:
         try:
             cfg = self._chosen(chosen)()
             ConfigLoaderImpl._apply_overrides_to_config(self.parse(values), cfg)
-        except (HydraException, OmegaConfBaseException):
+        except Exception:  # OmegaConf fails in ways of its own over the items of a list
             return self.compose(overrides, RunMode.RUN)  # which says what is wrong with them
         return cfg
 

@@ -101,6 +101,7 @@ LEVELS = [
         "models.layers",
         "optimizers",
         "origins",
+        "overrides",
         "records",
         "signatures",
         "sources",
