@@ -37,6 +37,7 @@ from regbench.spelling import Speller, require_readable
 from regbench.template import Shared, Templates
 
 PRIMARY = "train"
+MOST_WORDS = 1000  # that are kept as they have been read
 BASE = "1.3"  # the Hydra version whose behaviour is asked for
 
 
@@ -77,6 +78,7 @@ class Composer:
         self._known: dict[tuple[str, ...], Any] = {}  # Hydra's own part, by the options of its groups
         self._groups = {*self.hydra.config_loader.list_groups("")}
         self.parser = OverridesParser.create(config_loader=self.hydra.config_loader)
+        self._words: dict[str, Any] = {}  # as they have been read
         self._line: list[str] = []  # what is being composed
         self.complaints = Complaints(self.hydra.config_loader, self._base, self._composes, self._own)
 
@@ -98,10 +100,7 @@ class Composer:
 
     def parse(self, overrides: list[str]) -> list[Any]:
         require_readable(overrides)
-        try:
-            parsed = self.parser.parse_overrides(overrides)
-        except Exception:  # of Hydra, of ANTLR, of Python's reading of numbers
-            parsed = [self._read(word) for word in overrides]
+        parsed = [self._read(word) for word in overrides]
         for index, one in enumerate(parsed):
             if one is None or not one.key_or_group:
                 speller = Speller(self._read, self.complaints.options, self.parser.functions.functions)
@@ -112,11 +111,15 @@ class Composer:
         return parsed
 
     def _read(self, word: str) -> Any:
-        """A word as Hydra reads it, or None where it cannot."""
-        try:
-            return self.parser.parse_overrides([word])[0]
-        except Exception:
-            return None
+        """A word as Hydra reads it, or None where it cannot; kept, as a long one takes a while."""
+        if word not in self._words:
+            if len(self._words) >= MOST_WORDS:
+                self._words.clear()
+            try:
+                self._words[word] = self.parser.parse_overrides([word])[0]
+            except Exception:  # of Hydra, of ANTLR, of Python's reading of numbers
+                self._words[word] = None
+        return self._words[word]
 
     def require_settings(self, overrides: list[str]) -> None:
         """Refuse what a line sets of Hydra's own that is not for a person to set.

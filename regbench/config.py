@@ -21,6 +21,7 @@ from regbench.signatures import hints_of
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 MOST_THREADS = 1024
 LARGEST = 3e38  # single precision ends there
+RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by itself
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
 Figures = Literal["calibration", "corruption", "per_class"]  # what can be measured beside loss and accuracy
@@ -125,6 +126,8 @@ def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, An
     Raises:
         ConfigError: a number is none to compute with.
     """
+    for rated in RATED:  # before what refers to them
+        _sound(config.get(rated), rated)
     config = _sound(config)
     train = config.get("train")
     for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
@@ -187,9 +190,10 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     grouped = next((name for name, value in config["train"].items() if isinstance(value, Mapping)), None)
     if grouped is not None and grouped in hints_of(TrainSettings):
         raise ConfigError(f"train: {grouped} must be a value, got a group of settings")
-    for part in ("model", "optimizer"):  # train.lr is one of these unless it is set by itself
-        if "lr" in config[part] and (part == "optimizer" or config[part]["lr"] == config["train"].get("lr")):
-            _require_rate(config[part]["lr"], f"{part}: lr")
+    for part in RATED:
+        rate = config[part].get("lr", 0)
+        if part == "optimizer" or rate == config["train"].get("lr"):
+            _require_rate(rate, f"{part}: lr")
     common = {name: converted(config[name], hints[name], f"{name}:") for name in SETTINGS}
     return Settings(**common), TrainSettings(**checked(TrainSettings, config["train"], "train", {}))
 
