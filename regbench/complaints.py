@@ -10,10 +10,12 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from regbench.config import SETTINGS, meant
 from regbench.errors import brief
 from regbench.fields import nearest
+from regbench.option_files import said_of_yaml
 from regbench.sources import OptionFiles, why_not_there
 from regbench.spelling import bare, in_quotes, typed
 
@@ -63,6 +65,8 @@ class Complaints:
             return self._no_option(error, overrides)
         if isinstance(error, RecursionError):
             return self._endless(overrides)
+        if isinstance(error, YAMLError):
+            return f"{self._culprit(overrides)}: {said_of_yaml(error)}"
         if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
             return self._failed(overrides)  # where Hydra asserts
         text = first_line(error)
