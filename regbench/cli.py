@@ -9,7 +9,7 @@ import sys
 from types import FrameType
 
 from regbench import __version__, stdio
-from regbench.errors import ConfigError, of_the_system
+from regbench.errors import ConfigError, of_the_system, with_keys
 
 COMMANDS = {
     "train": ("regbench.train:main", "train one stack of regularizers, or sweep over many with -m"),
@@ -88,7 +88,7 @@ def _run(words: list[str]) -> int:
     except ConfigError as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        return _fail(str(error))
+        return _fail(with_keys(str(error), words[1:]))
 
 
 def _fail(sentence: str) -> int:

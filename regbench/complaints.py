@@ -10,10 +10,12 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from regbench.config import SETTINGS, meant
 from regbench.errors import brief
 from regbench.fields import nearest
+from regbench.option_files import said_of_yaml
 from regbench.sources import OptionFiles, why_not_there
 from regbench.spelling import bare, in_quotes, typed
 
@@ -63,6 +65,8 @@ class Complaints:
             return self._no_option(error, overrides)
         if isinstance(error, RecursionError):
             return self._endless(overrides)
+        if isinstance(error, YAMLError):
+            return f"{self._culprit(overrides)}: {said_of_yaml(error)}"
         if not isinstance(error, HydraException | OmegaConfBaseException | ValueError):
             return self._failed(overrides)  # where Hydra asserts
         text = first_line(error)
@@ -251,6 +255,9 @@ class Complaints:
     def _unknown(self, key: str, overrides: Sequence[str]) -> str:
         known = list(flat(self._base(lambda word: not bare(word).startswith(key))))
         parts = key.split(".")
+        if key in known:
+            value = next((word.partition("=")[2] for word in overrides if _key(word) == key), "")
+            return f"{key}: must be given keys that it has, got {brief(value)}"
         if parts[0] == MEMBERS and len(parts) > 2 and f"{MEMBERS}.{parts[1]}" not in known:
             return self._never_added(parts[1], overrides)
         if parts[0] == MEMBERS and len(parts) == 2 and parts[1] in self.options[MEMBERS]:
@@ -325,6 +332,8 @@ class Complaints:
         known = [
             name for name in flat(self._base(lambda word: not word.startswith("~"))) if name[:5] != "hydra"
         ]
+        if key in known:
+            return f"{key}: cannot be taken away, because it is null already"
         return f"{key}: cannot be taken away, because it is not there{meant(key, known)}"
 
 

@@ -20,7 +20,6 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -38,6 +37,7 @@ from regbench.spelling import Speller, require_readable
 from regbench.template import Shared, Templates
 
 PRIMARY = "train"
+MOST_WORDS = 1000  # that are kept as they have been read
 BASE = "1.3"  # the Hydra version whose behaviour is asked for
 
 
@@ -78,6 +78,7 @@ class Composer:
         self._known: dict[tuple[str, ...], Any] = {}  # Hydra's own part, by the options of its groups
         self._groups = {*self.hydra.config_loader.list_groups("")}
         self.parser = OverridesParser.create(config_loader=self.hydra.config_loader)
+        self._words: dict[str, Any] = {}  # as they have been read
         self._line: list[str] = []  # what is being composed
         self.complaints = Complaints(self.hydra.config_loader, self._base, self._composes, self._own)
 
@@ -99,13 +100,10 @@ class Composer:
 
     def parse(self, overrides: list[str]) -> list[Any]:
         require_readable(overrides)
-        try:
-            parsed = self.parser.parse_overrides(overrides)
-        except Exception:  # of Hydra, of ANTLR, of Python's reading of numbers
-            parsed = [self._read(word) for word in overrides]
+        parsed = [self._read(word) for word in overrides]
         for index, one in enumerate(parsed):
             if one is None or not one.key_or_group:
-                speller = Speller(self._read, self.complaints.options)
+                speller = Speller(self._read, self.complaints.options, self.parser.functions.functions)
                 raise ConfigError(speller.complaint(overrides, index))
         wrong = self.complaints.no_names(parsed)
         if wrong:
@@ -113,11 +111,15 @@ class Composer:
         return parsed
 
     def _read(self, word: str) -> Any:
-        """A word as Hydra reads it, or None where it cannot."""
-        try:
-            return self.parser.parse_overrides([word])[0]
-        except Exception:
-            return None
+        """A word as Hydra reads it, or None where it cannot; kept, as a long one takes a while."""
+        if word not in self._words:
+            if len(self._words) >= MOST_WORDS:
+                self._words.clear()
+            try:
+                self._words[word] = self.parser.parse_overrides([word])[0]
+            except Exception:  # of Hydra, of ANTLR, of Python's reading of numbers
+                self._words[word] = None
+        return self._words[word]
 
     def require_settings(self, overrides: list[str]) -> None:
         """Refuse what a line sets of Hydra's own that is not for a person to set.
@@ -176,7 +178,7 @@ class Composer:
         try:
             cfg = self._chosen(chosen)()
             ConfigLoaderImpl._apply_overrides_to_config(self.parse(values), cfg)
-        except (HydraException, OmegaConfBaseException):
+        except Exception:  # OmegaConf fails in ways of its own over the items of a list
             return self.compose(overrides, RunMode.RUN)  # which says what is wrong with them
         return cfg
 

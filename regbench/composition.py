@@ -16,6 +16,7 @@ from regbench.config import likely
 from regbench.data.progress import shown
 from regbench.errors import ConfigError
 from regbench.flags import ELSEWHERE, FAIL_FAST, FORCE, Flags, of_hydra
+from regbench.overrides import refuse_odd
 from regbench.ranges import refuse_many
 from regbench.runs import import_from
 from regbench.spelling import bare, typed
@@ -77,6 +78,7 @@ def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
     try:
         overrides = list(args.overrides)
         _refuse_repeated(with_hydra, overrides)
+        refuse_odd(with_hydra.parse(overrides))
         with_hydra.require_settings(overrides)
         if not args.multirun:
             return [with_hydra.job(overrides, "hydra.run.dir")]

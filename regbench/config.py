@@ -21,6 +21,7 @@ from regbench.signatures import hints_of
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 MOST_THREADS = 1024
 LARGEST = 3e38  # single precision ends there
+RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by itself
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
 Figures = Literal["calibration", "corruption", "per_class"]  # what can be measured beside loss and accuracy
@@ -73,8 +74,7 @@ class TrainSettings:
         for name in ("epochs", "batch_size", "accumulate", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.lr < LARGEST:
-            raise ConfigError(f"train: lr must lie in [0, {LARGEST:g}), got {self.lr}")
+        _require_rate(self.lr, "train: lr")
         if isinstance(self.class_weights, str) and self.class_weights != "balanced":
             raise ConfigError(
                 "train: class_weights must be balanced, null or a list of one weight for each class, "
@@ -126,6 +126,8 @@ def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, An
     Raises:
         ConfigError: a number is none to compute with.
     """
+    for rated in RATED:  # before what refers to them
+        _sound(config.get(rated), rated)
     config = _sound(config)
     train = config.get("train")
     for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
@@ -174,13 +176,13 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     """
     hints = hints_of(Settings)
     for name in config:
-        if name not in hints and name not in PARTS:
+        if name not in SETTINGS and name not in PARTS:
             close = meant(name, _keys(config, name))
             if not close and not str(config["model"].get("_target_", "regbench.")).startswith("regbench."):
                 close = f"; add a value of your own model's with +model.{name}=..."
             raise ConfigError(f"{name}: no such key{close}")
-    for name in (*hints, *PARTS):
-        if name not in config and name != "return":
+    for name in (*SETTINGS, *PARTS):
+        if name not in config:
             raise ConfigError(f"{name}: must have a value, got none")
     for name in PARTS:
         if not isinstance(config[name], Mapping):
@@ -188,10 +190,19 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     grouped = next((name for name, value in config["train"].items() if isinstance(value, Mapping)), None)
     if grouped is not None and grouped in hints_of(TrainSettings):
         raise ConfigError(f"train: {grouped} must be a value, got a group of settings")
-    common = {
-        name: converted(config[name], hint, f"{name}:") for name, hint in hints.items() if name != "return"
-    }
+    for part in RATED:
+        rate = config[part].get("lr", 0)
+        if part == "optimizer" or rate == config["train"].get("lr"):
+            _require_rate(rate, f"{part}: lr")
+    common = {name: converted(config[name], hints[name], f"{name}:") for name in SETTINGS}
     return Settings(**common), TrainSettings(**checked(TrainSettings, config["train"], "train", {}))
+
+
+def _require_rate(value: Any, what: str) -> None:
+    """Refuse what is no learning rate."""
+    rate = converted(value, float, what)
+    if not 0 <= rate < LARGEST:
+        raise ConfigError(f"{what} must lie in [0, {LARGEST:g}), got {rate}")
 
 
 def _keys(node: Mapping[str, Any], without: str, prefix: str = "") -> Iterator[str]:

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shlex
+from collections.abc import Iterable
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)  # of open files, and of the disk
 
@@ -24,6 +25,24 @@ class ConfigError(ValueError):
 
     def __init__(self, sentence: object = "") -> None:
         super().__init__(_readable(str(sentence)))
+
+
+def with_keys(sentence: str, words: Iterable[str]) -> str:
+    """A sentence with the key as it was typed in front of it, where it says `model: width must ...` of it.
+
+    Args:
+        sentence: that begins with a key.
+        words: of the command line.
+    """
+    found = re.match(
+        r"([\w.]+): (?:no such field '(\w+)'|(\w+)(?= (?:must|has no value|is not)\b))", sentence
+    )
+    if not found:
+        return sentence
+    key = f"{found[1]}.{found[2] or found[3]}"
+    if key not in (word.lstrip("+~").partition("=")[0] for word in words):
+        return sentence
+    return f"{key}:{' no such field' if found[2] else ''}{sentence[found.end() :]}"
 
 
 def printable(value: object) -> str:

@@ -158,6 +158,7 @@ def _scalar(value: Any, hint: Any, what: str) -> Any:
     if hint is int:
         if not number or value != int(value):
             raise ConfigError(f"{what} must be a whole number, got {_shown(value)}")
+        require_number(int(value), what)  # of a float, which may be as large as it likes
         return int(value)
     if hint is str:
         if not isinstance(value, str) and not number:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as registry
 
+from regbench.config import whole
 from regbench.errors import ConfigError
 from regbench.fields import make_and_tell
 from regbench.kinds import MODEL
@@ -38,7 +39,8 @@ def require_room(node: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     if not str(node.get("_target_")).startswith("regbench."):
         return
     values = {name: value for name, value in node.items() if name not in ("lr", "tie")}
-    numbers = {n: v for n, v in values.items() if isinstance(v, int) and not isinstance(v, bool)}
+    wholes = {name: whole(value) for name, value in values.items()}
+    numbers = {n: v for n, v in wholes.items() if isinstance(v, int) and not isinstance(v, bool)}
     largest = max(numbers, key=lambda name: numbers[name], default="_target_")
     if numbers and numbers[largest] ** 2 * math.prod(max(1, abs(one)) for one in numbers.values()) < SMALL**3:
         return  # building without numbers takes time too

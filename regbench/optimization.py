@@ -17,6 +17,7 @@ from regbench.signatures import takes
 from regbench.targets import look
 
 Config = Mapping[str, Any]
+HELD = ("_target_", "lr")  # what an optimizer is made with in any case
 
 
 def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Optimizer:
@@ -36,7 +37,7 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
             raise ConfigError(
                 f"optimizer._target_: must take params and lr, and {node['_target_']} takes no {name}"
             )
-    optimizer = make(values, "optimizer", OPTIMIZER, params=list(model.parameters()))
+    optimizer = _made(values, list(model.parameters()))
     with refusing("optimizer: "):
         groups = getattr(innermost(optimizer), "param_groups", None)
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
@@ -46,6 +47,38 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
     if any(group.get("weight_decay") for group in groups):
         raise ConfigError("optimizer: decays weights by its own default; set +optimizer.weight_decay=0")
     return optimizer
+
+
+def _made(values: Config, params: list[nn.Parameter]) -> Any:
+    """The optimizer of these values; of a value that torch refuses in its own words the key is told.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        return make(values, "optimizer", OPTIMIZER, params=params)
+    except ConfigError as error:
+        if not str(values["_target_"]).startswith("torch.") or not isinstance(error.__cause__, ValueError):
+            raise
+        said = str(error.__cause__)
+        blamed = next((name for name in values if name not in HELD and _is_made(values, name, params)), None)
+        if blamed is None:
+            raise
+        beside = [f"optimizer.{name}={values[name]}" for name in values if name != blamed and name in said]
+        value = values[blamed]
+        got = f"got {'true' if value is True else value}{' beside ' if beside else ''}{' '.join(beside)}"
+        right = f"; type optimizer.{blamed}=false" if value is True else ""
+        raise ConfigError(f"optimizer.{blamed}: {said}, {got}{right}") from error
+
+
+def _is_made(values: Config, without: str, params: list[nn.Parameter]) -> bool:
+    """Whether the optimizer is made where one of its values is left at its default."""
+    left = {name: value for name, value in values.items() if name != without}
+    try:
+        make(left, "optimizer", OPTIMIZER, params=params)
+    except ConfigError:
+        return False
+    return True
 
 
 def build_schedule(node: Config) -> Callable[[float], float]:

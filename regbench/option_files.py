@@ -61,6 +61,13 @@ def keys_of(path: Path) -> list[str]:
     return [key.value for key, _ in yaml.compose(_text(path), _Loader).value]
 
 
+def said_of_yaml(error: yaml.YAMLError) -> str:
+    """One sentence on a file that Hydra's own reading of YAML, which is stricter, stumbles over."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    where = _at(Path(mark.name), mark) if mark else "its file"
+    return f"{where}: must be valid YAML, got {_said(error)}"
+
+
 def _text(path: Path) -> str:
     """What a plain file of moderate size holds."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -66,10 +66,13 @@ class Speller:
     Args:
         read: a word as Hydra reads it, or None where it cannot.
         options: the names of each group's options.
+        functions: the names of what a value may call.
     """
 
-    def __init__(self, read: Callable[[str], Any], options: Mapping[str, Sequence[str]]) -> None:
-        self._read, self._options = read, options
+    def __init__(
+        self, read: Callable[[str], Any], options: Mapping[str, Sequence[str]], functions: Container[str] = ()
+    ) -> None:
+        self._read, self._options, self._functions = read, options, functions
 
     def complaint(self, words: Sequence[str], index: int) -> str:
         """One sentence on a word of a line: its key, what must hold, what to type."""
@@ -119,6 +122,9 @@ class Speller:
         for why, words in self._meant(key, value, rest):
             if all(self._reads(word) for word in words if not word.startswith("-m")):
                 return f"{bare(key)}: {why}, got {value}; type {typed(*words)}"
+        name, opening, _ = value.partition("(")
+        if opening and name in self._functions:
+            return f"{bare(key)}: {name}() must be called with what it takes, got {value}"
         quoted = in_quotes(key, value)
         override = self._read(quoted)
         if override is not None and override.value() == value:

@@ -12,7 +12,7 @@ import pytest
 from regbench.config import identity, read_settings, stack_name
 from regbench.errors import ConfigError
 
-from .conftest import compose, reg_node
+from .conftest import compose, reg_node, tiny
 
 LINE = ("+reg=[dropout,mixup]", "model=cnn", "optimizer=adam", "schedule=step", "dataset.num_train=97")
 NO_PART_OF_IT = {("device",), ("evaluate_test",), ("dataset", "root"), ("checkpoints",), ("sweep",)}
@@ -187,3 +187,13 @@ def test_says_which_setting_is_missing(key: str) -> None:
 def test_a_stack_is_called_by_its_members_in_order() -> None:
     assert stack_name({"dropout": {}, "a": {}}) == "dropout+a"
     assert stack_name({}) == stack_name(None) == "baseline"
+
+
+@pytest.mark.parametrize("part", ["model", "optimizer"])
+@pytest.mark.parametrize("value", [-1, "abc", None, [], True, 1e39])
+def test_a_rate_is_told_by_the_key_that_it_comes_from(part: str, value: Any) -> None:
+    config = tiny()
+    config[part] = config[part] | {"lr": value}
+    config["train"] = config["train"] | {"lr": value}
+    with pytest.raises(ConfigError, match=rf"^{part}: lr must "):
+        read_settings(config)

@@ -135,6 +135,7 @@ def test_converts_what_a_hint_takes(value: Any, hint: Any, meant: Any) -> None:
         (None, int, "it must be a whole number, got null"),
         ([1], int, "it must be a whole number, got [1]"),
         (NAN, int, "it must be finite, got nan"),
+        (1e19, int, "it must be a number of at most 64 bits, got 10000000000000000000"),
         (INFINITY, int, "it must be finite, got inf"),
         (True, float, "it must be a number, got true"),
         ("0.5", float, "it must be a number, got '0.5'"),

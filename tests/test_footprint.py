@@ -40,3 +40,10 @@ def test_what_fits_draws_nothing_and_counts_nothing_afterwards() -> None:
     require_room({"_target_": "somebody.elses.Net", "width": 10**12}, GIVEN)
     assert torch.equal(torch.get_rng_state(), before)
     torch.nn.Sequential(*(torch.nn.Linear(1, 1) for _ in range(3)))
+
+
+@pytest.mark.parametrize("value", [10**18, 1e18])
+def test_a_size_is_refused_whether_it_is_typed_with_digits_or_with_an_exponent(value: float) -> None:
+    node = {"_target_": "regbench.models.cnn.CNN", "width": 8, "depth": value, "norm": "none"}
+    with pytest.raises(ConfigError, match=r"^model: depth must be at most 10,000,000, got 10{18}$"):
+        require_room(node, {"in_shape": (1, 8, 8), "num_classes": 10})

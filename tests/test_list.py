@@ -317,15 +317,15 @@ def test_a_mistake_is_told_in_one_line_with_status_two(argv, line, capsys):
 @pytest.mark.parametrize(
     ("file", "text", "problem"),
     [
-        ("reg/my_noise.yaml", "a: [1", "must be valid YAML, got"),
-        ("reg/my_noise.yaml", "word", "must hold keys and values, got 'word'"),
-        ("my_noise.py", "class :", "must be valid Python, got invalid syntax (my_noise.py, line 1)"),
+        ("reg/my_noise.yaml", "a: [1", ", line 2, column 1: must be valid YAML, got"),
+        ("reg/my_noise.yaml", "word", ", line 1, column 1: must hold keys and values, got a single value"),
+        ("my_noise.py", "class :", " must be valid Python, got invalid syntax (my_noise.py, line 1)"),
     ],
 )
 def test_a_persons_unreadable_file_is_named_in_one_line(own, file, text, problem, capsys):
     (own / file).write_text(text)
     said = refusal(capsys, "reg", "--config-dir", str(own))
-    assert said.startswith(f"regbench: list: {own / file} {problem}")
+    assert said.startswith(f"regbench: list: {own / file}{problem}")
     assert said.count("\n") == 1
 
 

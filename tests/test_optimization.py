@@ -137,3 +137,36 @@ def test_the_factors_of_a_schedule_are_finite_numbers_from_0() -> None:
         build_schedule(mine("Rising", top=-1.0))
     with pytest.raises(ConfigError, match=r"^schedule\._target_: must name a schedule, a dataclass whose"):
         build_schedule({"_target_": "torch.optim.lr_scheduler.StepLR"})
+
+
+@pytest.mark.parametrize(
+    ("option", "values", "sentence"),
+    [
+        (
+            "Adam",
+            {"betas": [2, 0.9]},
+            "optimizer.betas: Invalid beta parameter at index 0: 2.0, got [2, 0.9]",
+        ),
+        ("Adam", {"eps": -1}, "optimizer.eps: Invalid epsilon value: -1.0, got -1"),
+        ("AdamW", {"betas": [0.9, 1.5], "eps": 1e-8}, "optimizer.betas: Invalid beta parameter at index 1"),
+        ("SGD", {"momentum": -1}, "optimizer.momentum: Invalid momentum value: -1.0, got -1"),
+        (
+            "SGD",
+            {"momentum": 0, "nesterov": True},
+            "optimizer.nesterov: Nesterov momentum requires a momentum and zero dampening, got true beside "
+            "optimizer.momentum=0; type optimizer.nesterov=false",
+        ),
+        ("SGD", {"lr": -1}, "optimizer: lr must lie in [0, 3e+38), got -1.0"),
+        ("SGD", {"lr": "abc"}, "optimizer: lr must be a number, got 'abc'"),
+    ],
+)
+def test_what_torch_refuses_is_told_with_its_key(option: str, values: dict[str, Any], sentence: str) -> None:
+    assert complaint({"_target_": f"torch.optim.{option}", "lr": 0.1, **values}).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [("SGD", {"momentum": 0}), ("SGD", {"momentum": 0.5, "nesterov": True}), ("Adam", {"betas": [0, 0]})],
+)
+def test_values_at_the_end_of_their_range_are_taken(option: str, values: dict[str, Any]) -> None:
+    build_optimizer({"_target_": f"torch.optim.{option}", "lr": 0, **values}, torch.nn.Linear(1, 1), 0.0)

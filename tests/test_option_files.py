@@ -184,3 +184,10 @@ def test_sound_files_are_taken(tmp_path: Path) -> None:
     assert list(config["reg"]) == ["dropout", "mine", "anchors", "named"]  # type: ignore[call-overload]
     assert config["reg"]["anchors"]["c"] == {"b": 1}  # type: ignore[index]
     assert compose(tmp_path, "model=wide")["model"]["width"] == 8  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("line", "column"), [("a: 3\t", 5), ("<<: 3", 5)])
+def test_what_only_hydras_own_reader_refuses_is_named_too(tmp_path: Path, line: str, column: int) -> None:
+    path = write(tmp_path, "reg/mine", f"{SOUND}{line}\n")
+    sentence = said(tmp_path, "+reg=mine")
+    assert sentence.startswith(f"reg: {path}, line 4, column {column}: must be valid YAML, got ")

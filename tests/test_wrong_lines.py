@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from regbench.composition import compose_jobs, parsed
 from regbench.config import read_settings
@@ -214,3 +216,21 @@ def test_nothing_of_a_rerun_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError):
         parsed(["--experimental-rerun", "x.pickle"])
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("key", ["optimizer.lr", "model.lr"])
+def test_a_rate_that_is_no_number_is_told_by_the_key_that_was_typed(key: str) -> None:
+    assert said(f"optimizer=adam {key}=nan") == f"{key}: must be finite, got nan"
+
+
+def test_a_word_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    parse = OverridesParser.parse_rule
+
+    def counting(self: OverridesParser, text: str, rule: str) -> Any:
+        read.append(text)
+        return parse(self, text, rule)
+
+    monkeypatch.setattr(OverridesParser, "parse_rule", counting)
+    assert jobs("train.class_weights=[1,2,3] seed=1") == 1
+    assert read.count("train.class_weights=[1,2,3]") == 1

@@ -19,8 +19,11 @@ from regbench.data.duplicates import Part, of_test
 from regbench.data.folder_files import ARCHIVES, STRAY, UNREADABLE, what_of
 from regbench.data.folder_layout import WHOLE, Layout, Listed, read_layout
 from regbench.data.pixels import color_of
+from regbench.data.room import require_memory
 from regbench.data.splits import fifth_apart
 from regbench.data.suspicions import counted
+
+LARGEST = 10_000  # pixels of a side
 
 
 @dataclass
@@ -57,6 +60,8 @@ class ImageFolder:
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"size must be at least 1, got {self.size}")
+        if self.size > LARGEST:
+            raise ValueError(f"size must be at most {LARGEST}, got {self.size}")
         self._ground = color_of(self.background)
 
     @property
@@ -131,6 +136,8 @@ class ImageFolder:
 
     @cached_property
     def _images(self) -> Images:
+        files = len(self._layout.images)
+        require_memory(2 * files * self.channels * self.size**2, f"size {self.size} of {files} images")
         how = Reading(self.size, self.channels, self._ground, self.on_bad == "skip")
         return decoded_once(self._files, how, Path(self.root).expanduser() / "image_folder")
 

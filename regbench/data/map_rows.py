@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 from regbench.data.person_code import in_a_sentence
 from regbench.data.pixels import eight_bits
 from regbench.data.progress import counted
+from regbench.data.room import require_memory
 
 AGAIN = 32  # rows that are read twice, to see whether they are the same
 COPIES = 2  # of the rows in memory: as read, and cut into splits
@@ -43,7 +43,7 @@ def read_rows(dataset: Any, split: str) -> Rows:
     """
     number = _length(dataset)
     first, _ = _row(dataset, 0, split)
-    _require_memory(number * first.nbytes * COPIES, f"{number} {split} rows of {tuple(first.shape)}")
+    require_memory(number * first.nbytes * COPIES, f"{number} {split} rows of {tuple(first.shape)}")
     inputs = torch.empty((number, *first.shape), dtype=first.dtype)
     labels: list[Label] = []
     for row in counted(number, f"reading {split} rows"):
@@ -151,22 +151,3 @@ def _require_like(value: Tensor, first: Tensor, what: str) -> None:
             f"{what} must have the shape {tuple(first.shape)} of row 0, got {tuple(value.shape)}; "
             f"a transform such as torchvision's {cure} makes them alike"
         )
-
-
-def _require_memory(need: int, what: str) -> None:
-    """Refuse what would not fit; where nobody says how much memory there is, anything may."""
-    there = _available()
-    if there is not None and need > there:
-        raise ValueError(f"{what} must fit into memory twice, {need / 1e9:.3g} GB, got {there / 1e9:.3g} GB")
-
-
-def _available() -> int | None:
-    """Bytes of memory that are free for use, by Linux's word and by that of a container; else None."""
-    found = []
-    info, limit = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
-    if info.is_file():
-        lines = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-        found += [int(lines[key].split()[0]) * 1024 for key in ("MemAvailable",) if key in lines]
-    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
-        found.append(int(text))
-    return min(found, default=None)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 T = TypeVar("T")
@@ -57,12 +58,14 @@ def _watched(items: Sequence[T], what: str, console: Console, bar: Progress) -> 
             if console.is_terminal:
                 bar.start()
             else:
-                console.print(f"{what}: {number} of {len(items)}", highlight=False, soft_wrap=True)
+                console.print(
+                    f"{what}: {number} of {len(items)}", markup=False, highlight=False, soft_wrap=True
+                )
         if task is not None:
             bar.update(task, completed=number)
         yield item
 
 
 def _bar(console: Console, what: str) -> Progress:
-    columns = (TextColumn(what), MofNCompleteColumn(), BarColumn(bar_width=20), TimeRemainingColumn())
+    columns = (TextColumn(escape(what)), MofNCompleteColumn(), BarColumn(bar_width=20), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True)

@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from regbench.data.room import require_memory
 from regbench.data.tokens import CUTS
 from regbench.data.words import FIRST_WORD, Vocabulary, lexicon_of, numbered
 
@@ -65,6 +66,7 @@ class Text(ABC):
 
     def train(self) -> tuple[Tensor, Tensor]:
         sentences, labels = self.read("train")
+        require_memory(2 * len(sentences) * self.length * 8, f"length {self.length} of {len(sentences)} rows")
         self._lengths = sorted(map(len, sentences))
         judging = self.read("val")[0] if self.has_val else []
         self._lexicon = lexicon_of(_folded([*sentences, *judging], self.length))

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from regbench.data import progress
-from regbench.data.progress import shown
+from regbench.data.progress import _bar, shown
 
 LATER = 1000.0  # seconds
 
@@ -69,3 +69,12 @@ def test_the_bar_is_gone_before_what_ends_the_work_goes_on(monkeypatch: pytest.M
         work()
     assert caught.value.__traceback__ is not None, "which holds whatever has not been ended"
     assert "\x1b[?25h" in out.getvalue()
+
+
+def test_brackets_in_what_is_done_are_shown_as_they_are() -> None:
+    out = io.StringIO()
+    bar = _bar(Console(file=out, force_terminal=True, width=200), "reading [red]mine[/] rows")
+    bar.add_task("", total=2)
+    bar.start()
+    bar.stop()
+    assert "reading [red]mine[/] rows" in out.getvalue()
