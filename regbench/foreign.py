@@ -14,8 +14,8 @@ PLAIN = (ValueError, TypeError, IndexError, RuntimeError, OverflowError, OSError
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 PACKAGES = {"site-packages", "dist-packages"}
 # what Python itself keeps of an error and a class, past what these have under the same names
-TRACEBACK = BaseException.__traceback__.__get__  # type: ignore[attr-defined]
-CAUSE = BaseException.__cause__.__get__  # type: ignore[attr-defined]
+TRACEBACK = vars(BaseException)["__traceback__"].__get__
+CAUSE = vars(BaseException)["__cause__"].__get__
 NAME = vars(type)["__name__"].__get__
 LONGEST = 300  # signs of what somebody's own words are shown of
 

@@ -143,12 +143,12 @@ def test_an_error_whose_own_attributes_fail_is_told_and_its_trace_printed(odd: s
     space: dict[str, Any] = {"Meta": Meta}
     head = "(Exception, metaclass=Meta): pass" if odd == "metaclass" else f"(Exception): {odd}"
     exec(compile(f"class Odd{head}\ndef f():\n    raise Odd", "/home/me/mine.py", "exec"), space)
+    said = []
     try:
         space["f"]()
     except BaseException as error:
-        assert not stops(error)
-        assert raised(error) == "Odd (mine.py, line 3)"
-        assert "line 3, in f" in trace(error)
+        said = [stops(error), raised(error), "line 3, in f" in trace(error)]
+    assert said == [False, "Odd (mine.py, line 3)", True]
     with pytest.raises(ConfigError, match=r"^model: Odd \(mine.py, line 3\)$"), refusing("model: "):
         space["f"]()
 
