@@ -202,6 +202,7 @@ class _Session:
                 reason = f"{kind_of(error)}: {reason_of(error)}"
                 reason = self._told(error)
             finally:
+                self._place.leave_copy()
                 for sink in (*sinks, watch):
                     sink.close()
                 status = self._finish(status, reason, board)
@@ -243,6 +244,7 @@ class _Session:
         if self.stopped:  # it had stopped by itself, and was killed before it could say so
             return "stopped"
         for event in fit(self.run, self.history):
+            self._place.leave_copy()
             if not isinstance(event, EpochEnd):
                 watch.step(event.epoch, (event.step + 1) / event.steps)
                 if asked():

@@ -105,6 +105,7 @@ LEVELS = [
         "signatures",
         "sources",
         "sparsity",
+        "threads",
     ],
     [
         "checkpoint",
