@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-from regbench import __version__, stdio
+from regbench import __version__, stdio, threads
 from regbench.errors import ConfigError, of_the_system, with_keys
 
 COMMANDS = {
@@ -45,6 +45,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     stdio.open_closed()
     stdio.widen()
+    threads.report_failures()
     said, wrong = "", None
     try:
         code = _run(sys.argv[1:])
@@ -65,7 +66,9 @@ def main() -> None:
     unwritten = stdio.flushed(wrong)  # where this is full, it is the reason
     if unwritten:
         said = f"the standard output cannot be written: {unwritten}"
-    sys.exit(_fail(said) if said else code)
+    code = _fail(said) if said else code
+    threads.leave_in_time(code)
+    sys.exit(code)
 
 
 def _run(words: list[str]) -> int:

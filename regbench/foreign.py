@@ -13,6 +13,10 @@ from regbench.errors import ConfigError
 PLAIN = (ValueError, TypeError, IndexError, RuntimeError, OverflowError, OSError, ImportError)
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 PACKAGES = {"site-packages", "dist-packages"}
+# what Python itself keeps of an error and a class, past what these have under the same names
+TRACEBACK = vars(BaseException)["__traceback__"].__get__
+CAUSE = vars(BaseException)["__cause__"].__get__
+NAME = vars(type)["__name__"].__get__
 LONGEST = 300  # signs of what somebody's own words are shown of
 
 
@@ -42,10 +46,10 @@ def refusing(what: str, *passing: type[Exception]) -> Iterator[None]:
 
 def stops(error: BaseException) -> bool:
     """Whether it is a person's Ctrl-C, or a signal, and not what a line of code says."""
-    if not isinstance(error, KeyboardInterrupt):
+    if type(error) is not KeyboardInterrupt:
         return False
     frames = _frames(error)[0]
-    return not (frames and _is_a_persons(frames[-1].filename) and _raises(frames[-1]))
+    return not (frames and _is_a_persons(frames[-1].filename) and "raise " in (frames[-1].line or ""))
 
 
 def reason(error: BaseException) -> str:
@@ -54,11 +58,11 @@ def reason(error: BaseException) -> str:
     The line is left out where the code of nobody but packages was running, and where a ValueError is a
     refusal in its author's words (`raise ValueError("hidden must be at least 1, got 0")`).
     """
-    lines, kind = _lines(error), shown(type(error).__name__)
+    lines, kind = _lines(error), kind_of(error)
     said = lines[0] if lines else kind
-    if lines and not isinstance(error, PLAIN):
+    if lines and not issubclass(type(error), PLAIN):
         said = f"{kind}: {said}"  # alone, a KeyError's message is the key
-    if isinstance(error, SyntaxError) and lines:
+    if issubclass(type(error), SyntaxError) and lines:
         return lines[0]  # which has the file and the line in it
     frames, own = _frames(error)
     if not own or (lines and type(error) is ValueError and own[-1] is frames[-1] and _raises(own[-1])):
@@ -70,12 +74,27 @@ def raised(error: BaseException) -> str:
     """What a person's own code raised while it ran, by its kind and its line; empty where none of it did."""
     cause: BaseException | None = error
     while cause is not None and not _frames(cause)[1]:
-        cause = cause.__cause__  # as of the RuntimeError that a StopIteration becomes in a generator
+        cause = CAUSE(cause)  # as of the RuntimeError that a StopIteration becomes in a generator
     if cause is None:
         return ""
-    kind, said, place = shown(type(cause).__name__), reason(cause), _place(_frames(cause)[1][-1])
+    kind, said, place = kind_of(cause), reason(cause), _place(_frames(cause)[1][-1])
     said = said if said.startswith(kind) else f"{kind}: {said}"
     return said if said.endswith(f"({place})") else f"{said} ({place})"
+
+
+def kind_of(error: BaseException) -> str:
+    """The name of an error's class."""
+    return shown(NAME(type(error)))
+
+
+def trace(error: BaseException) -> str:
+    """The trace of an error as Python prints it; its lines alone where the error itself cannot be printed."""
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException as another:
+        if stops(another):
+            raise
+        return "".join([*traceback.format_tb(TRACEBACK(error)), kind_of(error), "\n"])
 
 
 def shown(words: str, longest: int = LONGEST) -> str:
@@ -87,18 +106,18 @@ def shown(words: str, longest: int = LONGEST) -> str:
 def _lines(error: BaseException) -> list[str]:
     """What an error says, by its lines that are not empty; none where saying it raises one too."""
     try:
-        words = str(error)
+        words = str.__getitem__(str(error), slice(10 * LONGEST))  # it may be of a class derived from str
     except BaseException as another:
         if stops(another):
             raise
         return []
-    lines = (line.strip() for line in words[: 10 * LONGEST].splitlines())
+    lines = (line.strip() for line in words.splitlines())
     return [shown(line) for line in lines if line]
 
 
 def _frames(error: BaseException) -> tuple[list[traceback.FrameSummary], list[traceback.FrameSummary]]:
     """All frames between where an error was caught and where it was raised, and those in a person's files."""
-    frames = list(traceback.extract_tb(error.__traceback__))
+    frames = list(traceback.extract_tb(TRACEBACK(error)))
     return frames, [frame for frame in frames if _is_a_persons(frame.filename)]
 
 

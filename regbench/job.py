@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from regbench.config import identity, read_settings
 from regbench.console import Watch, show_audit, show_summary
 from regbench.environment import describe, peak_memory_mb
 from regbench.errors import ConfigError
-from regbench.foreign import raised, refusing, shown, stops
+from regbench.foreign import kind_of, raised, refusing, shown, stops, trace
 from regbench.foreign import reason as reason_of
 from regbench.interruption import StopRequest
 from regbench.measurement import evaluate, gaps, measure, predict
@@ -201,9 +200,10 @@ class _Session:
                 if stops(error):  # the second signal, at once
                     status = "interrupted"
                     raise
-                reason = f"{type(error).__name__}: {reason_of(error)}"
+                reason = f"{kind_of(error)}: {reason_of(error)}"
                 reason = self._told(error)
             finally:
+                self._place.leave_copy()
                 for sink in (*sinks, watch):
                     sink.close()
                 status = self._finish(status, reason, board)
@@ -231,9 +231,10 @@ class _Session:
         self._place.require()
         log = self.job.folder / LOG
         with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(traceback.format_exception(error))
-        said = shown(str(error), 2000) if isinstance(error, ConfigError) else raised(error)
-        if self._untried and isinstance(error, Exception) and (not said or isinstance(error, ConfigError)):
+            file.write(trace(error))
+        ours = issubclass(type(error), ConfigError)
+        said = shown(str(error), 2000) if ours else raised(error)
+        if self._untried and issubclass(type(error), Exception) and (not said or ours):
             said = f"its checkpoint cannot be gone on from: {said or reason_of(error)}"
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise error
@@ -244,6 +245,7 @@ class _Session:
         if self.stopped:  # it had stopped by itself, and was killed before it could say so
             return "stopped"
         for event in fit(self.run, self.history):
+            self._place.leave_copy()
             if not isinstance(event, EpochEnd):
                 watch.step(event.epoch, (event.step + 1) / event.steps)
                 if asked():

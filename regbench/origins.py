@@ -58,7 +58,8 @@ def is_named(cls: type, package: str, name: str) -> bool:
 def is_harmless(cls: type) -> bool:
     """Whether making an object of the class is what models and datasets consist in."""
     transforms = f"{cls.__module__}.".startswith("torchvision.transforms.")
-    return transforms or is_named(cls, "torch.nn", "Module") or is_named(cls, "torch.utils.data", "Dataset")
+    bases = ("torch.nn", "Module"), ("torch.utils.data", "Dataset"), ("torch.distributions", "Distribution")
+    return transforms or any(is_named(cls, *base) for base in bases)
 
 
 def builds_on_torch(function: FunctionType) -> bool:

@@ -30,7 +30,15 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._marked = folder, is_marked(folder)
-        self._number = _number(folder)
+        self._number, self._process = _number(folder), os.getpid()
+
+    def leave_copy(self) -> None:
+        """End the process at once where it is a copy, by an `os.fork` in a person's code, that has come back.
+
+        The folder is that of the process which the copy was made of.
+        """
+        if os.getpid() != self._process:
+            os._exit(0)
 
     def require(self) -> None:
         """Refuse to write on where the folder has been deleted, or emptied, or is another one now.
@@ -38,6 +46,7 @@ class Place:
         Raises:
             ConfigError: it has been.
         """
+        self.leave_copy()
         gone = _number(self._folder) != self._number
         if gone or (self._marked and not is_marked(self._folder)):
             raise ConfigError(f"{self._folder}: was removed while its run was going on; type the line again")

@@ -39,7 +39,8 @@ def widen() -> None:
 def say(sentence: str) -> None:
     """Print a line on standard error, if anyone can be told."""
     with suppress(OSError, ValueError):
-        print(sentence, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{sentence}\n")  # at once, as threads may print
+        sys.stderr.flush()
 
 
 def flushed(after: Exception | None = None) -> str:

@@ -20,7 +20,6 @@ from regbench.origins import (
     in_a_run,
     is_below,
     is_harmless,
-    is_named,
     is_ours,
     is_own,
     is_standard,
@@ -62,11 +61,16 @@ class Distrust:
     otherwise: str
 
 
-def _any(cls: type) -> bool:
-    return not is_ours(cls) or is_named(cls, "torch.nn", "Module")
+def _makes_no_more_than_itself(cls: type) -> bool:
+    """Whether an object may stand in a value: one of many other classes opens files, or starts something."""
+    return is_harmless(cls) or (not is_ours(cls) and (is_dataclass(cls) or is_own(cls)))
 
 
-ANYTHING = Kind("a class or a function that makes an object", _any, result=False)
+ANYTHING = Kind(
+    "a torch module, a transform of torchvision, a Dataset, a dataclass, or a class or function of your own",
+    _makes_no_more_than_itself,
+    result=False,
+)
 
 
 def look(
@@ -226,8 +230,7 @@ def _of_function(function: Any, path: str, kind: Kind, distrust: Distrust | None
     own = is_a_persons(file)  # type: ignore[arg-type]
     if returned is not None:
         suits = any(kind.suits(cls) or (is_own(cls) and kind.loosely(cls)) for cls in returned)
-        standard = kind is ANYTHING and all(map(is_standard, returned))
-        if not suits or (standard and not own):
+        if not suits and not (own and kind is ANYTHING):
             return f"must name {kind.due}, got {path}, which returns {_names(returned)}"
         named = kind is not ANYTHING or any(map(is_harmless, returned))
         return "" if not distrust or named or is_below(file) else _distrusted(path, distrust)

@@ -107,6 +107,7 @@ LEVELS = [
         "signatures",
         "sources",
         "sparsity",
+        "threads",
     ],
     [
         "checkpoint",

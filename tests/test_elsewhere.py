@@ -160,7 +160,7 @@ def test_a_library_is_not_replaced_by_a_file_beside_a_run(own: Path) -> None:
     record.write_text(record.read_text().replace(f"cwd: {own}\n", f"cwd: {theirs}\n"))
     assert f"cwd: {theirs}\n" in record.read_text()
     refused(run, "test", ".")
-    cli(own, "test", str(run), "--trust", "--trust")
+    cli(own, "test", str(run), "--trust")
     assert not [*own.parent.rglob("imported")]
 
 

@@ -14,7 +14,7 @@ SOURCE = """from torch import nn
 from regbench.regularizers.base import Regularizer
 from dataclasses import dataclass
 from typing import ClassVar
-import os
+import os, threading
 
 class Net(nn.Module):
     def __init__(self, num_classes, kind: str, at: int):
@@ -36,6 +36,11 @@ class Net(nn.Module):
             open("/no/such/file")
         if self.kind == "stop":
             next(iter(()))
+        if self.kind == "fork" and not os.fork():
+            return logits  # the copy of the process goes on with the run
+        if self.kind in ("fork", "thread"):
+            threading.Thread(target=lambda: self.kind == "thread" and 1 / 0).start()
+            return logits
         return logits[:, :3]
 
 @dataclass
@@ -113,4 +118,20 @@ def test_what_a_regularizer_of_one_s_own_raises_in_a_later_step_is_one_sentence(
     own = [*OWN[:2], "+model.at=99", "+model.kind=none"]
     ended = cli(tmp_path, "train", "--config-dir", ".", "+reg=late", *own, *SMALL, "hydra.run.dir=run")
     assert (ended.returncode, ended.stderr) == (1, "")
-    assert "failed: ZeroDivisionError: division by zero (failing.py, line 37), after epoch" in ended.stdout
+    assert "failed: ZeroDivisionError: division by zero (failing.py, line 42), after epoch" in ended.stdout
+
+
+def test_a_copy_of_the_process_leaves_the_run_to_the_first_one(tmp_path: Path) -> None:
+    ended = cli(
+        tmp_path, "train", *OWN, "+model.kind=fork", *SMALL[1:], "train.epochs=2", "hydra.run.dir=run"
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("baseline: finished") == 1
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_a_thread_raises_is_one_sentence(tmp_path: Path) -> None:
+    ended = cli(tmp_path, "train", *OWN, "+model.kind=thread", *SMALL[1:], "train.epochs=2")
+    assert ended.returncode == 0
+    said = "(<lambda>), a thread, has failed: ZeroDivisionError: division by zero (failing.py, line 30)"
+    assert {line.partition(" ")[2].partition(" ")[2] for line in ended.stderr.splitlines()} == {said}

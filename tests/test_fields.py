@@ -12,6 +12,7 @@ import torch
 
 from regbench.errors import ConfigError
 from regbench.fields import checked, converted, make, make_and_tell, nearest
+from regbench.kinds import OPTIMIZER
 from regbench.locating import locate
 from regbench.sites import Where
 from regbench.targets import ANYTHING
@@ -297,7 +298,7 @@ def test_hints_that_cannot_be_resolved_take_any_value_that_is_finite() -> None:
 
 def test_torch_optimizers_take_the_values_of_a_file() -> None:
     values = {"_target_": "torch.optim.Adam", "lr": 0.1, "betas": [0.5, 0.6]}
-    optimizer = make(values, "optimizer", params=[torch.nn.Parameter(torch.zeros(1))])
+    optimizer = make(values, "optimizer", OPTIMIZER, params=[torch.nn.Parameter(torch.zeros(1))])
     assert optimizer.param_groups[0]["betas"] == (0.5, 0.6)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from regbench.errors import ConfigError
 from regbench.fields import make
-from regbench.foreign import refusing
+from regbench.foreign import raised, refusing, stops, trace
 from regbench.locating import locate
 
 SOURCE = """class Odd(Exception):
@@ -123,6 +123,42 @@ def f():
     raise """
     (tmp_path / f"{name}.py").write_text(source + raised)
     assert complaint(f"{name}.f") == f"model: {said} ({name}.py, line 8)"
+
+
+ODD = [
+    "__traceback__ = property(lambda self: 1 / 0)",
+    "__class__ = property(lambda self: 1 / 0)",
+    "__cause__ = property(lambda self: 1 / 0)",
+    "__getattribute__ = lambda self, name: 1 / 0",
+    "__str__ = lambda self: 5",
+    "__str__ = lambda self: type('Cut', (str,), {'__getitem__': 5})('')",
+]
+
+
+@pytest.mark.parametrize("odd", [*ODD, "metaclass"])
+def test_an_error_whose_own_attributes_fail_is_told_and_its_trace_printed(odd: str) -> None:
+    class Meta(type):
+        __name__ = property(lambda self: 1 / 0)  # type: ignore[assignment]
+
+    space: dict[str, Any] = {"Meta": Meta}
+    head = "(Exception, metaclass=Meta): pass" if odd == "metaclass" else f"(Exception): {odd}"
+    exec(compile(f"class Odd{head}\ndef f():\n    raise Odd", "/home/me/mine.py", "exec"), space)
+    said = []
+    try:
+        space["f"]()
+    except BaseException as error:
+        said = [stops(error), raised(error), "line 3, in f" in trace(error)]
+    assert said == [False, "Odd (mine.py, line 3)", True]
+    with pytest.raises(ConfigError, match=r"^model: Odd \(mine.py, line 3\)$"), refusing("model: "):
+        space["f"]()
+
+
+def test_a_class_of_ones_own_derived_from_ctrl_c_is_none() -> None:
+    class Enough(KeyboardInterrupt):
+        pass
+
+    assert not stops(Enough())
+    assert stops(KeyboardInterrupt())
 
 
 @pytest.mark.parametrize(

@@ -202,9 +202,29 @@ def test_what_stands_within_is_looked_at_first_at_any_depth() -> None:
     ):
         said = complaint({"_target_": mine("Net"), "act": value})
         assert said.startswith("model.act")
-        assert said.endswith("_target_: must name a class or a function that makes an object, got os.system")
+        assert said.endswith(", a dataclass, or a class or function of your own, got os.system")
     look({"_target_": mine("Net"), "act": [{"_target_": "torch.nn.GELU"}]}, "model", MODEL)
-    look({"_target_": mine("Net"), "act": {"_target_": "torchvision.transforms.v2.ToImage"}}, "model", MODEL)
+
+
+INSTALLED = [
+    *("torch.utils.tensorboard.SummaryWriter", "torch.utils.data.DataLoader", "torch.distributed.FileStore"),
+    *("torch.Generator", "torch.package.PackageExporter", "torch.optim.SGD", "tensorboard.summary.Writer"),
+    *("joblib.Memory", "filelock.FileLock", "numpy.memmap", "regbench.sinks.TensorBoard"),
+]
+PARTS = [
+    *("torchvision.transforms.v2.ToImage", "torchvision.transforms.Resize", "torchvision.datasets.FakeData"),
+    *("torch.nn.Linear", "torch.distributions.Normal", "torchvision.models.resnet18"),
+]
+
+
+@pytest.mark.parametrize("path", [*INSTALLED, *PARTS, mine("Plain"), mine("Warm"), mine("kept")])
+def test_where_no_annotation_says_what_is_due_no_other_installed_class_is(path: str) -> None:
+    node = {"_target_": mine("Net"), "act": {"_target_": path}}
+    if path not in INSTALLED:
+        look(node, "model", MODEL)
+        return
+    said = complaint(node)
+    assert said.startswith("model.act._target_: must name a torch module, a transform of torchvision, ")
 
 
 def test_within_an_annotation_says_what_is_due() -> None:

@@ -16,6 +16,7 @@ from regbench.data.progress import counted
 from regbench.data.room import require_memory
 
 AGAIN = 32  # rows that are read twice, to see whether they are the same
+LARGE = 2**24  # bytes of a row for which it is looked whether it fits into memory
 COPIES = 2  # of the rows in memory: as read, and cut into splits
 
 Label = int | str
@@ -80,6 +81,8 @@ def _row(dataset: Any, row: int, split: str) -> tuple[Tensor, Label]:
         got = f"{type(pair).__name__} of {len(pair)}" if hasattr(pair, "__len__") else type(pair).__name__
         raise ValueError(f"{what} must be a pair of input and label, got a {got}")
     value = input_of(pair[0], what)
+    if value.nbytes > LARGE:
+        require_memory(value.nbytes * COPIES, f"{what} of {tuple(value.shape)}")
     if value.is_floating_point() and not value.isfinite().all():
         raise ValueError(f"{what} must hold finite numbers, got {value[~value.isfinite()][0].item()}")
     return value, label_of(pair[1], what)
@@ -107,6 +110,8 @@ def input_of(value: Any, what: str) -> Tensor:
             value = torch.tensor(value.transpose(2, 0, 1) if turned else value)
     if not isinstance(value, Tensor):
         raise ValueError(f"{what} must hold an image, a tensor or an array, got a {type(value).__name__}")
+    if value.layout != torch.strided or value.is_meta or value.is_quantized:
+        raise ValueError(f"{what} must hold a dense tensor with values, got {_layout(value)}")
     if value.dtype != torch.uint8 and not value.is_floating_point():
         raise ValueError(f"{what} must hold uint8 pixels or floats, got {str(value.dtype).split('.')[-1]}")
     if value.numel() == 0 or value.ndim == 0:
@@ -114,6 +119,11 @@ def input_of(value: Any, what: str) -> Tensor:
     value = value.detach().cpu()
     value = value if value.dtype == torch.uint8 else value.float()
     return value.unsqueeze(0) if value.ndim == 2 else value
+
+
+def _layout(value: Tensor) -> str:
+    odd = "meta" if value.is_meta else "quantized" if value.is_quantized else str(value.layout).split(".")[-1]
+    return f"one that is {odd}"
 
 
 def label_of(value: Any, what: str) -> Label:

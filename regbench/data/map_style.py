@@ -17,6 +17,7 @@ from regbench.data.map_rows import Label, Rows, read_rows
 from regbench.data.splits import fifth_apart
 
 WITH_CHANNELS = 3  # axes of an image
+MOST_CLASSES = 1_000_000
 WHITE = 255  # of pixels that are bytes
 
 
@@ -195,10 +196,12 @@ def _number_of(dataset: Any, labels: set[Label]) -> int:
     """How many classes numbered labels make, by the dataset's `num_classes` or by the labels themselves.
 
     Raises:
-        ValueError: they do not begin at 0, or one is left out.
+        ValueError: they do not begin at 0, or one is left out, or there are more than anyone can have.
     """
     numbers = sorted(int(label) for label in labels)
     own = getattr(dataset, "num_classes", None)
+    if isinstance(own, int) and own > MOST_CLASSES:
+        raise ValueError(f"num_classes must be at most {MOST_CLASSES}, got {own}")
     if isinstance(own, int) and own > 0:
         return own
     if numbers[0] != 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from regbench.foreign import reason, shown, stops
+from regbench.foreign import kind_of, reason, stops
 
 
 @contextmanager
@@ -23,5 +23,5 @@ def in_a_sentence(what: str) -> Iterator[None]:
     except BaseException as error:  # a person's own code may raise anything; a script exits
         if stops(error):
             raise
-        kind, said = shown(type(error).__name__), reason(error)
+        kind, said = kind_of(error), reason(error)
         raise ValueError(f"{what} raises {said if said.startswith(kind) else f'{kind}: {said}'}") from error

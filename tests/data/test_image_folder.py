@@ -312,6 +312,13 @@ def test_bad_images_are_skipped_where_a_person_says_so_and_refused_again_where_n
         opened(flat).fetch()
 
 
+def test_a_skipped_file_of_twenty_gigabytes_is_not_read_for_the_digest(flat: Path):
+    before = opened(flat, on_bad="skip").content()
+    with (flat / "cats" / "sparse.png").open("wb") as file:
+        file.truncate(20 * 10**9)
+    assert opened(flat, on_bad="skip").content() == before
+
+
 def test_a_class_of_bad_images_alone_is_refused_though_they_are_skipped(flat: Path):
     spoil(flat, 10)
     with pytest.raises(ValueError, match=r"^every class must have images, got only bad ones in .*cats$"):

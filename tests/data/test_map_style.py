@@ -201,8 +201,22 @@ def test_refuses_no_rows_and_more_than_fit_into_memory():
     refused(
         lambda row: (grey(row), 0), r"rows of \(1, 2, 3\) must fit into memory twice, 1.2e\+05 GB", 10**13
     )
+    huge = torch.zeros(1).expand(1, 10**7, 10**7)
+    refused(lambda row: (huge, 0), r"^train row 0 of \(1, 10000000, 10000000\) must fit into memory twice")
+    with pytest.raises(ValueError, match="num_classes must be at most 1000000, got 10000000000"):
+        opened(lambda row: (grey(row), row % 2), num_classes=10**10)
     with pytest.raises(ValueError, match="got no __len__"):
         MapStyle({"train": object()}).fetch()
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [(torch.zeros(1, 2, 2).to_sparse(), "sparse_coo"), (torch.zeros(1, 2, 2, device="meta"), "meta")],
+)
+def test_refuses_tensors_that_are_not_dense(value: torch.Tensor, got: str):
+    refused(
+        lambda row: (value, 0), f"^train row 0 must hold a dense tensor with values, got one that is {got}$"
+    )
 
 
 def test_tells_of_floats_outside_zero_to_one_and_of_channels_that_stand_last():
