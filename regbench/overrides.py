@@ -46,7 +46,7 @@ def _of_set(one: Any) -> str:
     if key.startswith("hydra/") and not isinstance(value, str):
         return f"must be the name of one option, got {one.input_line}"
     if key in MADE and isinstance(value, str) and (one.is_add() or one.is_force_add()):
-        return f"is chosen already, and another option takes its place; type {typed(bare(one.input_line))}"
+        return f"is there already and cannot be added; type {typed(bare(one.input_line))}"
     return ""
 
 

@@ -25,10 +25,10 @@ from .test_wrong_lines import jobs, said
         ("~train.nope", "train.nope: cannot be taken away, because it is not there"),
         ("hydra/launcher=[joblib]", "hydra/launcher: must be the name of one option, got hydra/launcher=[jo"),
         ("hydra/launcher=null", "hydra/launcher: must be the name of one option, got hydra/launcher=null"),
-        ("+model=cnn", "model: is chosen already, and another option takes its place; type model=cnn"),
+        ("+model=cnn", "model: is there already and cannot be added; type model=cnn"),
         (
             "++dataset=digits",
-            "dataset: is chosen already, and another option takes its place; type dataset=d",
+            "dataset: is there already and cannot be added; type dataset=d",
         ),
         ("+return=1", "return: no such key"),
         ("-m seed=range(a)", "seed: range() must be called with what it takes, got range(a)"),
