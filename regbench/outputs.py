@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from regbench.ownership import is_ours
+from regbench.placement import REPLACED, WRITTEN_IN_PLACE
+
 MAKER = "regbench"  # stands in every figure that is written, and tells it from a person's own
 
 
@@ -27,12 +30,23 @@ def write_output(path: Path, content: bytes) -> None:
         kind = stat.S_IFREG
     if kind == stat.S_IFDIR:
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if _is_of_a_run(path):
+        raise OSError(errno.EPERM, "is a file of a run", str(path))
     if kind == stat.S_IFBLK:
         raise OSError(errno.EPERM, "is a disk", str(path))
     if kind != stat.S_IFREG or Path(os.path.abspath(path)).parts[1:2] in (("dev",), ("proc",)):
         _write_into(path, content)
     else:
         _replace(path, content)
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether a path is that of a file that a run folder has, or of one in its record."""
+    place = Path(os.path.abspath(path))
+    return any(
+        str(place.relative_to(folder)) in (*WRITTEN_IN_PLACE, *REPLACED) and is_ours(folder)
+        for folder in place.parents[:2]
+    )
 
 
 def _replace(path: Path, content: bytes) -> None:

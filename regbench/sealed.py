@@ -12,6 +12,7 @@ from regbench.columns import Table
 from regbench.config import read_settings
 from regbench.errors import ConfigError, printable
 from regbench.foreign import refusing
+from regbench.holding import held
 from regbench.placement import refuse_unwritable
 from regbench.records import FINISHED, RECORD_VERSION, SUMMARY, read_summary, undamaged, write_json
 from regbench.runs import distrust_of, read_run
@@ -37,9 +38,11 @@ def main(argv: list[str]) -> int:
     for folder in summaries:
         _require_readable(folder, trust)
     rows = []
-    for folder, summary in summaries.items():
-        summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0), trust)
-        write_json(folder / SUMMARY, summary)
+    for folder in summaries:
+        with held(folder, wait=True):  # of several at once each counts
+            summary = _finished(folder, trust)
+            summary["test"] = _read(folder, (summary.get("test") or {}).get("reads", 0), trust)
+            write_json(folder / SUMMARY, summary)
         cells = (f"{figures['accuracy']:.4f} ({figures['loss']:.4f})" for figures in _both(summary["test"]))
         rows.append([printable(folder), *cells, str(summary["test"]["reads"])])
     headings = ["run", "last weights", "best weights", "times read"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from regbench import outputs
+from regbench.claims import mark
 from regbench.outputs import MAKER, write_figures, write_output
 
 from .hydras import contents
@@ -91,3 +92,14 @@ def test_of_figures_that_cannot_all_be_written_no_new_one_is_left(
     with pytest.raises(OSError, match="No space left"):
         write_figures(tmp_path / "figures", {"a.pdf": OURS, "b.pdf": OURS})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["summary.json", "last.pt", ".hydra/config.yaml"])
+def test_a_file_of_a_run_is_replaced_by_no_output(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".hydra").mkdir()
+    write_output(tmp_path / name, b"of nobody's run")
+    mark(tmp_path)
+    with pytest.raises(OSError, match="is a file of a run"):
+        write_output(tmp_path / name, b"a page")
+    assert (tmp_path / name).read_bytes() == b"of nobody's run"
+    write_output(tmp_path / "page.html", b"a page")
