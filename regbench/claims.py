@@ -21,7 +21,7 @@ from regbench.ownership import (
     is_marked,
     is_ours,
 )
-from regbench.placement import refuse_others
+from regbench.placement import refuse_links, refuse_others, refuse_strange
 from regbench.records import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.removal import is_file, remove_empty, remove_events, remove_files
 
@@ -120,9 +120,10 @@ def require_ours(folder: Path) -> None:
     Raises:
         ConfigError: it holds none, or cannot be written.
     """
-    refuse_others(folder, "RUN_FOLDER")
     if not is_ours(folder):
+        refuse_strange(folder, "RUN_FOLDER")
         raise ConfigError(f"{folder}: must be the folder of a run of regbench")
+    refuse_links(folder, "RUN_FOLDER")  # its name is no matter: it may be the current folder
     try:
         mark(folder)
     except OSError as error:

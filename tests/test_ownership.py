@@ -147,3 +147,11 @@ def test_a_folder_that_is_no_longer_there_is_not_written_to(tmp_path: Path, then
         mark(folder)
     with pytest.raises(ConfigError, match="run: was removed while its run was going on"):
         place.require()
+
+
+def test_the_current_folder_may_be_a_run_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(record_of_ours(tmp_path / "run"))
+    require_ours(Path("."))
+    assert (tmp_path / "run" / ".regbench").is_file()
