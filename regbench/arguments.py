@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from regbench.errors import ConfigError
@@ -24,6 +25,26 @@ class Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the words after `regbench COMMAND`."""
         raise ConfigError(f"{self.prog.removeprefix('regbench ')}: {message}")
+
+
+def named(text: str) -> str:
+    """A word that names a file or a folder; an empty one would be the current folder.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty, as of a variable of the shell that is not set.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must be a name, got an empty word")
+    return text
+
+
+def path(text: str) -> Path:
+    """The path that a word names.
+
+    Raises:
+        argparse.ArgumentTypeError: as of `named`.
+    """
+    return Path(named(text))
 
 
 def _once(action: type[argparse.Action]) -> Callable[..., argparse.Action]:

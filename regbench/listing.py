@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.text import Text
 
+from regbench.arguments import path
 from regbench.catalogue import GROUPS, Entry, Parameter, entries
 from regbench.errors import printable
 from regbench.fields import nearest
@@ -87,7 +88,7 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--model", metavar="NAME", help="say which regularizers cannot act on this model, and why"
     )
-    parser.add_argument("--config-dir", metavar="DIR", type=Path, help="also list the options in this folder")
+    parser.add_argument("--config-dir", metavar="DIR", type=path, help="also list the options in this folder")
     parser.add_argument("--json", action="store_true", help="print JSON, keys as below")
     return parser
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from regbench.arguments import Arguments
+from regbench.arguments import Arguments, path
 from regbench.claims import require_ours
 from regbench.config import meant
 from regbench.errors import ConfigError, printable
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         ConfigError: the folder is no run folder, or cannot be continued.
     """
     parser = Arguments(prog="regbench resume", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
+    parser.add_argument("folder", type=path, metavar="RUN_FOLDER")
     longer = "go on to so many epochs, also after the last one; the records are those of a run of that length"
     parser.add_argument("--trust", action="store_true", help=HELP)
     parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", default=[], help=longer)

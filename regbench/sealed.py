@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regbench.arguments import Arguments
+from regbench.arguments import Arguments, path
 from regbench.columns import Table
 from regbench.config import read_settings
 from regbench.errors import ConfigError, printable
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
         ConfigError: a folder holds no finished run, or its data have changed; then none is read.
     """
     parser = Arguments(prog="regbench test", description=__doc__)
-    parser.add_argument("folders", type=Path, metavar="RUN_FOLDER", nargs="+")
+    parser.add_argument("folders", type=path, metavar="RUN_FOLDER", nargs="+")
     parser.add_argument("--trust", action="store_true", help=HELP)
     asked = parser.parse_args(argv)
     trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'test', *map(str, argv), '--trust'])}")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from regbench.arguments import path
 from regbench.compare.comparing import Question
 from regbench.compare.groups import Cohort
 from regbench.compare.response import Response, Swept, response, value_at
@@ -48,9 +49,9 @@ def main(argv: list[str]) -> int:
     """
     parser = options(COMMAND, "Run one member at several strengths, and say where the best lies.", EPILOG)
     parser.add_argument(
-        "--html", metavar="FILE", type=Path, help="one page with the curves, needing nothing else"
+        "--html", metavar="FILE", type=path, help="one page with the curves, needing nothing else"
     )
-    parser.add_argument("--figures", metavar="DIR", type=Path, help="the curves as PDF, SVG and PNG")
+    parser.add_argument("--figures", metavar="DIR", type=path, help="the curves as PDF, SVG and PNG")
     asked, words = parser.parse_known_args(argv)
     args, jobs = composed(COMMAND, words)
     key = _swept_key(jobs)
@@ -90,17 +91,17 @@ def _outputs(asked: argparse.Namespace) -> list[Output]:
     return made
 
 
-def _page(found: Findings, path: Path) -> None:
+def _page(found: Findings, where: Path) -> None:
     # Not at the top: plotly, and matplotlib below, take most of a second.
     from regbench.compare.response_page import write_page
 
-    write_page([sketch(curve, cohort) for curve, cohort in found], path)
+    write_page([sketch(curve, cohort) for curve, cohort in found], where)
 
 
-def _figures(found: Findings, path: Path) -> None:
+def _figures(found: Findings, where: Path) -> None:
     from regbench.compare.response_plots import write_figures
 
-    write_figures([sketch(curve, cohort) for curve, cohort in found], path)
+    write_figures([sketch(curve, cohort) for curve, cohort in found], where)
 
 
 def _swept_key(jobs: list[ComposedJob]) -> str:
@@ -126,8 +127,8 @@ def _off(one: ComposedJob, key: str) -> tuple[Any, bool]:
     from regbench.regularizers.base import Regularizer, Stack
 
     member: Regularizer = build_stack(one.config["reg"])
-    *path, name = key.split(".")[1:]
-    for part in path:
+    *above, name = key.split(".")[1:]
+    for part in above:
         member = member.members[part] if isinstance(member, Stack) else member
     if name not in member.off:
         return None, False
@@ -144,9 +145,9 @@ def _with(one: ComposedJob, key: str, value: Any) -> list[str]:
 def _without(config: Mapping[str, Any], key: str) -> dict[str, Any]:
     """A configuration without a key."""
     kept = copy.deepcopy(dict(config))
-    *path, name = key.split(".")
+    *above, name = key.split(".")
     node = kept
-    for part in path:
+    for part in above:
         node = node[part]
     del node[name]
     return kept

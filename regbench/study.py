@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench import __version__
-from regbench.arguments import Arguments
+from regbench.arguments import Arguments, path
 from regbench.columns import Table
 from regbench.compare.comparing import Question, environment
 from regbench.compare.figures import METRIC, note_of
@@ -99,7 +99,7 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write what was found to a file")
+    parser.add_argument("--json", metavar="FILE", type=path, help="write what was found to a file")
     return parser
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from regbench.arguments import Arguments
+from regbench.arguments import Arguments, named
 from regbench.compare import exports
 from regbench.compare.comparing import Question, report
 from regbench.compare.figures import METRIC
@@ -70,7 +70,7 @@ def _arguments() -> Arguments:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "runs", nargs="+", metavar="RUNS", help="run folders, or folders with runs below them"
+        "runs", nargs="+", metavar="RUNS", type=named, help="run folders, or folders with runs below them"
     )
     parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
     which = "the last weights, or those that a member keeps (default); or the best by select"
@@ -82,10 +82,14 @@ def _arguments() -> Arguments:
     parser.add_argument("--best-of", metavar="KEY", action="append", default=[], help=best)
     parser.add_argument("--one", action="store_true", help="refuse runs that are more than one comparison")
     for name in EXPORTS:
-        parser.add_argument(f"--{name}", metavar="FILE", help="the same as a file; - is the standard output")
-    parser.add_argument("--html", metavar="FILE", help="one page that needs nothing else")
-    parser.add_argument("--figures", metavar="DIR", help="PDF, SVG and PNG")
-    parser.add_argument("--tensorboard", metavar="DIR", help="mean and band of each stack, and hparams")
+        parser.add_argument(
+            f"--{name}", metavar="FILE", type=named, help="the same as a file; - is the standard output"
+        )
+    parser.add_argument("--html", metavar="FILE", type=named, help="one page that needs nothing else")
+    parser.add_argument("--figures", metavar="DIR", type=named, help="PDF, SVG and PNG")
+    parser.add_argument(
+        "--tensorboard", metavar="DIR", type=named, help="mean and band of each stack, and hparams"
+    )
     return parser
 
 
