@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,6 +21,8 @@ from regbench.overrides import refuse_odd
 from regbench.ranges import refuse_many
 from regbench.runs import import_from
 from regbench.spelling import bare, typed
+
+RATE = "optimizer.lr"
 
 
 def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace, list[str]]:
@@ -81,7 +84,7 @@ def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
         refuse_odd(with_hydra.parse(overrides))
         with_hydra.require_settings(overrides)
         if not args.multirun:
-            return [with_hydra.job(overrides, "hydra.run.dir")]
+            return [_heeded(with_hydra.job(overrides, "hydra.run.dir"))]
         jobs = with_hydra.sweep(in_sweep(overrides))
         return _each(with_hydra, jobs)
     finally:
@@ -107,7 +110,24 @@ def compose_each(args: argparse.Namespace, lines: Sequence[list[str]]) -> list[C
 def _each(with_hydra: Composer, lines: Sequence[list[str]]) -> list[ComposedJob]:
     """The jobs of a sweep, which take a while where they are many."""
     with shown(lines, "preparing") as each:
-        return [with_hydra.job(line, "hydra.sweep.dir", number) for number, line in enumerate(each)]
+        return [_heeded(with_hydra.job(line, "hydra.sweep.dir", number)) for number, line in enumerate(each)]
+
+
+def _heeded(job: ComposedJob) -> ComposedJob:
+    """Refuse a rate that is typed at the optimizer and passed over, as the model has one of its own.
+
+    Raises:
+        ConfigError: it is.
+    """
+    optimizer: Any = job.config.get("optimizer")
+    train: Any = job.config.get("train")
+    groups = isinstance(optimizer, dict) and isinstance(train, dict)
+    if groups and RATE in keys_of(job.overrides) and optimizer.get("lr") != train.get("lr"):
+        raise ConfigError(
+            f"{RATE}: would be passed over, as the rate of this run is train.lr={train.get('lr')}; "
+            f"type {typed('train.lr=' + str(optimizer.get('lr')))}"
+        )
+    return job
 
 
 def keys_of(overrides: Sequence[str]) -> list[str]:

@@ -208,3 +208,11 @@ def test_leaves_nothing_of_hydra_s_set_up(words: list[str]) -> None:
         jobs()
     assert not GlobalHydra.instance().is_initialized()
     assert HydraConfig.instance().cfg is None
+
+
+def test_a_rate_of_the_optimizer_that_is_passed_over_is_refused() -> None:
+    said = r"^optimizer\.lr: would be passed over, .* train\.lr=0\.03; type train\.lr=0\.5$"
+    with pytest.raises(ConfigError, match=said):
+        jobs("optimizer.lr=0.5")
+    (adam,) = jobs("optimizer=adam", "optimizer.lr=0.5")
+    assert adam.config["train"]["lr"] == 0.5
