@@ -51,6 +51,8 @@ def flushed(after: Exception | None = None) -> str:
     Args:
         after: what has gone wrong before, which may have come of this.
     """
+    if not callable(getattr(sys.stdout, "flush", None)):  # a person's code has put something else there
+        return ""
     try:
         sys.stdout.flush()
         if isinstance(after, OSError) and after.errno in UNWRITTEN and not after.filename:

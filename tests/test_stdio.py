@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from regbench.errors import of_the_system
+from regbench.stdio import flushed
 
 from .simulated import figures, write_run
 
@@ -61,3 +62,10 @@ def test_what_came_of_a_lack_of_files_or_disk_is_told_by_that_and_a_fault_of_our
     error.__cause__ = OSError(errno.EMFILE, "Too many open files", "x.py")
     assert of_the_system(error) == "x.py: Too many open files"
     assert of_the_system(KeyError("width")) == ""
+
+
+def test_what_a_persons_code_has_put_in_the_place_of_the_output_is_not_flushed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert flushed() == ""

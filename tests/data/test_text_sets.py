@@ -221,6 +221,27 @@ def test_a_damaged_file_is_fetched_again_alone_and_stays_where_that_fails(
     assert len(list((tmp_path / "trec").iterdir())) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("device", "must be a plain file"), ("huge", "must be a file of at most 4294967296 bytes")],
+)
+def test_a_file_that_does_not_end_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, said: str
+):
+    monkeypatch.setattr(TREC, "files", dict.fromkeys(NAMES, hashlib.sha256(QUESTIONS).hexdigest()))
+    (tmp_path / "trec").mkdir()
+    (tmp_path / "trec" / NAMES[0]).write_bytes(QUESTIONS)
+    odd = tmp_path / "trec" / NAMES[1]
+    if kind == "device":
+        odd.symlink_to("/dev/zero")
+    else:
+        with odd.open("wb") as file:
+            file.truncate(20 * 10**9)  # no block of it is on the disk
+    serve(monkeypatch, {})
+    with pytest.raises(ValueError, match=said if kind == "huge" else rf"{NAMES[1]}, got a failed download"):
+        TREC(8, 1, str(tmp_path)).fetch()
+
+
 def archive(folder: Path, *names: str) -> bytes:
     with zipfile.ZipFile(folder / "made.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         for name in names:
