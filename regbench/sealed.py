@@ -80,7 +80,9 @@ def _require_readable(folder: Path, trust: Trust) -> None:
     require_same_data(folder, config)
     require_same_run(folder, config, undamaged(folder))
     for weights in ("last", "best"):
-        load_model(folder, weights, trust)
+        model = load_model(folder, weights, trust)
+        if any(one.isfinite().logical_not().any() for one in (*model.parameters(), *model.buffers())):
+            raise ConfigError(f"{folder}: its {weights} weights must be finite numbers, and are not")
 
 
 def _both(test: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:

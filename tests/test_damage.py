@@ -152,6 +152,17 @@ def test_best_weights_of_another_run_are_refused_by_all(runs: Path, tmp_path: Pa
     assert resume.main([str(begun)]) == 0
 
 
+def test_test_refuses_weights_that_are_no_numbers_before_it_reads(whole: Path) -> None:
+    weights = checkpoint.load(whole / "best.pt")
+    next(iter(weights.values())).fill_(torch.nan)
+    checkpoint.save(whole / "best.pt", weights)
+    before = summary(whole)
+    assert (
+        refusal(sealed.main, str(whole)) == f"{whole}: its best weights must be finite numbers, and are not"
+    )
+    assert summary(whole) == before
+
+
 def test_resume_refuses_flipped_best_weights_before_it_goes_on(part: Path) -> None:
     flip(part / "best.pt")
     before = records(part)

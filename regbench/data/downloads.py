@@ -22,7 +22,6 @@ SECONDS_OF_SILENCE = 30.0  # after which a server counts as out of reach
 
 Check = Callable[[Path], object]  # raises ValueError for a file that is not the one it should be
 UNFINISHED = "unfinished-"  # how a folder begins in which a download is going on
-LARGEST = 2**32  # bytes; no file of these sets has half as many
 FORGOTTEN = 86_400.0  # seconds after which such a folder is what a killed process has left
 
 
@@ -106,10 +105,6 @@ def _clear(folder: Path) -> None:
 
 def _damage(path: Path, check: Check) -> str:
     """What is wrong with a file; empty for one that is whole."""
-    if path.exists() and not path.is_file():  # a device may never end
-        return f"{path} must be a plain file"
-    if path.is_file() and path.stat().st_size > LARGEST:
-        return f"{path} must be a file of at most {LARGEST} bytes"
     try:
         check(path)
     except (ValueError, FileNotFoundError, IsADirectoryError) as error:

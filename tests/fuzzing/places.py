@@ -32,7 +32,6 @@ MPLCONFIGDIR /dev/null /proc/x EMPTY
 OMP_NUM_THREADS 0 abc -1 EMPTY
 FORCE_COLOR 1 EMPTY
 NO_COLOR 1
-TTY_COMPATIBLE 1
 COMP_LINE regbench␣train␣ EMPTY a␤b regbench
 USER NONE
 TZ nope : /dev/zero

@@ -35,7 +35,7 @@ STACK reg.l2.strength=3 -> l2
 STACK --at x -> --at
 STACK --pairs=3 -> pairs
 STACK --html x -> html
-STACK ␛[31m=3 -> config
+STACK ␛[31m=3 -> key=value
 STACK train.epochs=1,nan -> epochs
 STACK model.width=abc -> width
 STACK hydra.sweep.dir=precious/kept.txt -> sweep.dir precious
