@@ -17,6 +17,7 @@ from regbench.signatures import takes
 from regbench.targets import look
 
 Config = Mapping[str, Any]
+LARGEST = 3e38  # single precision ends there
 HELD = ("_target_", "lr")  # what an optimizer is made with in any case
 
 
@@ -31,6 +32,10 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
         raise ConfigError(
             f"optimizer: weight_decay must be 0, got {values['weight_decay']}; weights are decayed by +reg=l2"
         )
+    for name, value in values.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, float) and abs(number) > LARGEST:
+                raise ConfigError(f"optimizer: {name} must be at most {LARGEST:g} in size, got {number}")
     target = look(values, "optimizer", OPTIMIZER)
     for name in ("params", "lr"):
         if not takes(target, name):

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from regbench.build import build_stack
 from regbench.composition import compose_jobs, parsed
 from regbench.config import read_settings
 from regbench.errors import LONGEST, ConfigError
+from regbench.optimization import build_optimizer
+
+from .conftest import compose
 
 
 def jobs(line: str, command: str = "train") -> int:
@@ -234,3 +239,25 @@ def test_a_word_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OverridesParser, "parse_rule", counting)
     assert jobs("train.class_weights=[1,2,3] seed=1") == 1
     assert read.count("train.class_weights=[1,2,3]") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "most"),
+    [
+        ("feature_space", "width", 4096),
+        ("feature_space", "latent", 4096),
+        ("gan_augmentation", "width", 4096),
+        ("smart_augmentation", "width", 4096),
+        ("rand_augment", "num_ops", 100),
+    ],
+)
+def test_what_would_fill_the_memory_or_never_end_is_refused(name: str, field: str, most: int) -> None:
+    config = compose(f"+reg={name}", f"reg.{name}.{field}=1000000000")
+    with pytest.raises(ConfigError, match=rf"reg\.{name}: {field} must be at most {most}, got 1000000000"):
+        build_stack(config["reg"])
+
+
+def test_a_value_beyond_single_precision_is_refused_before_a_step() -> None:
+    config = compose("optimizer.momentum=1e300")
+    with pytest.raises(ConfigError, match=r"optimizer: momentum must be at most 3e\+38 in size, got 1e\+300"):
+        build_optimizer(config["optimizer"], torch.nn.Linear(2, 2), 0.1)

@@ -17,6 +17,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, Split
 
+WIDEST = 4096  # of a layer of the autoencoder; more would fill the memory
 PAIRS = 32  # to look at
 
 
@@ -84,6 +85,9 @@ class FeatureSpace(Regularizer):
         for name in ("neighbours", "latent", "width", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("latent", "width"):
+            if getattr(self, name) > WIDEST:
+                raise ValueError(f"{name} must be at most {WIDEST}, got {getattr(self, name)}")
         self._space: Space | None = None
 
     def check_data(self, train: Split) -> None:

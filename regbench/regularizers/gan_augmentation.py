@@ -13,6 +13,7 @@ from regbench.image_ops import require_images
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
+WIDEST = 4096  # of a layer of the networks; more would fill the memory
 Network = TypeVar("Network", Generator, Discriminator)
 
 LARGEST = 32  # pixels a side: the networks have two strided layers, too few for more
@@ -61,6 +62,8 @@ class GANAugmentation(Regularizer):
         for name, least in (("epochs", 1), ("batch_size", 2), ("width", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.width > WIDEST:
+            raise ValueError(f"width must be at most {WIDEST}, got {self.width}")
         if self.lr <= 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
         self._generator: Generator | None = None

@@ -10,6 +10,7 @@ from regbench.image_ops import OPS, SIGNED, Space, apply_each, require_images, t
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
+MOST_OPS = 100  # in a row: no picture is left long before
 BINS = 31  # of the magnitude, 0 to 30
 DROPPED_BITS = 4
 WIDEST_TURN = 30.0  # degrees
@@ -45,6 +46,8 @@ class RandAugment(Regularizer):
     def __post_init__(self) -> None:
         if self.num_ops < 0:
             raise ValueError(f"num_ops must be at least 0, got {self.num_ops}")
+        if self.num_ops > MOST_OPS:
+            raise ValueError(f"num_ops must be at most {MOST_OPS}, got {self.num_ops}")
         if not 0 <= self.magnitude < BINS:
             raise ValueError(f"magnitude must lie in [0, {BINS - 1}], got {self.magnitude}")
         self._note = ""

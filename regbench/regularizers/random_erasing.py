@@ -55,10 +55,12 @@ class RandomErasing(Regularizer):
         for name in ("min_area", "min_aspect"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if not self.min_area <= self.max_area <= 1:
-            raise ValueError(f"max_area must lie in [{self.min_area}, 1], got {self.max_area}")
-        if self.max_aspect < self.min_aspect:
-            raise ValueError(f"max_aspect must be at least {self.min_aspect}, got {self.max_aspect}")
+        if self.max_area > 1:
+            raise ValueError(f"max_area must be at most 1, got {self.max_area}")
+        for low, high in (("min_area", "max_area"), ("min_aspect", "max_aspect")):
+            least, most = getattr(self, low), getattr(self, high)
+            if least > most:
+                raise ValueError(f"{low} must be at most {high}, got {least} and {most}")
         self._mean = torch.zeros(())
 
     def check_data(self, train: Split) -> None:

@@ -15,6 +15,7 @@ from regbench.image_ops import require_images
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
 
+WIDEST = 4096  # of a layer of the augmenter; more would fill the memory
 TOLERANCE = 1e-4  # between two shares of a row of targets that count as equal
 
 
@@ -73,6 +74,8 @@ class SmartAugmentation(Regularizer):
         for name, least in (("k", 2), ("alpha", 0), ("beta", 0), ("width", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.width > WIDEST:
+            raise ValueError(f"width must be at most {WIDEST}, got {self.width}")
         if self.variant == "neural" and self.k != 2:
             raise ValueError(f"k must be 2 in the neural variant, got {self.k}")
         if self.alpha == self.beta == 0:
