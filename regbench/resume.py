@@ -38,6 +38,8 @@ def main(argv: list[str]) -> int:
     order = sorted(argv, key=lambda word: (word[:1] != "-", word.startswith(f"{LENGTH}=")))
     asked = parser.parse_args(order)  # options and the folder first
     folder = asked.folder
+    if str(folder).startswith(f"{LENGTH}=") and not os.path.lexists(folder):
+        raise ConfigError(f"RUN_FOLDER: must stand before {LENGTH}=N, got none")
     trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'resume', *map(str, argv), '--trust'])}")
     config, choices = read_run(folder, trust=trust)  # before a lock is put into what is no run folder
     epochs = _length(asked.overrides)

@@ -28,3 +28,8 @@ def test_an_empty_word_names_nothing(
 ) -> None:
     with pytest.raises(ConfigError, match=rf"argument {option}: must be a name, got an empty word"):
         command(words)
+
+
+def test_a_length_alone_is_no_run_folder() -> None:
+    with pytest.raises(ConfigError, match=r"^RUN_FOLDER: must stand before train\.epochs=N, got none$"):
+        resume.main(["train.epochs=3"])
