@@ -13,6 +13,7 @@ from regbench.ownership import EVENTS, HYDRA, HYDRAS, LOCK, MARK, SUB_RUNS, is_o
 from regbench.records import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.removal import remove_empty
 
+CURRENT = "the current folder"  # taken where it is empty and its whole name is typed
 FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS))  # of a run folder
 WRITTEN_IN_PLACE = (MARK, LOCK, LOG, *(f"{HYDRA}/{name}" for name in HYDRAS))  # others are renamed into place
 REPLACED = (ENVIRONMENT, METRICS, SUMMARY, checkpoint.LAST, checkpoint.PREVIOUS, checkpoint.BEST)
@@ -99,11 +100,13 @@ def refuse_name(folder: Path, key: str) -> None:
     if folder.parts[:1] and re.fullmatch(r"~[\w-]*", folder.parts[0]):
         raise ConfigError(f"{key}: ~ stands for no folder here; type the home folder's name, got {folder}")
     for place, what in (
-        (_here(), "the current folder"),
+        (_here(), CURRENT),
         (_home(), "the home folder"),
         (Path("/"), "all there is"),
     ):
-        if place is not None and _same(folder, place):
+        if place is None or not _same(folder, place):
+            continue
+        if what != CURRENT or not folder.is_absolute() or os.listdir(folder):
             raise ConfigError(f"{key}: must be a folder of its own, got {folder}, which is {what}")
     if os.path.lexists(folder / ".git"):
         raise ConfigError(

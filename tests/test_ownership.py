@@ -155,3 +155,13 @@ def test_the_current_folder_may_be_a_run_that_goes_on(
     monkeypatch.chdir(record_of_ours(tmp_path / "run"))
     require_ours(Path("."))
     assert (tmp_path / "run" / ".regbench").is_file()
+
+
+def test_the_current_folder_is_taken_where_it_is_empty_and_typed_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refuse_others(tmp_path, KEY)
+    (tmp_path / "mine").touch()
+    with pytest.raises(ConfigError, match=f"^{KEY}: .* which is the current folder$"):
+        refuse_others(tmp_path, KEY)
