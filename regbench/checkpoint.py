@@ -6,14 +6,13 @@ import io
 import os
 import re
 import shutil
-import sys
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from regbench import archives
-from regbench.reading import opened, sentence, there
+from regbench.reading import machine_memory, opened, sentence, there
 
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
 OF_EPOCH = "epoch_{:04}.pt"
@@ -92,7 +91,7 @@ def load(path: Path, check: Check | None = None, owners: Collection[str] = ()) -
     import torch
 
     try:
-        with opened(path, _most()) as file:
+        with opened(path, machine_memory()) as file:  # a larger one cannot be one of this machine's
             archives.require_whole(file)
             owner = archives.owner_of(file)
             with warnings.catch_warnings(action="ignore"):
@@ -107,12 +106,6 @@ def load(path: Path, check: Check | None = None, owners: Collection[str] = ()) -
     except ValueError as error:
         raise Damaged(f"{path.name} is no checkpoint of a run: {error}") from error
     return state
-
-
-def _most() -> int:
-    """Bytes of memory that the machine has: a file that is larger cannot be one of its checkpoints."""
-    known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys()
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else sys.maxsize
 
 
 def _reason(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -16,6 +15,7 @@ from regbench.config import whole
 from regbench.errors import ConfigError
 from regbench.fields import make_and_tell
 from regbench.kinds import MODEL
+from regbench.reading import machine_memory
 
 COPIES = 3  # of each weight: itself, its gradient, the optimizer's memory of it
 MOST_MODULES = 20_000
@@ -59,7 +59,7 @@ def require_room(node: Mapping[str, Any], given: Mapping[str, Any]) -> None:
 @contextmanager
 def _counted(what: str) -> Iterator[None]:
     """Refuse, in words that begin so, modules and parameters that are too many, as they are made."""
-    room, taken, modules = _memory(), 0, 0
+    room, taken, modules = machine_memory(), 0, 0
 
     def count_parameter(_module: nn.Module, _name: str, parameter: nn.Parameter | None) -> None:
         nonlocal taken
@@ -84,11 +84,3 @@ def _counted(what: str) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _memory() -> int:
-    """Bytes of this machine; as good as endless where it does not tell."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 2**62

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from regbench.config import LARGEST
 from regbench.errors import ConfigError
 from regbench.fields import make
 from regbench.foreign import refusing, shown
@@ -17,7 +18,6 @@ from regbench.signatures import takes
 from regbench.targets import look
 
 Config = Mapping[str, Any]
-LARGEST = 3e38  # single precision ends there
 HELD = ("_target_", "lr")  # what an optimizer is made with in any case
 
 

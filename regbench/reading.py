@@ -132,6 +132,14 @@ def require_folder(folder: Path) -> None:
         raise ConfigError(f"{brief(folder)}: must be the folder of a run, and is {kind}")
 
 
+def machine_memory() -> int:
+    """Bytes of memory that this machine has; as good as endless where it does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 2**62
+
+
 def there(path: Path) -> bool:
     """Whether something goes by that name, be it a link that leads nowhere."""
     return os.path.lexists(path)
