@@ -24,7 +24,7 @@ def write() -> None:
 def _loop(stamp: Stamp, figures: Any) -> list[str]:
     said = filled(
         "Training by this loop against a bare one written by hand, over the same tensors, both in turn in one process, "
-        f"on {figures['dataset']} with batches of 128: examples per second as a share of the bare loop's, median of "
+        f"with `{figures['on']}` and batches of 128: examples per second as a share of the bare loop's, median of "
         f"{figures['rounds']} rounds, and the lowest and highest. The bare loop beside `flip_crop` draws its crops for each "
         "example too. What a technique takes is in [cost.md](cost.md)."
     )
