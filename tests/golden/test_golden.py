@@ -31,7 +31,7 @@ from typing import Any
 import pytest
 import torch
 
-from regbench.config import identity
+from regbench.records.identity import identity
 from tests.conftest import compose
 
 HERE = Path(__file__).parent

@@ -35,7 +35,8 @@ SMALL = [
 STACK = "+reg=[dropout,ema,early_stopping]"
 STOPPING = """
 import sys
-from regbench import cli, job
+from regbench import cli
+from regbench.runs import session as job
 save = job._Session._save
 def stopping(self, event):
     save(self, event)
