@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from regbench.catalogue import Entry, entries
-from regbench.locating import locate
+from regbench.composition.catalogue import Entry, entries
 from regbench.regularizers.base import Regularizer
+from regbench.targets.locating import locate
 
 
 @functools.cache
