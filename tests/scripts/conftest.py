@@ -50,4 +50,6 @@ def typed(tmp_path: Path) -> Typed:
 
 def _state() -> dict[Path, bytes]:
     """What a script keeps and writes."""
-    return {path: path.read_bytes() for place in ("docs", "scripts") for path in (ROOT / place).rglob("*.[mj]*")}
+    return {
+        path: path.read_bytes() for place in ("docs", "scripts") for path in (ROOT / place).rglob("*.[mj]*")
+    }

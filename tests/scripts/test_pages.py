@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-import pages
 import pytest
+
+import pages
 import speed
 from members import class_of, members, node
 
@@ -45,7 +46,8 @@ def test_kept_figures_say_where_they_come_from(path: Path) -> None:
 
 def test_a_stamp_of_now_says_all() -> None:
     said = pages.Stamp.now("scripts/some --thing").sentence()
-    pattern = r"Measured by `scripts/some --thing`: 2\d{3}-\d\d-\d\d, regbench \S+ at .+, torch 2\S+, \d+ cores of .+\."
+    pattern = r"Measured by `scripts/some --thing`: 2\d{3}-\d\d-\d\d, regbench \S+ at .+, "
+    pattern += r"torch 2\S+, \d+ cores of .+\."
     assert re.fullmatch(pattern, said)
 
 

@@ -10,25 +10,51 @@ import pytest
 from tests.scripts.conftest import Typed
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = {"chaos": "tests/sweeps/test_sweep.py", "fuzz": "tests/fuzzing"}  # where it is called by another test
+ELSEWHERE = {
+    "chaos": "tests/sweeps/test_sweep.py",
+    "fuzz": "tests/fuzzing",
+}  # where it is called by another test
 SMALLEST = {  # script: words, and what it says
-    "bandit": (["--steps", "300", "--rewards", "1", "0"], r"reward .*\n(.*\n)+largest difference [\d.]+e-\d\d"),
+    "bandit": (
+        ["--steps", "300", "--rewards", "1", "0"],
+        r"reward .*\n(.*\n)+largest difference [\d.]+e-\d\d",
+    ),
     "bench_compare": (["--rounds", "1", "--only", "50 runs"], r"50 runs: [\d.]+ s \(.* 1 rounds\)"),
     "bench_sweep": (
         ["--jobs", "2", "--rounds", "1", "--only", "between"],
         r"between two jobs: median -?[\d.]+ s on top of Hydra's own",
     ),
+    "docs": (["--check"], r"^$"),
     "mutate": (["rotation"], r"1 mutants of 1 regularizers: 0 survive"),
     "pairs": (
         ["--workers", "1", "--only", "batch_norm", "layer_norm"],
         r"REFUSED batch_norm layer_norm mlp .*keep one\n(.*\n)+4 cases: 4 refused, 0 faults",
     ),
     "rates": (
-        ["--only", "resnet18", "--seeds", "1", "--set", "model.width=4", "train.epochs=1", "dataset.num_train=60"],
+        [
+            "--only",
+            "resnet18",
+            "--seeds",
+            "1",
+            "--set",
+            "model.width=4",
+            "train.epochs=1",
+            "dataset.num_train=60",
+        ],
         r"Chosen: 0\.03, beaten by a third or three times of it by [\d.]+ points at most\.",
     ),
     "results": (
-        ["--only", "digits", "--members", "rotation", "--seeds", "1", "--set", "train.epochs=1", "model.width=2"],
+        [
+            "--only",
+            "digits",
+            "--members",
+            "rotation",
+            "--seeds",
+            "1",
+            "--set",
+            "train.epochs=1",
+            "model.width=2",
+        ],
         r"\| baseline \| [\d.]+ \|.*\n\| rotation \| [\d.]+ \| .* [+-][\d.]+ \| 1 \|",
     ),
 }
@@ -72,7 +98,9 @@ def test_the_loop_is_timed(typed: Typed) -> None:
 def test_a_cost_is_timed(typed: Typed, real_data: Path) -> None:
     done = typed("bench", "--cost", "--blocks", "1", "--rounds", "1", "--only", "cutout")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\| cutout \| [\d.]+ \(MLP 512-512, Fashion-MNIST\), [\d.]+ \(CNN.*\) \|  \|", done.stdout)
+    assert re.search(
+        r"\| cutout \| [\d.]+ \(MLP 512-512, Fashion-MNIST\), [\d.]+ \(CNN.*\) \|  \|", done.stdout
+    )
 
 
 @pytest.mark.parametrize("name", scripts())
