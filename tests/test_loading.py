@@ -16,6 +16,7 @@ import torch
 import regbench
 from regbench import checkpoint
 from regbench.types import PADDING, UNKNOWN
+from tests import commands
 
 from .conftest import CSV
 
@@ -24,8 +25,8 @@ TEXT = ["model=rnn", "model.width=8", "model.embedding=8", "dataset=text_csv", "
 
 
 def train(folder: Path, *words: str) -> Path:
-    command = [sys.executable, "-m", "regbench", "train", *QUICK, *words, f"hydra.run.dir={folder / 'run'}"]
-    subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    done = commands.run("train", *QUICK, *words, "hydra.run.dir=run", cwd=folder)
+    assert done.returncode == 0, done.stderr
     return folder / "run"
 
 
