@@ -23,7 +23,7 @@ def load(folder: str, weights: Literal["best", "last"] = "best", trust: bool = F
     Raises:
         ValueError: the folder is no run folder, holds no such weights, or names what may not be called.
     """
-    from regbench.loading import load_model  # torch takes seconds to import; `import regbench` must not
-    from regbench.trust import Trust
+    from regbench.composition.trust import Trust
+    from regbench.runs.load import load_model  # torch takes seconds to import; `import regbench` must not
 
     return load_model(folder, weights, Trust(trust, "pass trust=True to regbench.load"))

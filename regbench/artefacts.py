@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from regbench import checkpoint, checkpoint_form
-from regbench.reading import there
+from regbench.storage import checkpoint, checkpoint_form
+from regbench.storage.reading import there
 from regbench.streams import Stream, kept_draws, seed_draws
 from regbench.types import Split
 

@@ -8,29 +8,28 @@ import signal
 import sys
 from types import FrameType
 
-from regbench import __version__, stdio, threads
+from regbench import __version__
+from regbench.commands import threads
 from regbench.errors import ConfigError, of_the_system, with_keys
+from regbench.terminal import stdio
 
-COMMANDS = {
-    "train": ("regbench.train:main", "train one stack of regularizers, or sweep over many with -m"),
-    "plan": ("regbench.planning:main", "what a sweep would run, what of it is done, what the rest will take"),
-    "resume": ("regbench.resume:main", "continue a run, or make it longer with train.epochs=N"),
-    "test": ("regbench.sealed:main", "read the sealed test split of finished runs, once more"),
-    "compare": (
-        "regbench.compare.app:main",
-        "which technique helps, how much, is it real, what does it cost",
-    ),
-    "ablate": ("regbench.ablate:main", "what each member of a stack adds, and whether they add up"),
-    "strength": ("regbench.strength:main", "the response to one value of one member, where the best lies"),
-    "list": ("regbench.listing:main", "show every model, dataset, optimizer, schedule and regularizer"),
-    "docs": ("regbench.manual:main", "show a page of the documentation, or which there are"),
+COMMANDS = {  # each is `main` of the module of its name in `commands`
+    "train": "train one stack of regularizers, or sweep over many with -m",
+    "plan": "what a sweep would run, what of it is done, what the rest will take",
+    "resume": "continue a run, or make it longer with train.epochs=N",
+    "test": "read the sealed test split of finished runs, once more",
+    "compare": "which technique helps, how much, is it real, what does it cost",
+    "ablate": "what each member of a stack adds, and whether they add up",
+    "strength": "the response to one value of one member, where the best lies",
+    "list": "show every model, dataset, optimizer, schedule and regularizer",
+    "docs": "show a page of the documentation, or which there are",
 }
 
 HELP = f"""regbench {__version__}: which regularizer helps my model on my data, how much, at what cost?
 
 usage: regbench COMMAND ...
 
-{chr(10).join(f"  {name:10}{what}" for name, (_, what) in COMMANDS.items())}
+{chr(10).join(f"  {name:10}{what}" for name, what in COMMANDS.items())}
 
   regbench train                            the baseline: no regularizer, on the bundled digits
   regbench train +reg=dropout               one regularizer
@@ -83,11 +82,11 @@ def _run(words: list[str]) -> int:
         if words[0] in ("-sc", "--shell-completion"):
             return _complete(words)
         if words[0] not in COMMANDS:
-            from regbench.fields import nearest
+            from regbench.targets.fields import nearest
 
             close = nearest(words[0], COMMANDS)
             raise ConfigError(f"unknown command {words[0]!r}{close}; see `regbench --help`")
-        return pkgutil.resolve_name(COMMANDS[words[0]][0])(words[1:]) or 0
+        return pkgutil.resolve_name(f"regbench.commands.{words[0]}:main")(words[1:]) or 0
     except ConfigError as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
@@ -108,7 +107,7 @@ def _complete(words: list[str]) -> int:
     if line[1:] and line[1] not in ("train", "plan", "ablate", "strength"):
         return 0
     os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
-    return pkgutil.resolve_name("regbench.train:complete")(words)
+    return pkgutil.resolve_name("regbench.commands.train:complete")(words)
 
 
 def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:

@@ -12,9 +12,9 @@ import pytest
 import torch
 from hydra._internal.utils import get_args_parser
 
-from regbench.composition import compose_jobs
-from regbench.paths import config_dir
-from regbench.refusals import option
+from regbench.assembly.refusals import option
+from regbench.composition.compose import compose_jobs
+from regbench.composition.paths import config_dir
 
 # made-up sentences of three kinds: what an animal does, where it is, how many were seen
 CSV = Path(__file__).parent / "sentences.csv"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from regbench.reading import opened
+from regbench.storage.reading import opened
 
 LARGEST = 2**32  # bytes of a file that is held to a checksum; none of those that are has half as many
 

@@ -12,16 +12,16 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from regbench.data.checks.counts import by_class
+from regbench.data.checks.duplicates import Part, of_test
+from regbench.data.checks.suspicions import counted
 from regbench.data.checksums import digest_of_files
-from regbench.data.counts import by_class
-from regbench.data.decoding import Images, Reading, bad_ones, decoded_once, how_read
-from regbench.data.duplicates import Part, of_test
-from regbench.data.folder_files import ARCHIVES, STRAY, UNREADABLE, what_of
-from regbench.data.folder_layout import WHOLE, Layout, Listed, read_layout
-from regbench.data.pixels import color_of
-from regbench.data.room import require_memory
+from regbench.data.images.decoding import Images, Reading, bad_ones, decoded_once, how_read
+from regbench.data.images.files import ARCHIVES, STRAY, UNREADABLE, what_of
+from regbench.data.images.layout import WHOLE, Layout, Listed, read_layout
+from regbench.data.images.pixels import color_of
+from regbench.data.memory import require_memory
 from regbench.data.splits import fifth_apart
-from regbench.data.suspicions import counted
 
 LARGEST = 10_000  # pixels of a side
 LARGEST_BAD = 2**28  # bytes of a bad image that is read once more, for a digest of the data

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regbench.data.images.pixels import eight_bits
+from regbench.data.memory import require_memory
 from regbench.data.person_code import in_a_sentence
-from regbench.data.pixels import eight_bits
-from regbench.data.progress import counted
-from regbench.data.room import require_memory
+from regbench.terminal.bar import counted
 
 AGAIN = 32  # rows that are read twice, to see whether they are the same
 LARGE = 2**24  # bytes of a row for which it is looked whether it fits into memory

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from regbench.data.checks.counts import by_class
+from regbench.data.checks.duplicates import Part, of_test
 from regbench.data.checksums import digest_of
-from regbench.data.counts import by_class
-from regbench.data.duplicates import Part, of_test
 from regbench.data.map_rows import Label, Rows, read_rows
 from regbench.data.splits import fifth_apart
 

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from regbench.data.tokens import Tokenizer
+from regbench.data.text.tokens import Tokenizer
 
 
 class Source(Protocol):

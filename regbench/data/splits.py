@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regbench.data.duplicates import Part
-from regbench.data.inspection import inspected, origin
+from regbench.data.checks.duplicates import Part
+from regbench.data.checks.inspection import inspected, origin
 from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Tokenizing, Untested
 from regbench.types import Dataset, Split
 

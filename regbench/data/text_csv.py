@@ -11,12 +11,12 @@ from typing import Literal
 
 import torch
 
+from regbench.data.checks.suspicions import counted, listed
 from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
-from regbench.data.suspicions import counted, listed
-from regbench.data.tables import Columns, Row, Table, read_table, visible
-from regbench.data.text import Labelled, Text, is_unspaced, labelled
-from regbench.data.text_file import content_of, decoded, read_better_as, require_encoding
+from regbench.data.text.file import content_of, decoded, read_better_as, require_encoding
+from regbench.data.text.sentences import Labelled, Text, is_unspaced, labelled
+from regbench.data.text.tables import Columns, Row, Table, read_table, visible
 from regbench.data.typed import typed
 
 MANY_UNSPACED = 10  # per cent of the rows

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from regbench.models.checks import require_image, require_positive
-from regbench.models.layers import conv, dense, named
-from regbench.models.local import LocallyConnected, dense_map
-from regbench.models.norms import Norm, make_norm
+from regbench.nn.checks import require_image, require_positive
+from regbench.nn.layers import conv, dense, named
+from regbench.nn.local import LocallyConnected, dense_map
+from regbench.nn.norms import Norm, make_norm
 from regbench.sites import Site
 
 Connection = Literal["conv", "local", "dense"]

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from regbench.models.checks import require_positive
-from regbench.models.layers import dense
-from regbench.models.norms import Norm
+from regbench.nn.checks import require_positive
+from regbench.nn.layers import dense
+from regbench.nn.norms import Norm
 from regbench.sites import Site
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.models.checks import require_image, require_positive
-from regbench.models.layers import conv, named
-from regbench.models.norms import Norm
+from regbench.nn.checks import require_image, require_positive
+from regbench.nn.layers import conv, named
+from regbench.nn.norms import Norm
 from regbench.sites import Site
 
 

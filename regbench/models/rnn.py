@@ -8,9 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from regbench.models.checks import require_positive, require_sequence
-from regbench.models.recurrence import Cell, Recurrence
-from regbench.models.tokens import lengths, trimmed, word_embedding
+from regbench.nn.checks import require_positive, require_sequence
+from regbench.nn.recurrence import Cell, Recurrence
+from regbench.nn.tokens import lengths, trimmed, word_embedding
 from regbench.sites import Site
 
 

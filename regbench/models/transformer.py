@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.models.checks import require_positive, require_sequence
-from regbench.models.layers import named
-from regbench.models.tokens import lengths, trimmed, word_embedding
+from regbench.nn.checks import require_positive, require_sequence
+from regbench.nn.layers import named
+from regbench.nn.tokens import lengths, trimmed, word_embedding
 from regbench.sites import Site
 
 MOST_PATCHES = 64  # where the size of a patch is left to the model

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regbench.image_ops import OPS, Space, apply_each, require_images, turning_note
+from regbench.images.operations import OPS, Space, apply_each, require_images, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
 

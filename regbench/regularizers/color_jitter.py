@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from regbench.image_ops import brightness, contrast, hue, require_images, saturation
+from regbench.images.operations import brightness, contrast, hue, require_images, saturation
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 

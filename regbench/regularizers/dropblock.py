@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.maps import map_sites
 from regbench.regularizers.base import Regularizer
-from regbench.sites import Site, Where
+from regbench.sites import Site, Where, map_sites
 from regbench.streams import Stream
 
 Gamma = Literal["paper", "calibrated"]

@@ -9,9 +9,7 @@ from typing import Any, ClassVar, Literal
 from torch import nn
 from torch.nn.utils import parametrize
 
-from regbench.regularizers.base import Optimizer, Regularizer
-from regbench.sites import Site
-from regbench.weight_noise import (
+from regbench.nn.weight_noise import (
     Averaged,
     Inference,
     InTraining,
@@ -22,6 +20,8 @@ from regbench.weight_noise import (
     has_own_outputs,
     masked_by_example,
 )
+from regbench.regularizers.base import Optimizer, Regularizer
+from regbench.sites import Site
 
 Mask = Literal["default", "example", "batch", "gaussian"]
 Scale = Literal["inverted", "classic"]

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from regbench.nn.sparsity import soft_threshold, zero_shares
 from regbench.optimizers import innermost
 from regbench.regularizers.base import Optimizer, Regularizer
-from regbench.sparsity import soft_threshold, zero_shares
 from regbench.types import ForwardPass
 from regbench.weights import Scope, regularized_weights
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from regbench.nn.snapshots import WithWeights
 from regbench.regularizers.base import Regularizer
-from regbench.snapshots import WithWeights
 
 
 @dataclass

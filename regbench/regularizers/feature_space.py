@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.artefacts import learned
-from regbench.autoencoders import AutoencoderRecipe, encoded, squared_errors
-from regbench.image_ops import require_images
+from regbench.images.operations import require_images
+from regbench.nn.autoencoder import AutoencoderRecipe, encoded, squared_errors
 from regbench.regularizers.base import Regularizer
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, Split

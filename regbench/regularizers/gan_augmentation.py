@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from regbench.artefacts import State, learned
-from regbench.generators import NOISE, Discriminator, Duel, Generator, settle
-from regbench.image_ops import require_images
+from regbench.images.operations import require_images
+from regbench.nn.gan import NOISE, Discriminator, Duel, Generator, settle
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 

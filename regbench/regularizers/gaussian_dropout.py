@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from regbench.nn.weight_noise import InTraining, gaussian_outputs, has_own_outputs
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, insert
 from regbench.streams import Stream
-from regbench.weight_noise import InTraining, gaussian_outputs, has_own_outputs
 from regbench.weights import regularized_weights
 
 Target = Literal["activation", "weight"]

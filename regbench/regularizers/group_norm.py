@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from regbench.grouping import ChannelsLastGroups, GroupedChannels, group_count
+from regbench.nn.grouping import ChannelsLastGroups, GroupedChannels, group_count
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, replace, sites
 

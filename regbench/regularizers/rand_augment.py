@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from regbench.image_ops import OPS, SIGNED, Space, apply_each, require_images, turning_note
+from regbench.images.operations import OPS, SIGNED, Space, apply_each, require_images, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 

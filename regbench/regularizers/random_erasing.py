@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from regbench.rectangles import channel_means, inside, require_images
+from regbench.images.rectangles import channel_means, inside, require_images
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 

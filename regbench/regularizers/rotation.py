@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from regbench.image_ops import require_images, rotate, turning_note
+from regbench.images.operations import require_images, rotate, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.augmenters import Learner, augmenter, critic
-from regbench.image_ops import require_images
+from regbench.images.operations import require_images
+from regbench.nn.augmenter import Learner, augmenter, critic
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
 

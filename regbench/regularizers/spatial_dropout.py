@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from regbench.maps import map_sites
 from regbench.regularizers.base import Regularizer
-from regbench.sites import Where
+from regbench.sites import Where, map_sites
 from regbench.streams import Stream
 
 

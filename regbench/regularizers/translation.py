@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from regbench.image_ops import require_images, translate
+from regbench.images.operations import require_images, translate
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 

@@ -16,9 +16,8 @@ from regbench.data.splits import SplitOptions, carve
 from regbench.data.text_csv import TextCSV
 from regbench.data.text_sets import SST2, TREC
 from regbench.data.torchvision_sets import CIFAR, SVHN, MNISTFamily
-
-from .test_splits import LABELS, Numbered, options
-from .test_torchvision_sets import stored
+from tests.data.test_splits import LABELS, Numbered, options
+from tests.data.test_torchvision_sets import stored
 
 PLAIN = SplitOptions(0, 1.0, None, 0.0)
 NUMBERS = tuple("0123456789")

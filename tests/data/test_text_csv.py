@@ -13,11 +13,11 @@ import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from torch import Tensor, nn
 
-from regbench.build import build_model
+from regbench.assembly.model import build_model
 from regbench.data.splits import SplitOptions, carve
-from regbench.data.text import is_unspaced
+from regbench.data.text.sentences import is_unspaced
+from regbench.data.text.tokens import characters_of
 from regbench.data.text_csv import TextCSV
-from regbench.data.tokens import characters_of
 from regbench.errors import ConfigError
 
 

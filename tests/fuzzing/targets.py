@@ -101,9 +101,9 @@ pathlib.Path.write_text {"self": "made", "data": "x"}
 filelock.FileLock {"lock_file": "made"}
 antigravity.geohash
 this.s
-regbench.jobs.forget {"folder": "precious"}
-regbench.records.write_text {"path": "made", "text": "x"}
-regbench.checkpoint.save {"path": "made", "state": {}}
+regbench.folders.claims.forget {"folder": "precious"}
+regbench.storage.files.write_text {"path": "made", "text": "x"}
+regbench.storage.checkpoint.save {"path": "made", "state": {}}
 regbench.sinks.TensorBoard {"folder": "precious"}
 regbench.cli.main
 webbrowser.open {"url": "x"}

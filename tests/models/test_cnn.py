@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from regbench.models.cnn import CNN, Connection
-from regbench.models.local import LocallyConnected
-from regbench.models.norms import Norm
+from regbench.nn.local import LocallyConnected
+from regbench.nn.norms import Norm
 from regbench.sites import Site, select, sites
 from regbench.weights import regularized_weights
 

@@ -11,10 +11,10 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from regbench.grouping import GroupedChannels
 from regbench.models.cnn import CNN
 from regbench.models.mlp import MLP
 from regbench.models.resnet import ResNet
+from regbench.nn.grouping import GroupedChannels
 from regbench.sites import Site, recording, sites
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "model"

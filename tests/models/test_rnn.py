@@ -9,15 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from regbench.build import build_run
-from regbench.models.recurrence import Cell, Recurrence
+from regbench.assembly.run import build_run
 from regbench.models.rnn import RNN
+from regbench.nn.recurrence import Cell, Recurrence
 from regbench.sites import Site, recording, sites
-from regbench.training import EpochEnd, fit
+from regbench.training.loop import EpochEnd, fit
 from regbench.types import PADDING
 from regbench.weights import regularized_weights
-
-from ..conftest import TINY, compose, tiny
+from tests.conftest import TINY, compose, tiny
 
 SIZES = {"cell": "lstm", "embedding": 3, "width": 4, "depth": 1}
 

@@ -9,14 +9,13 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from regbench.build import build_run
-from regbench.config import resolved  # noqa: F401  (registers the resolvers)
+from regbench.assembly.run import build_run
+from regbench.composition.paths import config_dir
+from regbench.composition.settings import resolved  # noqa: F401  (registers the resolvers)
 from regbench.models.transformer import Block, Padding, Patches, SelfAttention, Transformer
-from regbench.paths import config_dir
 from regbench.sites import Site, recording, select, sites
-from regbench.training import EpochEnd, fit
-
-from ..conftest import SENTENCES, SMALL, compose
+from regbench.training.loop import EpochEnd, fit
+from tests.conftest import SENTENCES, SMALL, compose
 
 TOKENS, WORDS, WIDTH, HEADS = 7, 11, 8, 2
 

@@ -7,12 +7,7 @@ from torch import Tensor, nn
 
 from regbench.models.mlp import MLP
 from regbench.models.transformer import Transformer
-from regbench.regularizers.attention_dropout import (
-    AttentionDropout,
-    DropLogits,
-    DropProbabilities,
-    What,
-)
+from regbench.regularizers.attention_dropout import AttentionDropout, DropLogits, DropProbabilities, What
 from regbench.sites import sites
 from regbench.streams import Clock, Stream
 

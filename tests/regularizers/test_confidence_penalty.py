@@ -6,12 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from regbench.build import build_run
+from regbench.assembly.run import build_run
 from regbench.regularizers.confidence_penalty import ConfidencePenalty, entropy, policy_loss
-from regbench.training import StepEnd, fit
+from regbench.training.loop import StepEnd, fit
 from regbench.types import Batch, ForwardPass, Split
-
-from ..conftest import reg_node, tiny
+from tests.conftest import reg_node, tiny
 
 
 def make(strength: float = 1.0, **fields: object) -> ConfidencePenalty:

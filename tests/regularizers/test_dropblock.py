@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from regbench.build import build_run
+from regbench.assembly.run import build_run
 from regbench.regularizers.dropblock import Blocks, DropBlock, Gamma, dropped_share, find_gamma
 from regbench.sites import Site
 from regbench.streams import Clock, Stream
-from regbench.training import StepEnd, fit
-
-from ..conftest import reg_node, tiny
+from regbench.training.loop import StepEnd, fit
+from tests.conftest import reg_node, tiny
 
 TABLE = [  # side of the map, side of the block, p, gamma and the exact dropped share, to what was published
     (32, 7, 0.10, 0.0031, 0.094),

@@ -9,16 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
-from regbench import weight_noise
 from regbench.models.mlp import MLP
-from regbench.models.recurrence import Recurrence
 from regbench.models.resnet import ResNet
+from regbench.nn import weight_noise
+from regbench.nn.recurrence import Recurrence
+from regbench.nn.weight_noise import InTraining, MaskedWeight, masked_product, rectified_mean
 from regbench.regularizers.dropconnect import DropConnect
 from regbench.regularizers.l2 import L2
 from regbench.sites import Site
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, ForwardPass
-from regbench.weight_noise import InTraining, MaskedWeight, masked_product, rectified_mean
 from regbench.weights import plain_state, regularized_weights
 
 DEFAULTS = {

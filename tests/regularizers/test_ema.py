@@ -4,8 +4,8 @@ from torch import nn
 from torch.nn.utils import parametrizations
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from regbench.nn.snapshots import WithWeights
 from regbench.regularizers.ema import EMA
-from regbench.snapshots import WithWeights
 
 
 def scalar(value=0.0):

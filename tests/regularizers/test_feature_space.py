@@ -8,12 +8,11 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from regbench.artefacts import CACHE
-from regbench.build import build_run
+from regbench.assembly.run import build_run
 from regbench.regularizers.feature_space import FeatureSpace, Space
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, Split
-
-from ..conftest import reg_node, tiny
+from tests.conftest import reg_node, tiny
 
 SMALL = {"share": 0.5, "mode": "extrapolate", "strength": 0.5, "neighbours": 3}
 SMALL |= {"latent": 4, "width": 16, "epochs": 2, "lr": 0.001, "batch_size": 32}

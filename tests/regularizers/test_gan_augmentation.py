@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from regbench.artefacts import CACHE
-from regbench.build import build_run
-from regbench.generators import Generator
+from regbench.assembly.run import build_run
+from regbench.nn.gan import Generator
 from regbench.regularizers.gan_augmentation import GANAugmentation
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, Split
-
-from ..conftest import reg_node, tiny
+from tests.conftest import reg_node, tiny
 
 DARK, BRIGHT = 0.2, 0.8
 QUICK: dict[str, Any] = {"share": 0.25, "epochs": 1, "batch_size": 16, "width": 2, "lr": 2e-4}

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.grouping import GroupedChannels
+from regbench.nn.grouping import GroupedChannels
 from regbench.regularizers.group_norm import GroupNorm
 from regbench.sites import Site
 

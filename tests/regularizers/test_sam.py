@@ -7,7 +7,7 @@ from torch import nn
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.regularizers.l2 import L2
 from regbench.regularizers.sam import SAM
-from regbench.training import Run, train_step
+from regbench.training.loop import Run, train_step
 from regbench.types import Batch
 
 HESSIAN = torch.tensor([[3.0, 1.0], [1.0, 2.0]], dtype=torch.float64)

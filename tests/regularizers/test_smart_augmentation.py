@@ -5,13 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.build import build_run
+from regbench.assembly.run import build_run
 from regbench.regularizers.smart_augmentation import Classes, SmartAugmentation, classes_of, gram
 from regbench.streams import Clock, Stream
-from regbench.training import train_step
+from regbench.training.loop import train_step
 from regbench.types import Batch, ForwardPass, Split
-
-from ..conftest import reg_node, tiny
+from tests.conftest import reg_node, tiny
 
 FIELDS = {
     "variant": "smart",

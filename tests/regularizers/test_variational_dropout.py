@@ -8,15 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.build import build_run
-from regbench.models.recurrence import Recurrence
+from regbench.assembly.run import build_run
 from regbench.models.rnn import RNN
+from regbench.nn.recurrence import Recurrence
 from regbench.regularizers.variational_dropout import Locked, LockedState, VariationalDropout
 from regbench.sites import Site, sites
 from regbench.streams import Clock, Stream
-from regbench.training import train_step
-
-from ..conftest import reg_node, tiny
+from regbench.training.loop import train_step
+from tests.conftest import reg_node, tiny
 
 GATES = {"lstm": 4, "gru": 3}
 NOTHING = {"input": 0.0, "recurrent": 0.0, "output": 0.0, "gates": "tied", "where": "default"}

@@ -1,0 +1,91 @@
+"""Questions that cannot be answered are refused, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from regbench.analysis.metrics import JUDGING, METRIC
+from regbench.errors import ConfigError
+from regbench.records.reader import printable
+from regbench.targets.fields import nearest
+
+
+def refuse_metric(command: str, metric: str) -> None:
+    """Refuse what no verdict can be on.
+
+    Raises:
+        ConfigError: the figure is none of a split that judges.
+    """
+    split, _, what = metric.partition("/")
+    if split in JUDGING and what:
+        return
+    why = ", which have chosen nothing"
+    if split == "gap":
+        why = ": a constant predictor has no gap, so a gap alone ranks nothing"
+    raise ConfigError(
+        f"{command}: --metric must be a figure of {', '.join(JUDGING)}{why}; got {printable(metric)}"
+    )
+
+
+def refuse_unmeasured(command: str, metric: str, measured: Iterable[str]) -> None:
+    """Refuse a metric that is not among the figures that were measured.
+
+    Raises:
+        ConfigError: it is not; the sentence lists those that verdicts can be on.
+    """
+    known = sorted({name for name in measured if name.partition("/")[0] in JUDGING})
+    if metric not in known:
+        listed = f"; there are {', '.join(known)}" if known else ""
+        raise ConfigError(f"{command}: --metric: no run that counts has measured {printable(metric)}{listed}")
+
+
+def refuse_keys(command: str, keys: Iterable[str], known: Collection[str]) -> None:
+    """Refuse keys of whose values none can be the best: that no run has, or that set the rows.
+
+    Raises:
+        ConfigError: one is such a key.
+    """
+    for key in keys:
+        if key.startswith("reg."):
+            raise ConfigError(
+                f"{command}: --best-of must be no value of a member, each of which makes a stack of its own; "
+                f"got {printable(key)}; `regbench strength` compares them"
+            )
+        if known and key not in known:
+            raise ConfigError(
+                f"{command}: --best-of must be a key that decides a run's results, such as train.lr, got "
+                f"{printable(key) or 'nothing'}{_meant(key, known)}"
+            )
+        if key.startswith("dataset."):
+            raise ConfigError(
+                f"{command}: --best-of must be no key of the dataset, whose rows must be the same for all "
+                f"values; got {printable(key)}"
+            )
+
+
+def _meant(key: str, known: Collection[str]) -> str:
+    """A hint: keys that end in what was typed, those of train first; else one that is spelled alike."""
+    longer = sorted(
+        (name for name in known if key and name.endswith(f".{key}")),
+        key=lambda name: not name.startswith("train."),
+    )
+    return f"; did you mean {longer[0]!r}?" if longer else nearest(key, known)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the runs.
+
+    Attributes:
+        metric: what the verdicts are on.
+        at: last or best, the snapshot that every figure is of.
+        baseline: the name of the arm to compare with; the empty stack where None.
+        best_of: keys such as train.lr, of whose values each stack is compared at its best by select.
+    """
+
+    metric: str = METRIC
+    at: Literal["last", "best"] = "last"
+    baseline: str | None = None
+    best_of: tuple[str, ...] = ()

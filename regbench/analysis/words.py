@@ -1,0 +1,48 @@
+"""Lists, counts and probabilities as words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from regbench.analysis.report import ALPHA
+
+PERCENT = ("accuracy", "ece", "macro_f1")  # shown times 100
+
+
+def listed(items: Iterable[object]) -> str:
+    """Seeds or names, one after the other."""
+    return ", ".join(map(str, items))
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of something: 1 pair, 2 pairs."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def is_percent(figure: str) -> bool:
+    """Whether a figure is shown in percent, and its differences in points."""
+    return figure.endswith(PERCENT)
+
+
+def factor(figure: str) -> float:
+    """What a figure is multiplied by to be shown."""
+    return 100.0 if is_percent(figure) else 1.0
+
+
+def number(figure: str, value: float | None, signed: bool = False) -> str:
+    """A value of a figure without its unit; a dash where there is none."""
+    if value is None:
+        return "-"
+    decimals = 2 if is_percent(figure) else 4
+    shown = f"{value * factor(figure):{'+' if signed else ''}.{decimals}f}"
+    return shown if float(shown) else shown.lstrip("+-")  # no minus zero
+
+
+def probability(p: float | None) -> str:
+    """A p-value with two digits that count; more where these would put it on the other side of the level."""
+    if p is None:
+        return "-"
+    if p < 0.0001 or p >= 0.995:
+        return "<0.0001" if p < 0.0001 else "1"
+    shown = (f"{p:.{digits}g}" for digits in range(2, 18))
+    return next(one for one in shown if (float(one) <= ALPHA) == (p <= ALPHA))

@@ -1,0 +1,1 @@
+"""A resolved configuration in, built objects out."""

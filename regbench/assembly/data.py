@@ -1,0 +1,83 @@
+"""The dataset of a configuration."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+
+from regbench.assembly.source import make_source
+from regbench.composition.settings import Config
+from regbench.data.checksums import digest_of
+from regbench.data.source import Source
+from regbench.data.splits import SplitOptions, carve
+from regbench.streams import keyed_draws
+from regbench.targets.boundary import refusing
+from regbench.targets.fields import checked
+from regbench.types import Dataset, Split
+
+
+def load_data(node: Config) -> Dataset:
+    """The dataset of a configuration, carved into its splits; the last one is kept for the next run.
+
+    Raises:
+        ConfigError: it is missing, corrupt, or too small for its splits.
+    """
+    return _load_data(json.dumps(node))
+
+
+def content_of(config: Config) -> str:
+    """A digest of the person's own data, for a configuration's identity; empty where checksums pin the data.
+
+    Raises:
+        ConfigError: the dataset cannot be read.
+    """
+    node = config["dataset"]
+    return _content(json.dumps({n: v for n, v in node.items() if n not in SplitOptions.__dataclass_fields__}))
+
+
+@functools.lru_cache(maxsize=8)
+def _content(node: str) -> str:
+    with _reading_source():
+        source = _fetched(node)
+        return source.content() if hasattr(source, "content") else digest_of(*source.train())
+
+
+@contextmanager
+def _reading_source() -> Iterator[None]:
+    """A source that draws at random gives the same rows whenever it is read, whatever the run's seed."""
+    with keyed_draws("dataset"), refusing("dataset: "):
+        yield
+
+
+@functools.lru_cache(maxsize=1)
+def _fetched(node: str) -> Source:
+    """The source of a node, its files there; kept, for reading a person's own rows may take long."""
+    source = make_source(json.loads(node))
+    source.fetch()
+    return source
+
+
+@functools.lru_cache(maxsize=1)
+def _load_data(node: str) -> Dataset:
+    values = json.loads(node)
+    shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__ if name in values}
+    with _reading_source():
+        options = SplitOptions(**checked(SplitOptions, shared, "dataset", {}))
+        data = carve(_fetched(json.dumps(values)), options)
+    read = data.read_test
+    return data if read is None else replace(data, read_test=lambda: _read(read))
+
+
+def _read(split: Callable[[], Split]) -> Split:
+    with keyed_draws("dataset", "test"), refusing("dataset: "):
+        return split()
+
+
+def rows_by_class(split: Split) -> list[int]:
+    """How many rows of each class a split holds, as training is told them."""
+    return torch.bincount(split.labels, minlength=split.num_classes).tolist()

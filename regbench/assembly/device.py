@@ -1,0 +1,45 @@
+"""The device, and the settings of the process."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import torch
+
+from regbench.composition.settings import Settings
+from regbench.errors import ConfigError
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what repeatable sums on CUDA ask for
+
+
+def find_device(name: str) -> torch.device:
+    """The device that `device=` means here.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    kind, colon, index = name.partition(":")
+    if name == "auto":
+        return torch.device("cuda" if count else "cpu")
+    if kind not in ("cpu", "cuda") or (colon and not re.fullmatch(r"[0-9]{1,3}", index)):
+        raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, got {name!r}")
+    if kind == "cuda" and int(index or 0) >= count:
+        raise ConfigError(f"device: {name} is not there; this machine has {count} CUDA devices")
+    return torch.device(name)
+
+
+def use_settings(settings: Settings) -> int:
+    """Set the process's threads and determinism; return the number of threads."""
+    torch.set_num_threads(settings.threads or cores())
+    torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
+    # filling fresh memory with NaN would only cost time: nothing reads it before it is written
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = not settings.deterministic
+    return torch.get_num_threads()
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,106 @@
+"""The optimizer and the schedule of a configuration, looked at before they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from regbench.composition.kinds import OPTIMIZER, SCHEDULE
+from regbench.composition.settings import LARGEST
+from regbench.errors import ConfigError
+from regbench.optimizers import innermost
+from regbench.targets.boundary import refusing, shown
+from regbench.targets.fields import make
+from regbench.targets.looking import look
+from regbench.targets.signatures import takes
+
+Config = Mapping[str, Any]
+HELD = ("_target_", "lr")  # what an optimizer is made with in any case
+
+
+def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """The optimizer over all of the model's parameters.
+
+    Raises:
+        ConfigError: a setting is wrong, it needs a closure, or it decays weights by itself.
+    """
+    values = {**node, "lr": lr}
+    if values.get("weight_decay"):
+        raise ConfigError(
+            f"optimizer: weight_decay must be 0, got {values['weight_decay']}; weights are decayed by +reg=l2"
+        )
+    for name, value in values.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, float) and abs(number) > LARGEST:
+                raise ConfigError(f"optimizer: {name} must be at most {LARGEST:g} in size, got {number}")
+    target = look(values, "optimizer", OPTIMIZER)
+    for name in ("params", "lr"):
+        if not takes(target, name):
+            raise ConfigError(
+                f"optimizer._target_: must take params and lr, and {node['_target_']} takes no {name}"
+            )
+    optimizer = _made(values, list(model.parameters()))
+    with refusing("optimizer: "):
+        groups = getattr(innermost(optimizer), "param_groups", None)
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        raise ConfigError(
+            f"optimizer._target_: must have param_groups, a list of dicts, and {node['_target_']} has none"
+        )
+    if any(group.get("weight_decay") for group in groups):
+        raise ConfigError("optimizer: decays weights by its own default; set +optimizer.weight_decay=0")
+    return optimizer
+
+
+def _made(values: Config, params: list[nn.Parameter]) -> Any:
+    """The optimizer of these values; of a value that torch refuses in its own words the key is told.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        return make(values, "optimizer", OPTIMIZER, params=params)
+    except ConfigError as error:
+        if not str(values["_target_"]).startswith("torch.") or not isinstance(error.__cause__, ValueError):
+            raise
+        said = str(error.__cause__)
+        blamed = next((name for name in values if name not in HELD and _is_made(values, name, params)), None)
+        if blamed is None:
+            raise
+        beside = [f"optimizer.{name}={values[name]}" for name in values if name != blamed and name in said]
+        value = values[blamed]
+        got = f"got {'true' if value is True else value}{' beside ' if beside else ''}{' '.join(beside)}"
+        right = f"; type optimizer.{blamed}=false" if value is True else ""
+        raise ConfigError(f"optimizer.{blamed}: {said}, {got}{right}") from error
+
+
+def _is_made(values: Config, without: str, params: list[nn.Parameter]) -> bool:
+    """Whether the optimizer is made where one of its values is left at its default."""
+    left = {name: value for name, value in values.items() if name != without}
+    try:
+        make(left, "optimizer", OPTIMIZER, params=params)
+    except ConfigError:
+        return False
+    return True
+
+
+def build_schedule(node: Config) -> Callable[[float], float]:
+    """The schedule, tried at the start of a run, in its middle and at its end.
+
+    Raises:
+        ConfigError: a setting is wrong, or its factors are no finite numbers from 0.
+    """
+    schedule = make(node, "schedule", SCHEDULE)
+    for progress in (1e-6, 0.5, 1 - 1e-6):
+        with refusing("schedule: "):
+            factor = schedule(progress)
+        with refusing("schedule: "):
+            sound = not isinstance(factor, bool) and 0 <= float(factor) < float("inf")
+        if not sound:
+            got = shown(repr(factor), 50)
+            raise ConfigError(
+                f"schedule: its factor must be a finite number from 0, got {got} at {progress:g} of the run"
+            )
+    return schedule

@@ -1,0 +1,170 @@
+"""regbench compare: which technique helps, how much, is it real, what does it cost?"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from regbench.analysis.comparison import report
+from regbench.analysis.metrics import METRIC
+from regbench.analysis.question import Question, refuse_keys, refuse_metric, refuse_unmeasured
+from regbench.analysis.report import Comparison, Report
+from regbench.errors import ConfigError
+from regbench.folders.outputs import write_output
+from regbench.records.reader import find, printable
+from regbench.reports import exports
+from regbench.reports.tables import WHOLE, tables
+from regbench.reports.wording import left_out, said, sentence
+from regbench.targets.fields import nearest
+from regbench.terminal.arguments import Arguments, named
+from regbench.terminal.screen import Terminal, print_lines, print_table
+
+STANDARD_OUTPUT = "-"
+EXPORTS: dict[str, Callable[[Report], str]] = {
+    "csv": exports.as_csv,
+    "json": exports.as_json,
+    "latex": exports.as_latex,
+    "markdown": exports.as_markdown,
+}
+
+
+def main(argv: list[str]) -> int:
+    """Compare runs; return the exit status.
+
+    Raises:
+        ConfigError: nothing can be compared, or an output not be written.
+    """
+    asked = _arguments().parse_args(argv)
+    refuse_metric("compare", asked.metric)
+    _refuse_outputs(asked)
+    runs = find(asked.runs)
+    keys = tuple(dict.fromkeys(asked.best_of))
+    refuse_keys("compare", keys, {key for one in runs.results for key in one.shared})
+    found = report(runs, Question(asked.metric, asked.at, asked.baseline, keys))
+    _refuse(found, asked)
+    if STANDARD_OUTPUT not in [getattr(asked, name) for name in EXPORTS]:
+        show(Terminal(), found)
+    try:
+        _write(found, asked)
+    except BrokenPipeError:  # the reader has gone; the command line ends quietly
+        raise
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):  # it may be no output that cannot be opened
+            raise
+        raise ConfigError(
+            f"compare: {error.filename or 'an output'} cannot be written: {error.strerror}"
+        ) from error
+    return 0
+
+
+def _arguments() -> Arguments:
+    parser = Arguments(
+        prog="regbench compare",
+        description="Compare runs that differ in nothing but their stacks and seeds.",
+        epilog="`regbench docs compare` says what each figure is.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUNS", type=named, help="run folders, or folders with runs below them"
+    )
+    parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
+    which = "the last weights, or those that a member keeps (default); or the best by select"
+    parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
+    parser.add_argument("--baseline", metavar="STACK", help="compare with this stack, not with the empty one")
+    best = (
+        "compare each stack at that value of a key such as train.lr which is best by select; may be repeated"
+    )
+    parser.add_argument("--best-of", metavar="KEY", action="append", default=[], help=best)
+    parser.add_argument("--one", action="store_true", help="refuse runs that are more than one comparison")
+    for name in EXPORTS:
+        parser.add_argument(
+            f"--{name}", metavar="FILE", type=named, help="the same as a file; - is the standard output"
+        )
+    parser.add_argument("--html", metavar="FILE", type=named, help="one page that needs nothing else")
+    parser.add_argument("--figures", metavar="DIR", type=named, help="PDF, SVG and PNG")
+    parser.add_argument(
+        "--tensorboard", metavar="DIR", type=named, help="mean and band of each stack, and hparams"
+    )
+    return parser
+
+
+def _refuse_outputs(asked: argparse.Namespace) -> None:
+    """Refuse two files on one standard output, and those that are none."""
+    there = [f"--{name}" for name in EXPORTS if getattr(asked, name) == STANDARD_OUTPUT]
+    if len(there) > 1:
+        raise ConfigError(f"compare: one file at most may be the standard output, got {', '.join(there)}")
+    for name in ("html", "figures", "tensorboard"):
+        if getattr(asked, name) == STANDARD_OUTPUT:
+            raise ConfigError(f"compare: --{name}: must name a place on the disk, got {STANDARD_OUTPUT}")
+
+
+def _refuse(found: Report, asked: argparse.Namespace) -> None:
+    """Refuse what cannot be compared, or not in the way that is asked for."""
+    if not found.comparisons:
+        reasons = [f"{one.folder}: {one.reason}" for one in found.excluded]
+        more = f"; and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        raise ConfigError(f"compare: nothing can be compared; {reasons[0]}{more}")
+    if asked.one and len(found.comparisons) > 1:
+        keys = ", ".join(f"{key} ({_values(found, key)})" for key in found.comparisons[0].differs)
+        count = len(found.comparisons)
+        raise ConfigError(f"compare: --one: the runs make {count} comparisons; they differ in {keys}")
+    arms = [arm for one in found.comparisons for arm in one.arms]
+    if asked.baseline is not None and asked.baseline not in [arm.name for arm in arms]:
+        names = [arm.name for arm in arms]
+        hint = nearest(asked.baseline, names) or f"; there are {', '.join(dict.fromkeys(names))}"
+        raise ConfigError(f"compare: --baseline: no stack is called {printable(asked.baseline)}{hint}")
+    refuse_unmeasured("compare", asked.metric, {name for arm in arms for name in arm.figures})
+
+
+def _values(found: Report, key: str) -> str:
+    return ", ".join(dict.fromkeys(printable(one.differs[key]) for one in found.comparisons))
+
+
+def show(console: Console, found: Report) -> None:
+    """Print each comparison: the verdicts, what they rest on, and what was left out."""
+    for one in found.comparisons:
+        _show(console, one)
+    print_lines(console, left_out(found.excluded, found.duplicates, found.complaints), "dim")
+
+
+def _show(console: Console, comparison: Comparison) -> None:
+    for table in tables(comparison):
+        print_table(console, table, whole=[WHOLE])
+        console.print()
+    styles = {"better": "green", "worse": "red"}
+    words = {sentence(arm, comparison): arm.verdict.word for arm in comparison.arms if arm.verdict}
+    for line in said(comparison):
+        print_lines(console, [line], styles.get(words.get(line, ""), ""))
+    console.print()
+
+
+def _write(found: Report, asked: argparse.Namespace) -> None:
+    for name, made in EXPORTS.items():
+        where = getattr(asked, name)
+        if where == STANDARD_OUTPUT:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(made(found).encode(errors="backslashreplace"))
+        elif where:
+            write_output(Path(where), made(found).encode(errors="backslashreplace"))
+    if asked.html:
+        from regbench.reports.page.document import (
+            write_page,  # plotly, and matplotlib below, take most of a second
+        )
+
+        write_page(found, Path(asked.html))
+    if asked.figures:
+        from regbench.reports.paper.comparison import write_figures
+
+        write_figures(found, Path(asked.figures))
+    if asked.tensorboard:
+        from regbench.reports.tensorboard import write_events
+
+        try:
+            write_events(found, Path(asked.tensorboard))
+        except ValueError as error:
+            raise ConfigError(f"compare: --tensorboard: {error}") from error

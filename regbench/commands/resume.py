@@ -1,0 +1,106 @@
+"""regbench resume: continue a run after its last finished epoch, or make it longer."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from regbench.composition.recorded import distrust_of, read_run
+from regbench.composition.settings import meant
+from regbench.composition.trust import HELP, Trust, require_trusted
+from regbench.errors import ConfigError, printable
+from regbench.folders.claims import require_ours
+from regbench.folders.lock import held
+from regbench.records.files import ENDED, read_summary
+from regbench.targets.boundary import refusing
+from regbench.targets.looking import Distrust
+from regbench.terminal.arguments import Arguments, path
+from regbench.terminal.screen import Screen
+
+LENGTH = "train.epochs"
+
+
+def main(argv: list[str]) -> int:
+    """Continue the run of a folder; return the exit status.
+
+    Raises:
+        ConfigError: the folder is no run folder, or cannot be continued.
+    """
+    parser = Arguments(prog="regbench resume", description=__doc__)
+    parser.add_argument("folder", type=path, metavar="RUN_FOLDER")
+    longer = "go on to so many epochs, also after the last one; the records are those of a run of that length"
+    parser.add_argument("--trust", action="store_true", help=HELP)
+    parser.add_argument("overrides", metavar=f"{LENGTH}=N", nargs="*", default=[], help=longer)
+    order = sorted(argv, key=lambda word: (word[:1] != "-", word.startswith(f"{LENGTH}=")))
+    asked = parser.parse_args(order)  # options and the folder first
+    folder = asked.folder
+    if str(folder).startswith(f"{LENGTH}=") and not os.path.lexists(folder):
+        raise ConfigError(f"RUN_FOLDER: must stand before {LENGTH}=N, got none")
+    trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'resume', *map(str, argv), '--trust'])}")
+    config, choices = read_run(folder, trust=trust)  # before a lock is put into what is no run folder
+    epochs = _length(asked.overrides)
+    require_ours(folder)
+    if epochs is not None:
+        require_trusted(config, distrust_of(folder, trust))
+        folder = _longer(folder, epochs, trust)
+        config, choices = read_run(folder, trust=trust)
+    with held(folder):
+        return _resume(folder, config, choices, distrust_of(folder, trust))
+
+
+def _length(words: list[str]) -> int | None:
+    """The number of epochs that is asked for."""
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key != LENGTH or not equals:
+            close = meant(key, [LENGTH])
+            raise ConfigError(
+                f"{key}: cannot be changed, as resume takes {LENGTH}=N alone, got {word!r}{close}"
+            )
+        if not re.fullmatch(r"\d+(\.0*)?", value):
+            raise ConfigError(f"{LENGTH}: must be a whole number, got {value!r}")
+    if len(words) > 1:
+        raise ConfigError(f"{LENGTH}: given twice, as {words[0]} and as {words[1]}")
+    return int(words[0].partition("=")[2].partition(".")[0]) if words else None
+
+
+def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
+    """Make the run one of so many epochs; return its folder, which may have another name now."""
+    from regbench.runs.lengthening import lengthen  # not at the top: torch takes seconds
+
+    with held(folder):
+        try:
+            with refusing(f"{folder}: ", OSError):
+                there = lengthen(folder, epochs, trust)
+        except OSError as error:
+            raise ConfigError(f"{folder}: {error}") from error
+    if there == folder:
+        return folder
+    there = Path(os.path.relpath(there)) if not folder.is_absolute() else there
+    print(printable(f"{folder} is called {there} from now on, by its new identity"))
+    return there
+
+
+def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distrust: Distrust | None) -> int:
+    from regbench.runs import (
+        session as job,  # not at the top: torch takes seconds, and a wrong folder is answered at once
+    )
+
+    summary = read_summary(folder)
+    if summary and summary["status"] in ENDED:
+        reason = f" ({summary['reason']})" if summary.get("reason") else ""
+        print(
+            printable(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
+        )
+        return job.EXIT_STATUS[summary["status"]]
+    require_trusted(config, distrust)
+    try:
+        status = job.resume(job.Job(config, folder, choices, Screen()))
+    except OSError as error:
+        print(f"regbench: {printable(error)}", file=sys.stderr)
+        return 2
+    return job.EXIT_STATUS[status]

@@ -1,0 +1,63 @@
+"""regbench test: read the sealed test split of finished runs, and count it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from regbench.composition.recorded import read_run
+from regbench.composition.trust import HELP, Trust
+from regbench.errors import ConfigError, printable
+from regbench.folders.lock import held
+from regbench.records.files import FINISHED, RECORD_VERSION, SUMMARY, read_summary
+from regbench.storage.files import write_json
+from regbench.terminal.arguments import Arguments, path
+from regbench.terminal.columns import Table
+from regbench.terminal.screen import Terminal, print_table
+
+
+def main(argv: list[str]) -> int:
+    """Measure the last and the best weights of each run on its test split.
+
+    Raises:
+        ConfigError: a folder holds no finished run, or its data have changed; then none is read.
+    """
+    parser = Arguments(prog="regbench test", description=__doc__)
+    parser.add_argument("folders", type=path, metavar="RUN_FOLDER", nargs="+")
+    parser.add_argument("--trust", action="store_true", help=HELP)
+    asked = parser.parse_args(argv)
+    trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'test', *map(str, argv), '--trust'])}")
+    summaries = {folder: _finished(folder, trust) for folder in asked.folders}
+    # Not at the top: torch takes seconds, and a wrong folder is answered at once.
+    from regbench.runs.sealed import read_again, require_readable
+
+    for folder in summaries:
+        require_readable(folder, trust)
+    rows = []
+    for folder in summaries:
+        with held(folder, wait=True):  # of several at once each counts
+            summary = _finished(folder, trust)
+            summary["test"] = read_again(folder, (summary.get("test") or {}).get("reads", 0), trust)
+            write_json(folder / SUMMARY, summary)
+        cells = (
+            f"{figures['accuracy']:.4f} ({figures['loss']:.4f})"
+            for figures in (summary["test"]["last"], summary["test"]["best"])
+        )
+        rows.append([printable(folder), *cells, str(summary["test"]["reads"])])
+    headings = ["run", "last weights", "best weights", "times read"]
+    print_table(Terminal(), Table("test split: accuracy (loss)", headings, rows))
+    return 0
+
+
+def _finished(folder: Path, trust: Trust) -> dict[str, Any]:
+    read_run(folder, trust=trust)
+    summary = read_summary(folder)
+    if summary is None or summary["status"] not in FINISHED:
+        status = summary["status"] if summary else "unfinished"
+        raise ConfigError(f"{folder}: must be a finished run, and is {status}")
+    if summary["version"] != RECORD_VERSION:
+        raise ConfigError(
+            f"{folder}: must hold a record of version {RECORD_VERSION}, and is of {summary['version']}"
+        )
+    return summary

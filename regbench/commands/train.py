@@ -1,0 +1,194 @@
+"""regbench train: a Hydra app. What needs torch, which takes seconds, is imported once the line is right."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from regbench.composition.command_line import Flags
+from regbench.composition.complaints import first_line
+from regbench.composition.compose import compose_jobs, keys_of, parsed
+from regbench.composition.composer import BASE, PRIMARY, Composer
+from regbench.composition.paths import config_dir
+from regbench.composition.recorded import choices_of
+from regbench.composition.settings import read_settings, resolved
+from regbench.errors import ConfigError, as_typed, of_the_system, printable
+from regbench.folders.claims import Claim, adopt, claim
+from regbench.folders.lock import Held, held, is_held
+from regbench.folders.placement import refuse_others
+from regbench.records.files import ENDED, read_summary
+from regbench.storage import checkpoint
+from regbench.terminal.screen import Screen
+
+COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
+
+RUN_DIR = "hydra.run.dir"
+
+
+def main(argv: list[str]) -> int:
+    """Check every job, then let Hydra run them; return the exit status.
+
+    Raises:
+        ConfigError: a job cannot be run; none has been.
+    """
+    args, argv = parsed(argv)
+    codes: list[int] = []
+    if args.hydra_help:
+        Flags(PRIMARY).print_help()
+        return 0
+    if args.shell_completion:
+        raise ConfigError("train: --shell-completion is for the shell; type regbench -sc install=bash")
+    jobs = compose_jobs(args)
+    if args.help or args.info or args.cfg:
+        _show(argv)
+        return 0
+    for composed in jobs:
+        read_settings(composed.config)
+        if not args.multirun:
+            refuse_others(composed.folder, RUN_DIR)
+    from regbench.assembly.run import check
+    from regbench.sweeps.sweep import SOME_FAILED, arranged, sweep
+
+    if args.multirun and jobs:
+        return sweep(args, *arranged(args, jobs))
+    if args.multirun:  # by a sweeper that says only later what it will run
+        _hydra(argv, codes)
+        return SOME_FAILED if any(codes) else 0
+    (composed,) = jobs
+    check(composed.config)
+    _refuse_occupied(composed.folder)
+    return _run(args, composed.folder)
+
+
+def _run(args: argparse.Namespace, folder: Path) -> int:
+    """Run the one job of a command line in a folder that is claimed before Hydra writes into it."""
+    from regbench.sweeps.launcher import quoted  # not at the top, as it needs torch
+
+    mode = next((o for o in args.overrides if keys_of([o]) == ["hydra.mode"]), "hydra.mode=RUN")
+    if mode.partition("=")[2].strip("'\"").upper() != "RUN":
+        raise ConfigError(
+            f"hydra.mode: must be RUN without -m, got {mode}; a sweep is typed as regbench train -m"
+        )
+    claimed = claim(folder, RUN_DIR)
+    codes: list[int] = []
+
+    def task(cfg: DictConfig) -> None:
+        status, code = run_job(cfg, claimed)
+        codes.append(code)
+        if status == "interrupted":
+            raise KeyboardInterrupt  # the command line turns it into status 130
+
+    # the folder by its name: one that is made of the time would be another one by now
+    words = [*(o for o in args.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
+    try:
+        Composer(args.config_dir).hydra.run(PRIMARY, task, words)
+    except Exception as error:  # of Hydra's own writing
+        reason = of_the_system(error)
+        if not reason:
+            raise
+        claimed.give_back()
+        raise ConfigError(f"{RUN_DIR}: {folder} cannot be written: {reason}") from error
+    return codes[0]
+
+
+def complete(words: list[str]) -> int:
+    """Have Hydra complete the line in COMP_LINE, or print what installs that in a shell.
+
+    Raises:
+        ConfigError: the words are not those that the shell's completion calls.
+    """
+    if len(words) != 2 or words[0] not in ("-sc", "--shell-completion") or not COMPLETION.fullmatch(words[1]):
+        raise ConfigError(
+            "-sc: must be followed by install=, uninstall= or query= and bash, fish or zsh, "
+            f"got {' '.join(words[1:]) or 'nothing'}"
+        )
+    if words[1].startswith("query"):
+        with suppress(ConfigError):  # half a line may not compose, and a trace is no completion
+            _show(words)
+    else:
+        _show(words)
+    return 0
+
+
+def _show(argv: list[str]) -> None:
+    """Let Hydra print what it is asked for; nothing runs.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            _hydra(argv, [])
+    except SystemExit as error:
+        if error.code:
+            lines = [line for line in said.getvalue().splitlines() if line.strip() and line[0] != " "]
+            told = [line for line in lines if not line.startswith("Traceback")]
+            raise ConfigError(f"train: {told[0] if told else 'cannot be shown'}") from error
+    except (BrokenPipeError, ConfigError):
+        raise
+    except Exception as error:
+        raise ConfigError(f"train: {first_line(error)}") from error
+
+
+def _hydra(argv: list[str], codes: list[int]) -> None:
+    def task(cfg: DictConfig) -> str:
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        status, code = run_job(cfg, adopt(folder, "hydra.sweep.subdir"))
+        codes.append(code)
+        if status == "interrupted":
+            raise KeyboardInterrupt  # ends a sweep; the command line turns it into status 130
+        return status
+
+    before, sys.argv = sys.argv, [sys.argv[0], *argv]
+    try:
+        hydra.main(config_path=str(config_dir()), config_name=PRIMARY, version_base=BASE)(task)()
+    finally:
+        sys.argv = before
+
+
+def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
+    """Run one job in the folder that is claimed for it; return its status and exit code."""
+    from regbench.runs import session as job
+
+    about = HydraConfig.get()
+    folder = Path(about.runtime.output_dir)
+    console = Screen()
+    shown = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
+    try:
+        with held(shown):
+            _refuse_checkpoint(shown)
+            status = job.train(job.Job(resolved(cfg), shown, choices_of(about), console))
+    except Held as error:  # it is not ours to tidy up
+        print(f"regbench: {printable(error)}", file=sys.stderr)
+        return "failed", 2
+    except (ConfigError, OSError) as error:
+        claimed.give_back()
+        print(f"regbench: {printable(of_the_system(error) or error)}", file=sys.stderr)
+        return "failed", 2
+    return status, job.EXIT_STATUS[status]
+
+
+def _refuse_occupied(folder: Path) -> None:
+    if is_held(folder):
+        raise Held(f"{folder}: another process works in it; wait for it, or stop it")
+    _refuse_checkpoint(folder)
+
+
+def _refuse_checkpoint(folder: Path) -> None:
+    if checkpoint.exists(folder):
+        raise ConfigError(
+            f"{folder}: holds a checkpoint to continue; type regbench resume {as_typed(folder)}"
+        )
+    if (read_summary(folder) or {}).get("status") in ENDED:
+        raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")

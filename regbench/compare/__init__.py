@@ -1,1 +1,0 @@
-"""Run folders in, verdicts out; torch is not needed for it."""

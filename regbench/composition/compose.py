@@ -1,0 +1,154 @@
+"""Every job of a command line, composed before any of them starts; Hydra's errors in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
+from regbench.composition.command_line import ELSEWHERE, FAIL_FAST, FORCE, Flags, of_hydra
+from regbench.composition.complaints import flat
+from regbench.composition.composer import PRIMARY, ComposedJob, Composer, require_folder
+from regbench.composition.overrides import refuse_odd
+from regbench.composition.ranges import refuse_many
+from regbench.composition.recorded import import_from
+from regbench.composition.settings import likely
+from regbench.composition.spelling import bare, typed
+from regbench.errors import ConfigError
+from regbench.terminal.bar import shown
+
+RATE = "optimizer.lr"
+
+
+def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace, list[str]]:
+    """A command line of `train` or of what reads one, and the same for Hydra's own parser.
+
+    Args:
+        argv: its words.
+        command: the first of them, for what is said of a wrong one.
+
+    Raises:
+        ConfigError: it has an option that is not for regbench, or cannot be read.
+    """
+    args = Flags(command, _with_dashes).read(argv)
+    for option, asked in ((FORCE, args.force), (FAIL_FAST, args.fail_fast)):
+        if asked and command == PRIMARY and not args.multirun:
+            raise ConfigError(f"train: {option} is for a sweep, and needs -m")
+    if args.config_dir is not None:
+        require_folder(args.config_dir)
+    import_from(*([args.config_dir] if args.config_dir else []))
+    return args, of_hydra(args)
+
+
+def _with_dashes(message: str) -> str:
+    """What to type where a setting was typed as an option, from the parser's complaint."""
+    found = re.search(r"unrecognized arguments: -+([A-Za-z][\w.-]*)(=\S+)?", message)
+    if not found:
+        return ""
+    try:
+        keys = list(flat(Composer(None).compose([], RunMode.RUN)))
+    finally:
+        GlobalHydra.instance().clear()
+    likeliest = likely(found[1].replace("-", "_"), keys)
+    if len(likeliest) != 1:
+        return ""
+    return f"a setting has no dashes, as in {typed(likeliest[0] + (found[2] or '=VALUE'))}"
+
+
+def refuse_options(args: argparse.Namespace, command: str) -> None:
+    """Refuse Hydra's options that run nothing, for a command that they mean nothing to.
+
+    Raises:
+        ConfigError: the line has one of them.
+    """
+    for name in ELSEWHERE:
+        if getattr(args, name, None):
+            raise ConfigError(f"{command}: --{name.replace('_', '-')} is for `regbench train`")
+
+
+def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
+    """The jobs that Hydra will run for its parsed command line, in order.
+
+    Raises:
+        ConfigError: the command line or a configuration is wrong.
+    """
+    with_hydra = Composer(args.config_dir)
+    try:
+        overrides = list(args.overrides)
+        _refuse_repeated(with_hydra, overrides)
+        refuse_odd(with_hydra.parse(overrides))
+        with_hydra.require_settings(overrides)
+        if not args.multirun:
+            return [_heeded(with_hydra.job(overrides, "hydra.run.dir"))]
+        jobs = with_hydra.sweep(in_sweep(overrides))
+        return _each(with_hydra, jobs)
+    finally:
+        GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
+
+
+def compose_each(args: argparse.Namespace, lines: Sequence[list[str]]) -> list[ComposedJob]:
+    """Jobs of a sweep whose overrides are known, as `compose_jobs` gives them.
+
+    Raises:
+        ConfigError: a configuration is wrong.
+    """
+    refuse_many(len(lines), "config")
+    with_hydra = Composer(args.config_dir)
+    try:
+        return _each(with_hydra, lines)
+    finally:
+        GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
+
+
+def _each(with_hydra: Composer, lines: Sequence[list[str]]) -> list[ComposedJob]:
+    """The jobs of a sweep, which take a while where they are many."""
+    with shown(lines, "preparing") as each:
+        return [_heeded(with_hydra.job(line, "hydra.sweep.dir", number)) for number, line in enumerate(each)]
+
+
+def _heeded(job: ComposedJob) -> ComposedJob:
+    """Refuse a rate that is typed at the optimizer and passed over, as the model has one of its own.
+
+    Raises:
+        ConfigError: it is.
+    """
+    optimizer: Any = job.config.get("optimizer")
+    train: Any = job.config.get("train")
+    groups = isinstance(optimizer, dict) and isinstance(train, dict)
+    if groups and RATE in keys_of(job.overrides) and optimizer.get("lr") != train.get("lr"):
+        raise ConfigError(
+            f"{RATE}: would be passed over, as the rate of this run is train.lr={train.get('lr')}; "
+            f"type {typed('train.lr=' + str(optimizer.get('lr')))}"
+        )
+    return job
+
+
+def keys_of(overrides: Sequence[str]) -> list[str]:
+    """The key of each override, without signs and package."""
+    return [override.lstrip("+~").split("=", 1)[0].split("@", 1)[0] for override in overrides]
+
+
+def in_sweep(overrides: list[str]) -> list[str]:
+    """The overrides of a sweep: one thread for each job, unless the command line says how many."""
+    return overrides if "threads" in keys_of(overrides) else [*overrides, "threads=1"]
+
+
+def _refuse_repeated(composer: Composer, overrides: Sequence[str]) -> None:
+    """Of two values for one key Hydra keeps the last without a word."""
+    seen: dict[str, str] = {}
+    for override, text in zip(composer.parse(list(overrides)), overrides, strict=True):
+        key = bare(override.get_key_element())
+        if key in seen and key == "reg":
+            names = ",".join(t.partition("=")[2].strip("[]") for t in (seen[key], text))
+            right = typed(f"+reg=[{names}]")
+            raise ConfigError(f"reg: given twice, and only the last would count; write {right}")
+        if key in seen:
+            raise ConfigError(f"{key}: given twice, as {seen[key]} and as {text}")
+        seen[key] = text

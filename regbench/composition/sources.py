@@ -1,0 +1,100 @@
+"""Where Hydra finds a person's option files: each is looked at before it is read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.plugins.config_source import ConfigResult
+
+from regbench.composition.option_files import keys_of, require_sound
+from regbench.composition.paths import config_dir
+from regbench.errors import ConfigError
+
+COMMAND_LINE = "command-line"  # what Hydra calls the folder of --config-dir
+
+
+class OptionFiles(FileConfigSource):
+    """A folder of a person's options."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """The file of an option, such as reg/mine.
+
+        Raises:
+            ConfigError: it is not what an option is.
+        """
+        require_sound(self.file(config_path), config_path.rpartition("/")[0])
+        return super().load_config(config_path)
+
+    def file(self, option: str) -> Path:
+        """Where the file of an option lies, whether it is there or not."""
+        return Path(self.path, self._normalize_file_name(option))
+
+
+def look_at_files(repository: Any) -> OptionFiles | None:
+    """Let the files of --config-dir be looked at; give their folder, where there is one.
+
+    Args:
+        repository: of Hydra's loader, whose sources are changed in place.
+    """
+    for number, source in enumerate(repository.sources):
+        if source.provider == COMMAND_LINE:
+            repository.sources[number] = own = OptionFiles(source.provider, source.full_path())
+            return own
+    return None
+
+
+def refuse_shadowed(own: OptionFiles | None, options: list[str]) -> None:
+    """Refuse options of a person's that ours of the same name stand before.
+
+    Args:
+        own: the person's folder.
+        options: that are chosen, such as reg/dropout.
+
+    Raises:
+        ConfigError: one of them is in both folders, and not the same.
+    """
+    for option in options if own is not None else []:
+        file, ours = own.file(option), config_dir() / f"{option}.yaml"  # type: ignore[union-attr]
+        if file.is_file() and ours.is_file() and not _alike(file, ours):
+            raise ConfigError(
+                f"{file}: must have another name, as regbench has an option {option}, which would count"
+            )
+
+
+def refuse_unnamed(own: OptionFiles | None, options: list[str]) -> None:
+    """Refuse regularizers of a person's that stand at reg itself, where a member needs a name.
+
+    Args:
+        own: the person's folder.
+        options: those at reg, such as reg/mine.
+
+    Raises:
+        ConfigError: one of them makes a member.
+    """
+    for option in options if own is not None else []:
+        file, name = own.file(option), option.rpartition("/")[2]  # type: ignore[union-attr]
+        if file.is_file() and "_target_" in keys_of(file):
+            raise ConfigError(f"{file}: must begin with the line # @package reg.{name}")
+
+
+def why_not_there(own: OptionFiles | None, option: str) -> str:
+    """What is said of an option that Hydra does not see though something has its name; or nothing."""
+    if own is None:
+        return ""
+    file = own.file(option)
+    if os.path.lexists(file) and not file.is_file():
+        return f"{file} must be a plain file, and is none"
+    parent = file.parent
+    alike = [name for name in os.listdir(parent) if name != file.name] if parent.is_dir() else []
+    for name in alike:
+        stem, _, end = name.rpartition(".")
+        if name == file.stem or (stem == file.stem and end.lower() in ("yml", "yaml")):
+            return f"{parent / name} must be called {file.name}"
+    return ""
+
+
+def _alike(one: Path, other: Path) -> bool:
+    return one.samefile(other) or one.read_bytes() == other.read_bytes()

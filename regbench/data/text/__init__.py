@@ -1,0 +1,1 @@
+"""Sentences: read from tables, cut into words, numbered."""

@@ -1,0 +1,1 @@
+"""The clean view: what is measured of a model, and how."""

@@ -1,0 +1,77 @@
+"""What is measured once, when a run has ended: confidence against accuracy, each class, corrupted images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from regbench.evaluation.calibration import mean, reliability
+from regbench.evaluation.classwise import confusion
+from regbench.evaluation.measurement import Autocast, predict
+from regbench.images.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from regbench.types import Split
+
+Figures = Mapping[str, Any]
+
+
+def late_figures(
+    models: Mapping[str, nn.Module], split: Split, autocast: Autocast, asked: Sequence[str]
+) -> dict[str, dict[str, Figures] | None]:
+    """Each part of a summary that is made here: the figures of each model; None where not asked for."""
+    return {
+        part: {name: figures(model, split, autocast) for name, model in models.items()}
+        if word in asked
+        else None
+        for word, (part, figures) in LATE.items()
+    }
+
+
+def reliability_diagram(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
+    """Mean confidence, accuracy and number of rows for each of 15 bins; None where a bin is empty."""
+    bins = reliability(torch.cat(predict(model, split, autocast)), split.labels)
+
+    def means(sums: Tensor) -> list[float | None]:
+        pairs = zip(sums.tolist(), bins.rows.tolist(), strict=True)
+        return [total / count if count else None for total, count in pairs]
+
+    counts = [int(count) for count in bins.rows]
+    return {"confidence": means(bins.confidence), "accuracy": means(bins.right), "count": counts}
+
+
+def per_class(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
+    """Accuracy and rows of each class, and how many of its rows are taken for each class.
+
+    The accuracy of a class is its recall, the share of its rows that are taken for it; None where it has no
+    rows. `confusion` has a row for each class of the labels, a column for each that rows are taken for.
+    """
+    guess = torch.cat(predict(model, split, autocast)).argmax(1)
+    taken = confusion(guess, split.labels, split.num_classes)
+    rows = taken.sum(1).tolist()
+    hits = taken.diagonal().tolist()
+    return {
+        "accuracy": [right / count if count else None for right, count in zip(hits, rows, strict=True)],
+        "support": rows,
+        "confusion": taken.tolist(),
+    }
+
+
+def corrupted_accuracy(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
+    """Accuracy for each corruption and severity, and the mean of them all."""
+
+    def accuracy(change: Corruption) -> float:
+        guess = torch.cat(predict(model, split, autocast, change)).argmax(1)
+        return mean(guess == split.labels)
+
+    found = {f"{name}/{s}": accuracy(Corruption(name, s)) for name in CORRUPTIONS for s in SEVERITIES}
+    return {"accuracy": sum(found.values()) / len(found), **found}
+
+
+# What may be asked for, the part of the summary that it fills, and how.
+LATE: Mapping[str, tuple[str, Callable[[nn.Module, Split, Autocast], Figures]]] = {
+    "calibration": ("reliability", reliability_diagram),
+    "corruption": ("corruption", corrupted_accuracy),
+    "per_class": ("per_class", per_class),
+}

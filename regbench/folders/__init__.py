@@ -1,0 +1,1 @@
+"""Whose a folder is, who works in it, what may be written and what removed."""

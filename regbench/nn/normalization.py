@@ -1,0 +1,73 @@
+"""The standardization of inputs, in front of a model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from regbench.nn.logits import logits_of
+from regbench.types import Split
+
+ROWS_AT_ONCE = 1024  # bounds the memory: only this many rows are floats at any moment
+SMALLEST_STD = 1e-3  # a constant channel must not divide by zero
+
+
+class Normalization(nn.Module):
+    """Compute (inputs - mean) / std per channel.
+
+    Args:
+        mean: (C, 1, 1), in the units of the inputs.
+        std: (C, 1, 1), above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    @classmethod
+    def of(cls, split: Split) -> Normalization:
+        """Measure mean and (biased) standard deviation per channel over all rows and pixels of a split.
+
+        Inputs of shape (N, C, H, W) give buffers of shape (C, 1, 1); a standard deviation below 1e-3 counts
+        as 1e-3.
+        """
+        channels, *pixels = split.inputs.shape[1:]
+        total = torch.zeros(channels, dtype=torch.float64, device=split.inputs.device)
+        squares = torch.zeros_like(total)
+        for start in range(0, len(split), ROWS_AT_ONCE):
+            inputs = split[slice(start, start + ROWS_AT_ONCE)].inputs.double()
+            values = inputs.transpose(0, 1).flatten(1)
+            total += values.sum(1)
+            squares += values.square().sum(1)
+        count = split.inputs.numel() / channels
+        mean = total / count
+        std = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_STD)
+        shape = (channels, *(1 for _ in pixels))
+        return cls(*(value.to(torch.get_default_dtype()).view(shape) for value in (mean, std)))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return (inputs - self.mean) / self.std
+
+
+class Normalized(nn.Module):
+    """Show a model its inputs standardized, and show its logits alone: logits_of(net(normalization(inputs))).
+
+    So everything before the model sees images in [0, 1], and everything after it a tensor (B, C), also where
+    a person's own returns more than that in training.
+
+    Attributes:
+        note: what a person should know of the model; empty where there is nothing.
+    """
+
+    def __init__(self, normalization: nn.Module, net: nn.Module) -> None:
+        super().__init__()
+        self.normalization = normalization
+        self.net = net
+        self.note = ""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return logits_of(self.net(self.normalization(inputs)))

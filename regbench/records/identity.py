@@ -1,0 +1,84 @@
+"""What makes two configurations one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from regbench.records.files import RECORD_VERSION
+from regbench.records.form import EXACT
+
+NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
+
+
+def identity(config: Mapping[str, Any], content: str = "") -> str:
+    """A hash of all that decides a run's results, the order of the stack's members included.
+
+    Left out: the device, paths, what is left on the disk, whether the test split is read; keys that came
+    later than the records, at the value that changes nothing. `1` is `1.0`.
+
+    Args:
+        config: resolved.
+        content: a digest of the person's own data; empty where checksums pin it.
+    """
+    kept = {name: value for name, value in without_later(config).items() if name not in NOT_IDENTITY}
+    kept["dataset"] = {
+        n: v for n, v in config["dataset"].items() if not (n == "root" or (content and is_path(n)))
+    }
+    if isinstance(kept.get("evaluate"), list):  # in which order they are asked for decides nothing
+        kept["evaluate"] = sorted(kept["evaluate"], key=str)
+    order = list(_order(config["reg"]))
+    text = json.dumps([RECORD_VERSION, content, canonical(kept), order], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_path(field: str) -> bool:
+    """Whether the value of a key of this name, at its end, is the path of a file or folder."""
+    return field == "path" or field.endswith("_path")
+
+
+def _order(stack: Mapping[str, Any]) -> Iterator[Any]:
+    for name, node in stack.items():
+        yield [name, [] if "_target_" in node else list(_order(node))]
+
+
+def stack_name(members: Mapping[str, Any] | None) -> str:
+    """How a stack is called in the names of folders: its members in order, or `baseline`."""
+    return "+".join(members) if members else "baseline"
+
+
+DIGITS = 10  # of the identity, in a folder's name: two of a million jobs share it once in two runs of a sweep
+LONGEST_STEM = 60  # characters
+
+
+def stem(config: Mapping[str, Any]) -> str:
+    """What a person recognizes a job by: its stack and its seed."""
+    name = re.sub(r"[^\w+.-]", "_", stack_name(config["reg"]))
+    if len(name) > LONGEST_STEM:
+        name = name[: LONGEST_STEM - 1] + "~"
+    return f"{name}_seed{config['seed']}"
+
+
+LATER = {"train.class_weights": None}  # keys that older runs lack, at the value that is what these did
+
+
+def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without those keys of `LATER` whose value changes nothing: as older runs have it."""
+    kept = dict(config)
+    for path, value in LATER.items():
+        group, _, key = path.partition(".")
+        if isinstance(kept.get(group), Mapping) and key in kept[group] and kept[group][key] == value:
+            kept[group] = {name: item for name, item in kept[group].items() if name != key}
+    return kept
+
+
+def canonical(value: Any) -> Any:
+    """A value whose numbers are floats wherever that is exact, so that `1` and `1.0` are written alike."""
+    if isinstance(value, int):
+        return float(value) if not isinstance(value, bool) and abs(value) <= EXACT else value
+    if isinstance(value, Mapping):
+        return {name: canonical(item) for name, item in value.items()}
+    return [canonical(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,273 @@
+"""Run folders in, results out; what is no result is listed with its reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from regbench.errors import brief, printable
+from regbench.records.files import ENDED, ENVIRONMENT, FINISHED, METRICS, RECORD_VERSION, SUMMARY, read_lines
+from regbench.records.form import check_ended, snapshots
+from regbench.records.identity import canonical, without_later
+from regbench.storage.reading import json_object, sentence
+
+HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
+MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
+NAME = re.compile(r"[\w./-]{1,200}")  # of a figure
+# where it ran, what it left behind, what else it measured: no part of what is compared
+ASIDE = ("seed", "reg", "device", "threads", "evaluate_test", "evaluate", "checkpoints", "sweep")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run that has ended by itself or diverged.
+
+    Attributes:
+        folder: as it is shown.
+        stack: the members in order, each with its values, as one text.
+        parts: the same of each member of the stack's first level.
+        seed: of the run.
+        shared: every other key that decides the results, flat, `model.width`.
+        summary: as in `summary.json`.
+        records: the lines of `metrics.jsonl`.
+        environment: as in `environment.json`, flat, `packages.torch`; empty where that is missing.
+    """
+
+    folder: str
+    stack: str
+    parts: tuple[str, ...]
+    seed: int
+    shared: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    records: list[dict[str, Any]] = field(repr=False)
+    environment: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run came to its end; else it has diverged."""
+        return self.summary["status"] in FINISHED
+
+
+@dataclass
+class Found:
+    """What lies in the folders that were given."""
+
+    results: list[Result] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
+    complaints: list[Excluded] = field(default_factory=list)
+
+
+def find(paths: Iterable[str | Path]) -> Found:
+    """Read every run in these folders and below, each once; the order of the folders changes nothing."""
+    found = Found()
+    seen: set[str] = set()
+    for path in sorted({str(path) for path in paths}):
+        if not os.path.isdir(path):
+            found.excluded.append(Excluded(printable(path), "is no folder"))
+            continue
+        besides: list[Excluded] = []
+        folders = list(run_folders(path, besides))
+        if not folders and not besides:
+            besides.append(Excluded(printable(path), "holds no run"))
+        found.excluded += besides
+        for folder, real in folders:
+            if real not in seen:
+                seen.add(real)
+                _read_into(found, folder)
+    return found
+
+
+def run_folders(path: str, besides: list[Excluded]) -> Iterator[tuple[str, str]]:
+    """The run folders in a folder and below it, in order of their names, each with its real path.
+
+    A link is followed to a run folder, and to no other: none leads round in circles, or out to what nobody
+    has asked for.
+
+    Args:
+        path: of a folder.
+        besides: takes what cannot be read, and links that are not followed.
+    """
+    left = [(path, os.path.realpath(path), False)]
+    while left:
+        folder, real, linked = left.pop()
+        try:
+            with os.scandir(folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            besides.append(Excluded(printable(folder), f"cannot be read: {error.strerror}"))
+            continue
+        if not MARKS.isdisjoint([entry.name for entry in inside]):
+            yield folder, real
+        elif linked:
+            besides.append(Excluded(printable(folder), "is a link to no run folder, and is not followed"))
+        else:
+            left += [_below(entry, real) for entry in reversed(inside) if _is_folder(entry)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, readable or not, or leads to one."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
+
+
+def _below(entry: os.DirEntry[str], real: str) -> tuple[str, str, bool]:
+    """A folder in another: its path, its real path, whether it is a link."""
+    linked = entry.is_symlink()
+    return entry.path, os.path.realpath(entry.path) if linked else os.path.join(real, entry.name), linked
+
+
+def _read_into(found: Found, folder: str) -> None:
+    name = printable(folder)
+    try:
+        result, complaints = read_result(folder)
+    except NotCounted as error:
+        found.excluded.append(Excluded(name, str(error)))
+        return
+    found.results.append(result)
+    found.complaints += [Excluded(name, complaint) for complaint in complaints]
+
+
+class NotCounted(ValueError):
+    """A folder holds no run that can be compared."""
+
+
+def read_result(folder: str) -> tuple[Result, list[str]]:
+    """The run of a folder, and complaints about its files that do not keep it from counting.
+
+    All that a run's files hold is checked here, so that nothing after this can fail on it.
+
+    Raises:
+        NotCounted: it has not ended, its record is of another version, or its files are not those of a run.
+    """
+    place = Path(folder)
+    try:
+        summary = json_object(place / SUMMARY)
+    except ValueError as error:
+        raise NotCounted(str(error)) from error
+    if summary is None:
+        raise NotCounted(f"unfinished: it has no {SUMMARY}")
+    _refuse_others(summary)
+    try:
+        check_ended(summary)
+        complaints = _drop_unnamed(summary)
+        records = _course(place / METRICS, complaints)
+        result = result_of(folder, summary, records, _environment(place / ENVIRONMENT, complaints))
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise NotCounted(f"its files are not those of a run: {sentence(error)}") from error
+    return result, complaints
+
+
+def _refuse_others(summary: Mapping[str, Any]) -> None:
+    """Refuse records of another version, and runs that have not ended.
+
+    Raises:
+        NotCounted: it is one.
+    """
+    version, status = summary.get("version"), summary.get("status")
+    if version != RECORD_VERSION:
+        raise NotCounted(f"its record is of version {brief(version)}, and {RECORD_VERSION} is read here")
+    if status not in ENDED:
+        epochs = summary.get("epochs")
+        done = epochs.get("done") if isinstance(epochs, dict) else None
+        raise NotCounted(f"unfinished: {brief(status)} after epoch {brief(done)}")
+
+
+def _course(path: Path, complaints: list[str]) -> list[dict[str, Any]]:
+    try:
+        records, more = read_lines(path)
+    except (OSError, ValueError) as error:
+        complaints.append(f"{path.name} cannot be read: {sentence(error)}; there are no curves")
+        return []
+    complaints += more
+    if not records and not more:
+        complaints.append(f"{path.name} is missing or empty; there are no curves")
+    return records
+
+
+def _environment(path: Path, complaints: list[str]) -> Mapping[str, Any]:
+    try:
+        environment = json_object(path)
+    except ValueError as error:
+        complaints.append(f"{error}; where it ran is not known")
+        return {}
+    if environment is None:
+        complaints.append(f"{path.name} is missing; where it ran is not known")
+    return environment or {}
+
+
+def result_of(
+    folder: str,
+    summary: Mapping[str, Any],
+    records: list[dict[str, Any]],
+    environment: Mapping[str, Any],
+) -> Result:
+    """The result that the contents of a run's files make; they must be sound."""
+    config = summary["config"]
+    parts = tuple(_parts(config["reg"]))
+    return Result(
+        folder=printable(folder),
+        stack=json.dumps(parts),
+        parts=parts,
+        seed=config["seed"],
+        shared=_shared(config, summary.get("content") or ""),
+        summary=summary,
+        records=records,
+        environment=dict(flattened(environment)),
+    )
+
+
+def _drop_unnamed(summary: Mapping[str, Any]) -> list[str]:
+    """Take figures out whose names are none; give a complaint where there are any."""
+    if summary["status"] not in FINISHED:
+        return []
+    places = [snapshot["metrics"] for snapshot in snapshots(summary)]
+    places += [metrics for metrics in (summary.get("test") or {}).values() if isinstance(metrics, dict)]
+    wrong = sorted({name for metrics in places for name in metrics if not NAME.fullmatch(name)})
+    for metrics in places:
+        for name in wrong:
+            metrics.pop(name, None)
+    several = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return [f"no figure can be called {brief(wrong[0])}{several}: left out"] if wrong else []
+
+
+def _parts(members: Mapping[str, Any]) -> Iterator[str]:
+    """Each member of a stack with its values as one text; the order of members counts, that of values not."""
+    for name, node in members.items():
+        if "_target_" in node:
+            yield json.dumps([name, canonical(node)], sort_keys=True)
+        else:
+            yield json.dumps([name, list(_parts(node))])
+
+
+def _shared(config: Mapping[str, Any], content: str) -> dict[str, Any]:
+    """All keys that decide a run's results but stack and seed; a digest stands for a person's own data."""
+    decisive = {name: value for name, value in without_later(config).items() if name not in ASIDE}
+    flat = dict(flattened(decisive))
+    flat.pop("dataset.root", None)
+    if content:
+        own = [key for key in flat if key.startswith("dataset.") and key.endswith("path")]
+        for key in own:
+            del flat[key]
+        flat["dataset.content"] = content
+    return dict(sorted(flat.items()))
+
+
+def flattened(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf of a tree with its path, `model.width`, in printable signs."""
+    for name, item in value.items():
+        if item and isinstance(item, dict):
+            yield from flattened(item, f"{prefix}{name}.")
+        else:
+            yield printable(f"{prefix}{name}"), canonical(item)
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A folder that does not count, and why."""
+
+    folder: str
+    reason: str

@@ -1,0 +1,1 @@
+"""Regularizers: one file for each technique of `configs/reg`."""

@@ -1,0 +1,174 @@
+"""How every output words a figure: units, signs, intervals, verdicts. Accuracies are shown in percent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from regbench.analysis.report import Arm, Comparison, Design, Difference, Interaction, Verdict
+from regbench.analysis.words import is_percent, number, probability
+from regbench.records.reader import Excluded
+
+TITLES = {
+    "train/macro_f1": "train macro F1", "select/macro_f1": "select macro F1",
+    "val/macro_f1": "val macro F1", "test/macro_f1": "test macro F1",
+    "train/accuracy": "train accuracy", "train/loss": "train loss",
+    "select/accuracy": "select accuracy", "select/loss": "select loss",
+    "val/accuracy": "val accuracy", "val/loss": "val NLL", "val/brier": "val Brier",
+    "val/ece": "val ECE", "test/accuracy": "test accuracy", "test/loss": "test NLL",
+    "test/brier": "test Brier", "test/ece": "test ECE",
+    "gap/accuracy": "accuracy gap", "gap/loss": "loss gap",
+    "corruption/accuracy": "corruption accuracy",
+    "train/true_accuracy": "train accuracy, true labels",
+    "train/noisy_accuracy": "wrong labels learned", "train/noisy_true_accuracy": "wrong labels seen through",
+}  # fmt: skip
+INTERVAL = "95 % interval, unadjusted"
+UNADJUSTED = (
+    "An interval is of its one difference and is not adjusted for the number of techniques; a verdict is by "
+    "the adjusted p. So an interval that leaves out 0 may stand beside “not resolved”."
+)
+PAIRED = {  # by the verdict on an interaction; the second where the two harm
+    "synergy": ("help each other", "harm less than each alone adds up to"),
+    "overlap": ("overlap", "get in each other's way"),
+}
+ROWS = {"test": "the test split", "corruption": "corrupted rows of this validation split"}
+
+
+def title(figure: str) -> str:
+    """What a figure is called in a sentence or a heading."""
+    return TITLES.get(figure, figure.replace("/", " ").replace("_", " "))
+
+
+def unit(figure: str, difference: bool = False) -> str:
+    """%, points, nats, or nothing."""
+    if is_percent(figure):
+        return "points" if difference else "%"
+    return "nats" if figure.endswith("loss") else ""
+
+
+def interval(figure: str, difference: Difference) -> str:
+    """The interval of a difference, empty where there is none: [+0.31, +1.28]."""
+    if difference.low is None or difference.high is None:
+        return ""
+    return f"[{number(figure, difference.low, True)}, {number(figure, difference.high, True)}]"
+
+
+def effect(figure: str, difference: Difference) -> str:
+    """A difference with its unit and interval: +0.80 points [+0.31, +1.28]."""
+    words = [number(figure, difference.mean, True), unit(figure, True), interval(figure, difference)]
+    return " ".join(filter(None, words))
+
+
+def measured_on(metric: str) -> str:
+    """The rows that a metric is of."""
+    return ROWS.get(metric.partition("/")[0], "this validation split")
+
+
+def sentence(arm: Arm, comparison: Comparison) -> str:
+    """What is to be said of one technique: `dropout is better: val accuracy +0.80 points [..], ...`.
+
+    Nothing of the baseline, or without one.
+    """
+    verdict = arm.verdict
+    return f"{arm.name} {judged(verdict)}: {measured(comparison.metric, arm, verdict)}" if verdict else ""
+
+
+def judged(verdict: Verdict) -> str:
+    """The verb and the word of a verdict."""
+    return f"is {verdict.word}"
+
+
+def measured(metric: str, arm: Arm, verdict: Verdict) -> str:
+    """What a verdict rests on."""
+    known = arm.differences.get(metric)
+    return f"{title(metric)} {effect(metric, known)}, {tested(verdict)}" if known else verdict.reason
+
+
+def tested(verdict: Verdict) -> str:
+    """The p of a verdict, and why it is not what the numbers alone would say."""
+    return ", ".join(filter(None, [f"adjusted p {probability(verdict.p_adjusted)}", verdict.reason]))
+
+
+def together(metric: str, pair: Interaction) -> str:
+    """What is to be said of two members: do they add up?"""
+    names, word = " and ".join(pair.members), pair.verdict.word
+    low, high = _ends(pair.interaction)
+    if word in PAIRED:
+        head = f"{names} {PAIRED[word][_is_harm(pair)]}"
+    elif low <= 0 <= high and len(pair.seeds) > 1 and not pair.verdict.reason:
+        head = f"{names} add up as far as {len(pair.seeds)} seeds can tell"
+    else:
+        head = f"{names}: not resolved"
+    both, alone, left = (effect(metric, one) for one in (pair.together, pair.summed, pair.interaction))
+    return (
+        f"{head}: together {both}, the sum of each alone {alone}, interaction {left}, {tested(pair.verdict)}"
+    )
+
+
+def _is_harm(pair: Interaction) -> bool:
+    """Whether two members harm: alone, where together they harm less; else together, below either alone."""
+    good = 1 if (pair.interaction.mean > 0) == (pair.verdict.word == "synergy") else -1
+    if pair.verdict.word == "synergy":
+        return _ends(pair.summed, good)[1] < 0 and good * pair.together.mean < 0
+    return _ends(pair.together, good)[1] < min(_ends(alone, good)[0] for alone in (pair.first, pair.second))
+
+
+def _ends(of: Difference, good: int = 1) -> tuple[float, float]:
+    """The worst and the best that an interval holds; everything where there is none."""
+    if of.low is None or of.high is None:
+        return -math.inf, math.inf
+    low, high = sorted((good * of.low, good * of.high))
+    return low, high
+
+
+def about_pairs(metric: str, pairs: Sequence[Interaction], design: Design | None) -> list[str]:
+    """What is to be said of all pairs, then what their tests could have found."""
+    return [
+        *(together(metric, pair) for pair in pairs),
+        *limits(design, [pair.verdict for pair in pairs], metric),
+    ]
+
+
+def limits(design: Design | None, verdicts: Iterable[Verdict], metric: str) -> list[str]:
+    """What a family of tests could have found."""
+    lines = [design.sentence] if design else []
+    found = [verdict.resolvable for verdict in verdicts if verdict.resolvable]
+    if found:
+        low, high = number(metric, min(found)), number(metric, max(found))
+        span = f"a difference of {low}" if low == high else f"differences of {low} to {high}"
+        words = filter(None, [span, unit(metric, True), "would have been resolved four times in five"])
+        lines.append(" ".join(words))
+    return lines
+
+
+def sensitivity(comparison: Comparison) -> list[str]:
+    """What the design could have found, and how sure the measurement itself is."""
+    verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
+    lines = limits(comparison.design, verdicts, comparison.metric)
+    if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
+        error = number("val/accuracy", comparison.sampling_error)
+        spread = comparison.seed_spread
+        over = "; over the seeds its standard deviation is "
+        seeds = "" if spread is None else over + number("val/accuracy", spread)
+        rows = comparison.rows["val"]
+        lines.append(
+            f"all of it on this validation split, whose {rows} rows alone leave the baseline's accuracy a "
+            f"standard error of {error} points{seeds}"
+        )
+    return lines
+
+
+def said(comparison: Comparison) -> list[str]:
+    """All sentences on a comparison: what could be found, what was, and what to know before believing it."""
+    lines = sensitivity(comparison)
+    lines += filter(None, (sentence(arm, comparison) for arm in comparison.arms))
+    lines += about_pairs(comparison.metric, comparison.interactions, comparison.interactions_design)
+    return [*lines, *comparison.notes]
+
+
+def left_out(
+    excluded: Iterable[Excluded], duplicates: Iterable[Excluded], complaints: Iterable[Excluded]
+) -> list[str]:
+    """A sentence on every folder that does not count, or not wholly."""
+    kinds = (("excluded", excluded), ("duplicate", duplicates), ("note", complaints))
+    return [f"{kind}: {one.folder}: {one.reason}" for kind, several in kinds for one in several]

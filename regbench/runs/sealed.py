@@ -1,0 +1,109 @@
+"""The sealed test split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from regbench.assembly.data import content_of, load_data
+from regbench.assembly.device import find_device
+from regbench.composition.recorded import distrust_of, read_run
+from regbench.composition.settings import read_settings
+from regbench.composition.trust import Trust, require_trusted
+from regbench.errors import ConfigError
+from regbench.evaluation.measurement import evaluate
+from regbench.folders.placement import refuse_unwritable
+from regbench.nn.snapshots import WithWeights
+from regbench.records.files import undamaged
+from regbench.runs.load import load_model, require_same_run
+from regbench.storage import checkpoint_form
+from regbench.targets.boundary import reason as reason_of
+from regbench.targets.boundary import refusing
+from regbench.training.loop import Run, autocast_for
+from regbench.weights import load_plain_state
+
+
+def both(run: Run, final: nn.Module, folder: Path, own: str) -> dict[str, nn.Module]:
+    """The model with the weights that the run ended with, and with those of its best epoch.
+
+    Raises:
+        ConfigError: the file with the latter is damaged, or not of this run.
+    """
+    best = WithWeights(run.model, run.model.state_dict())
+    try:
+        weights = checkpoint_form.best(folder, own)
+        load_plain_state(best, {name: tensor.to(run.device) for name, tensor in weights.items()})
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(f"{folder}: {reason_of(error)}") from error
+    return {"last": final, "best": best}
+
+
+def read_test(run: Run, models: Mapping[str, nn.Module], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Open the sealed test split once, for all of the models together, and count it."""
+    if run.data.read_test is None:
+        raise ConfigError("dataset: must have a test split to read, got one without")
+    test = run.data.read_test()
+    figures = {name: evaluate(model, test, run.autocast, run.evaluate) for name, model in models.items()}
+    return figures | {"reads": (before or {}).get("reads", 0) + 1}
+
+
+def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a person's data that are no longer those that a run was trained on.
+
+    Raises:
+        ConfigError: they are others: what is cut from them as test might have been train.
+    """
+    before = undamaged(folder).get("content")  # empty, or not there, where checksums pin them
+    if before and content_of(config) != before:
+        raise ConfigError(
+            f"{folder}: its data have changed since it was trained, so that rows of test may have been rows "
+            "of train; put them back, or train into a new folder"
+        )
+
+
+def require_readable(folder: Path, trust: Trust) -> None:
+    """Refuse what would be found out after the test split has been read.
+
+    Raises:
+        ConfigError: the weights are damaged, or data or configuration are others than those of the run.
+    """
+    refuse_unwritable(folder, str(folder))  # the reading is counted there
+    config = read_run(folder, trust=trust)[0]
+    require_trusted(config, distrust_of(folder, trust))
+    require_same_data(folder, config)
+    require_same_run(folder, config, undamaged(folder))
+    for weights in ("last", "best"):
+        model = load_model(folder, weights, trust)
+        if any(one.isfinite().logical_not().any() for one in (*model.parameters(), *model.buffers())):
+            raise ConfigError(f"{folder}: its {weights} weights must be finite numbers, and are not")
+
+
+def read_again(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
+    """What the last and the best weights of a run reach on its test split, and how often that was read.
+
+    Args:
+        folder: of a finished run (`require_readable`).
+        reads: how often it was read before.
+        trust: what of the run may be called.
+
+    Raises:
+        ConfigError: the dataset has no test split.
+    """
+    config, _ = read_run(folder, trust=trust)
+    settings, _ = read_settings(config)
+    device = find_device(settings.device)
+    read_test = load_data(config["dataset"]).to(device).read_test
+    if read_test is None:
+        raise ConfigError(f"{folder}: must have a test split to read, and its dataset has none")
+    test = read_test()
+
+    def figures(model: nn.Module) -> dict[str, float]:
+        bf16 = settings.precision == "bf16"
+        with refusing(f"{folder}: "):
+            return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
+
+    last, best = (figures(load_model(folder, weights, trust)) for weights in ("last", "best"))
+    return {"last": last, "best": best, "reads": reads + 1}

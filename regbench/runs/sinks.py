@@ -1,0 +1,185 @@
+"""Sinks: where records go."""
+
+from __future__ import annotations
+
+import errno
+import io
+import itertools
+import json
+import math
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from regbench.folders.ownership import SUB_RUNS
+from regbench.folders.removal import EVENT_FILE, remove_events
+from regbench.storage.files import write_text
+from regbench.types import Record
+
+
+class Sink(Protocol):
+    """Takes one record after another."""
+
+    def write(self, record: Record) -> None:
+        """Take a record."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+class JsonLines:
+    """`metrics.jsonl`, a line per epoch, each on the disk before the next begins: the truth."""
+
+    def __init__(self, path: Path, history: Sequence[Record] = ()) -> None:
+        write_text(path, "".join(map(_line, history)))  # what is there may end in the middle of a line
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, record: Record) -> None:
+        _append(self._file, _line(record).encode())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+MEASURED = ("val", "select", "gap")  # what is known of rows that are not learned from
+
+
+class TensorBoard:
+    """Event files of two sub-runs, so that TensorBoard's list of runs stays short.
+
+    "train/loss" and "val/loss" become tag `loss` of the sub-runs `train` and `val`, and share a chart. All
+    else keeps its whole name: select and gap in `val`; what is of training, and members' own, in `train`.
+    """
+
+    def __init__(self, folder: Path, history: Sequence[Record] = ()) -> None:
+        remove_events(folder, SUB_RUNS)  # events cannot be cut, so they are written again
+        self._folder = folder
+        self._files: dict[str, Events] = {}
+        for record in history:
+            self.write(record)
+
+    def write(self, record: Record) -> None:
+        for name, value in record.metrics.items():
+            run, tag = _placed(name)
+            self._of(run).add(_summaries().scalar(tag, value), record.epoch)
+
+    def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
+        """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
+        for name, images in pictures.items():
+            run, tag = _placed(name)
+            self._of(run).add(_summaries().image(tag, grid(images), dataformats="CHW"), epoch)
+
+    def tell(self, texts: Mapping[str, str], epoch: int) -> None:
+        """Put each of the texts, in Markdown, up under its name."""
+        for name, text in texts.items():
+            run, tag = _placed(name)
+            self._of(run).add(_summaries().text(tag, text), epoch)
+
+    def _of(self, run: str) -> Events:
+        if run not in self._files:
+            self._files[run] = Events(self._folder / run)
+        return self._files[run]
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+
+class Events:
+    """One event file, each event on its way to the disk before the next begins.
+
+    TensorBoard's own writer has a thread for it, whose errors are a trace that nobody can catch.
+
+    Args:
+        folder: made where it is missing, in one that is there or that can be made beside it.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event  # a second that a run without it must not pay
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        for place in (folder.parent, folder):  # not the run folder, which is gone where it is not there
+            place.mkdir(exist_ok=True)
+        self._event, self._records = Event, RecordWriter
+        self._file = _new_file(folder)
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def add(self, summary: Any, step: int) -> None:
+        """Write a summary as an event of a step.
+
+        Raises:
+            OSError: it cannot be written; no half of it is.
+        """
+        self._write(self._event(wall_time=time.time(), step=step, summary=summary))
+
+    def _write(self, event: Any) -> None:
+        content = io.BytesIO()
+        self._records(content).write(event.SerializeToString())
+        _append(self._file, content.getvalue())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _append(file: FileIO, content: bytes) -> None:
+    """Write to the end of a file, all or nothing."""
+    before = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+    except OSError:
+        file.seek(before)
+        file.truncate()
+        raise
+
+
+def _new_file(folder: Path) -> FileIO:
+    """A file called as TensorBoard calls its own, and as none is yet."""
+    for number in itertools.count():
+        name = f"{EVENT_FILE}{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{number}"
+        with suppress(FileExistsError):
+            return (folder / name).open("xb", buffering=0)
+    raise AssertionError("unreachable")
+
+
+def _summaries() -> Any:
+    from torch.utils.tensorboard import summary
+
+    return summary
+
+
+def _placed(name: str) -> tuple[str, str]:
+    """Sub-run and tag of a figure or a picture."""
+    split, _, rest = name.partition("/")
+    run = "val" if split in MEASURED else "train"
+    return run, rest if split == run else name
+
+
+def grid(images: Tensor) -> Tensor:
+    """Lay (N, C, H, W) out as one picture (C, rows * H, columns * W), about square; black fills up.
+
+    Where it can the rows are full, so that pictures that come in groups of a size stand in columns.
+    """
+    side = math.isqrt(len(images))
+    full_rows = [columns for columns in range(side, side // 2, -1) if len(images) % columns == 0]
+    columns = full_rows[0] if full_rows else side + (side * side < len(images))
+    rows = math.ceil(len(images) / columns)
+    full = images.new_zeros(rows * columns, *images.shape[1:])
+    full[: len(images)] = images
+    by_row = full.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4)
+    return by_row.flatten(3, 4).flatten(1, 2)
+
+
+def _line(record: Record) -> str:
+    return json.dumps({"epoch": record.epoch, **record.metrics}, allow_nan=False) + "\n"

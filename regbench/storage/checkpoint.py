@@ -1,0 +1,148 @@
+"""Checkpoints: written whole or not at all, read whole or not at all, without running what is in them."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from regbench.storage import archives
+from regbench.storage.reading import machine_memory, opened, sentence, there
+
+LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
+OF_EPOCH = "epoch_{:04}.pt"
+Check = Callable[[Any], None]
+
+
+class Damaged(ValueError):
+    """A file that is no checkpoint, or no whole one."""
+
+
+def save(path: Path, state: Mapping[str, Any], owner: str = "") -> None:
+    """Write to a temporary file, sync, rename; a file of that name is replaced in one go or kept.
+
+    Args:
+        path: of the file.
+        state: what it holds.
+        owner: the identity of what it belongs to, for a state that does not tell.
+
+    Raises:
+        OSError: it cannot be written, for the reason that the system gives.
+    """
+    import torch
+
+    content = io.BytesIO()
+    torch.save(dict(state), content)  # not into the file itself: torch would hide the reason of a failure
+    archives.close(content, owner)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.unlink(missing_ok=True)  # of a process that was killed; a link would lead elsewhere
+        with temporary.open("xb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_last(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the newest checkpoint and keep the one before it."""
+    if there(folder / LAST):
+        link = folder / (PREVIOUS + ".tmp")
+        link.unlink(missing_ok=True)
+        try:
+            os.link(folder / LAST, link)
+        except OSError:  # a file system without links
+            shutil.copy2(folder / LAST, link)
+        os.replace(link, folder / PREVIOUS)
+    save(folder / LAST, state)
+
+
+def leave(folder: Path, wanted: str) -> None:
+    """Remove an ended run's checkpoints but those wanted: none, last, best, last+best or all of them."""
+    (folder / PREVIOUS).unlink(missing_ok=True)  # it stands by for the last one while that is replaced
+    kept = {"last": ("last",), "best": ("best",), "none": ()}.get(wanted, ("last", "best"))
+    if "last" not in kept:
+        (folder / LAST).unlink(missing_ok=True)
+    if "best" not in kept:
+        (folder / BEST).unlink(missing_ok=True)
+
+
+def load(path: Path, check: Check | None = None, owners: Collection[str] = ()) -> dict[str, Any]:
+    """Read a checkpoint, onto the CPU.
+
+    Args:
+        path: of the file.
+        check: raises ValueError for a content that is not what it should be.
+        owners: whose it may be, where it says whose it is; any's where none is given.
+
+    Raises:
+        Damaged: the file is no whole checkpoint, or another's; its name and what is wrong, in one sentence.
+    """
+    import torch
+
+    try:
+        with opened(path, machine_memory()) as file:  # a larger one cannot be one of this machine's
+            archives.require_whole(file)
+            owner = archives.owner_of(file)
+            with warnings.catch_warnings(action="ignore"):
+                state = torch.load(file, weights_only=True, map_location="cpu")
+    except Exception as error:  # what is made of any bytes at all may fail in any way
+        raise Damaged(f"{path.name} is no whole checkpoint: {_reason(error)}") from error
+    if owner and owners and owner not in owners:
+        raise Damaged(f"{path.name} is another's: it was copied from elsewhere")
+    try:
+        if check is not None:
+            check(state)
+    except ValueError as error:
+        raise Damaged(f"{path.name} is no checkpoint of a run: {error}") from error
+    return state
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of what torch says: the next ones advise to load the file unsafely."""
+    sentences = sentence(error).split(". ")
+    return sentences[0].removesuffix(".") if str(error) else "it ends too early"
+
+
+def exists(folder: Path) -> bool:
+    """Whether a run folder holds a checkpoint to continue from."""
+    return any(there(folder / name) for name in (LAST, PREVIOUS))
+
+
+def names(folder: Path) -> list[str]:
+    """The names of a run's checkpoints that are in a folder."""
+    found = (path.name for path in folder.glob("*.pt"))
+    return [
+        name for name in found if name in (LAST, PREVIOUS, BEST) or re.fullmatch(r"epoch_\d{4,}\.pt", name)
+    ]
+
+
+def load_newest(folder: Path, check: Check | None = None) -> tuple[dict[str, Any], str]:
+    """The newest whole checkpoint, and what is to be said of one that was not whole ("" if nothing).
+
+    Args:
+        folder: of a run.
+        check: as for `load`.
+
+    Raises:
+        Damaged: none is whole, or there is none.
+    """
+    complaints: list[str] = []
+    for name in (LAST, PREVIOUS):
+        if not there(folder / name):
+            continue
+        try:
+            return load(folder / name, check), "; ".join(complaints)
+        except Damaged as error:
+            complaints.append(str(error))
+    raise Damaged("; ".join(complaints) or f"{folder} holds no checkpoint")

@@ -1,0 +1,1 @@
+"""A sweep that is run and reported on."""

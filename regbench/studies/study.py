@@ -1,0 +1,263 @@
+"""What ablate and strength share: a line of `train -m` is run, and reported on for each of its conditions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from regbench import __version__
+from regbench.analysis.cohorts import Cohort, cohorts
+from regbench.analysis.comparison import environment
+from regbench.analysis.metrics import METRIC, note_of
+from regbench.analysis.question import Question, refuse_metric, refuse_unmeasured
+from regbench.composition.compose import compose_each, compose_jobs, keys_of, parsed, refuse_options
+from regbench.composition.composer import ComposedJob
+from regbench.composition.settings import read_settings
+from regbench.errors import ConfigError
+from regbench.folders.outputs import write_output
+from regbench.records.identity import identity, stack_name
+from regbench.records.reader import find, printable
+from regbench.reports.response_text import DRAWN
+from regbench.reports.wording import left_out
+from regbench.sweeps.jobs import SweepJob
+from regbench.terminal.arguments import Arguments, path
+from regbench.terminal.columns import Table
+from regbench.terminal.screen import Terminal, print_lines, print_table
+
+FORMAT = 1  # of the JSON
+NAMES_ITSELF = ("seed", "model", "dataset", "reg", "sweep", "threads")  # keys that a title need not say
+Page = tuple[Table, list[str]]
+Findings = Sequence[tuple[Any, Cohort]]  # what was found, and the runs it was found in
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Jobs of a line that are one study: alike in all but the seed and what the study varies.
+
+    Attributes:
+        name: dataset, model and stack, and what sets it apart from the line's other conditions.
+        jobs: those of the line, one per seed (and value, where values are what is studied).
+        lines: the overrides of every job that the study needs.
+    """
+
+    name: str
+    jobs: list[ComposedJob]
+    lines: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file or a folder that is asked for beside the report.
+
+    Attributes:
+        option: that asks for it, such as --html.
+        path: of the file or the folder.
+        is_folder: which of both.
+        write: to the path, what was found; may raise OSError.
+    """
+
+    option: str
+    path: Path
+    is_folder: bool
+    write: Callable[[Findings, Path], Any]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a command makes of a line.
+
+    Attributes:
+        command: its name.
+        conditions: what must be run.
+        report: of the runs of a condition: what was found, as a dataclass, and how it is shown.
+        outputs: what is written beside what all studies write.
+    """
+
+    command: str
+    conditions: Sequence[Condition]
+    report: Callable[[Condition, Cohort, Question], tuple[Any, Callable[[bool], list[Page]]]]
+    outputs: Sequence[Output] = ()
+
+
+def options(command: str, description: str, epilog: str) -> Arguments:
+    """The options that both commands have."""
+    parser = Arguments(
+        prog=f"regbench {command}",
+        usage=f"regbench {command} [options] OVERRIDES...",
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--plan", action="store_true", help="print the jobs and what they will take; run nothing"
+    )
+    parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
+    which = "the last weights, or those that a member keeps (default); or the best by select"
+    parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
+    parser.add_argument("--json", metavar="FILE", type=path, help="write what was found to a file")
+    return parser
+
+
+def composed(command: str, words: list[str]) -> tuple[argparse.Namespace, list[ComposedJob]]:
+    """The jobs of a line, read as `train -m` reads it.
+
+    Raises:
+        ConfigError: it is wrong, or asks for something else.
+    """
+    args, _ = parsed(words, command)
+    refuse_options(args, command)
+    args.multirun = True
+    jobs = compose_jobs(args)
+    if not jobs:
+        raise ConfigError("hydra/sweeper: must be Hydra's own, as the jobs must be known beforehand")
+    for one in jobs:
+        read_settings(one.config)
+    return args, jobs
+
+
+def varied(jobs: Sequence[ComposedJob]) -> list[str]:
+    """The keys that are not the same in all jobs of a line, in its order."""
+    columns = zip(*(one.overrides for one in jobs), strict=True)
+    return [keys_of(words)[0] for words in columns if len(set(words)) > 1]
+
+
+def conditions(
+    jobs: Sequence[ComposedJob],
+    alike: Callable[[ComposedJob], Mapping[str, Any]],
+    expand: Callable[[ComposedJob], Iterable[list[str]]],
+) -> list[Condition]:
+    """The conditions of a line's jobs, in its order.
+
+    Args:
+        jobs: of the line.
+        alike: the part of a job's configuration that all jobs of a condition share, the seed aside.
+        expand: the overrides of all jobs that a job of the line asks for.
+    """
+    found: dict[str, list[ComposedJob]] = {}
+    for one in jobs:
+        shared = {name: value for name, value in alike(one).items() if name != "seed"}
+        found.setdefault(json.dumps(shared), []).append(one)
+    keys = varied(jobs)
+    made = []
+    for several in found.values():
+        lines = [line for one in several for line in expand(one)]
+        unique = [list(line) for line in dict.fromkeys(map(tuple, lines))]
+        made.append(Condition(_title(several, keys), several, unique))
+    return made
+
+
+def _title(jobs: Sequence[ComposedJob], keys: Sequence[str]) -> str:
+    """Dataset, model, stack, and the words that set a condition apart."""
+    first = jobs[0]
+    words = [
+        word
+        for word, key in zip(first.overrides, keys_of(first.overrides), strict=True)
+        if key in keys and key not in NAMES_ITSELF and all(word in one.overrides for one in jobs)
+    ]
+    choices = (first.choices.get(group, "") for group in ("dataset", "model"))
+    return printable(" ".join([*choices, stack_name(first.config["reg"]), *words]))
+
+
+def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace) -> int:
+    """Run what has not been run, and show what it says; return the exit status.
+
+    Raises:
+        ConfigError: a job cannot be run, or an output not be written, and none has been run; or the figure
+            that is asked for has not been measured.
+    """
+    refuse_metric(study.command, asked.metric)
+    outputs = [*_json(study.command, asked.json), *study.outputs]
+    for one in outputs:
+        _refuse_place(study.command, one)
+    # Not at the top: torch takes seconds, and a wrong line is answered at once.
+    from regbench.sweeps import estimate as plan
+    from regbench.sweeps.launcher import Launch
+    from regbench.sweeps.sweep import arranged, refuse_wrong, sweep
+
+    made = compose_each(args, [line for one in study.conditions for line in one.lines])
+    place, jobs = arranged(args, made)
+    if asked.plan:
+        refuse_wrong(place, jobs)
+        plan.show(jobs, Launch(args, place.root).workers)
+        return 0
+    code = sweep(args, place, jobs)
+    found = _show(study, _folders(study, made, jobs), Question(asked.metric, asked.at))
+    for one in outputs:
+        try:
+            one.write(found, one.path)
+        except OSError as error:
+            where = error.filename or one.path
+            raise ConfigError(f"{study.command}: {one.option}: {where}: {error.strerror}") from error
+    return code
+
+
+def _folders(study: Study, made: Sequence[ComposedJob], jobs: Sequence[SweepJob]) -> list[list[Path]]:
+    """The run folders of each condition; jobs that several need are run once."""
+    where = {_identity(one): one.folder for one in jobs}
+    left = iter(made)
+    return [[where[_identity(next(left))] for _ in one.lines] for one in study.conditions]
+
+
+def _identity(one: ComposedJob | SweepJob) -> str:
+    from regbench.assembly.data import content_of
+
+    return identity(one.config, content_of(one.config))
+
+
+def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Findings:
+    """Print the report of each condition that has any run; give what was found."""
+    console = Terminal()
+    found: list[tuple[Any, Cohort]] = []
+    for condition, paths in zip(study.conditions, folders, strict=True):
+        read = find(paths)
+        made, duplicates = cohorts(read.results)
+        if not made:
+            print_lines(console, [f"{condition.name}: no run has ended, so there is nothing to say"])
+            continue
+        runs = (result for group in made[0].groups for result in group.results.values())
+        measured = {figure for result in runs for figure in note_of(result, question.at).figures}
+        if measured:
+            refuse_unmeasured(study.command, question.metric, measured)
+        finding, pages = study.report(condition, made[0], question)
+        found.append((finding, made[0]))
+        console.print()
+        for table, lines in pages(console.is_terminal):
+            print_table(console, table, whole=[DRAWN])
+            print_lines(console, [f"- {line}" for line in lines])
+            console.print()
+        besides = left_out(read.excluded, duplicates, read.complaints)
+        print_lines(console, [*environment(made[0].groups)[1], *besides], "dim")
+    return found
+
+
+def _json(command: str, file: Path | None) -> list[Output]:
+    """What was found, as one file, where that is asked for."""
+
+    def write(found: Findings, path: Path) -> None:
+        kept: dict[str, Any] = {"format": FORMAT, "regbench": __version__, "command": command}
+        kept |= {"conditions": [asdict(one) for one, _ in found]}
+        text = json.dumps(kept, indent=1, allow_nan=False) + "\n"
+        write_output(path, text.encode(errors="backslashreplace"))
+
+    return [Output("--json", file, False, write)] if file is not None else []
+
+
+def _refuse_place(command: str, output: Output) -> None:
+    """Refuse before the runs what could not be written after them."""
+    path = output.path
+    if output.is_folder:
+        there = next(one for one in (path, *path.absolute().parents) if one.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise ConfigError(
+                f"{command}: {output.option}: must be a folder that can be made and written, got {path}"
+            )
+    elif path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(
+            f"{command}: {output.option}: must be a file in a folder that can be written, got {path}"
+        )

@@ -1,0 +1,159 @@
+"""What is left of a sweep, and what it will take."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from regbench.assembly.device import use_settings
+from regbench.assembly.run import build_run, check
+from regbench.assembly.stack import build_stack
+from regbench.composition.settings import read_settings
+from regbench.evaluation.measurement import evaluate
+from regbench.records.files import ENDED, RECORD_VERSION, undamaged
+from regbench.regularizers.base import hooks
+from regbench.sweeps.jobs import SweepJob, damage_of, size_of, state_of
+from regbench.terminal.bar import shown
+from regbench.terminal.columns import Table
+from regbench.terminal.screen import Terminal, print_table
+from regbench.training.loop import train_epoch
+
+SAMPLE = 40  # finished runs that are looked at for an estimate
+TIMED_STEPS = 5
+TIMED_ROWS = 1000
+STATE_COPIES = 8  # of the weights: last and previous with the optimizer's momentum, best, and what is kept
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job is expected to take.
+
+    Attributes:
+        seconds: of one process.
+        size: bytes on the disk.
+    """
+
+    seconds: float
+    size: float
+
+
+def show(jobs: Sequence[SweepJob], workers: int) -> None:
+    """Print each job with its state, and time and disk of those that are left."""
+    console = Terminal()
+    costs: dict[tuple[str, ...], Cost] = {}
+    finished = list(_finished(jobs[0].folder.parent))
+    rows, left = [], []
+    with shown(jobs, "estimating") as each:
+        for job in each:
+            state = state_of(job.folder)
+            cells = ["", ""]
+            if state not in ENDED:
+                kind = _kind(job.config)
+                if kind not in costs:
+                    check(job.config)
+                    costs[kind] = _from_finished(job, finished) or _from_steps(job)
+                left.append(costs[kind])
+                cells = [_seconds(costs[kind].seconds), _bytes(costs[kind].size)]
+            rows.append([job.name, state, *cells])
+    print_table(console, Table(str(jobs[0].folder.parent), ["job", "state", "time", "disk"], rows))
+    for job in jobs:
+        if damage := damage_of(job.folder):
+            console.print(
+                f"{job.name} would be run again: {damage}", markup=False, highlight=False, soft_wrap=True
+            )
+    console.print()
+    total, size = sum(cost.seconds for cost in left), sum(cost.size for cost in left)
+    console.print(
+        f"{len(jobs)} jobs, {len(jobs) - len(left)} done, {len(left)} left: "
+        f"about {_seconds(total / workers)} with {workers} at once, {_bytes(size)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Jobs of one kind take about the same: they differ in the seed alone."""
+    return tuple(f"{name}={value}" for name, value in config.items() if name != "seed")
+
+
+def _finished(root: Path) -> Iterator[Mapping[str, Any]]:
+    """Summaries of runs that have finished in a sweep, with their folders' sizes, newest first."""
+    if not root.is_dir():
+        return
+    summaries = ((folder, undamaged(folder)) for folder in _newest_first(root))
+    ended = (
+        (folder, summary)
+        for folder, summary in summaries
+        if summary.get("status") == "finished" and summary["version"] == RECORD_VERSION
+    )
+    for folder, summary in islice(ended, SAMPLE):
+        yield summary | {"size": size_of(folder)}
+
+
+def _newest_first(root: Path) -> list[Path]:
+    """The folders in a folder; what cannot be looked into is left out."""
+    ages = {}
+    for path in root.iterdir():
+        with suppress(OSError):  # a link that leads nowhere, or what is taken away at this moment
+            if (about := path.stat()) and path.is_dir():
+                ages[path] = -about.st_mtime
+    return sorted(ages, key=ages.__getitem__)
+
+
+def _from_finished(job: SweepJob, finished: Sequence[Mapping[str, Any]]) -> Cost | None:
+    """By runs of the same model and data, if there are any of the same stack by these; for as many epochs."""
+    alike = [
+        s for s in finished if all(s["config"].get(part) == job.config[part] for part in ("model", "dataset"))
+    ]
+    same = [s for s in alike if list(s["config"]["reg"]) == list(job.config["reg"])] or alike
+    if not same:
+        return None
+    epochs = job.config["train"]["epochs"]
+    seconds = statistics.median(s["seconds"] / max(1, s["epochs"]["done"]) for s in same) * epochs
+    return Cost(seconds, statistics.median(s["size"] for s in same))
+
+
+def _from_steps(job: SweepJob) -> Cost:
+    """By a few steps of training and one evaluation; what members learn before the run is left out."""
+    settings, train = read_settings(job.config)
+    use_settings(settings)
+    stack = build_stack(job.config["reg"])
+    for name, leaf in list(stack.leaves()):
+        if "prepare_data" in hooks(type(leaf)):  # it cannot act before it has learned
+            stack = stack.without(name)
+    run = build_run(job.config, stack)
+    loop = train_epoch(run, 0)
+    next(loop)
+    started = time.perf_counter()
+    taken = sum(1 for _ in islice(loop, TIMED_STEPS))
+    step = (time.perf_counter() - started) / max(1, taken)
+    started = time.perf_counter()
+    few = run.data.val.subset(slice(0, TIMED_ROWS))
+    evaluate(run.model, few, run.autocast)
+    evaluation = 3 * (time.perf_counter() - started) * len(run.data.val) / len(few)  # train, select and val
+    steps = -(-len(run.data.train) // run.batch_size)
+    seconds = train.epochs * (steps * step + evaluation / train.evaluate_every)
+    size = STATE_COPIES * sum(p.numel() * p.element_size() for p in run.model.parameters())
+    return Cost(seconds, size)
+
+
+def _seconds(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return (
+        f"{hours} h {minutes} min" if hours else f"{minutes} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+    )
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,138 @@
+"""Jobs to the launcher that a command line names."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, open_dict
+
+from regbench.assembly.device import cores
+from regbench.composition.compose import in_sweep, keys_of
+from regbench.composition.composer import Composer
+from regbench.errors import ConfigError
+from regbench.folders.claims import claim
+
+T = TypeVar("T")
+UNCLAIMED = "unclaimed"  # a key of a job's configuration: why its folder is not its own
+
+
+class Launch:
+    """Run jobs by the launcher that a command line names, in turn or several at once.
+
+    Args:
+        args: Hydra's parsed command line.
+        root: the folder of the sweep.
+
+    Attributes:
+        workers: how many jobs run at once.
+
+    Raises:
+        ConfigError: there is no such launcher.
+    """
+
+    def __init__(self, args: argparse.Namespace, root: Path) -> None:
+        self._root, self._composer = root, Composer(args.config_dir)
+        overrides = in_sweep(list(args.overrides))
+        quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]
+        quiet.append(f"hydra.sweep.dir={quoted(root)}")
+        config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
+        if "n_jobs" in config.hydra.launcher and "hydra.launcher.n_jobs" not in keys_of(overrides):
+            config.hydra.launcher.n_jobs = max(1, cores() // (config.threads or cores()))
+        self._config = config
+        asked = config.hydra.launcher.get("n_jobs") or 1
+        self.workers = asked if asked > 0 else cores()
+
+    def __call__(
+        self,
+        task: Callable[[DictConfig], T],
+        jobs: Sequence[tuple[list[str], str]],
+        unable: Callable[[Exception], T],
+    ) -> list[T]:
+        """What the task returns for each job.
+
+        Args:
+            task: runs one.
+            jobs: the overrides of each, and its folder's name below the root.
+            unable: what to return for one whose folder cannot be written.
+
+        Raises:
+            KeyboardInterrupt: one of them was stopped by a signal.
+            OSError: what Hydra itself writes cannot be written, where several run at once.
+        """
+        ours = self._composer.hydra.config_loader
+        loader = _Claiming(ours.get_search_path())
+        loader.repository = ours.repository  # type: ignore[attr-defined]  # what was read is read once
+        context = HydraContext(loader, Callbacks(self._config))
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=context, task_function=_Task(task, unable), config=self._config
+        )
+        logging.getLogger(type(launcher).__module__).setLevel(logging.WARNING)
+        where = f"hydra.sweep.dir={quoted(self._root)}"
+        words = [
+            [*_of_task(overrides), where, f"hydra.sweep.subdir={quoted(name)}"] for overrides, name in jobs
+        ]
+        if not str(self._config.hydra.launcher._target_).endswith("BasicLauncher"):
+            return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
+        results = []
+        for number, line in enumerate(words):
+            try:  # one by one, keeping what they return alone: their configurations would pile up
+                results += [done.return_value for done in launcher.launch([line], initial_job_idx=number)]
+            except (ConfigError, OSError) as error:  # of Hydra's own writing: it does not end the others
+                results.append(unable(error))
+        return results
+
+
+class _Claiming(ConfigLoaderImpl):
+    """Claims a job's folder in the process that runs it, before Hydra writes into it."""
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        try:
+            claim(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir, "hydra.sweep.dir")
+        except ConfigError as error:  # raised, it would end the others that run at this moment
+            with open_dict(config):
+                config[UNCLAIMED] = str(error)
+                config.hydra.sweep.dir, config.hydra.sweep.subdir = tempfile.mkdtemp(), "job"
+                config.hydra.output_subdir = None
+        return config
+
+
+@dataclass
+class _Task(Generic[T]):
+    """Runs a job in its folder, or tells why it has none."""
+
+    run: Callable[[DictConfig], T]
+    unable: Callable[[Exception], T]
+
+    def __call__(self, cfg: DictConfig) -> T:
+        if UNCLAIMED not in cfg:
+            return self.run(cfg)
+        shutil.rmtree(Path(HydraConfig.get().sweep.dir), ignore_errors=True)  # as `_Claiming` has made it
+        return self.unable(ConfigError(cfg[UNCLAIMED]))
+
+
+def _of_task(overrides: Sequence[str]) -> list[str]:
+    """Without what is Hydra's own: the launcher adds that."""
+    return [o for o, key in zip(overrides, keys_of(overrides), strict=True) if not key.startswith("hydra")]
+
+
+def quoted(value: object) -> str:
+    """A value that Hydra takes for what it is, whatever signs are in it."""
+    text = re.sub(
+        r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", str(value)
+    )  # else another setting's name
+    return QuotedString(text, Quote.single).with_quotes()

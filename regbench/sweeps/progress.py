@@ -1,0 +1,123 @@
+"""What a person watches of a sweep: a live table in a terminal, a plain line per ended job elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from regbench.sweeps.jobs import SweepJob
+from regbench.sweeps.watching import Watch
+from regbench.terminal.columns import folded
+
+EVERY = 0.5  # seconds between two looks at the folders
+BETWEEN = 4  # blanks about two columns
+NAMED = 5  # failed jobs whose names are shown
+
+
+class Board:
+    """The state of a sweep's folders, looked at while its jobs run, whoever runs them.
+
+    Args:
+        console: where to show it.
+        jobs: all jobs of the sweep.
+        workers: how many run at once, for the estimate of the time left.
+    """
+
+    def __init__(self, console: Console, jobs: Sequence[SweepJob], workers: int = 1) -> None:
+        self._console, self._jobs, self._workers = console, list(jobs), workers
+        self._folders = Watch(self._jobs)
+        self._ended = self._folders.ended
+        self._before = len(self._folders.look())  # jobs that had ended before
+        self._started = time.perf_counter()
+        self._stop = threading.Event()
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Board:
+        if self._console.is_terminal:
+            self._live.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._report()
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(EVERY):
+            self._report()
+
+    def _report(self) -> None:
+        ended = self._folders.look()
+        for count, job in enumerate(ended, len(self._ended) - len(ended) + 1):
+            if not self._console.is_terminal:
+                self._console.print(self._line(count, job), markup=False, highlight=False, soft_wrap=True)
+
+    def _line(self, count: int, job: SweepJob) -> str:
+        summary = self._ended[job.name]
+        figures = ""
+        metrics = (summary.get("last") or {}).get("metrics", {})
+        if {"val/accuracy", "gap/accuracy"} <= metrics.keys():
+            figures = f"  val {metrics['val/accuracy']:.4f}  gap {metrics['gap/accuracy']:+.4f}"
+        counted, seconds = f"[{count}/{len(self._jobs)}]", f"{summary.get('seconds', 0):.1f} s"
+        return f"{counted} {job.name}: {summary.get('status')}{figures}  {seconds}"
+
+    def _seconds_left(self) -> float | None:
+        """By what the jobs that have ended since the start took."""
+        here = len(self._ended) - self._before
+        if not here:
+            return None
+        mean = (time.perf_counter() - self._started) / here
+        return mean * (len(self._jobs) - len(self._ended))
+
+    def _table(self) -> RenderableType:
+        states = dict(self._folders.begun)
+        running = [name for name, state in states.items() if state == "left"]
+        failed = [name for name, summary in self._ended.copy().items() if summary["status"] == "diverged"]
+        failed += [name for name, state in states.items() if state == "failed"]
+        table = Table(box=None, show_header=False)
+        left = self._seconds_left()
+        rows = {
+            "done": f"{len(self._ended)} of {len(self._jobs)}",
+            "running": ", ".join(running[: self._workers]) or "-",
+            "left": str(len(self._jobs) - len(self._ended)),
+            "failed": _some(failed),
+            "time left": "-" if left is None else _duration(left),
+            "best so far": self._best(),
+        }
+        room = self._console.width - max(map(len, rows)) - BETWEEN
+        for what, said in rows.items():
+            table.add_row(what, Text(folded(said, max(1, room), True)))  # a name is no markup
+        return Group(ProgressBar(total=len(self._jobs), completed=len(self._ended), width=40), table)
+
+    def _best(self) -> str:
+        """By the select split, which chooses, with the val accuracy, which judges."""
+        found = {n: s["best"]["metrics"] for n, s in self._ended.copy().items() if s.get("best")}
+        found = {n: m for n, m in found.items() if {"select/accuracy", "val/accuracy"} <= m.keys()}
+        if not found:
+            return "-"
+        name = max(found, key=lambda n: found[n]["select/accuracy"])
+        return f"{name}, val {found[name]['val/accuracy']:.4f}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are: hundreds would fill the terminal."""
+    if len(names) <= NAMED:
+        return ", ".join(names) or "0"
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,1 @@
+"""What a person types, and sees: options, tables that fit, bars, streams that may be closed."""

@@ -1,0 +1,1 @@
+"""The loop, and the proof before it that each regularizer acts."""

@@ -1,0 +1,210 @@
+"""The loop: a run in, one record after each epoch out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from regbench.evaluation.measurement import gaps, measure
+from regbench.nn.logits import still_logits
+from regbench.optimizers import update
+from regbench.regularizers.base import Stack
+from regbench.sites import recording
+from regbench.streams import Clock, keyed_seed, seed_draws
+from regbench.types import Batch, Dataset, ForwardPass, Record
+
+STEPS_BETWEEN_CHECKS = 50  # a look at the loss waits for the device, so it is not taken after every step
+
+
+@dataclass
+class Run:
+    """Everything that one training run needs, built and on its device.
+
+    Attributes:
+        class_weights: (C,) of the data loss, their mean over the train rows 1; None where all weigh alike.
+        warnings: what of the settings is seldom meant with these data.
+    """
+
+    model: nn.Module
+    reg: Stack
+    optimizer: Any
+    schedule: Callable[[float], float]
+    data: Dataset
+    device: torch.device
+    seed: int
+    epochs: int
+    batch_size: int
+    lr: float
+    accumulate: int = 1
+    evaluate_every: int = 1
+    bf16: bool = False
+    evaluate: Sequence[str] = ()
+    class_weights: Tensor | None = None
+    warnings: Sequence[str] = ()
+    clock: Clock = field(default_factory=Clock)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The number format of forward passes, in training and in evaluation."""
+        return autocast_for(self.device, self.bf16)
+
+
+def autocast_for(device: torch.device, bf16: bool) -> AbstractContextManager[Any]:
+    """The number format of forward passes on a device."""
+    return torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
+
+
+class StepEnd(NamedTuple):
+    """One update is done."""
+
+    epoch: int
+    step: int
+    steps: int
+
+
+class EpochEnd(NamedTuple):
+    """One epoch is done; `evaluated` is None where it was not evaluated."""
+
+    record: Record
+    evaluated: nn.Module | None
+    stopped: bool
+
+
+class Diverged(Exception):
+    """The objective or a measured loss is no finite number."""
+
+
+def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd]:
+    """Train epoch by epoch, from where the history ends.
+
+    Raises:
+        Diverged: a loss became infinite or NaN.
+    """
+    records = list(history)
+    started = time.perf_counter()
+    for epoch in range(len(records), run.epochs):
+        seed_draws(keyed_seed(run.seed, "epoch", epoch))  # for modules that draw by themselves
+        run.reg.begin_epoch(epoch / run.epochs)
+        metrics = yield from train_epoch(run, epoch)
+        if not all(parameter.isfinite().all() for parameter in run.model.parameters()):
+            raise Diverged(f"a weight is not finite after epoch {epoch + 1}")
+        evaluated = None
+        if (epoch + 1) % run.evaluate_every == 0 or epoch + 1 == run.epochs:
+            evaluated = run.reg.eval_model(run.model)
+            measured = measure(evaluated, run.data, run.autocast, run.evaluate)
+            metrics |= measured | gaps(measured) | run.reg.metrics(evaluated)
+            _require_finite(measured.values(), f"a measured loss of epoch {epoch + 1}")
+        now = time.perf_counter()
+        metrics["time/epoch_s"], started = (
+            now - started,
+            now,
+        )  # what is done with a record counts for the next
+        records.append(Record(epoch + 1, metrics))
+        stopped = evaluated is not None and run.reg.end_epoch(records, evaluated)
+        yield EpochEnd(records[-1], evaluated, stopped)
+        if stopped:
+            return
+
+
+def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, float]]:
+    """Show every train row once; return the epoch's objective, learning rate and speed."""
+    run.model.train()
+    order = batch_order(run, epoch)
+    totals: dict[str, Tensor] = {}
+    steps = run.epochs * len(order)
+    started, waited = time.perf_counter(), 0.0
+    for step, rows in enumerate(order):
+        run.clock.step = epoch * len(order) + step
+        run.reg.begin_step(run.clock.step / (steps - 1) if steps > 1 else 1.0)
+        factor = run.schedule((run.clock.step + 0.5) / steps)
+        for group in run.optimizer.param_groups:
+            group["lr"] = run.lr * factor
+        for name, term in train_step(run, run.data.train[rows]).items():
+            totals[name] = totals.get(name, 0.0) + term * len(rows)
+        if (step + 1) % STEPS_BETWEEN_CHECKS == 0 or step + 1 == len(order):
+            _require_finite((t.item() for t in totals.values()), f"the objective in epoch {epoch + 1}")
+        paused = time.perf_counter()
+        yield StepEnd(epoch, step, len(order))
+        waited += time.perf_counter() - paused
+    seconds = time.perf_counter() - started - waited
+    rows_seen = len(run.data.train)
+    objective = {f"objective/{name}": total.item() / rows_seen for name, total in totals.items()}
+    return objective | {
+        "schedule/lr": run.lr * factor,
+        "time/examples_per_s": rows_seen / seconds,
+    }
+
+
+def batch_order(run: Run, epoch: int) -> list[Tensor]:
+    """The rows of each batch of an epoch: the same for every stack and on every device."""
+    generator = torch.Generator().manual_seed(keyed_seed(run.seed, "order", epoch))
+    order = torch.randperm(len(run.data.train), generator=generator).to(run.device)
+    batches = list(order.split(run.batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:  # normalization by a batch of one is undefined
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
+    """Update the weights once; return the terms of the objective, means over the batch."""
+    parts = max(1, min(run.accumulate, len(batch) // 2))
+    shown = []
+    run.clock.passes = -1  # before the first
+    for run.clock.micro, rows in enumerate(torch.arange(len(batch)).tensor_split(parts)):
+        micro = batch if parts == 1 else batch[rows.to(run.device)]
+        shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
+    run.clock.passes = 0
+    first: dict[str, Tensor] = {}
+
+    def closure(probe: bool = False) -> Tensor:
+        run.optimizer.zero_grad()
+        values = []
+        for run.clock.micro, (micro, share) in enumerate(shown):
+            terms = objective(run, micro)
+            total = terms["data"] if probe else reduce(add, terms.values())
+            total = (
+                total if share == 1 else total * share
+            )  # each operation on a scalar costs 1 % of a small step
+            total.backward()
+            values.append(total.detach())
+            if run.clock.passes == 0:
+                for name, term in terms.items():
+                    first[name] = first.get(name, 0.0) + term.detach() * share
+        if not probe:
+            run.reg.edit_gradients(run.model)
+        run.clock.passes += 1
+        return reduce(add, values)
+
+    update(run.optimizer, closure)
+    run.reg.edit_weights(run.model)
+    run.reg.end_step(run.model)
+    return first
+
+
+def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
+    """The terms whose sum is minimized: the data loss and every penalty."""
+    with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
+        output = run.model(batch.inputs)
+    logits = still_logits(output, *batch.targets.shape).float()
+    forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
+    loss = run.reg.data_loss(forward)
+    if loss is None:
+        loss = F.cross_entropy(logits, batch.targets, run.class_weights)
+    return {"data": run.reg.transform_loss(loss)} | run.reg.penalties(forward)
+
+
+def _require_finite(values: Iterable[float], what: str) -> None:
+    if not all(map(_finite, values)):
+        raise Diverged(f"{what} is not finite")
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0

@@ -1,0 +1,244 @@
+"""The clean view of a split."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import brier_score_loss
+from torch import Tensor, nn
+
+from regbench.evaluation.calibration import calibration
+from regbench.evaluation.measurement import CHUNK, evaluate, gaps, measure
+from regbench.types import Dataset, Split
+
+
+class Identity(nn.Module):
+    """Logits are the inputs."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+
+INPUTS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]])
+# told class 0 everywhere; log(1 + e^-1), log(1 + e), log(1 + e^-2)
+THREE = Split(INPUTS, torch.tensor([0, 0, 0]), 2, true_labels=torch.tensor([0, 1, 0]))
+ALWAYS = {"loss", "accuracy", "balanced_accuracy", "macro_f1"}
+LOSSES = (0.3132617, 1.3132617, 0.1269280)
+
+
+def rows(count: int) -> Split:
+    generator = torch.Generator().manual_seed(0)
+    return Split(
+        torch.randn(count, 3, generator=generator), torch.randint(3, (count,), generator=generator), 3
+    )
+
+
+def test_loss_and_accuracies_of_three_rows_are_those_worked_out_by_hand() -> None:
+    figures = evaluate(Identity(), THREE, nullcontext)
+    assert figures["loss"] == pytest.approx(sum(LOSSES) / 3, abs=1e-6)
+    assert figures["accuracy"] == pytest.approx(2 / 3)
+    assert figures["true_accuracy"] == 1.0
+
+
+def test_a_linear_model_is_measured_by_its_logits() -> None:
+    model = nn.Linear(2, 2, bias=False)
+    model.weight.data = torch.tensor([[0.0, 1.0], [1.0, 0.0]])  # swaps the two: rows 1 and 3 are now wrong
+    figures = evaluate(model, THREE, nullcontext)
+    assert figures["loss"] == pytest.approx((1.3132617 + 0.3132617 + 2.1269280) / 3, abs=1e-6)
+    assert figures["accuracy"] == pytest.approx(1 / 3)
+    assert figures["true_accuracy"] == 0.0
+
+
+def test_true_accuracy_is_there_only_where_labels_hold_noise() -> None:
+    assert set(evaluate(Identity(), rows(4), nullcontext)) == ALWAYS
+
+
+def test_pixels_are_scaled_to_one() -> None:
+    split = Split(torch.tensor([[16, 0]], dtype=torch.uint8), torch.tensor([0]), 2, scale=16.0)
+    assert evaluate(Identity(), split, nullcontext)["loss"] == pytest.approx(LOSSES[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, CHUNK + 1, 1025])
+def test_no_row_is_left_out_and_none_counts_twice(count: int) -> None:
+    split = rows(count)
+    losses = split.inputs.double().logsumexp(1) - split.inputs.double().gather(1, split.labels[:, None])[:, 0]
+    right = split.inputs.argmax(1) == split.labels
+    figures = evaluate(Identity(), split, nullcontext)
+    assert figures["loss"] == pytest.approx(losses.mean().item(), rel=1e-6)
+    assert figures["accuracy"] == pytest.approx(right.sum().item() / count, abs=1e-12)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluates_in_evaluation_mode_and_restores_the_mode(training: bool) -> None:
+    model = nn.Sequential(nn.Dropout(0.9), nn.Linear(3, 3)).train(training)
+    split = rows(40)
+    expected = nn.functional.cross_entropy(model[1](split.inputs), split.labels).item()
+    assert evaluate(model, split, nullcontext)["loss"] == pytest.approx(expected, rel=1e-6)
+    assert model.training is training
+    assert model[0].training is training
+
+
+def test_running_statistics_stay_as_they_are() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 3))
+    model(10 + rows(40).inputs)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    evaluate(model, rows(40), nullcontext)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_leaves_no_gradient() -> None:
+    model = nn.Linear(3, 3)
+    evaluate(model, rows(5), nullcontext)
+    assert model.weight.grad is None
+
+
+def test_computes_in_the_number_format_of_the_run() -> None:
+    def bf16() -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16)
+
+    model = nn.Linear(1, 2, bias=False)
+    model.weight.data = torch.tensor([[1.001], [0.0]])  # 1.0 in bfloat16
+    split = Split(torch.tensor([[1.0]]), torch.tensor([0]), 2)
+    assert evaluate(model, split, bf16)["loss"] == pytest.approx(LOSSES[0], abs=1e-6)
+    assert evaluate(model, split, nullcontext)["loss"] != pytest.approx(LOSSES[0], abs=1e-6)
+
+
+def test_train_is_measured_on_as_many_rows_as_val() -> None:
+    train = Split(INPUTS, torch.tensor([0, 0, 1]), 2)
+    others = Split(INPUTS[1:], torch.tensor([0, 0]), 2)
+
+    def no_test() -> Split:
+        raise ValueError("the test split must stay sealed")
+
+    data = Dataset(train, others, others, no_test, (2,), 2)
+    measured = measure(Identity(), data, nullcontext)
+    assert set(measured) == {f"{s}/{f}" for s in ("train", "select", "val") for f in ALWAYS}
+    assert measured["train/loss"] == pytest.approx((LOSSES[0] + LOSSES[1]) / 2, abs=1e-6)
+    assert measured["train/accuracy"] == 0.5
+    more = measure(Identity(), data, nullcontext, ["calibration"])
+    assert {name: more[name] for name in measured} == measured
+    assert more.keys() - measured.keys() == {"val/ece", "val/brier"}
+    assert measured["val/loss"] == pytest.approx((LOSSES[1] + LOSSES[2]) / 2, abs=1e-6)
+
+
+def test_a_gap_is_what_val_loses_against_train() -> None:
+    measured = {"train/loss": 0.5, "val/loss": 0.75, "train/accuracy": 1.0, "val/accuracy": 0.875}
+    assert gaps(measured) == {"gap/loss": 0.25, "gap/accuracy": 0.125}
+
+
+# --- memorization
+
+
+def test_rows_with_wrong_labels_are_measured_against_both_labels() -> None:
+    told, true, guessed = torch.tensor([[0, 0, 2, 0, 1], [1, 2, 0, 1, 1], [0, 0, 0, 2, 1]])
+    logits = torch.eye(3)[guessed]  # of the four wrong rows two are told, one true, one neither
+    figures = evaluate(Identity(), Split(logits, told, 3, true_labels=true), nullcontext)
+    assert figures["noisy_accuracy"] == 0.5
+    assert figures["noisy_true_accuracy"] == 0.25
+    assert figures["accuracy"] == pytest.approx(3 / 5)
+    assert figures["true_accuracy"] == pytest.approx(2 / 5)
+
+
+def test_three_rows_of_which_one_label_is_wrong() -> None:
+    figures = evaluate(Identity(), THREE, nullcontext)
+    assert (figures["noisy_accuracy"], figures["noisy_true_accuracy"]) == (0.0, 1.0)
+
+
+def test_without_a_wrong_label_there_is_nothing_to_memorize() -> None:
+    right = Split(INPUTS, torch.tensor([0, 1, 0]), 2, true_labels=torch.tensor([0, 1, 0]))
+    assert set(evaluate(Identity(), right, nullcontext)) == ALWAYS | {"true_accuracy"}
+
+
+# --- calibration
+
+
+def told(*probabilities: list[float]) -> Tensor:
+    """Logits of these probabilities."""
+    return torch.tensor(probabilities).log()
+
+
+def test_calibration_of_three_rows_is_the_one_worked_out_by_hand() -> None:
+    logits = told([0.50, 0.30, 0.20], [0.52, 0.28, 0.20], [0.11, 0.11, 0.78])
+    figures = calibration(logits, torch.tensor([0, 1, 2]))
+    # two rows in (7/15, 8/15]: confidence 0.51, accuracy 0.5; one in (11/15, 12/15]: 0.78 and 1
+    assert figures["ece"] == pytest.approx((2 * 0.01 + 0.22) / 3, abs=1e-6)
+    first, second, third = 0.25 + 0.09 + 0.04, 0.2704 + 0.5184 + 0.04, 0.0121 + 0.0121 + 0.0484
+    assert figures["brier"] == pytest.approx((first + second + third) / 3, abs=1e-6)
+
+
+def test_who_is_right_as_often_as_they_say_has_no_calibration_error() -> None:
+    logits = told(*[[0.75, 0.25]] * 4)
+    figures = calibration(logits, torch.tensor([0, 0, 0, 1]))
+    assert figures["ece"] == pytest.approx(0, abs=1e-7)
+    assert figures["brier"] == pytest.approx((3 * 2 * 0.0625 + 2 * 0.5625) / 4)
+
+
+@pytest.mark.parametrize(("right", "ece", "brier"), [(0, 1.0, 2.0), (1, 0.5, 1.0), (2, 0.0, 0.0)])
+def test_who_is_always_sure_errs_as_often_as_they_are_wrong(right: int, ece: float, brier: float) -> None:
+    labels = torch.tensor([0] * right + [1] * (2 - right))
+    figures = calibration(torch.tensor([[200.0, 0.0]] * 2), labels)
+    assert (figures["ece"], figures["brier"]) == (pytest.approx(ece), pytest.approx(brier))
+
+
+@pytest.mark.parametrize(("classes", "bin_"), [(15, 1), (5, 3), (3, 5)])
+def test_the_upper_edge_belongs_to_a_bin(classes: int, bin_: int) -> None:
+    """A row on the edge is wrong, one above it right: in one bin their errors would cancel."""
+    edge, above = bin_ / 15, bin_ / 15 + 0.03
+    sure = told([above, *[(1 - above) / (classes - 1)] * (classes - 1)])
+    figures = calibration(torch.cat([torch.zeros(1, classes), sure]), torch.tensor([1, 0]))
+    assert figures["ece"] == pytest.approx((edge + 1 - above) / 2, abs=1e-6)
+
+
+def test_the_brier_score_of_two_classes_is_twice_the_one_sided_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(300, 2, generator=generator)
+    labels = torch.randint(2, (300,), generator=generator)
+    one_sided = brier_score_loss(labels.numpy(), logits.double().softmax(1)[:, 1].numpy())
+    assert calibration(logits, labels)["brier"] == pytest.approx(2 * one_sided)
+
+
+def test_the_calibration_error_is_that_of_a_loop_over_bins() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(400, 5, generator=generator)
+    labels = torch.randint(5, (400,), generator=generator)
+    odds = np.exp(logits.double().numpy())
+    sure = (odds / odds.sum(1, keepdims=True)).max(1)
+    right = logits.numpy().argmax(1) == labels.numpy()
+    error = 0.0
+    for low in range(15):
+        inside = (sure > low / 15) & (sure <= (low + 1) / 15)
+        if inside.any():
+            error += inside.mean() * abs(right[inside].mean() - sure[inside].mean())
+    assert calibration(logits, labels)["ece"] == pytest.approx(error)
+
+
+def test_calibration_takes_no_second_pass_and_leaves_the_other_figures_to_the_bit() -> None:
+    class Counting(nn.Linear):
+        passes = 0
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            self.passes += 1
+            return super().forward(inputs)
+
+    model, split = Counting(3, 3), rows(CHUNK + 7)
+    plain = evaluate(model, split, nullcontext)
+    assert model.passes == 2
+    more = evaluate(model, split, nullcontext, ["calibration", "corruption"])
+    assert model.passes == 4
+    assert more == plain | calibration(
+        nn.functional.linear(split.inputs, model.weight, model.bias), split.labels
+    )
+
+
+def test_logits_that_are_no_numbers_give_figures_that_are_none() -> None:
+    figures = calibration(torch.tensor([[float("nan"), 0.0], [1.0, 0.0]]), torch.tensor([0, 0]))
+    assert np.isnan([figures["ece"], figures["brier"]]).all()
+
+
+def test_calibration_is_the_same_on_every_device(device: torch.device) -> None:
+    logits, labels = torch.randn(300, 7, generator=torch.Generator().manual_seed(0)), torch.arange(300) % 7
+    there = calibration(logits.to(device), labels.to(device))
+    assert there == pytest.approx(calibration(logits, labels))

@@ -1,0 +1,60 @@
+"""Training learns: every model with no flags, every regularizer at once, on every device there is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from regbench.assembly.device import use_settings
+from regbench.assembly.run import build_run
+from regbench.composition.paths import config_dir
+from regbench.composition.settings import read_settings
+from regbench.errors import ConfigError
+from regbench.training.loop import EpochEnd, fit
+from tests.conftest import all_regs, compose, reg_node, tiny
+
+MODELS = sorted(path.stem for path in (config_dir() / "model").glob("*.yaml") if path.stem != "own")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_beats_chance_clearly_after_five_epochs_with_no_flags(model: str) -> None:
+    """Chance is 0.1. The larger ones take some seconds: these are their real sizes on the real digits."""
+    config = compose(f"model={model}", "train.epochs=5")
+    use_settings(read_settings(config)[0])
+    records = [event.record for event in fit(build_run(config)) if isinstance(event, EpochEnd)]
+    assert records[-1].metrics["val/accuracy"] > 0.5
+
+
+LATE = ("augmix", "smart_augmentation")  # one wants to come after what mixes; the other is then refused
+
+
+@pytest.mark.parametrize("model", ["resnet", "transformer", "text"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_all_regularizers_train_in_one_stack(device: torch.device, precision: str, model: str) -> None:
+    """All that the model takes, but for those of which a stack may hold one only, and then the first."""
+    config = tiny(model, {}, epochs=2) | {"device": device.type, "precision": precision}
+    alone = [name for name in all_regs() if _builds(config | {"reg": {name: reg_node(name)}})]
+    for name in sorted(alone, key=lambda name: (name in LATE, name)):
+        fuller = config | {"reg": config["reg"] | {name: reg_node(name)}}
+        try:
+            build_run(fuller)
+        except ConfigError as error:
+            assert "keep one" in str(error)  # noqa: PT017  (a refusal is right, another one is not)
+        else:
+            config = fuller
+    assert len(config["reg"]) > len(alone) / 2
+    run = build_run(config)
+    records = [event.record for event in fit(run) if isinstance(event, EpochEnd)]
+    assert len(records) == 2
+    assert all(math.isfinite(value) for record in records for value in record.metrics.values())
+
+
+def _builds(config: dict[str, Any]) -> bool:
+    try:
+        build_run(config, learn=False)
+    except ConfigError:
+        return False
+    return True
