@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import shlex
@@ -19,7 +18,7 @@ from rich.console import Console
 
 from regbench.assembly.data import content_of
 from regbench.assembly.run import check
-from regbench.composition.command_line import FAIL_FAST, FORCE
+from regbench.composition.command_line import FAIL_FAST, FORCE, CommandLine
 from regbench.composition.compose import keys_of
 from regbench.composition.composer import ComposedJob
 from regbench.composition.recorded import choices_of
@@ -69,14 +68,14 @@ class Place:
     key: str
 
 
-def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place:
+def place_of(line: CommandLine, composed: Sequence[ComposedJob]) -> Place:
     """The folder of the jobs of a command line.
 
     Raises:
         ConfigError: they do not share one, or the command line names the jobs' folders itself.
     """
-    keys = keys_of(args.overrides)
-    options = ["--config-dir", args.config_dir] if args.config_dir else []
+    keys = keys_of(line.overrides)
+    options = ["--config-dir", line.config_dir] if line.config_dir else []
     if "hydra.sweep.subdir" in keys:
         raise ConfigError("hydra.sweep.subdir: is made of a job's stack, seed and identity; leave it out")
     names = {one.config["sweep"] for one in composed}
@@ -92,28 +91,28 @@ def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place
     return Place(SWEEPS / name, [f"sweep={name}", *options], "sweep")
 
 
-def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[Place, list[SweepJob]]:
+def arranged(line: CommandLine, composed: Sequence[ComposedJob]) -> tuple[Place, list[SweepJob]]:
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:
         ConfigError: see `place_of`; or a folder that is there is a person's own.
     """
-    place = place_of(args, composed)
+    place = place_of(line, composed)
     refuse_place(place.root, place.key)
-    jobs = arrange(composed, place.root, content_of, args.force)
+    jobs = arrange(composed, place.root, content_of, line.force)
     for one in jobs:
         refuse_strange(one.folder, place.key)
     return place, jobs
 
 
-def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> int:
+def sweep(line: CommandLine, place: Place, jobs: Sequence[SweepJob]) -> int:
     """Check every job that is to be run, then run them; return the exit status.
 
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
     refuse_wrong(place, jobs)
-    return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
+    return run_sweep(Launch(line, place.root), jobs, place.words, line.fail_fast)
 
 
 def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
