@@ -118,7 +118,7 @@ def _best(values: Mapping[str, Sequence[Result]], at: str) -> Choice | None:
 
 def _scores(runs: Sequence[Result], at: str) -> Iterator[tuple[int, float]]:
     """The select accuracy of each seed, of the newest run of it."""
-    for result in sorted(runs, key=lambda one: (str(one.summary.get("ended") or ""), one.folder)):
+    for result in sorted(runs, key=lambda one: (one.summary.ended, one.folder)):
         figures = note_of(result, at).figures if result.ended else {}
         if BY in figures:
             yield result.seed, figures[BY]

@@ -137,7 +137,7 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         question: the metric and the snapshot; its baseline is not used.
         name: of the curve.
     """
-    groups = {value_at(group.example.summary["config"], swept.key): group for group in cohort.groups}
+    groups = {value_at(group.example.summary.config, swept.key): group for group in cohort.groups}
     values: list[float | None] = [*sorted(set(map(float, swept.values)))]
     base = swept.off if swept.by_law else None
     wanted = values if base in values else [*values, base]

@@ -191,5 +191,5 @@ def _refuse_checkpoint(folder: Path) -> None:
             f"{folder}: holds a checkpoint to continue; type regbench resume {as_typed(folder)}"
         )
     summary = read_summary(folder)
-    if summary and Status(summary["status"]).ended:
+    if summary and summary.status.ended:
         raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")

@@ -16,7 +16,7 @@ EXACT = 2**53  # whole numbers up to here are floats too
 TEXTS = ("name", "reason", "content", "identity")
 
 
-def is_figure(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether a value is a number that can be reckoned with: 0, or of a size in [SMALLEST, LARGEST)."""
     if type(value) is not float and type(value) is not int:
         return False
@@ -103,7 +103,7 @@ def check_ended(summary: Mapping[str, Any]) -> None:
         _must(is_count(summary["rows"][name], 1), f"rows.{name} must be a number of rows")
     _must(is_count(summary["epochs"]["done"]), "epochs.done must be a whole number")
     for cost in (summary["seconds"], summary["flops"]["total"]):
-        _must(is_figure(cost) and cost >= 0, "seconds and flops must be numbers from 0 on")
+        _must(is_number(cost) and cost >= 0, "seconds and flops must be numbers from 0 on")
     finished = Status(summary["status"]).finished
     if finished:  # nobody reads the figures of others, which may be anything
         _must(bool(summary["last"] and summary["best"]), "a finished run must have figures")
@@ -133,7 +133,7 @@ def _check_late(summary: Mapping[str, Any]) -> None:
 
 def _check_figures(metrics: Mapping[str, Any], prefix: str = "") -> None:
     for name, value in metrics.items():
-        _must(is_figure(value), "a figure must be a finite number that a float32 can hold")
+        _must(is_number(value), "a figure must be a finite number that a float32 can hold")
         if name.endswith(SHARES) and (split := f"{prefix}{name}".partition("/")[0]) in MEASURED:
             low = -1 if split == "gap" else 0
             _must(low <= value <= 1, f"{split} {name.rpartition('/')[2]} must lie in [{low}, 1], got {value}")
@@ -158,7 +158,7 @@ def _check_matrix(accuracy: list[Any], support: list[Any], confusion: list[list[
     for right, rows, taken in zip(accuracy, support, confusion, strict=True):
         counted = len(taken) == len(support) and all(map(is_count, taken)) and sum(taken) == rows
         _must(counted, "the confusion matrix must count the rows of each class")
-        sound = is_figure(right) and 0 <= right <= 1
+        sound = is_number(right) and 0 <= right <= 1
         _must(sound if rows else right is None, "a class must have an accuracy in [0, 1], null without rows")
 
 
@@ -166,7 +166,7 @@ def _check_bins(count: list[Any], confidence: list[Any], accuracy: list[Any]) ->
     _must(all(map(is_count, count)) and sum(count) > 0, "the bins of reliability must count rows")
     for rows, *means in zip(count, confidence, accuracy, strict=True):
         for mean in means:
-            sound = is_figure(mean) and 0 <= mean <= 1
+            sound = is_number(mean) and 0 <= mean <= 1
             _must(sound if rows else mean is None, "bins must have means in [0, 1], and null where empty")
 
 

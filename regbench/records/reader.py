@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from regbench.errors import brief, printable
-from regbench.records.files import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY, read_lines
-from regbench.records.form import check_ended, snapshots, status_of
+from regbench.records import summary as summaries
+from regbench.records.course import Epoch, read_lines
+from regbench.records.files import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY
+from regbench.records.form import check_ended, status_of
 from regbench.records.identity import canonical, without_later
-from regbench.records.status import Status
+from regbench.records.summary import Summary
 from regbench.storage.reading import json_object, sentence
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
@@ -35,7 +37,7 @@ class Result:
         seed: of the run.
         shared: every other key that decides the results, flat, `model.width`.
         summary: as in `summary.json`.
-        records: the lines of `metrics.jsonl`.
+        epochs: the lines of `metrics.jsonl`.
         environment: as in `environment.json`, flat, `packages.torch`; empty where that is missing.
     """
 
@@ -44,14 +46,14 @@ class Result:
     parts: tuple[str, ...]
     seed: int
     shared: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    records: list[dict[str, Any]] = field(repr=False)
+    summary: Summary
+    epochs: list[Epoch] = field(repr=False)
     environment: Mapping[str, Any] = field(repr=False)
 
     @property
     def ended(self) -> bool:
         """Whether the run came to its end; else it has diverged."""
-        return Status(self.summary["status"]).finished
+        return self.summary.status.finished
 
 
 @dataclass
@@ -146,17 +148,18 @@ def read_result(folder: str) -> tuple[Result, list[str]]:
     """
     place = Path(folder)
     try:
-        summary = json_object(place / SUMMARY)
+        found = json_object(place / SUMMARY)
     except ValueError as error:
         raise NotCounted(str(error)) from error
-    if summary is None:
+    if found is None:
         raise NotCounted(f"unfinished: it has no {SUMMARY}")
-    _refuse_others(summary)
+    _refuse_others(found)
     try:
-        check_ended(summary)
+        check_ended(found)
+        summary = summaries.of(found)
         complaints = _drop_unnamed(summary)
-        records = _course(place / METRICS, complaints)
-        result = result_of(folder, summary, records, _environment(place / ENVIRONMENT, complaints))
+        epochs = _course(place / METRICS, complaints)
+        result = result_of(folder, summary, epochs, _environment(place / ENVIRONMENT, complaints))
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise NotCounted(f"its files are not those of a run: {sentence(error)}") from error
     return result, complaints
@@ -177,16 +180,16 @@ def _refuse_others(summary: Mapping[str, Any]) -> None:
         raise NotCounted(f"unfinished: {brief(summary.get('status'))} after epoch {brief(done)}")
 
 
-def _course(path: Path, complaints: list[str]) -> list[dict[str, Any]]:
+def _course(path: Path, complaints: list[str]) -> list[Epoch]:
     try:
-        records, more = read_lines(path)
+        epochs, more = read_lines(path)
     except (OSError, ValueError) as error:
         complaints.append(f"{path.name} cannot be read: {sentence(error)}; there are no curves")
         return []
     complaints += more
-    if not records and not more:
+    if not epochs and not more:
         complaints.append(f"{path.name} is missing or empty; there are no curves")
-    return records
+    return epochs
 
 
 def _environment(path: Path, complaints: list[str]) -> Mapping[str, Any]:
@@ -202,31 +205,32 @@ def _environment(path: Path, complaints: list[str]) -> Mapping[str, Any]:
 
 def result_of(
     folder: str,
-    summary: Mapping[str, Any],
-    records: list[dict[str, Any]],
+    summary: Summary,
+    epochs: list[Epoch],
     environment: Mapping[str, Any],
 ) -> Result:
     """The result that the contents of a run's files make; they must be sound."""
-    config = summary["config"]
+    config = summary.config
     parts = tuple(_parts(config["reg"]))
     return Result(
         folder=printable(folder),
         stack=json.dumps(parts),
         parts=parts,
         seed=config["seed"],
-        shared=_shared(config, summary.get("content") or ""),
+        shared=_shared(config, summary.content or ""),
         summary=summary,
-        records=records,
+        epochs=epochs,
         environment=dict(flattened(environment)),
     )
 
 
-def _drop_unnamed(summary: Mapping[str, Any]) -> list[str]:
-    """Take figures out whose names are none; give a complaint where there are any."""
-    if not Status(summary["status"]).finished:
+def _drop_unnamed(summary: Summary) -> list[str]:
+    """Take metrics out whose names are none; give a complaint where there are any."""
+    if not summary.status.finished:
         return []
-    places = [snapshot["metrics"] for snapshot in snapshots(summary)]
-    places += [metrics for metrics in (summary.get("test") or {}).values() if isinstance(metrics, dict)]
+    places = [snapshot.metrics for snapshot in summary.snapshots.values()]
+    test = summary.test
+    places += [metrics for metrics in (test.last, test.best) if metrics] if test else []
     wrong = sorted({name for metrics in places for name in metrics if not NAME.fullmatch(name)})
     for metrics in places:
         for name in wrong:

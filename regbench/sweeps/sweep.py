@@ -305,7 +305,7 @@ def _reason(one: SweepJob, outcomes: dict[str, Outcome]) -> str:
     if outcome is not None and outcome.reason:
         return outcome.reason
     summary = undamaged(one.folder)
-    return f"{summary.get('status', 'not finished')}: {summary.get('reason', '')}".rstrip(": ")
+    return f"{summary.status}: {summary.reason}".rstrip(": ") if summary else "not finished"
 
 
 def repeat(one: SweepJob, state: State, words: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ ROOMS = {
     "nn": [],
     "models": ["nn"],
     "regularizers": ["images", "nn"],
-    "evaluation": ["images", "nn"],
+    "evaluation": ["images", "nn", "records"],
     "training": ["evaluation", "nn"],
     "data": ["storage", "targets", "terminal"],
     "composition": ["folders", "records", "storage", "targets", "terminal"],

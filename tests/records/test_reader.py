@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from regbench.errors import printable
+from regbench.records.course import Epoch
 from regbench.records.reader import NotCounted, find, flattened, read_result
 from tests.records.made import figures, member, result, summary, write_run
 
@@ -45,7 +46,7 @@ def test_a_half_written_last_line_is_left_out_and_told(tmp_path: Path) -> None:
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 3, "val/accu')
     found = find([tmp_path])
-    assert [record["epoch"] for record in found.results[0].records] == [1, 2]
+    assert [one.epoch for one in found.results[0].epochs] == [1, 2]
     (complaint,) = found.complaints
     assert complaint.reason == "line 3 of metrics.jsonl is not whole; those before it are used"
 
@@ -204,7 +205,7 @@ def test_values_of_a_line_that_are_no_figures_are_left_out_and_counted(tmp_path:
         f'{{"epoch": 2, "val/loss": {"1" * 400}, "val/accuracy": "0.5", "gap/loss": 1e999, "b": true}}\n'
     )
     found = find([tmp_path])
-    assert found.results[0].records == [{"epoch": 1, "val/accuracy": 0.5}, {"epoch": 2}]
+    assert found.results[0].epochs == [Epoch(1, {"val/accuracy": 0.5}), Epoch(2, {})]
     assert [one.reason for one in found.complaints] == [
         "metrics.jsonl has values that are no finite numbers, 6 of them; they are left out"
     ]
@@ -216,7 +217,7 @@ def test_a_line_without_a_whole_number_as_epoch_ends_the_course(tmp_path: Path, 
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write(f'{{"epoch": {epoch}, "val/loss": 1.0}}\n')
     found = find([tmp_path])
-    assert [record["epoch"] for record in found.results[0].records] == [1]
+    assert [one.epoch for one in found.results[0].epochs] == [1]
     assert [one.reason[:30] for one in found.complaints] == ["line 2 of metrics.jsonl is not"]
 
 
@@ -265,8 +266,8 @@ def test_figures_of_names_that_would_steer_a_terminal_are_left_out_and_told(tmp_
     write_run(tmp_path / "run", epochs=[measured], test=at({"accuracy": 0.5, "a b": 0.5}) | {"reads": 1})
     found = find([tmp_path])
     kept = found.results[0].summary
-    assert set(measured) - set(kept["last"]["metrics"]) == {"val/\x1b[31mred", "val/\ud800"}
-    assert kept["test"]["best"] == {"accuracy": 0.5}
+    assert set(measured) - set(kept.last.metrics) == {"val/\x1b[31mred", "val/\ud800"}
+    assert kept.test.best == {"accuracy": 0.5}
     assert [one.reason for one in found.complaints] == ["no figure can be called a b and 2 more: left out"]
 
 

@@ -163,7 +163,7 @@ def sketch(curve: Response, cohort: Cohort) -> Sketch:
 
 
 def _runs(curve: Response, cohort: Cohort, figure: str) -> dict[int, list[float | None]]:
-    groups = {value_at(group.example.summary["config"], curve.key): group for group in cohort.groups}
+    groups = {value_at(group.example.summary.config, curve.key): group for group in cohort.groups}
     columns: list[dict[int, float]] = []
     for one in curve.points:
         results = groups[one.value].results if one.value in groups else {}
