@@ -12,12 +12,13 @@ from itertools import permutations
 from regbench import __version__
 from regbench.analysis.choosing import Choice, Place, about, choose, chosen, one_rate, place_of
 from regbench.analysis.cohorts import Cohort, Group, cohorts, shown
-from regbench.analysis.metrics import Notes, curves, note_of, paired, reliability, smaller_is_better, spreads
+from regbench.analysis.metrics import Notes, curves, note_of, paired, reliability, spreads
 from regbench.analysis.per_class import classes_of, is_uneven, per_class
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
 from regbench.analysis.words import counted, listed
+from regbench.records.metrics import smaller_is_better
 from regbench.records.reader import Found, printable
 from regbench.stats.paired import sampling_error
 

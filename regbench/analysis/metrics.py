@@ -1,4 +1,4 @@
-"""The figures of a run, all of one snapshot, and their curves."""
+"""The metrics of a run, all of one snapshot, and their curves."""
 
 from __future__ import annotations
 
@@ -9,25 +9,16 @@ import numpy as np
 from scipy.special import stdtrit
 
 from regbench.analysis.report import LEVEL, Curve, RunNote, Spread
+from regbench.records.metrics import CURVES, MEASURED, split_of
 from regbench.records.reader import Result
 
-METRIC = "val/accuracy"  # what a verdict is on, unless another is asked for
-JUDGING = ("val", "test", "corruption")  # splits that have chosen nothing
-SMALLER_IS_BETTER = ("loss", "ece", "brier")
 SPEED = "time/examples_per_s"
-SPLITS = ("train", "select", "val", "gap")
-CURVES = tuple(f"{split}/{what}" for split in ("train", "val", "gap") for what in ("accuracy", "loss"))
-
-
-def smaller_is_better(metric: str) -> bool:
-    """Whether less of a figure is more of what is wanted."""
-    return metric.rpartition("/")[2] in SMALLER_IS_BETTER
 
 
 def note_of(result: Result, at: str) -> RunNote:
-    """All figures of a finished run that a comparison shows."""
+    """All metrics of a finished run that a comparison shows."""
     taken, summary = result.summary.at(at), result.summary
-    figures = {name: float(v) for name, v in taken.metrics.items() if name.partition("/")[0] in SPLITS}
+    figures = {name: float(v) for name, v in taken.metrics.items() if split_of(name) in MEASURED}
     if summary.test:
         read = summary.test.best if at == "best" else summary.test.last
         figures |= {f"test/{name}": float(value) for name, value in (read or {}).items()}
@@ -53,7 +44,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def spreads(notes: Iterable[RunNote]) -> dict[str, Spread]:
-    """The spread of each figure over the runs that have it."""
+    """The spread of each metric over the runs that have it."""
     gathered: dict[str, list[float]] = {}
     for note in notes:
         for name, value in note.figures.items():
@@ -107,10 +98,10 @@ def reliability(results: Sequence[Result], at: str) -> dict[str, list[float | No
 Notes = Mapping[int, RunNote]  # of the runs that count, by seed
 
 
-def paired(arm: Notes, base: Notes, figure: str) -> list[float]:
-    """The differences arm - base of a figure, one for each seed at which both have it."""
+def paired(arm: Notes, base: Notes, metric: str) -> list[float]:
+    """The differences arm - base of a metric, one for each seed at which both have it."""
     return [
-        note.figures[figure] - base[seed].figures[figure]
+        note.figures[metric] - base[seed].figures[metric]
         for seed, note in arm.items()
-        if seed in base and figure in note.figures and figure in base[seed].figures
+        if seed in base and metric in note.figures and metric in base[seed].figures
     ]

@@ -10,11 +10,12 @@ import numpy as np
 
 from regbench.analysis.choosing import one_rate
 from regbench.analysis.cohorts import Cohort, Group
-from regbench.analysis.metrics import Notes, note_of, paired, smaller_is_better
+from regbench.analysis.metrics import Notes, note_of, paired
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
 from regbench.analysis.words import listed
+from regbench.records.metrics import smaller_is_better
 from regbench.stats.paired import bootstrap_best
 
 UNDER, OVER, BEST = "under-regularized", "over-regularized", "as good as any"

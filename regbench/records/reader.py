@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +15,12 @@ from regbench.records.course import Epoch, read_lines
 from regbench.records.files import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY
 from regbench.records.form import check_ended, status_of
 from regbench.records.identity import canonical, without_later
+from regbench.records.metrics import NAME
 from regbench.records.summary import Summary
 from regbench.storage.reading import json_object, sentence
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
 MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
-NAME = re.compile(r"[\w./-]{1,200}")  # of a figure
 # where it ran, what it left behind, what else it measured: no part of what is compared
 ASIDE = ("seed", "reg", "device", "threads", "evaluate_test", "evaluate", "checkpoints", "sweep")
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from regbench.errors import as_typed
 from regbench.records.files import LOG, uneven
+from regbench.records.metrics import keys, title
 from regbench.records.status import Status
 from regbench.records.summary import Summary
 from regbench.types import Record
@@ -113,8 +114,9 @@ def show_audit(console: Console, rows: Sequence[Mapping[str, Any]], warnings: Se
 def show_summary(console: Console, summary: Summary, folder: str) -> None:
     """The end of a run: a short table, and how to look at the curves."""
     columns = summary.snapshots
-    title = f"{summary.name}: {summary.status}"
-    console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"{summary.name}: {summary.status}", style="italic", markup=False, highlight=False, soft_wrap=True
+    )
     table = Table()
     table.add_column("accuracy (loss)")
     for name, one in columns.items():
@@ -123,12 +125,11 @@ def show_summary(console: Console, summary: Summary, folder: str) -> None:
         cells = (_cell(one.metrics, split) for one in columns.values())
         table.add_row(split, *cells)
     if summary.class_rows and uneven(summary.class_rows.train):
-        for figure in ("balanced_accuracy", "macro_f1"):
-            cells = (f"{one.metrics[f'val/{figure}']:.4f}" for one in columns.values())
-            table.add_row(f"val {figure.replace('_', ' ')}", *cells)
+        for key in keys(("classes alike",), ("val",)):
+            table.add_row(title(key), *(f"{one.metrics[key]:.4f}" for one in columns.values()))
     for name in ("last", "best"):
         if summary.test and (found := getattr(summary.test, name)):
-            metrics = {f"test/{figure}": value for figure, value in found.items()}
+            metrics = {f"test/{metric}": value for metric, value in found.items()}
             table.add_row(f"test, {name} weights", _cell(metrics, "test"))
     if columns:
         console.print(table)

@@ -8,6 +8,7 @@ from typing import Any
 
 from regbench.assembly.data import rows_by_class
 from regbench.records.files import RECORD_VERSION
+from regbench.records.metrics import CHOOSING
 from regbench.records.status import Status
 from regbench.records.summary import Epochs, Flops, Member, PerSplit, Snapshot, Summary
 from regbench.regularizers.base import Stack, hooks
@@ -22,7 +23,7 @@ def best_of(history: Sequence[Record]) -> Record | None:
 
 
 def _merit(record: Record) -> tuple[float, float]:
-    return record.metrics["select/accuracy"], -record.metrics["select/loss"]
+    return record.metrics[CHOOSING], -record.metrics["select/loss"]
 
 
 def describe_stack(stack: Stack) -> list[Member]:

@@ -13,7 +13,7 @@ from typing import Any
 from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import environment
-from regbench.analysis.metrics import METRIC, note_of
+from regbench.analysis.metrics import note_of
 from regbench.analysis.question import Question, refuse_metric, refuse_unmeasured
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
@@ -22,6 +22,7 @@ from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
 from regbench.records.identity import identity, stack_name
+from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports.response_text import DRAWN
 from regbench.reports.wording import left_out
@@ -98,7 +99,7 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     parser.add_argument(
         "--plan", action="store_true", help="print the jobs and what they will take; run nothing"
     )
-    parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
+    parser.add_argument("--metric", default=JUDGED, help=f"what verdicts are on (default: {JUDGED})")
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
     parser.add_argument("--json", metavar="FILE", type=path, help="write what was found to a file")
