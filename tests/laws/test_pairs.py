@@ -22,7 +22,6 @@ def _script(name: str) -> ModuleType:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[loader.name] = module
-    sys.path.append(str(ROOT / "scripts"))  # where a script finds what it imports, as others do
     loader.exec_module(module)
     return module
 
