@@ -7,21 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.records.files import METRICS, RECORD_VERSION, Damaged, read_summary
 from regbench.records.identity import DIGITS, identity, stem
 from regbench.storage.reading import require_folder, sentence, there
 
 State = Literal["new", "left", "finished", "stopped", "diverged", "failed"]
-
-
-class Composed(Protocol):
-    """What a command line has been made into."""
-
-    config: dict[str, Any]
-    overrides: list[str]
 
 
 @dataclass(frozen=True)
