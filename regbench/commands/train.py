@@ -26,7 +26,8 @@ from regbench.errors import ConfigError, as_typed, of_the_system, printable
 from regbench.folders.claims import Claim, adopt, claim
 from regbench.folders.lock import Held, held, is_held
 from regbench.folders.placement import refuse_others
-from regbench.records.files import ENDED, read_summary
+from regbench.records.files import read_summary
+from regbench.records.status import Status
 from regbench.storage import checkpoint
 from regbench.terminal.screen import Screen
 
@@ -85,7 +86,7 @@ def _run(line: CommandLine, folder: Path) -> int:
     def task(cfg: DictConfig) -> None:
         status, code = run_job(cfg, claimed)
         codes.append(code)
-        if status == "interrupted":
+        if status is Status.INTERRUPTED:
             raise KeyboardInterrupt  # the command line turns it into status 130
 
     # the folder by its name: one that is made of the time would be another one by now
@@ -146,7 +147,7 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
         folder = Path(HydraConfig.get().runtime.output_dir)
         status, code = run_job(cfg, adopt(folder, "hydra.sweep.subdir"))
         codes.append(code)
-        if status == "interrupted":
+        if status is Status.INTERRUPTED:
             raise KeyboardInterrupt  # ends a sweep; the command line turns it into status 130
         return status
 
@@ -157,7 +158,7 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
         sys.argv = before
 
 
-def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
+def run_job(cfg: DictConfig, claimed: Claim) -> tuple[Status, int]:
     """Run one job in the folder that is claimed for it; return its status and exit code."""
     from regbench.runs import session as job
 
@@ -171,12 +172,12 @@ def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
             status = job.train(job.Job(resolved(cfg), shown, choices_of(about), console))
     except Held as error:  # it is not ours to tidy up
         print(f"regbench: {printable(error)}", file=sys.stderr)
-        return "failed", 2
+        return Status.FAILED, 2
     except (ConfigError, OSError) as error:
         claimed.give_back()
         print(f"regbench: {printable(of_the_system(error) or error)}", file=sys.stderr)
-        return "failed", 2
-    return status, job.EXIT_STATUS[status]
+        return Status.FAILED, 2
+    return status, status.exit_code
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -190,5 +191,6 @@ def _refuse_checkpoint(folder: Path) -> None:
         raise ConfigError(
             f"{folder}: holds a checkpoint to continue; type regbench resume {as_typed(folder)}"
         )
-    if (read_summary(folder) or {}).get("status") in ENDED:
+    summary = read_summary(folder)
+    if summary and Status(summary["status"]).ended:
         raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")
