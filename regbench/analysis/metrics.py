@@ -9,10 +9,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from regbench.analysis.report import LEVEL, Curve, RunNote, Spread
+from regbench.records.course import SPEED
 from regbench.records.metrics import CURVES, MEASURED, split_of
 from regbench.records.reader import Result
-
-SPEED = "time/examples_per_s"
 
 
 def note_of(result: Result, at: str) -> RunNote:
