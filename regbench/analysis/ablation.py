@@ -78,7 +78,7 @@ class Ablation:
     Attributes:
         name: dataset, model, stack, and what sets it apart.
         metric: what the verdicts are on.
-        at: last or best, the snapshot that all figures are of.
+        at: last or best, the snapshot that all metrics are of.
         members: of the whole stack, in order.
         stacks: all that were asked for.
         solo: each member alone, against none.

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regbench.records.form import EXACT
-from regbench.records.reader import Excluded, Result, flattened, printable
+from regbench.records.identity import flattened
+from regbench.records.reader import Excluded, Result, printable
 from regbench.records.summary import Member
 
 ABSENT = "absent"  # stands for the value of a key that a configuration lacks; null is a value

@@ -9,32 +9,31 @@ import numpy as np
 from scipy.special import stdtrit
 
 from regbench.analysis.report import LEVEL, Curve, RunNote, Spread
+from regbench.records.course import SPEED
 from regbench.records.metrics import CURVES, MEASURED, split_of
 from regbench.records.reader import Result
-
-SPEED = "time/examples_per_s"
 
 
 def note_of(result: Result, at: str) -> RunNote:
     """All metrics of a finished run that a comparison shows."""
     taken, summary = result.summary.at(at), result.summary
-    figures = {name: float(v) for name, v in taken.metrics.items() if split_of(name) in MEASURED}
+    found = {name: float(v) for name, v in taken.metrics.items() if split_of(name) in MEASURED}
     if summary.test:
         read = summary.test.best if at == "best" else summary.test.last
-        figures |= {f"test/{name}": float(value) for name, value in (read or {}).items()}
+        found |= {f"test/{name}": float(value) for name, value in (read or {}).items()}
     if summary.corruption:
-        figures["corruption/accuracy"] = float(summary.corruption.at(at)["accuracy"])
-    figures |= {
+        found["corruption/accuracy"] = float(summary.corruption.at(at)["accuracy"])
+    found |= {
         "epochs": float(summary.epochs.done),
         "seconds": float(summary.seconds),
         "flops": float(summary.flops.total),
     }
     if taken.epoch is not None:
-        figures["epoch"] = float(taken.epoch)
+        found["epoch"] = float(taken.epoch)
     speeds = [one.metrics[SPEED] for one in result.epochs if SPEED in one.metrics]
     if speeds:
-        figures["examples_per_s"] = float(statistics.median(speeds))
-    return RunNote(result.seed, result.folder, taken.epoch, dict(sorted(figures.items())))
+        found["examples_per_s"] = float(statistics.median(speeds))
+    return RunNote(result.seed, result.folder, taken.epoch, dict(sorted(found.items())))
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -80,7 +80,7 @@ class Question:
 
     Attributes:
         metric: what the verdicts are on.
-        at: last or best, the snapshot that every figure is of.
+        at: last or best, the snapshot that every metric is of.
         baseline: the name of the arm to compare with; the empty stack where None.
         best_of: keys such as train.lr, of whose values each stack is compared at its best by select.
     """

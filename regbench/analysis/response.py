@@ -79,7 +79,7 @@ class Response:
         key: what was swept, such as reg.dropout.p.
         metric: what scores and verdicts are of.
         gap_metric: what gaps are of.
-        at: last or best, the snapshot that all figures are of.
+        at: last or best, the snapshot that all metrics are of.
         off: the value at which the member does nothing; None where no value of this key alone does that.
         baseline: what the differences are to.
         points: by value; the baseline among them where it is a value.
@@ -202,9 +202,9 @@ def _notes_of(group: Group | None, question: Question) -> Notes:
     return {seed: note for seed, note in notes.items() if question.metric in note.figures}
 
 
-def _interval(notes: Notes, figure: str) -> Difference | None:
-    """Mean and interval of a figure over the seeds, in the same form as a difference."""
-    values = [note.figures[figure] for note in notes.values() if figure in note.figures]
+def _interval(notes: Notes, metric: str) -> Difference | None:
+    """Mean and interval of a metric over the seeds, in the same form as a difference."""
+    values = [note.figures[metric] for note in notes.values() if metric in note.figures]
     return difference(values) if values else None
 
 

@@ -24,6 +24,49 @@ class Epoch:
     metrics: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Key:
+    """A key of the lines that is no metric of a split (`regbench.records.metrics`).
+
+    Attributes:
+        name: in the file; <member> stands for a member's name.
+        unit: of the value, or its range.
+        meaning: for readers of the documents.
+        evaluated: whether only epochs that are evaluated have it.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    evaluated: bool = False
+
+
+SPEED = "time/examples_per_s"
+KEYS = (
+    Key("epoch", "integer from 1", "the epoch that is done"),
+    Key(
+        "objective/data",
+        "nats, unless a member changes or replaces the loss",
+        "the data loss as trained on: training mode, augmented, mixed, smoothed; mean over the epoch's rows, "
+        "each before the update that uses it",
+    ),
+    Key(
+        "objective/<member>",
+        "as `objective/data`",
+        "the penalty of a member that has one, in the same mean",
+    ),
+    Key("schedule/lr", "at least 0", "learning rate of the epoch's last update"),
+    Key(SPEED, "above 0", "train rows per second, evaluation left out"),
+    Key("time/epoch_s", "seconds", "the whole epoch, evaluation included"),
+    Key(
+        "<member>/<metric>",
+        "the member's own",
+        "such as `l1/zeros` and `l1/zeros.<layer>`: share of weights that are exactly 0, in [0, 1]",
+        evaluated=True,
+    ),
+)
+
+
 def line(epoch: int, metrics: Mapping[str, float]) -> str:
     """An epoch as it is written; raises ValueError for a number that is not finite."""
     return json.dumps({"epoch": epoch, **metrics}, allow_nan=False) + "\n"

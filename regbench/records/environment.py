@@ -10,12 +10,12 @@ class Environment:
     """What a person needs to know to repeat a run; the keys in the order of the file.
 
     Attributes:
-        regbench: its version.
-        python: its version.
-        packages: their versions.
+        regbench: version of regbench.
+        python: version of Python.
+        packages: versions of packages.
         git: revision of the current folder's repository, `+` where it holds changes; null where it is none.
         platform: operating system and processor.
-        device: that was computed on, such as `cpu` or `cuda`.
+        device: what was computed on, such as `cpu` or `cuda`.
         device_name: what its maker calls it.
         threads: the number used.
         command: the words of the command line.

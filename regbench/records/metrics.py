@@ -107,7 +107,7 @@ METRICS = (
     Metric(
         "ece", "{} ECE", "share", 0, 1, "less", "calibration", ("val", "test"),
         "expected calibration error: rows in 15 equally wide bins (lo, hi] of the largest probability; the "
-        "sum over bins of (share of rows) * |accuracy - mean confidence| (Guo et al. 2017, eq. 3)",
+        "sum over bins of (share of rows) * abs(accuracy - mean confidence) (Guo et al. 2017, eq. 3)",
         asked="calibration",
     ),
     Metric(

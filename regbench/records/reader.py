@@ -14,15 +14,13 @@ from regbench.records import summary as summaries
 from regbench.records.course import Epoch, read_lines
 from regbench.records.files import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY
 from regbench.records.form import check_ended, status_of
-from regbench.records.identity import canonical, without_later
+from regbench.records.identity import conditions, flattened, parts_of
 from regbench.records.metrics import NAME
 from regbench.records.summary import Summary
 from regbench.storage.reading import json_object, sentence
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
 MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
-# where it ran, what it left behind, what else it measured: no part of what is compared
-ASIDE = ("seed", "reg", "device", "threads", "evaluate_test", "evaluate", "checkpoints", "sweep")
 
 
 @dataclass(frozen=True)
@@ -210,13 +208,13 @@ def result_of(
 ) -> Result:
     """The result that the contents of a run's files make; they must be sound."""
     config = summary.config
-    parts = tuple(_parts(config["reg"]))
+    parts = tuple(parts_of(config["reg"]))
     return Result(
         folder=printable(folder),
         stack=json.dumps(parts),
         parts=parts,
         seed=config["seed"],
-        shared=_shared(config, summary.content or ""),
+        shared=conditions(config, summary.content or ""),
         summary=summary,
         epochs=epochs,
         environment=dict(flattened(environment)),
@@ -236,37 +234,6 @@ def _drop_unnamed(summary: Summary) -> list[str]:
             metrics.pop(name, None)
     several = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
     return [f"no figure can be called {brief(wrong[0])}{several}: left out"] if wrong else []
-
-
-def _parts(members: Mapping[str, Any]) -> Iterator[str]:
-    """Each member of a stack with its values as one text; the order of members counts, that of values not."""
-    for name, node in members.items():
-        if "_target_" in node:
-            yield json.dumps([name, canonical(node)], sort_keys=True)
-        else:
-            yield json.dumps([name, list(_parts(node))])
-
-
-def _shared(config: Mapping[str, Any], content: str) -> dict[str, Any]:
-    """All keys that decide a run's results but stack and seed; a digest stands for a person's own data."""
-    decisive = {name: value for name, value in without_later(config).items() if name not in ASIDE}
-    flat = dict(flattened(decisive))
-    flat.pop("dataset.root", None)
-    if content:
-        own = [key for key in flat if key.startswith("dataset.") and key.endswith("path")]
-        for key in own:
-            del flat[key]
-        flat["dataset.content"] = content
-    return dict(sorted(flat.items()))
-
-
-def flattened(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a tree with its path, `model.width`, in printable signs."""
-    for name, item in value.items():
-        if item and isinstance(item, dict):
-            yield from flattened(item, f"{prefix}{name}.")
-        else:
-            yield printable(f"{prefix}{name}"), canonical(item)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Sealed:
     """What was read of the sealed test split.
 
     Attributes:
-        last: the metrics of `last`, by name without the split; left out where the run was made longer since.
+        last: metrics by name, without the split; left out where the run was made longer since.
         best: the same of `best`.
         reads: how often the split has been read.
     """
@@ -91,9 +91,9 @@ class Reliability:
     """Confidence against accuracy, for 15 bins (i/15, (i+1)/15] of `val` rows by their largest probability.
 
     Attributes:
-        confidence: mean of each bin; null where it is empty.
-        accuracy: of each bin; null where it is empty.
-        count: rows of each bin.
+        confidence: a list with the mean of each bin; null where it is empty.
+        accuracy: the same.
+        count: a list with the rows of each bin.
     """
 
     confidence: list[float | None]
@@ -106,8 +106,8 @@ class ClassMetrics:
     """What was found of each class of `val`, in the order of `classes`.
 
     Attributes:
-        accuracy: the share of a class's rows that are taken for it; null where it has none.
-        support: its rows.
+        accuracy: a list with the share of each class's rows that are taken for it; null where it has none.
+        support: a list with the rows of each.
         confusion: a list for each class with how many of its rows are taken for each.
     """
 
@@ -121,11 +121,11 @@ class Member:
     """A member of the stack.
 
     Attributes:
-        name: in the stack.
+        name: what the stack calls it.
         target: its class.
-        values: of its fields.
+        values: the values of its fields.
         off: the values at which it does nothing.
-        hooks: that it has.
+        hooks: the hooks that it has.
     """
 
     name: str
@@ -160,9 +160,9 @@ class Summary:
         version: of this record, 2.
         name: the members in order, joined by `+`; `baseline` where there are none.
         epochs: how far the run has come.
-        last: of the last evaluated epoch; null if none was.
-        best: of the epoch of highest `select/accuracy`; of equals the one of least `select/loss`, then the
-            first.
+        last: what was measured after the last evaluated epoch; null if none was.
+        best: the same of the epoch of highest `select/accuracy`; of equals the one of least `select/loss`,
+            then the first.
         choices: the option of each of `model`, `dataset`, `optimizer`, `schedule`.
         config: the configuration, references resolved.
         stack: each member, in order.
@@ -175,21 +175,24 @@ class Summary:
         num_classes: number of classes.
         classes: names of the classes in the order of their labels: what their files or folders are called,
             or say; numbers where a source has no names.
-        rows: numbers of rows.
-        class_rows: the rows of each class, a list for each split, as training is told them.
+        rows: `train`, `select`, `val`: numbers of rows.
+        class_rows: the same, a list with the rows of each class, as training is told them.
         parameters: numbers in the model's parameters.
         flops: floating-point operations of dense and convolutional layers, forward and backward.
-        kept: of the weights that the run ended with, measured after it; only where a member overrides
-            `final_model`.
+        kept: the same as `last` of the weights that the run ended with, measured after it; only where a
+            member overrides `final_model`.
         status: `finished`, `stopped` (by a member), `diverged`, `failed` or `interrupted`.
         reason: one sentence for `diverged` and `failed`, else empty.
         test: null until test was read.
-        reliability: with `calibration`, of a run that finished or stopped, else null.
-        corruption: with `corruption`, of a run that finished or stopped, else null: the accuracy on corrupted
-            `val` images, `noise/1` to `noise/5`, and so for `blur`, `contrast`, `brightness` and `pixelate`;
-            `accuracy` is the mean of the 25. See [below](#corruption).
-        per_class: with `per_class`, of a run that finished or stopped, else null. TensorBoard has the same
-            as a picture and a table under `val`.
+        reliability: with `calibration`, of a run that finished or stopped, else null: `last` and `best`, each
+            for the 15 bins (i/15, (i+1)/15] of `val` rows by their largest probability.
+        corruption: with `corruption`, of a run that finished or stopped, else null: `last` and `best`, each
+            with the accuracy on corrupted `val` images, `noise/1` to `noise/5`, and so for `blur`,
+            `contrast`, `brightness` and `pixelate`; `accuracy` is the mean of the 25. See
+            [below](#corruption).
+        per_class: with `per_class`, of a run that finished or stopped, else null: `last` and `best`, each of
+            `val` and for each class in the order of `classes`. TensorBoard has the same as a picture and a
+            table under `val`.
         identity: of the run, SHA-256 in hexadecimal: see [below](#identity).
         content: SHA-256 of one's own data; empty where checksums pin the data.
         seconds: wall-clock from the start of training, the pauses between a stop and a resume left out; the
