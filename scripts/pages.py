@@ -106,7 +106,9 @@ def _machine() -> str:
 
 def keep(name: str, stamp: Stamp, figures: Any) -> None:
     """Write figures, with where they come from, into scripts/figures."""
-    text = json.dumps({"stamp": asdict(stamp), "figures": figures}, indent=1, ensure_ascii=False)
+    text = json.dumps(
+        {"stamp": asdict(stamp), "figures": figures}, indent=1, ensure_ascii=False, allow_nan=False
+    )
     (FIGURES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
