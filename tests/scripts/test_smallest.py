@@ -25,7 +25,7 @@ SMALLEST = {  # script: words, and what it says
         r"between two jobs: median -?[\d.]+ s on top of Hydra's own",
     ),
     "docs": (["--check"], r"^$"),
-    "mutate": (["rotation"], r"\d mutants of 1 regularizers: 0 survive"),
+    "mutate": (["rotation"], r"2 mutants of 1 regularizers: 0 survive"),
     "pairs": (
         ["--workers", "1", "--only", "batch_norm", "layer_norm"],
         r"REFUSED batch_norm layer_norm mlp .*keep one\n(.*\n)+4 cases: 4 refused, 0 faults",
@@ -58,8 +58,8 @@ SMALLEST = {  # script: words, and what it says
         r"\| baseline \| [\d.]+ \|.*\n\| rotation \| [\d.]+ \| .* [+-][\d.]+ \| 1 \|",
     ),
 }
-RUNS = {"rates", "results"}  # they leave runs in a folder
-LONG = {*RUNS, "mutate"}
+KEPT = {"rates", "results"}  # which keep runs in a folder
+LONG = {*KEPT, "mutate"}
 
 
 def scripts() -> list[str]:
@@ -80,7 +80,7 @@ def test_every_script_is_called_by_a_test() -> None:
 )
 def test_it_runs(typed: Typed, tmp_path: Path, name: str) -> None:
     words, says = SMALLEST[name]
-    given = ["--folder", str(tmp_path / "runs")] if name in RUNS else []
+    given = ["--folder", str(tmp_path / "runs")] if name in KEPT else []
     done = typed(name, *given, *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(says, done.stdout), done.stdout
@@ -104,7 +104,6 @@ def test_a_cost_is_timed(typed: Typed, real_data: Path) -> None:
     )
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", scripts())
 def test_it_says_what_it_takes(typed: Typed, name: str) -> None:
     done = typed(name, "--help")
