@@ -17,7 +17,7 @@ from regbench.analysis.metrics import note_of
 from regbench.analysis.question import Question, refuse_metric, refuse_unmeasured
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
-from regbench.composition.composer import ComposedJob
+from regbench.composition.composed import Composed
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
@@ -48,7 +48,7 @@ class Condition:
     """
 
     name: str
-    jobs: list[ComposedJob]
+    jobs: list[Composed]
     lines: list[list[str]]
 
 
@@ -106,7 +106,7 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     return parser
 
 
-def composed(command: str, words: list[str]) -> tuple[CommandLine, list[ComposedJob]]:
+def composed(command: str, words: list[str]) -> tuple[CommandLine, list[Composed]]:
     """The jobs of a line, read as `train -m` reads it.
 
     Raises:
@@ -122,16 +122,16 @@ def composed(command: str, words: list[str]) -> tuple[CommandLine, list[Composed
     return line, jobs
 
 
-def varied(jobs: Sequence[ComposedJob]) -> list[str]:
+def varied(jobs: Sequence[Composed]) -> list[str]:
     """The keys that are not the same in all jobs of a line, in its order."""
     columns = zip(*(one.overrides for one in jobs), strict=True)
     return [keys_of(words)[0] for words in columns if len(set(words)) > 1]
 
 
 def conditions(
-    jobs: Sequence[ComposedJob],
-    alike: Callable[[ComposedJob], Mapping[str, Any]],
-    expand: Callable[[ComposedJob], Iterable[list[str]]],
+    jobs: Sequence[Composed],
+    alike: Callable[[Composed], Mapping[str, Any]],
+    expand: Callable[[Composed], Iterable[list[str]]],
 ) -> list[Condition]:
     """The conditions of a line's jobs, in its order.
 
@@ -140,7 +140,7 @@ def conditions(
         alike: the part of a job's configuration that all jobs of a condition share, the seed aside.
         expand: the overrides of all jobs that a job of the line asks for.
     """
-    found: dict[str, list[ComposedJob]] = {}
+    found: dict[str, list[Composed]] = {}
     for one in jobs:
         shared = {name: value for name, value in alike(one).items() if name != "seed"}
         found.setdefault(json.dumps(shared), []).append(one)
@@ -153,7 +153,7 @@ def conditions(
     return made
 
 
-def _title(jobs: Sequence[ComposedJob], keys: Sequence[str]) -> str:
+def _title(jobs: Sequence[Composed], keys: Sequence[str]) -> str:
     """Dataset, model, stack, and the words that set a condition apart."""
     first = jobs[0]
     words = [
@@ -198,14 +198,14 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     return code
 
 
-def _folders(study: Study, made: Sequence[ComposedJob], jobs: Sequence[SweepJob]) -> list[list[Path]]:
+def _folders(study: Study, made: Sequence[Composed], jobs: Sequence[SweepJob]) -> list[list[Path]]:
     """The run folders of each condition; jobs that several need are run once."""
     where = {_identity(one): one.folder for one in jobs}
     left = iter(made)
     return [[where[_identity(next(left))] for _ in one.lines] for one in study.conditions]
 
 
-def _identity(one: ComposedJob | SweepJob) -> str:
+def _identity(one: Composed | SweepJob) -> str:
     from regbench.assembly.data import content_of
 
     return identity(one.config, content_of(one.config))

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.records.files import METRICS, RECORD_VERSION, Damaged, read_summary
 from regbench.records.identity import DIGITS, identity, stem
@@ -36,13 +37,6 @@ class State(StrEnum):
     def ended(self) -> bool:
         """Whether nothing is left to do."""
         return self.finished or self is State.DIVERGED
-
-
-class Composed(Protocol):
-    """What a command line has been made into."""
-
-    config: dict[str, Any]
-    overrides: list[str]
 
 
 @dataclass(frozen=True)
