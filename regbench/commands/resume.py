@@ -16,7 +16,6 @@ from regbench.errors import ConfigError, printable
 from regbench.folders.claims import require_ours
 from regbench.folders.lock import held
 from regbench.records.files import read_summary
-from regbench.records.status import Status
 from regbench.targets.boundary import refusing
 from regbench.targets.looking import Distrust
 from regbench.terminal.arguments import Arguments, path
@@ -92,10 +91,10 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distr
     )
 
     summary = read_summary(folder)
-    if summary and (status := Status(summary["status"])).ended:
-        reason = f" ({summary['reason']})" if summary.get("reason") else ""
-        print(printable(f"{folder}: the run has ended, status {status}{reason}; nothing to continue"))
-        return status.exit_code
+    if summary and summary.status.ended:
+        reason = f" ({summary.reason})" if summary.reason else ""
+        print(printable(f"{folder}: the run has ended, status {summary.status}{reason}; nothing to continue"))
+        return summary.status.exit_code
     require_trusted(config, distrust)
     try:
         status = job.resume(job.Job(config, folder, choices, Screen()))

@@ -13,7 +13,7 @@ from regbench.analysis.cohorts import Cohort
 from regbench.analysis.question import Question
 from regbench.analysis.response import Response, Swept, response, value_at
 from regbench.composition.compose import keys_of
-from regbench.composition.composer import ComposedJob
+from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.reports.drawings.response import sketch
 from regbench.reports.response_text import LINES, PLAIN, pages
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
         _number(one, key)
     off = {id(one): _off(one, key) for one in jobs}
 
-    def expand(one: ComposedJob) -> list[list[str]]:
+    def expand(one: Composed) -> list[list[str]]:
         value, by_law = off[id(one)]
         if not by_law:
             return [one.overrides, [*one.overrides, f"~{key.rpartition('.')[0]}"]]
@@ -104,7 +104,7 @@ def _figures(found: Findings, where: Path) -> None:
     write_figures([sketch(curve, cohort) for curve, cohort in found], where)
 
 
-def _swept_key(jobs: list[ComposedJob]) -> str:
+def _swept_key(jobs: list[Composed]) -> str:
     """The one value of a member that is swept."""
     keys = [key for key in varied(jobs) if key.startswith("reg.")]
     if len(keys) != 1:
@@ -113,14 +113,14 @@ def _swept_key(jobs: list[ComposedJob]) -> str:
     return keys[0]
 
 
-def _number(one: ComposedJob, key: str) -> float:
+def _number(one: Composed, key: str) -> float:
     value = value_at(one.config, key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{key}: must be a number to have a response curve, got {value!r}")
     return float(value)
 
 
-def _off(one: ComposedJob, key: str) -> tuple[Any, bool]:
+def _off(one: Composed, key: str) -> tuple[Any, bool]:
     """The off value of a key, and whether the member does nothing there whatever its other values are."""
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.assembly.stack import build_stack
@@ -136,7 +136,7 @@ def _off(one: ComposedJob, key: str) -> tuple[Any, bool]:
     return member.off[name], all(others)
 
 
-def _with(one: ComposedJob, key: str, value: Any) -> list[str]:
+def _with(one: Composed, key: str, value: Any) -> list[str]:
     """A job's overrides with another value of the key."""
     words = zip(one.overrides, keys_of(one.overrides), strict=True)
     return [f"{key}={json.dumps(value)}" if found == key else word for word, found in words]

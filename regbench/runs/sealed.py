@@ -18,6 +18,7 @@ from regbench.evaluation.measurement import evaluate
 from regbench.folders.placement import refuse_unwritable
 from regbench.nn.snapshots import WithWeights
 from regbench.records.files import undamaged
+from regbench.records.summary import Sealed
 from regbench.runs.load import load_model, require_same_run
 from regbench.storage import checkpoint_form
 from regbench.targets.boundary import reason as reason_of
@@ -41,13 +42,19 @@ def both(run: Run, final: nn.Module, folder: Path, own: str) -> dict[str, nn.Mod
     return {"last": final, "best": best}
 
 
-def read_test(run: Run, models: Mapping[str, nn.Module], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Open the sealed test split once, for all of the models together, and count it."""
+def read_test(run: Run, models: Mapping[str, nn.Module], before: int) -> Sealed:
+    """Open the sealed test split once, for all of the models together, and count it.
+
+    Args:
+        run: whose data have it.
+        models: with the last weights and with the best (`both`).
+        before: how often it was read before.
+    """
     if run.data.read_test is None:
         raise ConfigError("dataset: must have a test split to read, got one without")
     test = run.data.read_test()
     figures = {name: evaluate(model, test, run.autocast, run.evaluate) for name, model in models.items()}
-    return figures | {"reads": (before or {}).get("reads", 0) + 1}
+    return Sealed(**figures, reads=before + 1)
 
 
 def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
@@ -56,8 +63,9 @@ def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: they are others: what is cut from them as test might have been train.
     """
-    before = undamaged(folder).get("content")  # empty, or not there, where checksums pin them
-    if before and content_of(config) != before:
+    before = undamaged(folder)
+    # empty, or not there, where checksums pin them
+    if before and before.content and content_of(config) != before.content:
         raise ConfigError(
             f"{folder}: its data have changed since it was trained, so that rows of test may have been rows "
             "of train; put them back, or train into a new folder"
@@ -74,14 +82,16 @@ def require_readable(folder: Path, trust: Trust) -> None:
     config = read_run(folder, trust=trust)[0]
     require_trusted(config, distrust_of(folder, trust))
     require_same_data(folder, config)
-    require_same_run(folder, config, undamaged(folder))
+    if found := undamaged(folder):
+        state = {"version": found.version, "identity": found.identity, "content": found.content}
+        require_same_run(folder, config, state)
     for weights in ("last", "best"):
         model = load_model(folder, weights, trust)
         if any(one.isfinite().logical_not().any() for one in (*model.parameters(), *model.buffers())):
             raise ConfigError(f"{folder}: its {weights} weights must be finite numbers, and are not")
 
 
-def read_again(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
+def read_again(folder: Path, reads: int, trust: Trust) -> Sealed:
     """What the last and the best weights of a run reach on its test split, and how often that was read.
 
     Args:
@@ -106,4 +116,4 @@ def read_again(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
             return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
 
     last, best = (figures(load_model(folder, weights, trust)) for weights in ("last", "best"))
-    return {"last": last, "best": best, "reads": reads + 1}
+    return Sealed(last=last, best=best, reads=reads + 1)

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,22 @@ from regbench.assembly.run import build_run
 from regbench.assembly.stack import build_stack
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
-from regbench.evaluation.at_end import late_figures
+from regbench.evaluation.at_end import measured_late
 from regbench.evaluation.measurement import gaps, measure, predict
 from regbench.folders.ownership import Place
-from regbench.records.files import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY, undamaged
+from regbench.records.files import (
+    ENVIRONMENT,
+    LOG,
+    METRICS,
+    RECORD_VERSION,
+    SUMMARY,
+    undamaged,
+    write_summary,
+)
 from regbench.records.identity import identity
 from regbench.records.status import Status
+from regbench.records.summary import Snapshot, Summary
+from regbench.records.typed import plain
 from regbench.regularizers.base import hooks
 from regbench.runs.class_pictures import class_table, confusion_picture
 from regbench.runs.environment import describe, peak_memory_mb
@@ -179,7 +189,7 @@ class _Session:
     def go(self) -> Status:
         """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
         job, folder = self.job, self.job.folder
-        write_json(folder / ENVIRONMENT, describe(self.run.device, self.threads))
+        write_json(folder / ENVIRONMENT, plain(describe(self.run.device, self.threads)))
         board = TensorBoard(folder / "tensorboard", self.history)
         with refusing("reg: "):
             board.show(self.run.reg.images())
@@ -300,24 +310,29 @@ class _Session:
         kept = checkpoint.exists(folder)
         if kept and not status.finished:
             kept = self._undone(status)
-        summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
+        summary = summarize(run, self.job.config, self.job.choices, self.history, self.found, status)
         final = run.reg.final_model(run.reg.eval_model(run.model)) if ask else run.model
         sound = ask and all(tensor.isfinite().all() for tensor in final.state_dict().values())
         if sound and kept:
             _keep(folder, final)
         if sound and any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves()):
-            summary["kept"] = self._measured(final)
+            summary = replace(summary, kept=self._measured(final))
         before = undamaged(folder)
-        summary |= {"status": status, "reason": reason, "test": before.get("test")}
+        summary = replace(summary, reason=reason, test=before.test if before else None)
         models = both(run, final, folder, self.identity) if status.finished else {}
         if models and read_settings(self.job.config)[0].evaluate_test:
-            summary["test"] = read_test(run, models, before.get("test"))
-        summary |= late_figures(models, run.data.val, run.autocast, run.evaluate if models else ())
-        summary |= {"identity": self.identity, "content": self.content}
-        summary |= {"seconds": seconds, "peak_memory_mb": peak_memory_mb(run.device)}
-        summary["ended"] = datetime.now(UTC).isoformat(timespec="microseconds")
+            summary = replace(summary, test=read_test(run, models, summary.reads))
+        summary = replace(
+            summary,
+            **measured_late(models, run.data.val, run.autocast, run.evaluate if models else ()),
+            identity=self.identity,
+            content=self.content,
+            seconds=seconds,
+            peak_memory_mb=peak_memory_mb(run.device),
+            ended=datetime.now(UTC).isoformat(timespec="microseconds"),
+        )
         self._place.require()
-        write_json(folder / SUMMARY, summary)
+        write_summary(folder, summary)
         _show_classes(board, summary)
         if status.finished:  # before, any of them may be needed
             checkpoint.leave(folder, self.checkpoints)
@@ -337,19 +352,21 @@ class _Session:
             return False
         return True
 
-    def _measured(self, final: nn.Module) -> dict[str, Any]:
-        """The figures of the weights that a member kept, with the epoch that they are of."""
+    def _measured(self, final: nn.Module) -> Snapshot:
+        """The metrics of the weights that a member kept, with the epoch that they are of."""
         metrics = measure(final, self.run.data, self.run.autocast, self.run.evaluate)
         metrics |= gaps(metrics)
         of = (r.epoch for r in self.history if metrics.items() <= r.metrics.items())
-        return {"epoch": next(of, None), "metrics": metrics}
+        return Snapshot(next(of, None), metrics)
 
 
-def _show_classes(board: TensorBoard, summary: Mapping[str, Any]) -> None:
+def _show_classes(board: TensorBoard, summary: Summary) -> None:
     """Put what was found of each class on the board, which has been closed."""
-    for name, found in (summary["per_class"] or {}).items():
-        epoch, classes = (summary[name] or summary["last"])["epoch"], summary["classes"]
-        board.show({f"val/confusion/{name}": confusion_picture(found["confusion"], classes)}, epoch)
+    of = summary.per_class
+    for name, found in (("last", of.last), ("best", of.best)) if of else ():
+        taken, classes = summary.snapshots.get(name) or summary.last, summary.classes
+        epoch = (taken and taken.epoch) or 0
+        board.show({f"val/confusion/{name}": confusion_picture(found.confusion, classes)}, epoch)
         board.tell({f"val/classes/{name}": class_table(found, classes)}, epoch)
     board.close()
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.records.files import METRICS, RECORD_VERSION, Damaged, read_summary
 from regbench.records.identity import DIGITS, identity, stem
@@ -36,13 +37,6 @@ class State(StrEnum):
     def ended(self) -> bool:
         """Whether nothing is left to do."""
         return self.finished or self is State.DIVERGED
-
-
-class Composed(Protocol):
-    """What a command line has been made into."""
-
-    config: dict[str, Any]
-    overrides: list[str]
 
 
 @dataclass(frozen=True)
@@ -83,12 +77,12 @@ def state_of(folder: Path) -> State:
         return State.LEFT
     if summary is None:
         return State.LEFT if there(folder / METRICS) or any(folder.glob("*.pt")) else State.NEW
-    if summary.get("version", RECORD_VERSION) != RECORD_VERSION:
+    if summary.version not in (None, RECORD_VERSION):
         raise ConfigError(
-            f"{folder}: holds a record of version {summary.get('version')}, and this regbench writes "
+            f"{folder}: holds a record of version {summary.version}, and this regbench writes "
             f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"
         )
-    status = Status(summary["status"])
+    status = summary.status
     return State.LEFT if status is Status.INTERRUPTED else State(status)
 
 

@@ -20,7 +20,7 @@ from regbench.assembly.data import content_of
 from regbench.assembly.run import check
 from regbench.composition.command_line import FAIL_FAST, FORCE, CommandLine
 from regbench.composition.compose import keys_of
-from regbench.composition.composer import ComposedJob
+from regbench.composition.composed import Composed
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
 from regbench.errors import ConfigError, of_the_system
@@ -68,7 +68,7 @@ class Place:
     key: str
 
 
-def place_of(line: CommandLine, composed: Sequence[ComposedJob]) -> Place:
+def place_of(line: CommandLine, composed: Sequence[Composed]) -> Place:
     """The folder of the jobs of a command line.
 
     Raises:
@@ -91,7 +91,7 @@ def place_of(line: CommandLine, composed: Sequence[ComposedJob]) -> Place:
     return Place(SWEEPS / name, [f"sweep={name}", *options], "sweep")
 
 
-def arranged(line: CommandLine, composed: Sequence[ComposedJob]) -> tuple[Place, list[SweepJob]]:
+def arranged(line: CommandLine, composed: Sequence[Composed]) -> tuple[Place, list[SweepJob]]:
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:
@@ -305,7 +305,7 @@ def _reason(one: SweepJob, outcomes: dict[str, Outcome]) -> str:
     if outcome is not None and outcome.reason:
         return outcome.reason
     summary = undamaged(one.folder)
-    return f"{summary.get('status', 'not finished')}: {summary.get('reason', '')}".rstrip(": ")
+    return f"{summary.status}: {summary.reason}".rstrip(": ") if summary else "not finished"
 
 
 def repeat(one: SweepJob, state: State, words: Sequence[str]) -> str:

@@ -62,7 +62,7 @@ def fill(cohort: Cohort, drawn: dict[str, np.ndarray]) -> None:
     """Put drawn accuracies into the runs' summaries, the best epoch chosen as a run chooses it."""
     for arm, group in enumerate(sorted(cohort.groups, key=lambda one: one.parts)):
         for seed, run in group.results.items():
-            run.summary["last"]["metrics"]["val/accuracy"] = float(drawn["last"][arm, seed])
+            run.summary.last.metrics["val/accuracy"] = float(drawn["last"][arm, seed])
             if "select" not in drawn:
                 continue
             history = [
@@ -73,7 +73,7 @@ def fill(cohort: Cohort, drawn: dict[str, np.ndarray]) -> None:
             ]
             best = best_of(history)
             assert best is not None
-            run.summary["best"]["metrics"]["val/accuracy"] = best.metrics["val/accuracy"]
+            run.summary.best.metrics["val/accuracy"] = best.metrics["val/accuracy"]
 
 
 def rejected(techniques: int, seeds: int, at: str, draw: Draw, simulations: int) -> float:
