@@ -9,7 +9,7 @@ from typing import Any
 from regbench.composition.recorded import read_run
 from regbench.composition.trust import HELP, Trust
 from regbench.errors import ConfigError, printable
-from regbench.folders.lock import held
+from regbench.folders.lock import locked
 from regbench.records.files import FINISHED, RECORD_VERSION, SUMMARY, read_summary
 from regbench.storage.files import write_json
 from regbench.terminal.arguments import Arguments, path
@@ -36,9 +36,9 @@ def main(argv: list[str]) -> int:
         require_readable(folder, trust)
     rows = []
     for folder in summaries:
-        with held(folder, wait=True):  # of several at once each counts
+        with locked(folder, wait=True):  # of several at once each counts
             summary = _finished(folder, trust)
-            summary["test"] = read_again(folder, (summary.get("test") or {}).get("reads", 0), trust)
+            summary["test"] = read_again(folder, summary.get("test"), trust)
             write_json(folder / SUMMARY, summary)
         cells = (
             f"{figures['accuracy']:.4f} ({figures['loss']:.4f})"

@@ -22,12 +22,11 @@ from regbench.composition.composer import BASE, PRIMARY, Composer
 from regbench.composition.paths import config_dir
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
-from regbench.errors import ConfigError, as_typed, of_the_system, printable
+from regbench.errors import ConfigError, of_the_system, printable
 from regbench.folders.claims import Claim, adopt, claim
-from regbench.folders.lock import Held, held, is_held
+from regbench.folders.lock import Locked, is_locked
 from regbench.folders.placement import refuse_others
-from regbench.records.files import ENDED, read_summary
-from regbench.storage import checkpoint
+from regbench.folders.state import refuse_begun
 from regbench.terminal.screen import Screen
 
 COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
@@ -159,36 +158,21 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
 
 def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
     """Run one job in the folder that is claimed for it; return its status and exit code."""
-    from regbench.runs import session as job
+    from regbench.runs.folder import RunFolder
+    from regbench.runs.work import REFUSED, Policy, work_in
 
     about = HydraConfig.get()
     folder = Path(about.runtime.output_dir)
-    console = Screen()
     shown = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
-    try:
-        with held(shown):
-            _refuse_checkpoint(shown)
-            status = job.train(job.Job(resolved(cfg), shown, choices_of(about), console))
-    except Held as error:  # it is not ours to tidy up
-        print(f"regbench: {printable(error)}", file=sys.stderr)
-        return "failed", 2
-    except (ConfigError, OSError) as error:
+    outcome = work_in(RunFolder(resolved(cfg), shown, choices_of(about), Screen()), Policy.FRESH)
+    if outcome.status == REFUSED:  # where another process works in it, it is not ours to tidy up
         claimed.give_back()
-        print(f"regbench: {printable(of_the_system(error) or error)}", file=sys.stderr)
-        return "failed", 2
-    return status, job.EXIT_STATUS[status]
+    if outcome.reason:
+        print(f"regbench: {printable(outcome.reason)}", file=sys.stderr)
+    return outcome.status, outcome.exit_status
 
 
 def _refuse_occupied(folder: Path) -> None:
-    if is_held(folder):
-        raise Held(f"{folder}: another process works in it; wait for it, or stop it")
-    _refuse_checkpoint(folder)
-
-
-def _refuse_checkpoint(folder: Path) -> None:
-    if checkpoint.exists(folder):
-        raise ConfigError(
-            f"{folder}: holds a checkpoint to continue; type regbench resume {as_typed(folder)}"
-        )
-    if (read_summary(folder) or {}).get("status") in ENDED:
-        raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")
+    if is_locked(folder):
+        raise Locked(f"{folder}: another process works in it; wait for it, or stop it")
+    refuse_begun(folder)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from regbench.errors import as_typed
 from regbench.records.files import LOG, uneven
+from regbench.runs.sinks import Sink
 from regbench.types import Record
 
 FEW = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
@@ -20,7 +21,7 @@ FIGURES = (
 )
 
 
-class Watch:
+class RunProgress(Sink):
     """The progress of one run on a console.
 
     Args:
@@ -54,12 +55,10 @@ class Watch:
             self._bar.start()
 
     def step(self, epoch: int, share: float) -> None:
-        """Part of an epoch is done."""
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch + share)
 
     def write(self, record: Record) -> None:
-        """An epoch is done."""
         if "val/loss" not in record.metrics:
             return
         self._shown.append(record)
@@ -73,6 +72,7 @@ class Watch:
         if self._bar is None:
             return
         self._bar.stop()
+        self._bar = None
         best = self._best(self._shown)
         for record in few(self._shown, best):
             self._print(record, "  best" if record is best else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import read_settings
 from regbench.composition.trust import Trust, require_trusted
 from regbench.errors import ConfigError
-from regbench.evaluation.measurement import evaluate
+from regbench.evaluation.measurement import Autocast, evaluate
 from regbench.folders.placement import refuse_unwritable
 from regbench.nn.snapshots import WithWeights
 from regbench.records.files import undamaged
@@ -23,6 +23,7 @@ from regbench.storage import checkpoint_form
 from regbench.targets.boundary import reason as reason_of
 from regbench.targets.boundary import refusing
 from regbench.training.loop import Run, autocast_for
+from regbench.types import Dataset
 from regbench.weights import load_plain_state
 
 
@@ -41,12 +42,34 @@ def both(run: Run, final: nn.Module, folder: Path, own: str) -> dict[str, nn.Mod
     return {"last": final, "best": best}
 
 
-def read_test(run: Run, models: Mapping[str, nn.Module], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Open the sealed test split once, for all of the models together, and count it."""
-    if run.data.read_test is None:
-        raise ConfigError("dataset: must have a test split to read, got one without")
-    test = run.data.read_test()
-    figures = {name: evaluate(model, test, run.autocast, run.evaluate) for name, model in models.items()}
+def read_test(
+    models: Mapping[str, nn.Module],
+    data: Dataset,
+    autocast: Autocast,
+    asked: Sequence[str],
+    before: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Open the sealed test split once, for all of the models together, and count it.
+
+    Nothing else opens it.
+
+    Args:
+        models: with the weights that the run ended with, and with those of its best epoch.
+        data: of the run.
+        autocast: the number format.
+        asked: what else to measure (`evaluate`).
+        before: what the run's summary says of the test split; None where nobody has read it.
+
+    Returns:
+        The figures of each model by its name, and under `reads` how often the split has been read by now.
+
+    Raises:
+        ValueError: the dataset has no test split.
+    """
+    if data.read_test is None:
+        raise ValueError("must have a test split to read, and its dataset has none")
+    test = data.read_test()
+    figures = {name: evaluate(model, test, autocast, asked) for name, model in models.items()}
     return figures | {"reads": (before or {}).get("reads", 0) + 1}
 
 
@@ -81,12 +104,12 @@ def require_readable(folder: Path, trust: Trust) -> None:
             raise ConfigError(f"{folder}: its {weights} weights must be finite numbers, and are not")
 
 
-def read_again(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
-    """What the last and the best weights of a run reach on its test split, and how often that was read.
+def read_again(folder: Path, before: Mapping[str, Any] | None, trust: Trust) -> dict[str, Any]:
+    """What the last and the best weights of an ended run reach on its test split, by `read_test`.
 
     Args:
         folder: of a finished run (`require_readable`).
-        reads: how often it was read before.
+        before: what its summary says of the test split.
         trust: what of the run may be called.
 
     Raises:
@@ -94,16 +117,8 @@ def read_again(folder: Path, reads: int, trust: Trust) -> dict[str, Any]:
     """
     config, _ = read_run(folder, trust=trust)
     settings, _ = read_settings(config)
-    device = find_device(settings.device)
-    read_test = load_data(config["dataset"]).to(device).read_test
-    if read_test is None:
-        raise ConfigError(f"{folder}: must have a test split to read, and its dataset has none")
-    test = read_test()
-
-    def figures(model: nn.Module) -> dict[str, float]:
-        bf16 = settings.precision == "bf16"
-        with refusing(f"{folder}: "):
-            return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
-
-    last, best = (figures(load_model(folder, weights, trust)) for weights in ("last", "best"))
-    return {"last": last, "best": best, "reads": reads + 1}
+    device, bf16 = find_device(settings.device), settings.precision == "bf16"
+    data = load_data(config["dataset"]).to(device)
+    models = {name: load_model(folder, name, trust).to(device) for name in ("last", "best")}
+    with refusing(f"{folder}: "):
+        return read_test(models, data, lambda: autocast_for(device, bf16), settings.evaluate, before)

@@ -24,7 +24,7 @@ from regbench.records.identity import identity, stack_name
 from regbench.records.reader import find, printable
 from regbench.reports.response_text import DRAWN
 from regbench.reports.wording import left_out
-from regbench.sweeps.jobs import SweepJob
+from regbench.sweeps.jobs import Job
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Terminal, print_lines, print_table
@@ -197,14 +197,14 @@ def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace)
     return code
 
 
-def _folders(study: Study, made: Sequence[ComposedJob], jobs: Sequence[SweepJob]) -> list[list[Path]]:
+def _folders(study: Study, made: Sequence[ComposedJob], jobs: Sequence[Job]) -> list[list[Path]]:
     """The run folders of each condition; jobs that several need are run once."""
     where = {_identity(one): one.folder for one in jobs}
     left = iter(made)
     return [[where[_identity(next(left))] for _ in one.lines] for one in study.conditions]
 
 
-def _identity(one: ComposedJob | SweepJob) -> str:
+def _identity(one: ComposedJob | Job) -> str:
     from regbench.assembly.data import content_of
 
     return identity(one.config, content_of(one.config))

@@ -16,9 +16,10 @@ from regbench.assembly.run import build_run, check
 from regbench.assembly.stack import build_stack
 from regbench.composition.settings import read_settings
 from regbench.evaluation.measurement import evaluate
+from regbench.folders.state import damage_of, state_of
 from regbench.records.files import ENDED, RECORD_VERSION, undamaged
 from regbench.regularizers.base import hooks
-from regbench.sweeps.jobs import SweepJob, damage_of, size_of, state_of
+from regbench.sweeps.jobs import Job, size_of
 from regbench.terminal.bar import shown
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Terminal, print_table
@@ -43,7 +44,7 @@ class Cost:
     size: float
 
 
-def show(jobs: Sequence[SweepJob], workers: int) -> None:
+def show(jobs: Sequence[Job], workers: int) -> None:
     """Print each job with its state, and time and disk of those that are left."""
     console = Terminal()
     costs: dict[tuple[str, ...], Cost] = {}
@@ -106,7 +107,7 @@ def _newest_first(root: Path) -> list[Path]:
     return sorted(ages, key=ages.__getitem__)
 
 
-def _from_finished(job: SweepJob, finished: Sequence[Mapping[str, Any]]) -> Cost | None:
+def _from_finished(job: Job, finished: Sequence[Mapping[str, Any]]) -> Cost | None:
     """By runs of the same model and data, if there are any of the same stack by these; for as many epochs."""
     alike = [
         s for s in finished if all(s["config"].get(part) == job.config[part] for part in ("model", "dataset"))
@@ -119,7 +120,7 @@ def _from_finished(job: SweepJob, finished: Sequence[Mapping[str, Any]]) -> Cost
     return Cost(seconds, statistics.median(s["size"] for s in same))
 
 
-def _from_steps(job: SweepJob) -> Cost:
+def _from_steps(job: Job) -> Cost:
     """By a few steps of training and one evaluation; what members learn before the run is left out."""
     settings, train = read_settings(job.config)
     use_settings(settings)

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: what each is called, where it lives, and how far it has come."""
+"""The jobs of a sweep: what each is called, and where it lives."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from regbench.errors import ConfigError
-from regbench.records.files import METRICS, RECORD_VERSION, Damaged, read_summary
 from regbench.records.identity import DIGITS, identity, stem
-from regbench.storage.reading import require_folder, sentence, there
-
-State = Literal["new", "left", "finished", "stopped", "diverged", "failed"]
+from regbench.storage.reading import sentence
 
 
 class Composed(Protocol):
@@ -25,7 +22,7 @@ class Composed(Protocol):
 
 
 @dataclass(frozen=True)
-class SweepJob:
+class Job:
     """One configuration of a sweep.
 
     Attributes:
@@ -46,46 +43,12 @@ class SweepJob:
         return self.folder.name
 
 
-def state_of(folder: Path) -> State:
-    """How far the run of a folder has come; left: begun, and not ended.
-
-    A run whose summary is damaged has not ended as far as anybody knows (`damage_of` says why).
-
-    Raises:
-        ConfigError: its record is of another version, or the folder is none.
-    """
-    if there(folder):
-        require_folder(folder)
-    try:
-        summary = read_summary(folder)
-    except Damaged:
-        return "left"
-    if summary is None:
-        return "left" if there(folder / METRICS) or any(folder.glob("*.pt")) else "new"
-    if summary.get("version", RECORD_VERSION) != RECORD_VERSION:
-        raise ConfigError(
-            f"{folder}: holds a record of version {summary.get('version')}, and this regbench writes "
-            f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"
-        )
-    status = summary["status"]
-    return "left" if status == "interrupted" else status
-
-
-def damage_of(folder: Path) -> str:
-    """Why a job counts as not done though it has a summary; empty where it has none, or a sound one."""
-    try:
-        read_summary(folder)
-    except Damaged as error:
-        return error.said
-    return ""
-
-
 def arrange(
     composed: Iterable[Composed],
     root: Path,
     digest: Callable[[Mapping[str, Any]], str],
     force: bool,
-) -> list[SweepJob]:
+) -> list[Job]:
     """Give each configuration its folder below `root`; those with the same identity are one job.
 
     Args:
@@ -95,12 +58,12 @@ def arrange(
         force: give each a folder that is not there yet.
     """
     present = _present(root)
-    jobs: dict[str, SweepJob] = {}
+    jobs: dict[str, Job] = {}
     for one in composed:
         name = f"{stem(one.config)}_{identity(one.config, digest(one.config))[:DIGITS]}"
         if name not in jobs:
             folder = root / (_unused(name, present) if force else _newest(name, present))
-            jobs[name] = SweepJob(len(jobs), one.overrides, one.config, folder)
+            jobs[name] = Job(len(jobs), one.overrides, one.config, folder)
     return list(jobs.values())
 
 

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from regbench.sweeps.jobs import SweepJob
+from regbench.sweeps.jobs import Job
 from regbench.sweeps.watching import Watch
 from regbench.terminal.columns import folded
 
@@ -21,7 +21,7 @@ BETWEEN = 4  # blanks about two columns
 NAMED = 5  # failed jobs whose names are shown
 
 
-class Board:
+class SweepProgress:
     """The state of a sweep's folders, looked at while its jobs run, whoever runs them.
 
     Args:
@@ -30,7 +30,7 @@ class Board:
         workers: how many run at once, for the estimate of the time left.
     """
 
-    def __init__(self, console: Console, jobs: Sequence[SweepJob], workers: int = 1) -> None:
+    def __init__(self, console: Console, jobs: Sequence[Job], workers: int = 1) -> None:
         self._console, self._jobs, self._workers = console, list(jobs), workers
         self._folders = Watch(self._jobs)
         self._ended = self._folders.ended
@@ -40,7 +40,7 @@ class Board:
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> SweepProgress:
         if self._console.is_terminal:
             self._live.start()
         self._thread.start()
@@ -63,7 +63,7 @@ class Board:
             if not self._console.is_terminal:
                 self._console.print(self._line(count, job), markup=False, highlight=False, soft_wrap=True)
 
-    def _line(self, count: int, job: SweepJob) -> str:
+    def _line(self, count: int, job: Job) -> str:
         summary = self._ended[job.name]
         figures = ""
         metrics = (summary.get("last") or {}).get("metrics", {})

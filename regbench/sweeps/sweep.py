@@ -9,7 +9,7 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,37 +26,23 @@ from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
 from regbench.errors import ConfigError, of_the_system
 from regbench.folders.claims import forget
-from regbench.folders.lock import Held, held, wait_for
+from regbench.folders.lock import wait_for
 from regbench.folders.placement import refuse_links, refuse_place, refuse_strange, refuse_unwritable
-from regbench.folders.removal import remove_files
+from regbench.folders.state import damage_of, state_of
 from regbench.records.files import ENDED, FINISHED, undamaged
-from regbench.runs import session as job
-from regbench.storage import checkpoint, checkpoint_form
-from regbench.sweeps.jobs import SweepJob, arrange, damage_of, state_of, sweep_name
+from regbench.runs.folder import RunFolder
+from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
+from regbench.sweeps.jobs import Job, arrange, sweep_name
 from regbench.sweeps.launcher import Launch
-from regbench.sweeps.progress import Board
+from regbench.sweeps.progress import SweepProgress
 from regbench.terminal.bar import shown
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Screen, print_table
 
 SWEEPS = Path("outputs") / "sweeps"
-HELD = "held"  # what comes of a job that another process works at
 SKIPPED = "skipped"  # what comes of a job that is not started, because another has failed
 SOME_FAILED = 4  # exit status
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one try at a job: a status of a run, `held` or `skipped`; and the reason of a failure.
-
-    Attributes:
-        note: what was damaged of what had been done of it before, and where it was begun again.
-    """
-
-    status: str
-    reason: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +77,7 @@ def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place
     return Place(SWEEPS / name, [f"sweep={name}", *options], "sweep")
 
 
-def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[Place, list[SweepJob]]:
+def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[Place, list[Job]]:
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:
@@ -105,7 +91,7 @@ def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple
     return place, jobs
 
 
-def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> int:
+def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[Job]) -> int:
     """Check every job that is to be run, then run them; return the exit status.
 
     Raises:
@@ -115,7 +101,7 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> i
     return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
 
 
-def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
+def refuse_wrong(place: Place, jobs: Sequence[Job]) -> None:
     """Check every job that is to be run, whether it is run now or only planned.
 
     Raises:
@@ -136,7 +122,7 @@ def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
         refuse_unwritable(place.root, place.key)
 
 
-def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fail_fast: bool = False) -> int:
+def run_sweep(launch: Launch, jobs: Sequence[Job], words: Sequence[str], fail_fast: bool = False) -> int:
     """Run what is not finished, wait for what others run, say what failed; return the exit status.
 
     Args:
@@ -151,7 +137,7 @@ def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fa
         if damage := damage_of(one.folder):
             _say(console, f"{one.name} is run again: {damage}")
     try:
-        with Board(console, jobs, launch.workers), _notes(fail_fast) as notes:
+        with SweepProgress(console, jobs, launch.workers), _notes(fail_fast) as notes:
             _run(launch, jobs, outcomes, Path(notes) / "failed" if notes else None)
     except KeyboardInterrupt:
         ended = sum(state_of(one.folder) in ENDED for one in jobs)
@@ -165,7 +151,7 @@ def _notes(wanted: bool) -> AbstractContextManager[str | None]:
     return tempfile.TemporaryDirectory() if wanted else nullcontext()
 
 
-def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome], stop: Path | None) -> None:
+def _run(launch: Launch, jobs: Sequence[Job], outcomes: dict[str, Outcome], stop: Path | None) -> None:
     """Launch what is left until nothing is, or a job has failed that may not; fill in what came of it.
 
     Args:
@@ -181,7 +167,7 @@ def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome],
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
         if stop and stop.exists():
             return
-        left = [one for one in left if outcomes[one.name].status == HELD]
+        left = [one for one in left if outcomes[one.name].status == LOCKED]
         for one in left:
             wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
         left = [one for one in left if state_of(one.folder) not in ENDED]
@@ -191,7 +177,7 @@ def _unable(error: Exception, stop: Path | None) -> Outcome:
     """What comes of a job that could not begin."""
     if stop:
         stop.touch()
-    return Outcome("failed", of_the_system(error) or str(error))
+    return Outcome(REFUSED, of_the_system(error) or str(error))
 
 
 def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
@@ -210,63 +196,26 @@ def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
             forget(folder)
         return Outcome(SKIPPED)
     outcome = _try(cfg, folder)
-    if stop and outcome.status == "failed":
+    if outcome.status == "interrupted":
+        raise KeyboardInterrupt
+    if stop and outcome.status in ("failed", REFUSED):
         stop.touch()
     return outcome
 
 
 def _try(cfg: DictConfig, folder: Path) -> Outcome:
-    about = HydraConfig.get()
-    one = job.Job(resolved(cfg), folder, choices_of(about), Console(quiet=True))
-    note = ""
+    home = RunFolder(resolved(cfg), folder, choices_of(HydraConfig.get()), Console(quiet=True))
+    notes: list[str] = []
     try:
-        with held(folder):
-            state = state_of(folder)
-            if state in ENDED:
-                return Outcome(state)
-            note = "" if state == "new" else _set_aside(folder)
-            try:
-                status = job.train(one) if state == "new" else job.resume(one)
-            except job.Unfit as error:
-                note = _from_the_start(folder, error)
-                status = job.resume(one)
-    except Held:
-        return Outcome(HELD)
-    except (ConfigError, OSError) as error:
-        return Outcome("failed", of_the_system(error) or str(error), note)
+        outcome = work_in(home, Policy.MEND, notes.append)
     except Exception as error:  # one job's fault must not end the others
         log.exception("the job has failed")
-        return Outcome("failed", f"{type(error).__name__}: {error}", note)
-    if status == "interrupted":
-        raise KeyboardInterrupt
-    return Outcome(status, note=note)
+        outcome = Outcome("failed", f"{type(error).__name__}: {error}")
+    # without the error, which may not travel from one process to another
+    return replace(outcome, note=notes[-1] if notes else "", error=None)
 
 
-def _set_aside(folder: Path) -> str:
-    """Leave what is whole of a job that has been begun; where that is not enough, nothing of its weights.
-
-    Returns:
-        What was not whole, and where the job is begun again; empty where all was.
-    """
-    if not checkpoint.exists(folder):
-        return ""
-    try:
-        state, complaint = checkpoint_form.newest(folder)
-        job.require_best(folder, state)
-    except checkpoint.Damaged as error:
-        return _from_the_start(folder, error)
-    return f"{complaint}; it was continued from the one before" if complaint else ""
-
-
-def _from_the_start(folder: Path, error: Exception) -> str:
-    """Take a job's weights away, so that it is trained from the start, and say why."""
-    remove_files(folder, checkpoint.names(folder))
-    return f"{error}; it was run again from the start"
-
-
-def _report(
-    console: Console, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome], words: Sequence[str]
-) -> int:
+def _report(console: Console, jobs: Sequence[Job], outcomes: dict[str, Outcome], words: Sequence[str]) -> int:
     """Say how the sweep ended, and for each failed job why and how to repeat it."""
     states = {one.name: state_of(one.folder) for one in jobs}
     skipped = {one.name for one in jobs if outcomes.get(one.name) == Outcome(SKIPPED)}
@@ -300,7 +249,7 @@ def _say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _reason(one: SweepJob, outcomes: dict[str, Outcome]) -> str:
+def _reason(one: Job, outcomes: dict[str, Outcome]) -> str:
     outcome = outcomes.get(one.name)
     if outcome is not None and outcome.reason:
         return outcome.reason
@@ -308,7 +257,7 @@ def _reason(one: SweepJob, outcomes: dict[str, Outcome]) -> str:
     return f"{summary.get('status', 'not finished')}: {summary.get('reason', '')}".rstrip(": ")
 
 
-def repeat(one: SweepJob, state: str, words: Sequence[str]) -> str:
+def repeat(one: Job, state: str, words: Sequence[str]) -> str:
     """The command that runs just this job again, in the same sweep."""
     keys = zip(one.overrides, keys_of(one.overrides), strict=True)
     made = [override for override, key in keys if key not in ("sweep", "hydra.sweep.dir")]

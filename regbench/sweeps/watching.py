@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from regbench.errors import ConfigError
+from regbench.folders.state import State, state_of
 from regbench.records.files import ENDED, undamaged
-from regbench.sweeps.jobs import State, SweepJob, state_of
+from regbench.sweeps.jobs import Job
 
 SHOWN = ("status", "seconds", "last", "best")  # of a summary; the rest of thousands would fill the memory
 SETTLED = (
@@ -28,14 +29,14 @@ class Watch:
         begun: the state of each job that has not ended and whose folder is there, by its name, in order.
     """
 
-    def __init__(self, jobs: Sequence[SweepJob]) -> None:
+    def __init__(self, jobs: Sequence[Job]) -> None:
         self.ended: dict[str, Mapping[str, Any]] = {}
         self.begun: dict[str, State] = {}
         self._waiting = {job.name: job for job in jobs}
         self._roots = {job.folder.parent for job in jobs}
         self._seen: dict[str, tuple[int, float]] = {}  # when a folder was changed, and since when we know
 
-    def look(self) -> list[SweepJob]:
+    def look(self) -> list[Job]:
         """The jobs that have ended since the last look, in order."""
         begun: dict[str, State] = {}
         new = []
@@ -51,7 +52,7 @@ class Watch:
         self.begun = begun
         return new
 
-    def _present(self) -> Iterator[tuple[SweepJob, int]]:
+    def _present(self) -> Iterator[tuple[Job, int]]:
         """Jobs that have not ended and whose folder is there, with the time of its last change."""
         for root in self._roots:
             try:
@@ -65,7 +66,7 @@ class Watch:
                     except FileNotFoundError:  # taken away meanwhile
                         continue
 
-    def _state(self, job: SweepJob, changed: int) -> State:
+    def _state(self, job: Job, changed: int) -> State:
         """Read again where the folder has changed: every file comes into it under another name first."""
         before, since = self._seen.get(job.name, (None, 0.0))
         if changed == before and time.monotonic() - since > SETTLED and job.name in self.begun:

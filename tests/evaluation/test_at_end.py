@@ -19,7 +19,8 @@ from regbench.evaluation.at_end import corrupted_accuracy, late_figures, reliabi
 from regbench.evaluation.calibration import calibration
 from regbench.evaluation.measurement import CHUNK
 from regbench.records.identity import identity
-from regbench.runs import session as job
+from regbench.runs.folder import RunFolder
+from regbench.runs.session import train
 from regbench.types import Split
 from tests.conftest import CSV, compose, reg_node, tiny
 
@@ -116,7 +117,7 @@ def test_what_was_not_asked_for_is_null() -> None:
 def trained(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, float]]]:
     """Summary and lines of a run, times left out."""
     folder.mkdir()
-    job.train(job.Job(config, folder, {}, Console(file=io.StringIO())))
+    train(RunFolder(config, folder, {}, Console(file=io.StringIO())))
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     timeless = [{n: v for n, v in line.items() if not n.startswith("time/")} for line in lines]
     return json.loads((folder / "summary.json").read_text()), timeless
