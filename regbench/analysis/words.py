@@ -1,22 +1,10 @@
-"""Lists, counts and probabilities as words."""
+"""Figures and probabilities as words."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from regbench.analysis.report import ALPHA
 
 PERCENT = ("accuracy", "ece", "macro_f1")  # shown times 100
-
-
-def listed(items: Iterable[object]) -> str:
-    """Seeds or names, one after the other."""
-    return ", ".join(map(str, items))
-
-
-def counted(number: int, noun: str) -> str:
-    """How many of something: 1 pair, 2 pairs."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def is_percent(figure: str) -> bool:

@@ -16,8 +16,7 @@ from regbench.composition.option_files import said_of_yaml
 from regbench.composition.settings import SETTINGS, meant
 from regbench.composition.sources import OptionFiles, why_not_there
 from regbench.composition.spelling import bare, in_quotes, typed
-from regbench.errors import brief
-from regbench.targets.fields import nearest
+from regbench.errors import brief, nearest
 
 FEW = 12  # options of a group that are listed in a sentence
 MEMBERS = "reg"  # the group whose options are added up

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.errors import ConfigError, brief
+from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.records.identity import is_path, stack_name
 from regbench.targets.fields import checked, converted, require_number
 from regbench.targets.signatures import hints_of
@@ -82,7 +81,7 @@ class TrainSettings:
 def meant(unknown: str, keys: Iterable[str]) -> str:
     """'; did you mean ...?' for the full key that a part of it, or something like it, may stand for."""
     close = likely(unknown, list(keys))
-    return f"; did you mean {' or '.join(map(repr, close))}?" if 0 < len(close) <= MOST_MEANT else ""
+    return did_you_mean(close) if len(close) <= MOST_MEANT else ""
 
 
 def likely(unknown: str, keys: Sequence[str]) -> list[str]:
@@ -96,12 +95,11 @@ def likely(unknown: str, keys: Sequence[str]) -> list[str]:
         return close
     below = {key.partition(".")[2]: key for key in keys if key.startswith(f"{head}.")}
     if rest and below:
-        return [below[word] for word in difflib.get_close_matches(rest, below, n=1)]
-    alike = {key: key for key in keys}
+        return [below[word] for word in alike(rest, below)]
+    whole = {key: key for key in keys}
     if not rest:
-        alike = {key.rpartition(".")[2]: key for key in reversed(keys)} | alike
-    cutoff = 0.6 if rest else 0.75
-    return [alike[word] for word in difflib.get_close_matches(unknown.lower(), alike, n=1, cutoff=cutoff)]
+        whole = {key.rpartition(".")[2]: key for key in reversed(keys)} | whole
+    return [whole[word] for word in alike(unknown.lower(), whole, 0.6 if rest else 0.75)]
 
 
 def resolved(cfg: DictConfig, typed_in: str | None = None) -> dict[str, Any]:

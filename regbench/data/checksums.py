@@ -7,8 +7,6 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from torch import Tensor
-
 from regbench.storage.reading import opened
 
 LARGEST = 2**32  # bytes of a file that is held to a checksum; none of those that are has half as many
@@ -39,15 +37,6 @@ def require_crc_of_gzip(path: Path, archive: Path) -> None:
         while chunk := file.read(1 << 20):
             found = zlib.crc32(chunk, found)
     require_equal(path, "crc32", f"{expected:08x}", f"{found:08x}")
-
-
-def digest_of(*tensors: Tensor) -> str:
-    """A digest of the shapes, types and values of tensors."""
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def digest_of_files(files: Iterable[tuple[str, Path]]) -> str:

@@ -20,27 +20,6 @@ HARMLESS_TURN = 15  # degrees
 GREY_WEIGHTS = (0.2989, 0.587, 0.114)  # of red, green and blue, as torchvision has them
 
 
-def require_images(train: Split, colors: bool = False) -> None:
-    """Check once that all rows of a split are what the operations are defined on.
-
-    Args:
-        train: the rows.
-        colors: whether images must be grey or RGB.
-
-    Raises:
-        ValueError: inputs are no images, have another number of channels, or lie outside [0, 1].
-    """
-    inputs = train.inputs
-    if inputs.ndim != 4:
-        raise ValueError(f"inputs must be images of shape (B, C, H, W), got {tuple(inputs.shape)}")
-    if colors and inputs.shape[1] not in (1, 3):
-        raise ValueError(f"images must have 1 or 3 channels, got {inputs.shape[1]}")
-    scale = train.scale if inputs.dtype == torch.uint8 else 1.0
-    low, high = inputs.min().item() / scale, inputs.max().item() / scale
-    if low < 0 or high > 1:
-        raise ValueError(f"pixels must lie in [0, 1], got {low:.4g} to {high:.4g}")
-
-
 def turning_note(train: Split, degrees: float) -> str:
     """What a person should know of images turned by up to so many degrees; empty where labels bear that."""
     if train.mirrors or degrees <= HARMLESS_TURN:

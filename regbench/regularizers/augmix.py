@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regbench.images.operations import OPS, Space, apply_each, require_images, turning_note
+from regbench.images.checks import require_pixels
+from regbench.images.operations import OPS, Space, apply_each, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
 
@@ -90,7 +91,7 @@ class AugMix(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            require_images(train)
+            require_pixels(train)
             # every operation of a chain may be the turn, and in the same direction
             turns = self.depth or DEEPEST
             self._note = turning_note(train, turns * self.severity / MOST_SEVERE * WIDEST_TURN)

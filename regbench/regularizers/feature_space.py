@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.artefacts import learned
-from regbench.images.operations import require_images
+from regbench.images.checks import require_pixels
 from regbench.nn.autoencoder import AutoencoderRecipe, encoded, squared_errors
 from regbench.regularizers.base import Regularizer
 from regbench.streams import Clock, Stream
@@ -94,12 +94,12 @@ class FeatureSpace(Regularizer):
         if self.is_off:
             return
         inputs = train.inputs
-        if inputs.ndim != 4 or not (inputs.is_floating_point() or inputs.dtype == torch.uint8):
+        if not (train.is_images and train.mixable):
             raise ValueError(
                 "inputs must be images (B, C, H, W), as there is no autoencoder of sequences or features, "
                 f"got {inputs.dtype} {tuple(inputs.shape)}"
             )
-        require_images(train)
+        require_pixels(train)
         sizes = train.labels.cpu().bincount()
         smallest = int(sizes[sizes > 0].min())
         if self.mode != "noise" and self.neighbours >= smallest:

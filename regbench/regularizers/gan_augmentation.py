@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regbench.artefacts import State, learned
-from regbench.images.operations import require_images
+from regbench.images.checks import require_pixels
 from regbench.nn.gan import NOISE, Discriminator, Duel, Generator, settle
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
@@ -73,7 +73,7 @@ class GANAugmentation(Regularizer):
     def check_data(self, train: Split) -> None:
         if self.is_off:
             return
-        require_images(train)
+        require_pixels(train)
         height, width = train.inputs.shape[2:]
         if max(height, width) > LARGEST:
             raise ValueError(f"images must be at most {LARGEST} pixels a side, got {height} x {width}")

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from regbench.images.operations import OPS, SIGNED, Space, apply_each, require_images, turning_note
+from regbench.images.checks import require_pixels
+from regbench.images.operations import OPS, SIGNED, Space, apply_each, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -54,7 +55,7 @@ class RandAugment(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            require_images(train, colors=True)
+            require_pixels(train, colors=True)
             # every operation may be the turn, and in the same direction
             self._note = turning_note(train, self.num_ops * self.magnitude / (BINS - 1) * WIDEST_TURN)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from regbench.data.checks.suspicions import counted
+from regbench.errors import counted
 
 MOST_PAIRS = 3  # that a sentence names
 CROSSINGS = (("val", "train"), ("select", "train"), ("val", "select"))

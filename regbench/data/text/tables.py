@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from regbench.data.typed import typed
+from regbench.errors import alike
 
 DELIMITERS = ";\t|,"  # those that are looked for where the one that was named is not it
 LONGEST_NAME = 40  # signs of a column's name that a message shows
@@ -177,7 +177,7 @@ def _near_name(key: str, name: str, header: Sequence[str]) -> str:
     """What to type where a column's name differs in case, blanks or a letter or two."""
     plain = [re.sub(r"[\s\"'_-]", "", column).casefold() for column in header]
     wanted = re.sub(r"[\s\"'_-]", "", name).casefold()
-    near = difflib.get_close_matches(wanted, plain, 1, 0.8)
+    near = alike(wanted, plain, 0.8)
     return f"; type {typed(key, header[plain.index(near[0])])}" if near else ""
 
 
