@@ -19,7 +19,7 @@ from regbench.storage.reading import DEEPEST, MIB, check_sane, content, require_
 GROUPS = ("model", "dataset", "optimizer", "schedule")
 FOLDER = ".hydra"
 CONFIG, ABOUT, WORDS = "config.yaml", "hydra.yaml", "overrides.yaml"
-LARGEST = 4 * MIB
+LARGEST_FILE = 4 * MIB
 LONGEST = 2000  # signs of a text with references, which are slow to read
 MOST_REFERENCES = 2000  # of a file
 MOST = 100_000  # values of a file, each counted as often as an alias or a reference repeats it
@@ -93,7 +93,7 @@ def _require_targets(what: str, key: str, node: Any, leaf: bool) -> None:
 def _mapping(folder: Path, name: str) -> DictConfig:
     path = folder / FOLDER / name
     try:
-        found = content(path, LARGEST)
+        found = content(path, LARGEST_FILE)
         if found is None:
             raise ConfigError(f"{folder}: must be the folder of a run, and holds no {FOLDER}/{name}")
         return mapping(found.decode())

@@ -17,7 +17,7 @@ from regbench.targets.signatures import hints_of
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 MOST_THREADS = 1024
-LARGEST = 3e38  # single precision ends there
+LARGEST_SINGLE = 3e38  # single precision ends there
 RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by itself
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
 Figures = Literal["calibration", "corruption", "per_class"]  # what can be measured beside loss and accuracy
@@ -196,8 +196,8 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
 def _require_rate(value: Any, what: str) -> None:
     """Refuse what is no learning rate."""
     rate = converted(value, float, what)
-    if not 0 <= rate < LARGEST:
-        raise ConfigError(f"{what} must lie in [0, {LARGEST:g}), got {rate}")
+    if not 0 <= rate < LARGEST_SINGLE:
+        raise ConfigError(f"{what} must lie in [0, {LARGEST_SINGLE:g}), got {rate}")
 
 
 def _keys(node: Mapping[str, Any], without: str, prefix: str = "") -> Iterator[str]:

@@ -16,7 +16,7 @@ from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
 from regbench.data.text.file import content_of, decoded, read_better_as, require_encoding
 from regbench.data.text.sentences import Labelled, Text, is_unspaced, labelled
-from regbench.data.text.tables import Columns, Row, Table, read_table, visible
+from regbench.data.text.tables import Columns, Row, TextRows, read_table, visible
 from regbench.data.typed import typed
 from regbench.errors import counted, listed
 
@@ -98,7 +98,7 @@ class TextCSV(Text):
         return {field: file for field, file in named.items() if file is not None}
 
     @cached_property
-    def _tables(self) -> dict[str, Table]:
+    def _tables(self) -> dict[str, TextRows]:
         columns = Columns(self.text, self.label, self.delimiter)
         return {
             field: read_table(file, decoded(file, content_of(field, file), self.encoding), columns)

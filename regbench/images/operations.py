@@ -179,7 +179,7 @@ def equalize(images: Tensor, strength: Tensor) -> Tensor:
     return (equalized.to(images.dtype) / 255).view(images.shape)
 
 
-def identity(images: Tensor, strength: Tensor) -> Tensor:
+def unchanged(images: Tensor, strength: Tensor) -> Tensor:
     """Change nothing. The strength is not used."""
     return images.clone()
 
@@ -217,7 +217,7 @@ SIGNED: Mapping[str, Op] = {  # strengths of both signs
     "sharpness": partial(_more, sharpness),
 }
 OPS: Mapping[str, Op] = {
-    "identity": identity,
+    "identity": unchanged,
     **SIGNED,
     "posterize": posterize,
     "solarize": solarize,
@@ -226,7 +226,7 @@ OPS: Mapping[str, Op] = {
 }
 
 
-class Space:
+class Strengths:
     """How strong each operation of OPS is at a level in [0, 1].
 
     The strength is widest * level with a random sign for an operation of SIGNED; posterize keeps

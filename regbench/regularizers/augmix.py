@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.images.checks import require_pixels
-from regbench.images.operations import OPS, Space, apply_each, turning_note
+from regbench.images.operations import OPS, Strengths, apply_each, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
 
@@ -146,7 +146,7 @@ class AugMix(Regularizer):
     def _chained(self, images: Tensor) -> Tensor:
         """(chains, B, C, H, W): every image at the end of each of its chains."""
         count = self.chains * len(images)
-        changed, space = images.repeat(self.chains, 1, 1, 1), _space(*images.shape[2:])
+        changed, space = images.repeat(self.chains, 1, 1, 1), _strengths(*images.shape[2:])
         fixed = torch.full((count,), self.depth)
         depths = fixed if self.depth else 1 + self.stream.integers(DEEPEST, (count,))
         for done in range(self.depth or DEEPEST):
@@ -196,7 +196,7 @@ def divergence(logits: Tensor) -> Tensor:
     return (logs.exp() * (logs - middle)).sum(2).mean()
 
 
-def _space(height: int, width: int) -> Space:
+def _strengths(height: int, width: int) -> Strengths:
     """The widest strengths for images of a size."""
     widest = {"shear_x": 0.3, "shear_y": 0.3, "translate_x": width / 3, "translate_y": height / 3}
-    return Space(widest | {"rotate": WIDEST_TURN}, DROPPED_BITS)
+    return Strengths(widest | {"rotate": WIDEST_TURN}, DROPPED_BITS)

@@ -14,7 +14,7 @@ from regbench.records.files import LOG, uneven
 from regbench.runs.sinks import Sink
 from regbench.types import Record
 
-FEW = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
+EPOCHS_LEFT = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
 FIGURES = (
     "train {train/accuracy:.4f} ({train/loss:.4f})  val {val/accuracy:.4f} ({val/loss:.4f})  "
     "gap {gap/accuracy:+.4f} ({gap/loss:+.4f})"
@@ -87,7 +87,7 @@ class RunProgress(Sink):
 def few(records: Sequence[Record], best: Record | None) -> list[Record]:
     """The first and the last of the records, evenly chosen ones between them, and the best."""
     last = len(records) - 1
-    steps = min(FEW - 1, last)
+    steps = min(EPOCHS_LEFT - 1, last)
     chosen = {round(last * step / steps) for step in range(steps + 1)} if steps > 0 else set(range(last + 1))
     return [record for place, record in enumerate(records) if place in chosen or record is best]
 

@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class SweepFolder:
     """Where a sweep lives, the words of a command line that say so, and the key that decides it."""
 
     root: Path
@@ -54,7 +54,7 @@ class Place:
     key: str
 
 
-def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place:
+def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> SweepFolder:
     """The folder of the jobs of a command line.
 
     Raises:
@@ -72,12 +72,12 @@ def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place
         if len(roots) > 1:
             raise ConfigError(f"hydra.sweep.dir: must be one folder for all jobs, got {len(roots)}")
         (root,) = roots
-        return Place(root, [f"hydra.sweep.dir={root}", *options], "hydra.sweep.dir")
+        return SweepFolder(root, [f"hydra.sweep.dir={root}", *options], "hydra.sweep.dir")
     name = names.pop() or sweep_name([one.choices for one in composed])
-    return Place(SWEEPS / name, [f"sweep={name}", *options], "sweep")
+    return SweepFolder(SWEEPS / name, [f"sweep={name}", *options], "sweep")
 
 
-def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[Place, list[Job]]:
+def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[SweepFolder, list[Job]]:
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:
@@ -91,7 +91,7 @@ def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple
     return place, jobs
 
 
-def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[Job]) -> int:
+def sweep(args: argparse.Namespace, place: SweepFolder, jobs: Sequence[Job]) -> int:
     """Check every job that is to be run, then run them; return the exit status.
 
     Raises:
@@ -101,7 +101,7 @@ def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[Job]) -> int:
     return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
 
 
-def refuse_wrong(place: Place, jobs: Sequence[Job]) -> None:
+def refuse_wrong(place: SweepFolder, jobs: Sequence[Job]) -> None:
     """Check every job that is to be run, whether it is run now or only planned.
 
     Raises:

@@ -13,9 +13,8 @@ from regbench.records.files import ENDED, undamaged
 from regbench.sweeps.jobs import Job
 
 SHOWN = ("status", "seconds", "last", "best")  # of a summary; the rest of thousands would fill the memory
-SETTLED = (
-    3.0  # seconds after which a folder that looks the same is the same: some clocks tick no finer than 2
-)
+# Seconds after which a folder that looks the same is the same: some clocks tick no finer than 2.
+SETTLED = 3.0
 
 
 class Watch:

@@ -54,7 +54,7 @@ ROOMS = {
         *["terminal", "training"],
     ],
     "analysis": ["records", "stats", "targets"],
-    "reports": ["analysis", "composition.catalogue", "folders", "records", "terminal"],
+    "reports": ["analysis", "composition.catalogue", "folders", "records", "storage", "terminal"],
     "studies": [
         *["analysis", "assembly", "composition", "folders", "records", "reports", "sweeps", "targets"],
         "terminal",

@@ -37,7 +37,7 @@ def test_what_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("before")
     with pytest.raises(TypeError), replaced(path) as aside:
-        aside.open("xb").write("half")  # type: ignore[arg-type]
+        aside.write_bytes("half")  # type: ignore[arg-type]
     assert (path.read_text(), names(tmp_path)) == ("before", ["a"])
 
 

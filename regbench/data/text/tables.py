@@ -38,14 +38,14 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Table:
+class TextRows:
     """The rows, and how many lines without a value were passed over."""
 
     rows: Sequence[Row]
     blank: int
 
 
-def read_table(path: str, content: str, columns: Columns) -> Table:
+def read_table(path: str, content: str, columns: Columns) -> TextRows:
     """The two columns of every row.
 
     Args:
@@ -71,7 +71,7 @@ def read_table(path: str, content: str, columns: Columns) -> Table:
                 rows.append(_row(path, columns, header, places, line, cells))
             else:
                 blank += 1
-    return Table(rows, blank)
+    return TextRows(rows, blank)
 
 
 def visible(name: str) -> str:
