@@ -93,4 +93,4 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distr
     if outcome.idle:
         reason = f" ({outcome.reason})" if outcome.reason else ""
         print(printable(f"{folder}: the run has ended, status {outcome.status}{reason}; nothing to continue"))
-    return outcome.exit_status
+    return outcome.exit_code

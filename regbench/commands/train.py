@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
@@ -15,9 +14,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from regbench.composition.command_line import Flags
+from regbench.composition.command_line import CommandLine, Flags
 from regbench.composition.complaints import first_line
-from regbench.composition.compose import compose_jobs, keys_of, parsed
+from regbench.composition.compose import compose_jobs, keys_of, read_line
 from regbench.composition.composer import BASE, PRIMARY, Composer
 from regbench.composition.paths import config_dir
 from regbench.composition.recorded import choices_of
@@ -27,6 +26,7 @@ from regbench.folders.claims import Claim, adopt, claim
 from regbench.folders.lock import Locked, is_locked
 from regbench.folders.placement import refuse_others
 from regbench.folders.state import refuse_begun
+from regbench.records.status import Status
 from regbench.terminal.screen import Screen
 
 COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
@@ -40,40 +40,40 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
-    args, argv = parsed(argv)
+    line = read_line(argv)
     codes: list[int] = []
-    if args.hydra_help:
+    if line.hydra_help:
         Flags(PRIMARY).print_help()
         return 0
-    if args.shell_completion:
+    if line.shell_completion:
         raise ConfigError("train: --shell-completion is for the shell; type regbench -sc install=bash")
-    jobs = compose_jobs(args)
-    if args.help or args.info or args.cfg:
-        _show(argv)
+    jobs = compose_jobs(line)
+    if line.help or line.info or line.cfg:
+        _show(line.for_hydra())
         return 0
     for composed in jobs:
         read_settings(composed.config)
-        if not args.multirun:
+        if not line.multirun:
             refuse_others(composed.folder, RUN_DIR)
     from regbench.assembly.run import check
     from regbench.sweeps.sweep import SOME_FAILED, arranged, sweep
 
-    if args.multirun and jobs:
-        return sweep(args, *arranged(args, jobs))
-    if args.multirun:  # by a sweeper that says only later what it will run
-        _hydra(argv, codes)
+    if line.multirun and jobs:
+        return sweep(line, *arranged(line, jobs))
+    if line.multirun:  # by a sweeper that says only later what it will run
+        _hydra(line.for_hydra(), codes)
         return SOME_FAILED if any(codes) else 0
     (composed,) = jobs
     check(composed.config)
     _refuse_occupied(composed.folder)
-    return _run(args, composed.folder)
+    return _run(line, composed.folder)
 
 
-def _run(args: argparse.Namespace, folder: Path) -> int:
+def _run(line: CommandLine, folder: Path) -> int:
     """Run the one job of a command line in a folder that is claimed before Hydra writes into it."""
     from regbench.sweeps.launcher import quoted  # not at the top, as it needs torch
 
-    mode = next((o for o in args.overrides if keys_of([o]) == ["hydra.mode"]), "hydra.mode=RUN")
+    mode = next((o for o in line.overrides if keys_of([o]) == ["hydra.mode"]), "hydra.mode=RUN")
     if mode.partition("=")[2].strip("'\"").upper() != "RUN":
         raise ConfigError(
             f"hydra.mode: must be RUN without -m, got {mode}; a sweep is typed as regbench train -m"
@@ -84,13 +84,13 @@ def _run(args: argparse.Namespace, folder: Path) -> int:
     def task(cfg: DictConfig) -> None:
         status, code = run_job(cfg, claimed)
         codes.append(code)
-        if status == "interrupted":
+        if status == Status.INTERRUPTED:
             raise KeyboardInterrupt  # the command line turns it into status 130
 
     # the folder by its name: one that is made of the time would be another one by now
-    words = [*(o for o in args.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
+    words = [*(o for o in line.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
     try:
-        Composer(args.config_dir).hydra.run(PRIMARY, task, words)
+        Composer(line.config_dir).hydra.run(PRIMARY, task, words)
     except Exception as error:  # of Hydra's own writing
         reason = of_the_system(error)
         if not reason:
@@ -145,7 +145,7 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
         folder = Path(HydraConfig.get().runtime.output_dir)
         status, code = run_job(cfg, adopt(folder, "hydra.sweep.subdir"))
         codes.append(code)
-        if status == "interrupted":
+        if status == Status.INTERRUPTED:
             raise KeyboardInterrupt  # ends a sweep; the command line turns it into status 130
         return status
 
@@ -169,7 +169,7 @@ def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
         claimed.give_back()
     if outcome.reason:
         print(f"regbench: {printable(outcome.reason)}", file=sys.stderr)
-    return outcome.status, outcome.exit_status
+    return outcome.status, outcome.exit_code
 
 
 def _refuse_occupied(folder: Path) -> None:

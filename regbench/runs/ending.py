@@ -12,7 +12,8 @@ from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.evaluation.at_end import late_figures
 from regbench.evaluation.measurement import gaps, measure
-from regbench.records.files import FINISHED, SUMMARY, undamaged
+from regbench.records.files import SUMMARY, undamaged
+from regbench.records.status import Status
 from regbench.regularizers.base import hooks
 from regbench.runs.checkpoints import keep_final, undo_epoch
 from regbench.runs.class_pictures import class_table, confusion_picture
@@ -26,7 +27,7 @@ from regbench.storage import checkpoint
 from regbench.storage.files import write_json
 
 
-def end(course: Course, status: str, reason: str, sink: Sink, ask: bool = True) -> None:
+def end(course: Course, status: Status, reason: str, sink: Sink, ask: bool = True) -> None:
     """Keep what the members keep, measure it, and write the summary.
 
     Args:
@@ -39,7 +40,7 @@ def end(course: Course, status: str, reason: str, sink: Sink, ask: bool = True) 
     run, home, seconds = course.run, course.home, course.seconds
     course.place.require()
     kept = checkpoint.exists(home.path)
-    if kept and status not in FINISHED:
+    if kept and not status.finished:
         kept = _undone(course, status)
     summary = summarize(run, home.config, home.choices, course.history, course.found)
     final = run.reg.final_model(run.reg.eval_model(run.model)) if ask else run.model
@@ -50,7 +51,7 @@ def end(course: Course, status: str, reason: str, sink: Sink, ask: bool = True) 
         summary["kept"] = _measured(course, final)
     before = undamaged(home.path).get("test")
     summary |= {"status": status, "reason": reason, "test": before}
-    models = both(run, final, home.path, course.identity) if status in FINISHED else {}
+    models = both(run, final, home.path, course.identity) if status.finished else {}
     if models and read_settings(home.config)[0].evaluate_test:
         summary["test"] = read_test(models, run.data, run.autocast, run.evaluate, before)
     summary |= late_figures(models, run.data.val, run.autocast, run.evaluate if models else ())
@@ -60,12 +61,12 @@ def end(course: Course, status: str, reason: str, sink: Sink, ask: bool = True) 
     course.place.require()
     write_json(home.path / SUMMARY, summary)
     _show_classes(sink, summary)
-    if status in FINISHED:  # before, any of them may be needed
+    if status.finished:  # before, any of them may be needed
         checkpoint.leave(home.path, course.checkpoints)
     show_summary(home.console, summary, str(home.path))
 
 
-def _undone(course: Course, status: str) -> bool:
+def _undone(course: Course, status: Status) -> bool:
     """Go back to the end of the last epoch; whether there is a checkpoint of it.
 
     Raises:
@@ -74,7 +75,7 @@ def _undone(course: Course, status: str) -> bool:
     try:
         undo_epoch(course)
     except ConfigError:
-        if status != "failed":
+        if status is not Status.FAILED:
             raise
         return False
     return True

@@ -16,6 +16,7 @@ from regbench.errors import ConfigError
 from regbench.folders.ownership import EVENTS
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY
 from regbench.records.identity import identity
+from regbench.records.status import Status
 from regbench.runs import checkpoints
 from regbench.runs.course import Course
 from regbench.runs.ending import end
@@ -38,7 +39,7 @@ class Unfit(ConfigError):
     """A checkpoint is whole, and not one of this run."""
 
 
-def train(home: RunFolder) -> str:
+def train(home: RunFolder) -> Status:
     """Train from the start; return the status.
 
     Raises:
@@ -57,7 +58,7 @@ def train(home: RunFolder) -> str:
     return Session(Course(home, run, threads, found)).go()
 
 
-def resume(home: RunFolder) -> str:
+def resume(home: RunFolder) -> Status:
     """Continue after the last finished epoch; return the status.
 
     Raises:
@@ -109,7 +110,7 @@ class Session:
     def __init__(self, course: Course) -> None:
         self.course, self.folder = course, course.home.path
 
-    def go(self) -> str:
+    def go(self) -> Status:
         """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
         course, run = self.course, self.course.run
         write_json(self.folder / ENVIRONMENT, describe(run.device, course.threads))
@@ -118,15 +119,15 @@ class Session:
             board.show(run.reg.images())
         lines = JsonLines(self.folder / METRICS, course.history)
         sink = Sinks(lines, board, RunProgress(course.home.console, run.epochs, course.history, best_of))
-        status, reason = "failed", ""
+        status, reason = Status.FAILED, ""
         with StopRequest() as request:
             try:
                 status = self._train(sink, lambda: request.made)
             except Diverged as error:
-                status, reason = "diverged", str(error)
+                status, reason = Status.DIVERGED, str(error)
             except BaseException as error:
                 if stops(error):  # the second signal, at once
-                    status = "interrupted"
+                    status = Status.INTERRUPTED
                     raise
                 reason = f"{kind_of(error)}: {reason_of(error)}"
                 reason = self._told(error)
@@ -136,10 +137,10 @@ class Session:
                 status = self._finish(status, reason, sink)
         return status
 
-    def _train(self, sink: Sink, asked: Callable[[], bool]) -> str:
+    def _train(self, sink: Sink, asked: Callable[[], bool]) -> Status:
         course = self.course
         if course.stopped:  # it had stopped by itself, and was killed before it could say so
-            return "stopped"
+            return Status.STOPPED
         for event in fit(course.run, course.history):
             course.place.leave_copy()
             if isinstance(event, EpochEnd):
@@ -151,10 +152,10 @@ class Session:
             else:
                 sink.step(event.epoch, (event.step + 1) / event.steps)
             if asked():
-                return "interrupted"
-        return "stopped" if course.stopped else "finished"
+                return Status.INTERRUPTED
+        return Status.STOPPED if course.stopped else Status.FINISHED
 
-    def _finish(self, status: str, reason: str, sink: Sink) -> str:
+    def _finish(self, status: Status, reason: str, sink: Sink) -> Status:
         """End the run; return its status, which what is measured at the end may change to failed."""
         try:
             end(self.course, status, reason, sink)
@@ -162,8 +163,8 @@ class Session:
             if stops(error):
                 raise
             said = self._told(error)
-            reason = reason if status == "failed" else said
-            status = "failed"
+            reason = reason if status is Status.FAILED else said
+            status = Status.FAILED
             end(self.course, status, reason, sink, ask=False)
         return status
 

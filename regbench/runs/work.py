@@ -12,7 +12,8 @@ from regbench.errors import ConfigError, of_the_system
 from regbench.folders.lock import Locked, locked
 from regbench.folders.removal import remove_files
 from regbench.folders.state import refuse_begun, state_of
-from regbench.records.files import ENDED, read_summary
+from regbench.records.files import read_summary
+from regbench.records.status import Status
 from regbench.runs.checkpoints import require_best
 from regbench.runs.folder import RunFolder
 from regbench.runs.session import Unfit, resume, train
@@ -20,15 +21,6 @@ from regbench.storage import checkpoint, checkpoint_form
 
 LOCKED = "locked"  # what comes of a run that another process works at
 REFUSED = "refused"  # what comes of a run that cannot be begun, or gone on with
-EXIT_STATUS = {
-    "finished": 0,
-    "stopped": 0,
-    "failed": 1,
-    LOCKED: 2,
-    REFUSED: 2,
-    "diverged": 3,
-    "interrupted": 130,
-}
 
 
 class Policy(Enum):
@@ -44,7 +36,7 @@ class Outcome:
     """What came of one try.
 
     Attributes:
-        status: of the run; or `LOCKED` or `REFUSED`.
+        status: a `Status` of the run; or `LOCKED` or `REFUSED`.
         reason: one sentence, where it is one of these, or where nothing was to be done.
         note: what was damaged of what had been done of it before, and where it was begun again.
         idle: whether the run had ended before, so that nothing was done.
@@ -58,9 +50,9 @@ class Outcome:
     error: Exception | None = field(default=None, compare=False, repr=False)
 
     @property
-    def exit_status(self) -> int:
+    def exit_code(self) -> int:
         """Of the command line."""
-        return EXIT_STATUS[self.status]
+        return 2 if self.status in (LOCKED, REFUSED) else Status(self.status).exit_code
 
 
 def work_in(home: RunFolder, policy: Policy, tell: Callable[[str], None] = lambda _: None) -> Outcome:
@@ -89,15 +81,15 @@ def _worked(home: RunFolder, policy: Policy, tell: Callable[[str], None]) -> Out
         return Outcome(train(home))
     if policy is Policy.MEND:
         state = state_of(home.path)
-        return Outcome(state, idle=True) if state in ENDED else Outcome(_mended(home, tell))
+        return Outcome(Status(state), idle=True) if state.ended else Outcome(_mended(home, tell))
     summary = read_summary(home.path)
-    if summary and summary["status"] in ENDED:
-        return Outcome(summary["status"], summary.get("reason") or "", idle=True)
+    if summary and (status := Status(summary["status"])).ended:
+        return Outcome(status, summary.get("reason") or "", idle=True)
     require_trusted(home.config, home.distrust)
     return Outcome(resume(home))
 
 
-def _mended(home: RunFolder, tell: Callable[[str], None]) -> str:
+def _mended(home: RunFolder, tell: Callable[[str], None]) -> Status:
     """Go on with what is whole of a run, and begin it again where that is not enough; return its status."""
     if checkpoint.exists(home.path):
         try:

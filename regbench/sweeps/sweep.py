@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import shlex
@@ -19,7 +18,7 @@ from rich.console import Console
 
 from regbench.assembly.data import content_of
 from regbench.assembly.run import check
-from regbench.composition.command_line import FAIL_FAST, FORCE
+from regbench.composition.command_line import FAIL_FAST, FORCE, CommandLine
 from regbench.composition.compose import keys_of
 from regbench.composition.composer import ComposedJob
 from regbench.composition.recorded import choices_of
@@ -28,8 +27,9 @@ from regbench.errors import ConfigError, of_the_system
 from regbench.folders.claims import forget
 from regbench.folders.lock import wait_for
 from regbench.folders.placement import refuse_links, refuse_place, refuse_strange, refuse_unwritable
-from regbench.folders.state import damage_of, state_of
-from regbench.records.files import ENDED, FINISHED, undamaged
+from regbench.folders.state import State, damage_of, state_of
+from regbench.records.files import undamaged
+from regbench.records.status import Status
 from regbench.runs.folder import RunFolder
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.sweeps.jobs import Job, arrange, sweep_name
@@ -54,14 +54,14 @@ class SweepFolder:
     key: str
 
 
-def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> SweepFolder:
+def place_of(line: CommandLine, composed: Sequence[ComposedJob]) -> SweepFolder:
     """The folder of the jobs of a command line.
 
     Raises:
         ConfigError: they do not share one, or the command line names the jobs' folders itself.
     """
-    keys = keys_of(args.overrides)
-    options = ["--config-dir", args.config_dir] if args.config_dir else []
+    keys = keys_of(line.overrides)
+    options = ["--config-dir", line.config_dir] if line.config_dir else []
     if "hydra.sweep.subdir" in keys:
         raise ConfigError("hydra.sweep.subdir: is made of a job's stack, seed and identity; leave it out")
     names = {one.config["sweep"] for one in composed}
@@ -77,28 +77,28 @@ def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Sweep
     return SweepFolder(SWEEPS / name, [f"sweep={name}", *options], "sweep")
 
 
-def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[SweepFolder, list[Job]]:
+def arranged(line: CommandLine, composed: Sequence[ComposedJob]) -> tuple[SweepFolder, list[Job]]:
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:
         ConfigError: see `place_of`; or a folder that is there is a person's own.
     """
-    place = place_of(args, composed)
+    place = place_of(line, composed)
     refuse_place(place.root, place.key)
-    jobs = arrange(composed, place.root, content_of, args.force)
+    jobs = arrange(composed, place.root, content_of, line.force)
     for one in jobs:
         refuse_strange(one.folder, place.key)
     return place, jobs
 
 
-def sweep(args: argparse.Namespace, place: SweepFolder, jobs: Sequence[Job]) -> int:
+def sweep(line: CommandLine, place: SweepFolder, jobs: Sequence[Job]) -> int:
     """Check every job that is to be run, then run them; return the exit status.
 
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
     refuse_wrong(place, jobs)
-    return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
+    return run_sweep(Launch(line, place.root), jobs, place.words, line.fail_fast)
 
 
 def refuse_wrong(place: SweepFolder, jobs: Sequence[Job]) -> None:
@@ -111,7 +111,7 @@ def refuse_wrong(place: SweepFolder, jobs: Sequence[Job]) -> None:
     with shown(jobs, "checking") as each:
         for one in each:
             read_settings(one.config)
-            if state_of(one.folder) in ENDED:
+            if state_of(one.folder).ended:
                 continue
             refuse_links(one.folder, place.key)
             config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
@@ -140,7 +140,7 @@ def run_sweep(launch: Launch, jobs: Sequence[Job], words: Sequence[str], fail_fa
         with SweepProgress(console, jobs, launch.workers), _notes(fail_fast) as notes:
             _run(launch, jobs, outcomes, Path(notes) / "failed" if notes else None)
     except KeyboardInterrupt:
-        ended = sum(state_of(one.folder) in ENDED for one in jobs)
+        ended = sum(state_of(one.folder).ended for one in jobs)
         console.print(f"{ended} of {len(jobs)} jobs have ended; the same line goes on", highlight=False)
         raise
     return _report(console, jobs, outcomes, words)
@@ -160,7 +160,7 @@ def _run(launch: Launch, jobs: Sequence[Job], outcomes: dict[str, Outcome], stop
         outcomes: of each job that was tried, by its name.
         stop: a file that the first job to fail makes, whatever process it runs in; None: all are to be run.
     """
-    left = [one for one in jobs if state_of(one.folder) not in ENDED]
+    left = [one for one in jobs if not state_of(one.folder).ended]
     while left:
         jobs_left = [(one.overrides, one.name) for one in left]
         found = launch(partial(run_member, stop=stop), jobs_left, partial(_unable, stop=stop))
@@ -170,7 +170,7 @@ def _run(launch: Launch, jobs: Sequence[Job], outcomes: dict[str, Outcome], stop
         left = [one for one in left if outcomes[one.name].status == LOCKED]
         for one in left:
             wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
-        left = [one for one in left if state_of(one.folder) not in ENDED]
+        left = [one for one in left if not state_of(one.folder).ended]
 
 
 def _unable(error: Exception, stop: Path | None) -> Outcome:
@@ -192,13 +192,13 @@ def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     if stop and stop.exists():
-        if state_of(folder) == "new":
+        if state_of(folder) is State.NEW:
             forget(folder)
         return Outcome(SKIPPED)
     outcome = _try(cfg, folder)
-    if outcome.status == "interrupted":
+    if outcome.status == Status.INTERRUPTED:
         raise KeyboardInterrupt
-    if stop and outcome.status in ("failed", REFUSED):
+    if stop and outcome.status in (Status.FAILED, REFUSED):
         stop.touch()
     return outcome
 
@@ -210,7 +210,7 @@ def _try(cfg: DictConfig, folder: Path) -> Outcome:
         outcome = work_in(home, Policy.MEND, notes.append)
     except Exception as error:  # one job's fault must not end the others
         log.exception("the job has failed")
-        outcome = Outcome("failed", f"{type(error).__name__}: {error}")
+        outcome = Outcome(Status.FAILED, f"{type(error).__name__}: {error}")
     # without the error, which may not travel from one process to another
     return replace(outcome, note=notes[-1] if notes else "", error=None)
 
@@ -219,7 +219,7 @@ def _report(console: Console, jobs: Sequence[Job], outcomes: dict[str, Outcome],
     """Say how the sweep ended, and for each failed job why and how to repeat it."""
     states = {one.name: state_of(one.folder) for one in jobs}
     skipped = {one.name for one in jobs if outcomes.get(one.name) == Outcome(SKIPPED)}
-    failed = [one for one in jobs if states[one.name] not in FINISHED and one.name not in skipped]
+    failed = [one for one in jobs if not states[one.name].finished and one.name not in skipped]
     done = len(jobs) - len(failed) - len(skipped)
     for one in jobs:
         if one.name in outcomes and outcomes[one.name].note:
@@ -251,15 +251,17 @@ def _say(console: Console, line: str) -> None:
 
 def _reason(one: Job, outcomes: dict[str, Outcome]) -> str:
     outcome = outcomes.get(one.name)
-    if outcome is not None and outcome.reason:
+    if (
+        outcome is not None and outcome.reason and outcome.status != LOCKED
+    ):  # what came of that its folder says
         return outcome.reason
     summary = undamaged(one.folder)
     return f"{summary.get('status', 'not finished')}: {summary.get('reason', '')}".rstrip(": ")
 
 
-def repeat(one: Job, state: str, words: Sequence[str]) -> str:
+def repeat(one: Job, state: State, words: Sequence[str]) -> str:
     """The command that runs just this job again, in the same sweep."""
     keys = zip(one.overrides, keys_of(one.overrides), strict=True)
     made = [override for override, key in keys if key not in ("sweep", "hydra.sweep.dir")]
-    again = [FORCE] if state == "diverged" else []
+    again = [FORCE] if state is State.DIVERGED else []
     return shlex.join(["regbench", "train", "-m", *made, *words, *again])

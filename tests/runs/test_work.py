@@ -46,7 +46,7 @@ def test_by_every_policy_a_new_folder_gets_a_whole_run_once(policy: Policy, tmp_
     before = (tmp_path / "run" / "summary.json").read_bytes()
     again = work_in(run, policy)
     if policy is Policy.FRESH:
-        assert (again.status, again.exit_status) == (REFUSED, 2)
+        assert (again.status, again.exit_code) == (REFUSED, 2)
         assert "holds a checkpoint to continue; type regbench resume" in again.reason
     else:
         assert again == Outcome("finished", idle=True)
@@ -99,7 +99,7 @@ def test_where_another_process_works_nothing_is_touched(policy: Policy, tmp_path
     run = home(tmp_path / "run")
     with locked(run.path):
         outcome = work_in(run, policy)
-    assert (outcome.status, outcome.exit_status) == (LOCKED, 2)
+    assert (outcome.status, outcome.exit_code) == (LOCKED, 2)
     assert outcome.reason == f"{run.path}: another process works in it; wait for it, or stop it"
     assert [path.name for path in run.path.iterdir()] == [".lock"]
 
@@ -114,7 +114,7 @@ def test_statuses_are_told_by_what_the_command_line_returns() -> None:
         "diverged": 3,
         "interrupted": 130,
     }
-    assert {status: Outcome(status).exit_status for status in codes} == codes
+    assert {status: Outcome(status).exit_code for status in codes} == codes
 
 
 def test_an_outcome_travels_between_processes() -> None:
