@@ -23,7 +23,7 @@ from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
 from regbench.errors import ConfigError, of_the_system, printable
 from regbench.folders.claims import Claim, adopt, claim
-from regbench.folders.lock import Locked, is_locked
+from regbench.folders.lock import refuse_locked
 from regbench.folders.placement import refuse_others
 from regbench.folders.state import refuse_begun
 from regbench.records.status import Status
@@ -65,7 +65,8 @@ def main(argv: list[str]) -> int:
         return SOME_FAILED if any(codes) else 0
     (composed,) = jobs
     check(composed.config)
-    _refuse_occupied(composed.folder)
+    refuse_locked(composed.folder)
+    refuse_begun(composed.folder)
     return _run(line, composed.folder)
 
 
@@ -170,9 +171,3 @@ def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
     if outcome.reason:
         print(f"regbench: {printable(outcome.reason)}", file=sys.stderr)
     return outcome.status, outcome.exit_code
-
-
-def _refuse_occupied(folder: Path) -> None:
-    if is_locked(folder):
-        raise Locked(f"{folder}: another process works in it; wait for it, or stop it")
-    refuse_begun(folder)

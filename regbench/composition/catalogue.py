@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from regbench.composition.option_files import require_sound
+from regbench.composition.option_files import MADE, require_sound
 from regbench.composition.paths import config_dir
 from regbench.composition.yaml_values import values_of
 
-GROUPS = ("reg", "model", "dataset", "optimizer", "schedule")
+GROUPS = ("reg", *MADE)
 MISSING = "???"  # how Hydra writes a value that a person must give
 Roots = tuple[Path, ...]  # the folders that a person's modules lie in
 Definition = ast.ClassDef | ast.FunctionDef

@@ -26,9 +26,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from regbench.composition.complaints import Complaints, first_line, flat
 from regbench.composition.hydra_settings import FOLDERS, choices_of_options, is_told, require_known
+from regbench.composition.option_files import MADE
 from regbench.composition.paths import config_dir
 from regbench.composition.ranges import refuse_endless
-from regbench.composition.recorded import GROUPS, choices_of
+from regbench.composition.recorded import choices_of
 from regbench.composition.repository import Repository, copier
 from regbench.composition.settings import PARTS, SETTINGS, meant, resolved, settled
 from regbench.composition.sources import look_at_files, refuse_shadowed, refuse_unnamed
@@ -152,7 +153,7 @@ class Composer:
             return ComposedJob(settled(shared.values), shared.folder, overrides, shared.choices)
         cfg = self._varied(overrides)
         choices = choices_of(cfg.hydra)
-        there = [*(name for name in cfg if name not in GROUPS), *choices]
+        there = [*(name for name in cfg if name not in MADE), *choices]
         missing = next((name for name in (*PARTS, *SETTINGS) if name not in there), None)
         if missing:
             raise ConfigError(f"{missing}: must be there, and was taken away")

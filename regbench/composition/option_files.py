@@ -20,7 +20,7 @@ KNOWN = {
     f"{CORE}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge", "timestamp")
 }
 PACKAGE = re.compile(r"_global_|_group_|[\w-]+(\.[\w-]+)*")
-MADE = ("dataset", "model", "optimizer", "schedule")  # groups whose options name a class
+MADE = ("model", "dataset", "optimizer", "schedule")  # groups whose options name a class
 PLACES = ("_global_", "_group_", "reg", "train", *MADE)  # where a package begins
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

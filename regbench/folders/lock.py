@@ -14,6 +14,7 @@ from regbench.folders.ownership import LOCK
 from regbench.folders.removal import is_file
 
 BETWEEN_TRIES = 0.5  # seconds
+WORKED_IN = "{folder}: another process works in it; wait for it, or stop it"
 
 
 class Locked(ConfigError):
@@ -42,7 +43,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     try:
         lock.acquire(timeout=-1 if wait else 0, poll_interval=BETWEEN_TRIES)
     except Timeout as error:
-        raise Locked(f"{folder}: another process works in it; wait for it, or stop it") from error
+        raise Locked(WORKED_IN.format(folder=folder)) from error
     except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
         why = getattr(error, "strerror", None) or "it has no locks"
         raise ConfigError(f"{folder}: cannot be locked by its {LOCK}: {why}") from error
@@ -70,6 +71,16 @@ def is_locked(folder: Path) -> bool:
         return True
     except ConfigError:
         return False
+
+
+def refuse_locked(folder: Path) -> None:
+    """Refuse a folder that a living process works in now.
+
+    Raises:
+        Locked: one does.
+    """
+    if is_locked(folder):
+        raise Locked(WORKED_IN.format(folder=folder))
 
 
 def wait_for(folder: Path) -> None:

@@ -6,9 +6,9 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
@@ -36,6 +36,18 @@ Page = tuple[Table, list[str]]
 Findings = Sequence[tuple[Any, Cohort]]  # what was found, and the runs it was found in
 
 
+class Off(NamedTuple):
+    """When a member does nothing.
+
+    Attributes:
+        value: of the field that is studied; None where the member is not off at any value of it.
+        by_law: whether it then does nothing whatever its other values are.
+    """
+
+    value: Any
+    by_law: bool
+
+
 @dataclass(frozen=True)
 class Condition:
     """Jobs of a line that are one study: alike in all but the seed and what the study varies.
@@ -43,12 +55,18 @@ class Condition:
     Attributes:
         name: dataset, model and stack, and what sets it apart from the line's other conditions.
         jobs: those of the line, one per seed (and value, where values are what is studied).
-        lines: the overrides of every job that the study needs.
+        lines: the overrides of every job that the study needs, each once.
+        off: where one value of a member is studied, when it does nothing.
     """
 
     name: str
     jobs: list[ComposedJob]
-    lines: list[list[str]]
+    lines: list[list[str]] = field(default_factory=list)
+    off: Off | None = None
+
+    def needing(self, lines: Iterable[Sequence[str]], off: Off | None = None) -> Condition:
+        """The same condition, for which these jobs are to be run."""
+        return replace(self, lines=[list(words) for words in dict.fromkeys(map(tuple, lines))], off=off)
 
 
 @dataclass(frozen=True)
@@ -128,28 +146,20 @@ def varied(jobs: Sequence[ComposedJob]) -> list[str]:
 
 
 def conditions(
-    jobs: Sequence[ComposedJob],
-    alike: Callable[[ComposedJob], Mapping[str, Any]],
-    expand: Callable[[ComposedJob], Iterable[list[str]]],
+    jobs: Sequence[ComposedJob], alike: Callable[[ComposedJob], Mapping[str, Any]]
 ) -> list[Condition]:
-    """The conditions of a line's jobs, in its order.
+    """The conditions of a line's jobs, in its order; what is to be run for each is not known yet.
 
     Args:
         jobs: of the line.
         alike: the part of a job's configuration that all jobs of a condition share, the seed aside.
-        expand: the overrides of all jobs that a job of the line asks for.
     """
     found: dict[str, list[ComposedJob]] = {}
     for one in jobs:
         shared = {name: value for name, value in alike(one).items() if name != "seed"}
         found.setdefault(json.dumps(shared), []).append(one)
     keys = varied(jobs)
-    made = []
-    for several in found.values():
-        lines = [line for one in several for line in expand(one)]
-        unique = [list(line) for line in dict.fromkeys(map(tuple, lines))]
-        made.append(Condition(_title(several, keys), several, unique))
-    return made
+    return [Condition(_title(several, keys), several) for several in found.values()]
 
 
 def _title(jobs: Sequence[ComposedJob], keys: Sequence[str]) -> str:
