@@ -104,11 +104,11 @@ def did_you_mean(words: Iterable[str]) -> str:
     return f"; did you mean {asked}?" if asked else ""
 
 
-def listed(items: Iterable[object], most: int | None = None) -> str:
+def listed(items: Iterable[object], most: int | None = None, before_rest: str = ", ") -> str:
     """One after the other; at most so many of them, and how many more there are."""
     every = [str(item) for item in items]
-    rest = [] if most is None or len(every) <= most else [f"{len(every) - most:,} more"]
-    return ", ".join([*every[:most], *rest])
+    shown = ", ".join(every[:most])
+    return shown if most is None or len(every) <= most else f"{shown}{before_rest}{len(every) - most:,} more"
 
 
 def counted(number: int, noun: str) -> str:

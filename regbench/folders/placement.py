@@ -7,7 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, listed
 from regbench.folders.ownership import EVENTS, HYDRA, HYDRAS, LOCK, MARK, SUB_RUNS, is_ours, kind_of
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.storage import checkpoint
@@ -136,8 +136,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _several(names: list[str]) -> str:
-    shown = [name if name.isprintable() else repr(name) for name in names[:3]]
-    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return listed([name if name.isprintable() else repr(name) for name in names], 3, " and ")
 
 
 def refuse_links(folder: Path, key: str) -> None:

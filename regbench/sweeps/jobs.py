@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -81,19 +82,16 @@ def _present(root: Path) -> set[str]:
 
 def _newest(name: str, present: set[str]) -> str:
     """The last of the folders that a job has by --force, or its only one."""
-    found, number = name, 2
-    while f"{name}_{number}" in present:
-        found, number = f"{name}_{number}", number + 1
-    return found
+    return [name, *takewhile(present.__contains__, _again(name))][-1]
 
 
 def _unused(name: str, present: set[str]) -> str:
-    if name not in present:
-        return name
-    number = 2
-    while f"{name}_{number}" in present:
-        number += 1
-    return f"{name}_{number}"
+    return next(one for one in chain([name], _again(name)) if one not in present)
+
+
+def _again(name: str) -> Iterator[str]:
+    """What the folders of a job that is run again and again are called: _2, _3 and so on."""
+    return (f"{name}_{number}" for number in count(2))
 
 
 def sweep_name(choices: Sequence[Mapping[str, str]]) -> str:

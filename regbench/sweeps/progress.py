@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from regbench.errors import listed
 from regbench.folders.state import State
 from regbench.records.status import Status
 from regbench.sweeps.jobs import Job
@@ -116,9 +117,7 @@ class SweepProgress:
 
 def _some(names: Sequence[str]) -> str:
     """The first names, and how many more there are: hundreds would fill the terminal."""
-    if len(names) <= NAMED:
-        return ", ".join(names) or "0"
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+    return listed(names, NAMED, " and ") or "0"
 
 
 def _duration(seconds: float) -> str:

@@ -68,4 +68,5 @@ def test_things_are_listed_and_those_beyond_the_most_counted() -> None:
     assert listed([1, 2, 3]) == "1, 2, 3"
     assert listed(iter("abc"), most=2) == "a, b, 1 more"
     assert listed("ab", most=2) == "a, b"
+    assert listed("abcd", most=2, before_rest=" and ") == "a, b and 2 more"
     assert listed([]) == ""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from regbench.data.images.pixels import DEEPEST, Color, decode
+from regbench.errors import listed
 from regbench.storage.files import replaced
 from regbench.storage.folders import undone_on_failure
 from regbench.storage.reading import json_object, opened
@@ -140,8 +141,7 @@ def _digest_of(pixels: Path, most: int) -> str:
 
 def bad_ones(files: Sequence[Path], bad: Mapping[int, str]) -> str:
     """The first bad images with their reasons, and how many more there are."""
-    shown = [f"{files[row]} {reason}" for row, reason in list(bad.items())[:NAMED]]
-    return ", ".join(shown) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
+    return listed([f"{files[row]} {reason}" for row, reason in bad.items()], NAMED, " and ")
 
 
 def _require_good(files: Sequence[Path], bad: Mapping[int, str]) -> None:

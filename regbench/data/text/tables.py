@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from regbench.data.typed import typed
-from regbench.errors import alike
+from regbench.errors import alike, listed
 
 DELIMITERS = ";\t|,"  # those that are looked for where the one that was named is not it
 LONGEST_NAME = 40  # signs of a column's name that a message shows
@@ -199,6 +199,5 @@ def _no_header(content: str, columns: Columns, header: Sequence[str]) -> str:
 
 def _shown(names: Sequence[str]) -> str:
     """Names of columns as a message lists them."""
-    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..." for name in names[:MOST_NAMES]]
-    rest = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
-    return ", ".join([*map(visible, cut), *rest])
+    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..." for name in names]
+    return listed(map(visible, cut), MOST_NAMES)
