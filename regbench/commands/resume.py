@@ -85,10 +85,12 @@ def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
 def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distrust: Distrust | None) -> int:
     # Not at the top: torch takes seconds, and a wrong folder is answered at once.
     from regbench.runs.folder import RunFolder
-    from regbench.runs.work import LOCKED, REFUSED, Policy, work_in
+    from regbench.runs.work import Policy, work_in
 
     outcome = work_in(RunFolder(config, folder, choices, Screen(), distrust), Policy.CONTINUE)
-    if outcome.status in (LOCKED, REFUSED):
+    if isinstance(outcome.error, ConfigError):
+        raise outcome.error
+    if outcome.error is not None:
         raise ConfigError(outcome.reason) from outcome.error
     if outcome.idle:
         reason = f" ({outcome.reason})" if outcome.reason else ""

@@ -56,7 +56,8 @@ def main(argv: list[str]) -> int:
         if not line.multirun:
             refuse_others(composed.folder, RUN_DIR)
     from regbench.assembly.run import check
-    from regbench.sweeps.sweep import SOME_FAILED, arranged, sweep
+    from regbench.sweeps.folder import arranged
+    from regbench.sweeps.sweep import SOME_FAILED, sweep
 
     if line.multirun and jobs:
         return sweep(line, *arranged(line, jobs))

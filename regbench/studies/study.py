@@ -187,8 +187,9 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
         _refuse_place(study.command, one)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.sweeps import estimate as plan
+    from regbench.sweeps.folder import arranged
     from regbench.sweeps.launcher import Launch
-    from regbench.sweeps.sweep import arranged, refuse_wrong, sweep
+    from regbench.sweeps.sweep import refuse_wrong, sweep
 
     made = compose_each(line, [words for one in study.conditions for words in one.lines])
     place, jobs = arranged(line, made)

@@ -8,7 +8,7 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,79 +16,31 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from regbench.assembly.data import content_of
 from regbench.assembly.run import check
 from regbench.composition.command_line import FAIL_FAST, FORCE, CommandLine
 from regbench.composition.compose import keys_of
-from regbench.composition.composer import ComposedJob
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
-from regbench.errors import ConfigError, of_the_system
+from regbench.errors import of_the_system
 from regbench.folders.claims import forget
 from regbench.folders.lock import wait_for
-from regbench.folders.placement import refuse_links, refuse_place, refuse_strange, refuse_unwritable
+from regbench.folders.placement import refuse_links, refuse_unwritable
 from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import undamaged
 from regbench.records.status import Status
 from regbench.runs.folder import RunFolder
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
-from regbench.sweeps.jobs import Job, arrange, sweep_name
+from regbench.sweeps.folder import SweepFolder
+from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
 from regbench.sweeps.progress import SweepProgress
 from regbench.terminal.bar import shown
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Screen, print_table
 
-SWEEPS = Path("outputs") / "sweeps"
 SKIPPED = "skipped"  # what comes of a job that is not started, because another has failed
 SOME_FAILED = 4  # exit status
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SweepFolder:
-    """Where a sweep lives, the words of a command line that say so, and the key that decides it."""
-
-    root: Path
-    words: list[str]
-    key: str
-
-
-def place_of(line: CommandLine, composed: Sequence[ComposedJob]) -> SweepFolder:
-    """The folder of the jobs of a command line.
-
-    Raises:
-        ConfigError: they do not share one, or the command line names the jobs' folders itself.
-    """
-    keys = keys_of(line.overrides)
-    options = ["--config-dir", line.config_dir] if line.config_dir else []
-    if "hydra.sweep.subdir" in keys:
-        raise ConfigError("hydra.sweep.subdir: is made of a job's stack, seed and identity; leave it out")
-    names = {one.config["sweep"] for one in composed}
-    if len(names) > 1:
-        raise ConfigError(f"sweep: must be one name for all jobs, got {', '.join(map(str, sorted(names)))}")
-    if "hydra.sweep.dir" in keys:
-        roots = {one.folder for one in composed}
-        if len(roots) > 1:
-            raise ConfigError(f"hydra.sweep.dir: must be one folder for all jobs, got {len(roots)}")
-        (root,) = roots
-        return SweepFolder(root, [f"hydra.sweep.dir={root}", *options], "hydra.sweep.dir")
-    name = names.pop() or sweep_name([one.choices for one in composed])
-    return SweepFolder(SWEEPS / name, [f"sweep={name}", *options], "sweep")
-
-
-def arranged(line: CommandLine, composed: Sequence[ComposedJob]) -> tuple[SweepFolder, list[Job]]:
-    """The place of the jobs of a command line, and each job once with its folder there.
-
-    Raises:
-        ConfigError: see `place_of`; or a folder that is there is a person's own.
-    """
-    place = place_of(line, composed)
-    refuse_place(place.root, place.key)
-    jobs = arrange(composed, place.root, content_of, line.force)
-    for one in jobs:
-        refuse_strange(one.folder, place.key)
-    return place, jobs
 
 
 def sweep(line: CommandLine, place: SweepFolder, jobs: Sequence[Job]) -> int:
