@@ -11,7 +11,9 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -47,12 +49,12 @@ class Stamp:
     note: str = ""
 
     @classmethod
-    def now(cls, command: str) -> Stamp:
-        """Of what has just been measured here."""
+    def now(cls) -> Stamp:
+        """Of what the script that runs has just measured here."""
         from regbench import __version__
 
         torch = importlib.metadata.version("torch")
-        return cls(command, datetime.date.today().isoformat(), __version__, _commit(), torch, _machine())
+        return cls(_command(), datetime.date.today().isoformat(), __version__, _commit(), torch, _machine())
 
     def sentence(self) -> str:
         """The same for readers."""
@@ -61,6 +63,15 @@ class Stamp:
         at = f"regbench {self.version} at {self.commit or 'no commit'}"
         said = f"Measured by `{self.command}`: {self.date}, {at}, {torch}, {machine}."
         return f"{said} {self.note}".strip()
+
+
+def _command() -> str:
+    """The script as it was typed, but for where its runs lie."""
+    words = sys.argv[1:]
+    if "--folder" in words:
+        place = words.index("--folder")
+        del words[place : place + 2]
+    return shlex.join([f"scripts/{Path(sys.argv[0]).name}", *words])
 
 
 def _commit() -> str:
@@ -95,7 +106,9 @@ def _machine() -> str:
 
 def keep(name: str, stamp: Stamp, figures: Any) -> None:
     """Write figures, with where they come from, into scripts/figures."""
-    text = json.dumps({"stamp": asdict(stamp), "figures": figures}, indent=1, ensure_ascii=False)
+    text = json.dumps(
+        {"stamp": asdict(stamp), "figures": figures}, indent=1, ensure_ascii=False, allow_nan=False
+    )
     (FIGURES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -164,9 +164,11 @@ _server = functools.cache(Server)  # one for all tests of this process
 
 def serve(asked: socket.socket) -> None:
     """Start a command for each message, until nobody is left to send one."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who look after a command are not waited for
     while True:
         message, descriptors, _, _ = socket.recv_fds(asked, 1, 4)
+        with contextlib.suppress(ChildProcessError):  # there is none
+            while os.waitpid(-1, os.WNOHANG)[0]:  # those who have looked after a command until its end
+                pass
         if not message:
             return
         if os.fork() == 0:
@@ -178,7 +180,6 @@ def serve(asked: socket.socket) -> None:
 
 def _look_after(channel: int, *streams: int) -> NoReturn:
     """Run one command in a child; say its number, and its status once it has ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=channel) as told:
         request = json.loads(told.makefile().readline())
         pid = os.fork()

@@ -10,11 +10,12 @@ from itertools import combinations
 from regbench.analysis.choosing import one_rate
 from regbench.analysis.cohorts import Cohort, Group
 from regbench.analysis.comparison import interactions, interactions_design
-from regbench.analysis.metrics import Notes, note_of, paired, smaller_is_better, spread
+from regbench.analysis.metrics import Notes, note_of, paired, spread
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Interaction, Spread, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
 from regbench.errors import listed
+from regbench.records.metrics import smaller_is_better
 
 Members = tuple[str, ...]  # names of a stack's first level, in order; () is the baseline
 BASELINE = "baseline"
@@ -77,7 +78,7 @@ class Ablation:
     Attributes:
         name: dataset, model, stack, and what sets it apart.
         metric: what the verdicts are on.
-        at: last or best, the snapshot that all figures are of.
+        at: last or best, the snapshot that all metrics are of.
         members: of the whole stack, in order.
         stacks: all that were asked for.
         solo: each member alone, against none.

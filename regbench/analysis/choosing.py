@@ -14,9 +14,9 @@ from regbench.analysis.cohorts import ABSENT, shown
 from regbench.analysis.metrics import note_of
 from regbench.analysis.report import Chosen
 from regbench.errors import counted, listed
+from regbench.records.metrics import CHOOSING
 from regbench.records.reader import Excluded, Result
 
-BY = "select/accuracy"
 RATE = "train.lr"
 Place = tuple[str, str]  # the conditions and the stack, as texts
 
@@ -118,10 +118,10 @@ def _best(values: Mapping[str, Sequence[Result]], at: str) -> Choice | None:
 
 def _scores(runs: Sequence[Result], at: str) -> Iterator[tuple[int, float]]:
     """The select accuracy of each seed, of the newest run of it."""
-    for result in sorted(runs, key=lambda one: (str(one.summary.get("ended") or ""), one.folder)):
+    for result in sorted(runs, key=lambda one: (one.summary.ended, one.folder)):
         figures = note_of(result, at).figures if result.ended else {}
-        if BY in figures:
-            yield result.seed, figures[BY]
+        if CHOOSING in figures:
+            yield result.seed, figures[CHOOSING]
 
 
 def chosen(keys: Sequence[str], names: Mapping[str, Choice]) -> list[Chosen]:

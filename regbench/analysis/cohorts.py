@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regbench.records.form import EXACT
-from regbench.records.reader import Excluded, Result, flattened, printable
+from regbench.records.identity import flattened
+from regbench.records.reader import Excluded, Result, printable
+from regbench.records.summary import Member
 
 ABSENT = "absent"  # stands for the value of a key that a configuration lacks; null is a value
 
@@ -35,9 +37,9 @@ class Group:
     diverged: set[int] = field(default_factory=set)
 
     @property
-    def members(self) -> list[Mapping[str, Any]]:
+    def members(self) -> list[Member]:
         """As the record of any of its runs has them."""
-        return self.example.summary["stack"]
+        return self.example.summary.stack
 
 
 @dataclass
@@ -76,14 +78,14 @@ def cohorts(results: Iterable[Result]) -> tuple[list[Cohort], list[Excluded]]:
 
 
 def _conditions(cohort: Cohort) -> str:
-    choices = cohort.groups[0].example.summary["choices"]
+    choices = cohort.groups[0].example.summary.choices
     words = [printable(choices.get(name, "?")) for name in ("dataset", "model")]
     return " ".join([*words, *(f"{key}={shown(value)}" for key, value in cohort.differs.items())])
 
 
 def _age(result: Result) -> tuple[str, str]:
     """Sorts the older first; runs that ended at once, which copies do, by their folders."""
-    return str(result.summary.get("ended") or ""), result.folder
+    return result.summary.ended, result.folder
 
 
 def _groups(results: Sequence[Result], duplicates: list[Excluded]) -> list[Group]:
@@ -117,7 +119,7 @@ def _name(groups: Sequence[Group]) -> None:
     """Call each group by its members, and where several have the same, by the values in which they differ."""
     alike: dict[str, list[Group]] = defaultdict(list)
     for group in groups:
-        alike[printable(group.example.summary["name"])].append(group)
+        alike[printable(group.example.summary.name)].append(group)
     for name, several in alike.items():
         values = [_values(group) for group in several]
         for group, differs in zip(several, differing(values), strict=True):
@@ -139,7 +141,7 @@ def _tell_apart(several: Iterable[Group | Cohort]) -> None:
 
 
 def _values(group: Group) -> dict[str, Any]:
-    return dict(flattened({member["name"]: dict(member["values"]) for member in group.members}))
+    return dict(flattened({member.name: dict(member.values) for member in group.members}))
 
 
 def shown(value: Any) -> str:

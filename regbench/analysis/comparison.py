@@ -6,18 +6,19 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import permutations
 
 from regbench import __version__
 from regbench.analysis.choosing import Choice, Place, about, choose, chosen, one_rate, place_of
 from regbench.analysis.cohorts import Cohort, Group, cohorts, shown
-from regbench.analysis.metrics import Notes, curves, note_of, paired, reliability, smaller_is_better, spreads
+from regbench.analysis.metrics import Notes, curves, note_of, paired, reliability, spreads
 from regbench.analysis.per_class import classes_of, is_uneven, per_class
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
 from regbench.errors import counted, listed
+from regbench.records.metrics import smaller_is_better
 from regbench.records.reader import Found, printable
 from regbench.stats.paired import sampling_error
 
@@ -61,7 +62,7 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
         for arm, group in zip(arms, cohort.groups, strict=True)
     ]
     arms = _in_order(_with_missing(arms), baseline, question.metric)
-    rows = cohort.groups[0].example.summary["rows"]
+    rows = cohort.groups[0].example.summary.rows
     accuracy = arms[0].figures.get("val/accuracy") if baseline is not None else None
     facts, differing = environment(cohort.groups)
     pairs = interactions(cohort.groups, taken, question.metric)
@@ -73,8 +74,8 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
         metric=question.metric,
         at=question.at,
         baseline=baseline,
-        rows={name: rows[name] for name in ("train", "select", "val")},
-        sampling_error=sampling_error(accuracy.mean, rows["val"]) if accuracy else None,
+        rows=asdict(rows),
+        sampling_error=sampling_error(accuracy.mean, rows.val) if accuracy else None,
         seed_spread=accuracy.sd if accuracy else None,
         design=design(family),
         arms=arms,
@@ -151,8 +152,7 @@ def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, quest
     return Arm(
         name=group.name,
         members=[
-            {"name": printable(m["name"]), "values": dict(m["values"]), "off": dict(m["off"])}
-            for m in group.members
+            {"name": printable(m.name), "values": dict(m.values), "off": dict(m.off)} for m in group.members
         ],
         seeds=list(notes),
         paired=[seed for seed in notes if seed in base],
@@ -164,7 +164,7 @@ def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, quest
         verdict=verdict,
         curves=curves(results),
         reliability=reliability(results, question.at),
-        test_reads=max(((r.summary.get("test") or {}).get("reads", 0) for r in results), default=0),
+        test_reads=max((r.summary.reads for r in results), default=0),
         runs=list(notes.values()),
     )
 

@@ -1,59 +1,39 @@
-"""The figures of a run, all of one snapshot, and their curves."""
+"""The metrics of a run, all of one snapshot, and their curves."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
 
 from regbench.analysis.report import LEVEL, Curve, RunNote, Spread
+from regbench.records.course import SPEED
+from regbench.records.metrics import CURVES, MEASURED, split_of
 from regbench.records.reader import Result
-
-METRIC = "val/accuracy"  # what a verdict is on, unless another is asked for
-JUDGING = ("val", "test", "corruption")  # splits that have chosen nothing
-SMALLER_IS_BETTER = ("loss", "ece", "brier")
-SPLITS = ("train", "select", "val", "gap")
-CURVES = tuple(f"{split}/{what}" for split in ("train", "val", "gap") for what in ("accuracy", "loss"))
-
-
-def smaller_is_better(metric: str) -> bool:
-    """Whether less of a figure is more of what is wanted."""
-    return metric.rpartition("/")[2] in SMALLER_IS_BETTER
-
-
-def snapshot(result: Result, at: str) -> Mapping[str, Any]:
-    """Epoch and metrics of a finished run's last, kept or best weights.
-
-    Args:
-        result: a finished run.
-        at: `last`, the last epoch's weights or those that a member keeps; `best`, those best by `select`.
-    """
-    summary = result.summary
-    return summary["best"] if at == "best" else summary.get("kept") or summary["last"]
 
 
 def note_of(result: Result, at: str) -> RunNote:
-    """All figures of a finished run that a comparison shows."""
-    taken, summary = snapshot(result, at), result.summary
-    figures = {name: float(v) for name, v in taken["metrics"].items() if name.partition("/")[0] in SPLITS}
-    if summary.get("test"):
-        figures |= {f"test/{name}": float(value) for name, value in summary["test"].get(at, {}).items()}
-    if summary.get("corruption"):
-        figures["corruption/accuracy"] = float(summary["corruption"][at]["accuracy"])
-    figures |= {
-        "epochs": float(summary["epochs"]["done"]),
-        "seconds": float(summary["seconds"]),
-        "flops": float(summary["flops"]["total"]),
+    """All metrics of a finished run that a comparison shows."""
+    taken, summary = result.summary.at(at), result.summary
+    found = {name: float(v) for name, v in taken.metrics.items() if split_of(name) in MEASURED}
+    if summary.test:
+        read = summary.test.best if at == "best" else summary.test.last
+        found |= {f"test/{name}": float(value) for name, value in (read or {}).items()}
+    if summary.corruption:
+        found["corruption/accuracy"] = float(summary.corruption.at(at)["accuracy"])
+    found |= {
+        "epochs": float(summary.epochs.done),
+        "seconds": float(summary.seconds),
+        "flops": float(summary.flops.total),
     }
-    if taken.get("epoch") is not None:
-        figures["epoch"] = float(taken["epoch"])
-    speeds = [record["time/examples_per_s"] for record in result.records if "time/examples_per_s" in record]
+    if taken.epoch is not None:
+        found["epoch"] = float(taken.epoch)
+    speeds = [one.metrics[SPEED] for one in result.epochs if SPEED in one.metrics]
     if speeds:
-        figures["examples_per_s"] = float(statistics.median(speeds))
-    return RunNote(result.seed, result.folder, taken.get("epoch"), dict(sorted(figures.items())))
+        found["examples_per_s"] = float(statistics.median(speeds))
+    return RunNote(result.seed, result.folder, taken.epoch, dict(sorted(found.items())))
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -63,7 +43,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def spreads(notes: Iterable[RunNote]) -> dict[str, Spread]:
-    """The spread of each figure over the runs that have it."""
+    """The spread of each metric over the runs that have it."""
     gathered: dict[str, list[float]] = {}
     for note in notes:
         for name, value in note.figures.items():
@@ -75,7 +55,10 @@ def curves(results: Sequence[Result]) -> dict[str, Curve]:
     """The course of each of `CURVES`, over the epochs at which all of the runs have it."""
     drawn = {}
     for name in CURVES:
-        runs = [{r["epoch"]: float(r[name]) for r in result.records if name in r} for result in results]
+        runs = [
+            {one.epoch: float(one.metrics[name]) for one in result.epochs if name in one.metrics}
+            for result in results
+        ]
         epochs = sorted(set.intersection(*map(set, runs))) if runs else []
         if epochs:
             drawn[name] = _curve(epochs, np.array([[run[epoch] for run in runs] for epoch in epochs]))
@@ -93,20 +76,20 @@ def _curve(epochs: list[int], values: np.ndarray) -> Curve:
 
 def reliability(results: Sequence[Result], at: str) -> dict[str, list[float | None]] | None:
     """Confidence, accuracy and share of rows of each bin, over all runs; rows count alike."""
-    found = [r.summary["reliability"][at] for r in results if r.summary.get("reliability")]
-    if not found or len({len(one["count"]) for one in found}) > 1:
+    found = [r.summary.reliability.at(at) for r in results if r.summary.reliability]
+    if not found or len({len(one.count) for one in found}) > 1:
         return None
-    counts = np.array([one["count"] for one in found], dtype=float)
+    counts = np.array([one.count for one in found], dtype=float)
     total = counts.sum(0)
 
-    def pooled(name: str) -> list[float | None]:
-        values = np.array([[v or 0.0 for v in one[name]] for one in found], dtype=float)
+    def pooled(means: list[list[float | None]]) -> list[float | None]:
+        values = np.array([[v or 0.0 for v in one] for one in means], dtype=float)
         sums = (values * counts).sum(0)
         return [float(s / n) if n else None for s, n in zip(sums, total, strict=True)]
 
     return {
-        "confidence": pooled("confidence"),
-        "accuracy": pooled("accuracy"),
+        "confidence": pooled([one.confidence for one in found]),
+        "accuracy": pooled([one.accuracy for one in found]),
         "share": (total / total.sum()).tolist(),
     }
 
@@ -114,10 +97,10 @@ def reliability(results: Sequence[Result], at: str) -> dict[str, list[float | No
 Notes = Mapping[int, RunNote]  # of the runs that count, by seed
 
 
-def paired(arm: Notes, base: Notes, figure: str) -> list[float]:
-    """The differences arm - base of a figure, one for each seed at which both have it."""
+def paired(arm: Notes, base: Notes, metric: str) -> list[float]:
+    """The differences arm - base of a metric, one for each seed at which both have it."""
     return [
-        note.figures[figure] - base[seed].figures[figure]
+        note.figures[metric] - base[seed].figures[metric]
         for seed, note in arm.items()
-        if seed in base and figure in note.figures and figure in base[seed].figures
+        if seed in base and metric in note.figures and metric in base[seed].figures
     ]

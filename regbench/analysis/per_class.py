@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from regbench.analysis.report import PerClass, Spread
 from regbench.records.files import uneven
 from regbench.records.reader import Result, printable
+from regbench.records.summary import Summary
 
 
 def per_class(results: Sequence[Result], at: str, num_classes: int) -> PerClass | None:
     """Accuracy and confusion of each class over all runs; None where none was asked, or they have others."""
-    found = [r.summary["per_class"][at] for r in results if r.summary.get("per_class")]
-    if not found or {len(one["support"]) for one in found} != {num_classes}:
+    found = [r.summary.per_class.at(at) for r in results if r.summary.per_class]
+    if not found or {len(one.support) for one in found} != {num_classes}:
         return None
-    counts = np.array([one["confusion"] for one in found], dtype=float).sum(0)
+    counts = np.array([one.confusion for one in found], dtype=float).sum(0)
     rows = counts.sum(1)
     return PerClass(
-        accuracy=[_spread([one["accuracy"][place] for one in found]) for place in range(len(rows))],
-        support=[int(count) for count in found[0]["support"]],
+        accuracy=[_spread([one.accuracy[place] for one in found]) for place in range(len(rows))],
+        support=[int(count) for count in found[0].support],
         confusion=[
             (row / total).tolist() if total else [None] * len(rows)
             for row, total in zip(counts, rows, strict=True)
@@ -41,16 +41,14 @@ def _spread(values: Sequence[float | None]) -> Spread | None:
 def classes_of(results: Iterable[Result]) -> list[str]:
     """The names of the classes in printable signs; older records have numbers."""
     summaries = [result.summary for result in results]
-    named = next((summary["classes"] for summary in summaries if summary.get("classes")), None)
+    named = next((summary.classes for summary in summaries if summary.classes), None)
     if named:
         return [printable(name) for name in named]
-    counted = (
-        len(summary["per_class"]["last"]["support"]) for summary in summaries if summary.get("per_class")
-    )
+    counted = (len(summary.per_class.last.support) for summary in summaries if summary.per_class)
     return [str(number) for number in range(next(counted, 0))]
 
 
-def is_uneven(summary: Mapping[str, Any]) -> bool:
+def is_uneven(summary: Summary) -> bool:
     """Whether accuracy says little of the small classes; unknown in older records, and then false."""
-    rows = (summary.get("class_rows") or {}).get("train")
+    rows = summary.class_rows.train if summary.class_rows else []
     return uneven(rows) if rows else False

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from regbench.analysis.metrics import JUDGING, METRIC
 from regbench.errors import ConfigError, did_you_mean, nearest
+from regbench.records.metrics import JUDGED, JUDGING, split_of
 from regbench.records.reader import printable
 
 
@@ -15,7 +15,7 @@ def refuse_metric(command: str, metric: str) -> None:
     """Refuse what no verdict can be on.
 
     Raises:
-        ConfigError: the figure is none of a split that judges.
+        ConfigError: the metric is none of a split that judges.
     """
     split, _, what = metric.partition("/")
     if split in JUDGING and what:
@@ -29,12 +29,12 @@ def refuse_metric(command: str, metric: str) -> None:
 
 
 def refuse_unmeasured(command: str, metric: str, measured: Iterable[str]) -> None:
-    """Refuse a metric that is not among the figures that were measured.
+    """Refuse a metric that is not among those that were measured.
 
     Raises:
         ConfigError: it is not; the sentence lists those that verdicts can be on.
     """
-    known = sorted({name for name in measured if name.partition("/")[0] in JUDGING})
+    known = sorted({name for name in measured if split_of(name) in JUDGING})
     if metric not in known:
         listed = f"; there are {', '.join(known)}" if known else ""
         raise ConfigError(f"{command}: --metric: no run that counts has measured {printable(metric)}{listed}")
@@ -79,12 +79,12 @@ class Question:
 
     Attributes:
         metric: what the verdicts are on.
-        at: last or best, the snapshot that every figure is of.
+        at: last or best, the snapshot that every metric is of.
         baseline: the name of the arm to compare with; the empty stack where None.
         best_of: keys such as train.lr, of whose values each stack is compared at its best by select.
     """
 
-    metric: str = METRIC
+    metric: str = JUDGED
     at: Literal["last", "best"] = "last"
     baseline: str | None = None
     best_of: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """What a comparison has found: plain values, from which every output is made.
 
 Accuracies, calibration errors and gaps in accuracy lie in [0, 1], losses are in nats, times in seconds. A
-figure goes by the name that the records give it, `val/accuracy`; `docs/compare.md` lists them all, and
+metric goes by the name that the records give it, `val/accuracy`; `docs/compare.md` lists them all, and
 `wording.py` says how they are shown.
 """
 
@@ -19,7 +19,7 @@ LEVEL = 0.95  # of the intervals
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over seeds: how many have it, their mean, and their standard deviation (None for one)."""
+    """A metric over seeds: how many have it, their mean, and their standard deviation (None for one)."""
 
     n: int
     mean: float
@@ -28,7 +28,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure's paired difference to another arm: mean, standard deviation and 95 % interval over the seeds.
+    """A metric's paired difference to another arm: mean, standard deviation and 95 % interval over the seeds.
 
     The interval is of this one difference alone, not adjusted for the number of techniques. `method` says how
     it was made, t or bca; low and high are None where one seed gives none.
@@ -64,7 +64,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure over the epochs that all seeds of an arm have: mean, and edges of its 95 % interval.
+    """A metric over the epochs that all seeds of an arm have: mean, and edges of its 95 % interval.
 
     With one seed the edges are the mean.
     """
@@ -219,7 +219,7 @@ class Comparison:
         differs: those keys with their values.
         config: every key that its runs share, with its value.
         metric: what the verdicts are on.
-        at: last or best, the snapshot that all figures are of.
+        at: last or best, the snapshot that all metrics are of.
         baseline: the arm that the others are compared with; None where it is not there.
         rows: of train, select and val.
         sampling_error: standard error, by the size of val alone, of the baseline's val accuracy.

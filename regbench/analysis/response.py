@@ -10,11 +10,12 @@ import numpy as np
 
 from regbench.analysis.choosing import one_rate
 from regbench.analysis.cohorts import Cohort, Group
-from regbench.analysis.metrics import Notes, note_of, paired, smaller_is_better
+from regbench.analysis.metrics import Notes, note_of, paired
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
 from regbench.errors import listed
+from regbench.records.metrics import smaller_is_better
 from regbench.stats.paired import bootstrap_best
 
 UNDER, OVER, BEST = "under-regularized", "over-regularized", "as good as any"
@@ -78,7 +79,7 @@ class Response:
         key: what was swept, such as reg.dropout.p.
         metric: what scores and verdicts are of.
         gap_metric: what gaps are of.
-        at: last or best, the snapshot that all figures are of.
+        at: last or best, the snapshot that all metrics are of.
         off: the value at which the member does nothing; None where no value of this key alone does that.
         baseline: what the differences are to.
         points: by value; the baseline among them where it is a value.
@@ -137,7 +138,7 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         question: the metric and the snapshot; its baseline is not used.
         name: of the curve.
     """
-    groups = {value_at(group.example.summary["config"], swept.key): group for group in cohort.groups}
+    groups = {value_at(group.example.summary.config, swept.key): group for group in cohort.groups}
     values: list[float | None] = [*sorted(set(map(float, swept.values)))]
     base = swept.off if swept.by_law else None
     wanted = values if base in values else [*values, base]
@@ -201,9 +202,9 @@ def _notes_of(group: Group | None, question: Question) -> Notes:
     return {seed: note for seed, note in notes.items() if question.metric in note.figures}
 
 
-def _interval(notes: Notes, figure: str) -> Difference | None:
-    """Mean and interval of a figure over the seeds, in the same form as a difference."""
-    values = [note.figures[figure] for note in notes.values() if figure in note.figures]
+def _interval(notes: Notes, metric: str) -> Difference | None:
+    """Mean and interval of a metric over the seeds, in the same form as a difference."""
+    values = [note.figures[metric] for note in notes.values() if metric in note.figures]
     return difference(values) if values else None
 
 

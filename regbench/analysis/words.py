@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from regbench.analysis.report import ALPHA
-
-PERCENT = ("accuracy", "ece", "macro_f1")  # shown times 100
-
-
-def is_percent(figure: str) -> bool:
-    """Whether a figure is shown in percent, and its differences in points."""
-    return figure.endswith(PERCENT)
+from regbench.records.metrics import is_percent
 
 
-def factor(figure: str) -> float:
-    """What a figure is multiplied by to be shown."""
-    return 100.0 if is_percent(figure) else 1.0
+def factor(metric: str) -> float:
+    """What a metric is multiplied by to be shown."""
+    return 100.0 if is_percent(metric) else 1.0
 
 
-def number(figure: str, value: float | None, signed: bool = False) -> str:
-    """A value of a figure without its unit; a dash where there is none."""
+def number(metric: str, value: float | None, signed: bool = False) -> str:
+    """A value of a metric without its unit; a dash where there is none."""
     if value is None:
         return "-"
-    decimals = 2 if is_percent(figure) else 4
-    shown = f"{value * factor(figure):{'+' if signed else ''}.{decimals}f}"
+    decimals = 2 if is_percent(metric) else 4
+    shown = f"{value * factor(metric):{'+' if signed else ''}.{decimals}f}"
     return shown if float(shown) else shown.lstrip("+-")  # no minus zero
 
 

@@ -17,6 +17,7 @@ from regbench.composition.kinds import look_at
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
 from regbench.errors import ConfigError
 from regbench.images.checks import require_pixels
+from regbench.records.metrics import NEEDS_IMAGES
 from regbench.regularizers.base import MemberError, Stack, hooks
 from regbench.streams import Clock
 from regbench.targets.boundary import refusing, shown
@@ -134,14 +135,13 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
 def _check_evaluate(settings: Settings, data: Dataset) -> None:
     if settings.evaluate_test and data.read_test is None:
         raise ConfigError("evaluate_test: must be false for a dataset that has no test split, got true")
-    if "corruption" not in settings.evaluate:
-        return
-    if data.vocabulary is not None:
-        raise ConfigError("evaluate: corruption needs images, got a text dataset")
-    try:
-        require_pixels(data.val)
-    except ValueError as error:
-        raise ConfigError(f"evaluate: corruption needs images, and {error}") from error
+    for word in [one for one in settings.evaluate if one in NEEDS_IMAGES]:
+        if data.vocabulary is not None:
+            raise ConfigError(f"evaluate: {word} needs images, got a text dataset")
+        try:
+            require_pixels(data.val)
+        except ValueError as error:
+            raise ConfigError(f"evaluate: {word} needs images, and {error}") from error
 
 
 def check(config: Config) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from regbench.analysis.ablation import Ablation, ablate, subsets
 from regbench.analysis.cohorts import Cohort
 from regbench.analysis.question import Question
-from regbench.composition.composer import ComposedJob
+from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.reports.ablation_text import pages
 from regbench.studies.study import Condition, Page, Study, carry_out, composed, conditions, options
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     for one in jobs:
         _check(one, asked.factorial)
 
-    def expand(one: ComposedJob) -> list[list[str]]:
+    def expand(one: Composed) -> list[list[str]]:
         members = list(one.config["reg"])
         stacks = subsets(members, asked.pairs, asked.factorial)
         return [[*one.overrides, *(f"~reg.{m}" for m in members if m not in stack)] for stack in stacks]
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     return carry_out(Study(COMMAND, made, report), line, asked)
 
 
-def _check(one: ComposedJob, factorial: bool) -> None:
+def _check(one: Composed, factorial: bool) -> None:
     """Refuse a stack with nothing to leave out, and one with too much."""
     count = len(one.config["reg"])
     if not count:

@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 
 from regbench.analysis.comparison import report
-from regbench.analysis.metrics import METRIC
 from regbench.analysis.question import Question, refuse_keys, refuse_metric, refuse_unmeasured
 from regbench.analysis.report import Comparison, Report
 from regbench.errors import ConfigError, nearest
 from regbench.folders.outputs import write_output
+from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports import exports
 from regbench.reports.tables import WHOLE, tables
@@ -71,7 +71,7 @@ def _arguments() -> Arguments:
     parser.add_argument(
         "runs", nargs="+", metavar="RUNS", type=named, help="run folders, or folders with runs below them"
     )
-    parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
+    parser.add_argument("--metric", default=JUDGED, help=f"what verdicts are on (default: {JUDGED})")
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
     parser.add_argument("--baseline", metavar="STACK", help="compare with this stack, not with the empty one")

@@ -13,7 +13,7 @@ from regbench.analysis.cohorts import Cohort
 from regbench.analysis.question import Question
 from regbench.analysis.response import Response, Swept, response, value_at
 from regbench.composition.compose import keys_of
-from regbench.composition.composer import ComposedJob
+from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.reports.drawings.response import sketch
 from regbench.reports.response_text import LINES, PLAIN, pages
@@ -102,7 +102,7 @@ def _figures(found: Findings, where: Path) -> None:
     write_figures([sketch(curve, cohort) for curve, cohort in found], where)
 
 
-def _swept_key(jobs: list[ComposedJob]) -> str:
+def _swept_key(jobs: list[Composed]) -> str:
     """The one value of a member that is swept."""
     keys = [key for key in varied(jobs) if key.startswith("reg.")]
     if len(keys) != 1:
@@ -111,21 +111,21 @@ def _swept_key(jobs: list[ComposedJob]) -> str:
     return keys[0]
 
 
-def _number(one: ComposedJob, key: str) -> float:
+def _number(one: Composed, key: str) -> float:
     value = value_at(one.config, key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{key}: must be a number to have a response curve, got {value!r}")
     return float(value)
 
 
-def _lines(one: ComposedJob, key: str, off: Off) -> list[list[str]]:
+def _lines(one: Composed, key: str, off: Off) -> list[list[str]]:
     """The overrides of a job of the line, and of the baseline beside it."""
     if off.by_law:
         return [one.overrides, _with(one, key, off.value)]
     return [one.overrides, [*one.overrides, f"~{key.rpartition('.')[0]}"]]
 
 
-def _off(one: ComposedJob, key: str) -> Off:
+def _off(one: Composed, key: str) -> Off:
     """When the member of a key does nothing."""
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.assembly.stack import build_stack
@@ -141,7 +141,7 @@ def _off(one: ComposedJob, key: str) -> Off:
     return Off(member.off[name], all(others))
 
 
-def _with(one: ComposedJob, key: str, value: Any) -> list[str]:
+def _with(one: Composed, key: str, value: Any) -> list[str]:
     """A job's overrides with another value of the key."""
     words = zip(one.overrides, keys_of(one.overrides), strict=True)
     return [f"{key}={json.dumps(value)}" if found == key else word for word, found in words]

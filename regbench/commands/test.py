@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 from regbench.composition.recorded import read_run
 from regbench.composition.trust import HELP, Trust
 from regbench.errors import ConfigError, printable
 from regbench.folders.lock import locked
-from regbench.records.files import RECORD_VERSION, SUMMARY, read_summary
-from regbench.records.status import Status
-from regbench.storage.files import write_json
+from regbench.records.files import RECORD_VERSION, change_summary, read_summary
+from regbench.records.summary import Summary
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Terminal, print_table
@@ -38,27 +36,23 @@ def main(argv: list[str]) -> int:
     rows = []
     for folder in summaries:
         with locked(folder, wait=True):  # of several at once each counts
-            summary = _finished(folder, trust)
-            summary["test"] = read_again(folder, summary.get("test"), trust)
-            write_json(folder / SUMMARY, summary)
-        cells = (
-            f"{figures['accuracy']:.4f} ({figures['loss']:.4f})"
-            for figures in (summary["test"]["last"], summary["test"]["best"])
-        )
-        rows.append([printable(folder), *cells, str(summary["test"]["reads"])])
+            test = read_again(folder, _finished(folder, trust).reads, trust)
+            change_summary(folder, test=test)
+        cells = (f"{of['accuracy']:.4f} ({of['loss']:.4f})" for of in (test.last, test.best) if of)
+        rows.append([printable(folder), *cells, str(test.reads)])
     headings = ["run", "last weights", "best weights", "times read"]
     print_table(Terminal(), Table("test split: accuracy (loss)", headings, rows))
     return 0
 
 
-def _finished(folder: Path, trust: Trust) -> dict[str, Any]:
+def _finished(folder: Path, trust: Trust) -> Summary:
     read_run(folder, trust=trust)
     summary = read_summary(folder)
-    if summary is None or not Status(summary["status"]).finished:
-        status = summary["status"] if summary else "unfinished"
+    if summary is None or not summary.status.finished:
+        status = summary.status if summary else "unfinished"
         raise ConfigError(f"{folder}: must be a finished run, and is {status}")
-    if summary["version"] != RECORD_VERSION:
+    if summary.version != RECORD_VERSION:
         raise ConfigError(
-            f"{folder}: must hold a record of version {RECORD_VERSION}, and is of {summary['version']}"
+            f"{folder}: must hold a record of version {RECORD_VERSION}, and is of {summary.version}"
         )
     return summary

@@ -17,7 +17,8 @@ from omegaconf import DictConfig
 from regbench.composition.command_line import CommandLine, Flags
 from regbench.composition.complaints import first_line
 from regbench.composition.compose import compose_jobs, keys_of, read_line
-from regbench.composition.composer import BASE, PRIMARY, Composer
+from regbench.composition.composer import Composer
+from regbench.composition.hydra_interface import BASE, PRIMARY, run_one
 from regbench.composition.paths import config_dir
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
@@ -92,7 +93,7 @@ def _run(line: CommandLine, folder: Path) -> int:
     # the folder by its name: one that is made of the time would be another one by now
     words = [*(o for o in line.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
     try:
-        Composer(line.config_dir).hydra.run(PRIMARY, task, words)
+        run_one(Composer(line.config_dir).loader, words, task)
     except Exception as error:  # of Hydra's own writing
         reason = of_the_system(error)
         if not reason:

@@ -320,8 +320,14 @@ class Complaints:
         group, *rest = parts
         if group not in self.options or group == MEMBERS or len(rest) != 1:
             return []
-        files = {o: self._loader.repository.load_config(f"{group}/{o}") for o in self.options[group]}
-        return [name for name, file in files.items() if file is not None and rest[0] in list(file.config)]
+        return [name for name in self.options[group] if rest[0] in self._keys_of(f"{group}/{name}")]
+
+    def _keys_of(self, option: str) -> list[str]:
+        """The keys of an option's file."""
+        for source in self._loader.get_sources():
+            if source.is_config(option):
+                return [key for key in source.load_config(option).config if key != "defaults"]
+        return []
 
     def _no_choice(self, word: str) -> str:
         key = word.partition("=")[0].split("@")[0]

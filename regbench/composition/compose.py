@@ -6,17 +6,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from regbench.composition.command_line import ELSEWHERE, FAIL_FAST, FORCE, CommandLine, Flags
 from regbench.composition.complaints import flat
-from regbench.composition.composer import PRIMARY, ComposedJob, Composer, require_folder
+from regbench.composition.composed import Composed
+from regbench.composition.composer import Composer
+from regbench.composition.hydra_interface import PRIMARY
 from regbench.composition.overrides import refuse_odd
 from regbench.composition.ranges import refuse_many
 from regbench.composition.recorded import import_from
 from regbench.composition.settings import likely
+from regbench.composition.sources import require_folder
 from regbench.composition.spelling import bare, typed
 from regbench.errors import ConfigError
 from regbench.terminal.bar import shown
@@ -49,10 +51,7 @@ def _with_dashes(message: str) -> str:
     found = re.search(r"unrecognized arguments: -+([A-Za-z][\w.-]*)(=\S+)?", message)
     if not found:
         return ""
-    try:
-        keys = list(flat(Composer(None).compose([], RunMode.RUN)))
-    finally:
-        GlobalHydra.instance().clear()
+    keys = list(flat(Composer(None).compose([], RunMode.RUN)))
     likeliest = likely(found[1].replace("-", "_"), keys)
     if len(likeliest) != 1:
         return ""
@@ -70,28 +69,27 @@ def refuse_options(line: CommandLine, command: str) -> None:
             raise ConfigError(f"{command}: --{name.replace('_', '-')} is for `regbench train`")
 
 
-def compose_jobs(line: CommandLine) -> list[ComposedJob]:
+def compose_jobs(line: CommandLine) -> list[Composed]:
     """The jobs of a command line, in order.
 
     Raises:
         ConfigError: the command line or a configuration is wrong.
     """
-    with_hydra = Composer(line.config_dir)
+    composer = Composer(line.config_dir)
     try:
         overrides = list(line.overrides)
-        _refuse_repeated(with_hydra, overrides)
-        refuse_odd(with_hydra.parse(overrides))
-        with_hydra.require_settings(overrides)
+        _refuse_repeated(composer, overrides)
+        refuse_odd(composer.words.read(overrides))
+        composer.require_settings(overrides)
         if not line.multirun:
-            return [_heeded(with_hydra.job(overrides, "hydra.run.dir"))]
-        jobs = with_hydra.sweep(in_sweep(overrides))
-        return _each(with_hydra, jobs)
+            return [_heeded(composer.job(overrides, "hydra.run.dir"))]
+        jobs = composer.sweep(in_sweep(overrides))
+        return _each(composer, jobs)
     finally:
-        GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
 
 
-def compose_each(line: CommandLine, jobs: Sequence[list[str]]) -> list[ComposedJob]:
+def compose_each(line: CommandLine, jobs: Sequence[list[str]]) -> list[Composed]:
     """Jobs of a sweep whose overrides are known, as `compose_jobs` gives them.
 
     Args:
@@ -102,23 +100,20 @@ def compose_each(line: CommandLine, jobs: Sequence[list[str]]) -> list[ComposedJ
         ConfigError: a configuration is wrong.
     """
     refuse_many(len(jobs), "config")
-    with_hydra = Composer(line.config_dir)
+    composer = Composer(line.config_dir)
     try:
-        return _each(with_hydra, jobs)
+        return _each(composer, jobs)
     finally:
-        GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
 
 
-def _each(with_hydra: Composer, jobs: Sequence[list[str]]) -> list[ComposedJob]:
+def _each(composer: Composer, jobs: Sequence[list[str]]) -> list[Composed]:
     """The jobs of a sweep, which take a while where they are many."""
     with shown(jobs, "preparing") as each:
-        return [
-            _heeded(with_hydra.job(words, "hydra.sweep.dir", number)) for number, words in enumerate(each)
-        ]
+        return [_heeded(composer.job(words, "hydra.sweep.dir", number)) for number, words in enumerate(each)]
 
 
-def _heeded(job: ComposedJob) -> ComposedJob:
+def _heeded(job: Composed) -> Composed:
     """Refuse a rate that is typed at the optimizer and passed over, as the model has one of its own.
 
     Raises:
@@ -148,7 +143,7 @@ def in_sweep(overrides: list[str]) -> list[str]:
 def _refuse_repeated(composer: Composer, overrides: Sequence[str]) -> None:
     """Of two values for one key Hydra keeps the last without a word."""
     seen: dict[str, str] = {}
-    for override, text in zip(composer.parse(list(overrides)), overrides, strict=True):
+    for override, text in zip(composer.words.read(overrides), overrides, strict=True):
         key = bare(override.get_key_element())
         if key in seen and key == "reg":
             names = ",".join(t.partition("=")[2].strip("[]") for t in (seen[key], text))

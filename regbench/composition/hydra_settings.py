@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -44,9 +44,24 @@ def choices_of_options(own: Any) -> list[str]:
     ]
 
 
-def is_told(key: str) -> bool:
-    """Whether Hydra finds the value of a key below hydra itself."""
-    return _within(key, TOLD)
+def own_words(overrides: Sequence[Any]) -> list[str]:
+    """The words of a line that set what is Hydra's own.
+
+    Args:
+        overrides: as Hydra's parser reads them.
+
+    Raises:
+        ConfigError: one sets what is not for a person to set, whatever its value.
+    """
+    if any(one.key_or_group == "hydra.searchpath" for one in overrides):  # composing would read there
+        raise ConfigError(f"hydra.searchpath: {WHY['searchpath']}")
+    for one in overrides:
+        told = one.key_or_group.removeprefix("hydra.")
+        if one.key_or_group == "hydra" or (told != one.key_or_group and _within(told, TOLD)):
+            raise ConfigError(f"{one.key_or_group}: is found by Hydra itself, and must be left out")
+        if told != one.key_or_group and told in FOLDERS and isinstance(one.value(), dict | list | None):
+            raise ConfigError(f"{one.key_or_group}: must be a folder, got {one.get_value_element_as_str()}")
+    return [one.input_line for one in overrides if re.split(r"[./]", one.key_or_group)[0] == "hydra"]
 
 
 def require_known(own: Any, known: Any, is_persons: Callable[[str], bool]) -> None:

@@ -1,7 +1,8 @@
-"""How many jobs a sweep has, counted before any of them is made."""
+"""The jobs that the words of a sweep make, counted before any of them is made."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -39,6 +40,20 @@ def refuse_endless(overrides: Sequence[Any]) -> None:
         raise ConfigError(
             f"{longest[0]}: a line must make at most {MOST_JOBS:,} jobs, got {_spelled(jobs)}; sweep in parts"
         )
+
+
+def jobs_of(overrides: Sequence[Any]) -> list[list[str]]:
+    """The words of each job, in the order of Hydra's own sweeper: the last word's values change first.
+
+    Args:
+        overrides: as Hydra's parser reads them; those that `refuse_endless` refuses aside.
+    """
+    values: dict[str, list[str]] = {}
+    for one in overrides:
+        key = one.get_key_element()
+        found = one.sweep_string_iterator() if one.is_sweep_override() else [one.get_value_element_as_str()]
+        values[key] = [f"{key}={value}" for value in found]
+    return [list(words) for words in itertools.product(*values.values())]
 
 
 def refuse_many(jobs: int, key: str) -> None:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.records.identity import is_path, stack_name
+from regbench.records.metrics import Asked
 from regbench.targets.fields import checked, converted, require_number
 from regbench.targets.signatures import hints_of
 
@@ -20,7 +21,6 @@ MOST_THREADS = 1024
 LARGEST_SINGLE = 3e38  # single precision ends there
 RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by itself
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
-Figures = Literal["calibration", "corruption", "per_class"]  # what can be measured beside loss and accuracy
 MOST_MEANT = 3  # keys that are named for one that is not known
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
 
@@ -34,7 +34,7 @@ class Settings:
     precision: Literal["fp32", "bf16"]
     threads: int | None
     deterministic: bool
-    evaluate: list[Figures]
+    evaluate: list[Asked]
     evaluate_test: bool
     checkpoints: Checkpoints
     sweep: str | None

@@ -4,46 +4,47 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra.plugins.config_source import ConfigResult
 
 from regbench.composition.option_files import keys_of, require_sound
 from regbench.composition.paths import config_dir
 from regbench.errors import ConfigError
 
-COMMAND_LINE = "command-line"  # what Hydra calls the folder of --config-dir
 
+class OptionFiles:
+    """A folder of a person's options.
 
-class OptionFiles(FileConfigSource):
-    """A folder of a person's options."""
+    Args:
+        folder: as it was typed.
 
-    def load_config(self, config_path: str) -> ConfigResult:
-        """The file of an option, such as reg/mine.
+    Raises:
+        ConfigError: it is no folder.
+    """
+
+    def __init__(self, folder: str) -> None:
+        require_folder(folder)
+        self._folder = Path(os.path.abspath(folder))
+
+    def require_sound(self, option: str) -> None:
+        """Look at the file of an option, such as reg/mine, before it is read.
 
         Raises:
             ConfigError: it is not what an option is.
         """
-        require_sound(self.file(config_path), config_path.rpartition("/")[0])
-        return super().load_config(config_path)
+        require_sound(self.file(option), option.rpartition("/")[0])
 
     def file(self, option: str) -> Path:
         """Where the file of an option lies, whether it is there or not."""
-        return Path(self.path, self._normalize_file_name(option))
+        return self._folder / (option if option.endswith(".yaml") else f"{option}.yaml")
 
 
-def look_at_files(repository: Any) -> OptionFiles | None:
-    """Let the files of --config-dir be looked at; give their folder, where there is one.
+def require_folder(extra: str) -> None:
+    """Refuse a --config-dir that is none, before it is put on the import path.
 
-    Args:
-        repository: of Hydra's loader, whose sources are changed in place.
+    Raises:
+        ConfigError: it is no folder.
     """
-    for number, source in enumerate(repository.sources):
-        if source.provider == COMMAND_LINE:
-            repository.sources[number] = own = OptionFiles(source.provider, source.full_path())
-            return own
-    return None
+    if not os.path.isdir(extra):
+        raise ConfigError(f"--config-dir: must be a folder, got {extra or 'nothing'}")
 
 
 def refuse_shadowed(own: OptionFiles | None, options: list[str]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Override
-from omegaconf import AnyNode, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from regbench.composition.repository import copier
+from regbench.composition.copies import copier
 from regbench.composition.settings import RESOLVERS
 from regbench.errors import ConfigError
 
@@ -77,7 +77,9 @@ class References:
         for part in folder_key.split("."):
             folder = folder.get(part) if isinstance(folder, dict) else None
         self._texts = [*_references([folder, values])]
-        self._nodes = {(): "group", **{k: v for k, v in _nodes(cfg) if k[:1] != ("hydra",)}}
+        self._nodes: dict[Key, str] = {(): "group"}
+        for name, value in _children(cfg).items():
+            self._nodes |= dict(_nodes(value, (name,))) if name != "hydra" else {}
 
     def free(self, words: Sequence[Word]) -> set[int]:
         """The places of words that change the value of their own key, and no other."""
@@ -104,15 +106,19 @@ class References:
         return bool(sign) and self._nodes[next(one for one in above if one in self._nodes)] == "group"
 
 
-def _nodes(node: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
-    """Every key of a configuration: a value of any kind, a group of keys, or something less free."""
-    is_group = isinstance(node, DictConfig) and not (node._is_none() or node._is_interpolation())
-    if not is_group or OmegaConf.get_type(node) is not dict:
-        yield key, "value" if type(node) is AnyNode else "other"
+def _nodes(node: Any, key: Key) -> Iterator[tuple[Key, str]]:
+    """Every key of a part of a configuration: a value of any kind, a group of keys, or something else."""
+    if not OmegaConf.is_config(node):
+        yield key, "value"
         return
-    yield key, "group"
-    for name in node:
-        yield from _nodes(node._get_node(name), (*key, str(name)))
+    plain = OmegaConf.get_type(node) is dict and isinstance(OmegaConf.to_container(node, resolve=False), dict)
+    yield key, "group" if plain else "other"  # such as a list, or a group that is null
+    for name, value in _children(node).items() if plain else ():
+        yield from _nodes(value, (*key, name))
+
+
+def _children(node: DictConfig) -> dict[str, Any]:
+    return {str(name): value for name, value in node.items_ex(resolve=False)}
 
 
 def _parts(key: str) -> Key:

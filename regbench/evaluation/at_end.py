@@ -12,24 +12,30 @@ from regbench.evaluation.calibration import mean, reliability
 from regbench.evaluation.classwise import confusion
 from regbench.evaluation.measurement import Autocast, predict
 from regbench.images.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from regbench.records.summary import ClassMetrics, PerWeights, Reliability
 from regbench.types import Split
 
-Figures = Mapping[str, Any]
 
-
-def late_figures(
+def measured_late(
     models: Mapping[str, nn.Module], split: Split, autocast: Autocast, asked: Sequence[str]
-) -> dict[str, dict[str, Figures] | None]:
-    """Each part of a summary that is made here: the figures of each model; None where not asked for."""
+) -> dict[str, Any]:
+    """The fields of a `Summary` that are made here, each `PerWeights`; None where not asked for.
+
+    Args:
+        models: with the last weights and with the best.
+        split: the rows.
+        autocast: the number format.
+        asked: keys of `LATE`; others are passed over.
+    """
     return {
-        part: {name: figures(model, split, autocast) for name, model in models.items()}
+        part: PerWeights(**{name: measured(model, split, autocast) for name, model in models.items()})
         if word in asked
         else None
-        for word, (part, figures) in LATE.items()
+        for word, (part, measured) in LATE.items()
     }
 
 
-def reliability_diagram(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
+def reliability_diagram(model: nn.Module, split: Split, autocast: Autocast) -> Reliability:
     """Mean confidence, accuracy and number of rows for each of 15 bins; None where a bin is empty."""
     bins = reliability(torch.cat(predict(model, split, autocast)), split.labels)
 
@@ -38,10 +44,10 @@ def reliability_diagram(model: nn.Module, split: Split, autocast: Autocast) -> F
         return [total / count if count else None for total, count in pairs]
 
     counts = [int(count) for count in bins.rows]
-    return {"confidence": means(bins.confidence), "accuracy": means(bins.right), "count": counts}
+    return Reliability(confidence=means(bins.confidence), accuracy=means(bins.right), count=counts)
 
 
-def per_class(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
+def per_class(model: nn.Module, split: Split, autocast: Autocast) -> ClassMetrics:
     """Accuracy and rows of each class, and how many of its rows are taken for each class.
 
     The accuracy of a class is its recall, the share of its rows that are taken for it; None where it has no
@@ -51,14 +57,14 @@ def per_class(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
     taken = confusion(guess, split.labels, split.num_classes)
     rows = taken.sum(1).tolist()
     hits = taken.diagonal().tolist()
-    return {
-        "accuracy": [right / count if count else None for right, count in zip(hits, rows, strict=True)],
-        "support": rows,
-        "confusion": taken.tolist(),
-    }
+    return ClassMetrics(
+        accuracy=[right / count if count else None for right, count in zip(hits, rows, strict=True)],
+        support=rows,
+        confusion=taken.tolist(),
+    )
 
 
-def corrupted_accuracy(model: nn.Module, split: Split, autocast: Autocast) -> Figures:
+def corrupted_accuracy(model: nn.Module, split: Split, autocast: Autocast) -> dict[str, float]:
     """Accuracy for each corruption and severity, and the mean of them all."""
 
     def accuracy(change: Corruption) -> float:
@@ -70,7 +76,7 @@ def corrupted_accuracy(model: nn.Module, split: Split, autocast: Autocast) -> Fi
 
 
 # What may be asked for, the part of the summary that it fills, and how.
-LATE: Mapping[str, tuple[str, Callable[[nn.Module, Split, Autocast], Figures]]] = {
+LATE: Mapping[str, tuple[str, Callable[[nn.Module, Split, Autocast], Any]]] = {
     "calibration": ("reliability", reliability_diagram),
     "corruption": ("corruption", corrupted_accuracy),
     "per_class": ("per_class", per_class),

@@ -22,12 +22,12 @@ Autocast = Callable[[], AbstractContextManager[Any]]
 def measure(
     model: nn.Module, data: Dataset, autocast: Autocast, asked: Sequence[str] = ()
 ) -> dict[str, float]:
-    """Loss and accuracies on the measured train rows, select and val, and on val what else is asked for."""
+    """The metrics of the measured train rows, of select and of val, on val with what else is asked for."""
     splits = {"train": (data.measured, ()), "select": (data.select, ()), "val": (data.val, asked)}
     return {
-        f"{name}/{figure}": value
+        f"{name}/{metric}": value
         for name, (split, more) in splits.items()
-        for figure, value in evaluate(model, split, autocast, more).items()
+        for metric, value in evaluate(model, split, autocast, more).items()
     }
 
 
@@ -43,30 +43,20 @@ def gaps(measured: dict[str, float]) -> dict[str, float]:
 def evaluate(
     model: nn.Module, split: Split, autocast: Autocast, asked: Sequence[str] = ()
 ) -> dict[str, float]:
-    """Plain cross-entropy in nats, accuracy, balanced accuracy and macro F1 in [0, 1], in evaluation mode.
-
-    Where the split's labels hold noise, `true_accuracy` is the accuracy against the true ones, and
-    `noisy_accuracy` and `noisy_true_accuracy` those against the given and the true labels of the rows whose
-    given label is wrong; the two are absent where no label is.
+    """The metrics of a split, in evaluation mode, by name (`regbench.records.metrics`).
 
     Args:
         model: the model.
         split: the rows.
         autocast: the number format.
-        asked: what else to measure, from the same forward pass: keys of `FIGURES`; others are passed over.
+        asked: what else to measure, from the same forward pass: keys of `MEASURES`; others are passed over.
     """
-    chunks = predict(model, split, autocast)
-    labels = split.labels.split(CHUNK)
-    loss = [F.cross_entropy(*pair, reduction="none") for pair in zip(chunks, labels, strict=True)]
-    logits = torch.cat(chunks)
-    guess = logits.argmax(1)
-    figures = {"loss": mean(torch.cat(loss)), "accuracy": mean(guess == split.labels)}
-    figures |= balanced(guess, split.labels, split.num_classes)
-    if split.true_labels is not None:
-        figures |= _memorization(guess, split.labels, split.true_labels)
-    for name in asked:
-        figures |= FIGURES[name](logits, split.labels) if name in FIGURES else {}
-    return figures
+    logits = torch.cat(predict(model, split, autocast))
+    found: dict[str, float] = {}
+    for word in (None, *asked):
+        for measure_some in MEASURES.get(word, ()):
+            found |= measure_some(logits, split)
+    return found
 
 
 @torch.no_grad()
@@ -95,13 +85,35 @@ def predict(
     return chunks
 
 
-def _memorization(guess: Tensor, labels: Tensor, true_labels: Tensor) -> dict[str, float]:
-    figures = {"true_accuracy": mean(guess == true_labels)}
-    wrong = labels != true_labels
+def plain(logits: Tensor, split: Split) -> dict[str, float]:
+    """Cross-entropy in nats, and accuracy."""
+    pairs = zip(logits.split(CHUNK), split.labels.split(CHUNK), strict=True)
+    loss = [F.cross_entropy(*pair, reduction="none") for pair in pairs]
+    return {"loss": mean(torch.cat(loss)), "accuracy": mean(logits.argmax(1) == split.labels)}
+
+
+def memorization(logits: Tensor, split: Split) -> dict[str, float]:
+    """What was learned of labels that are wrong; nothing where none is known to be.
+
+    `true_accuracy` is the accuracy against the true labels, `noisy_accuracy` and `noisy_true_accuracy` those
+    against the given and the true labels of the rows whose given label is wrong.
+    """
+    if split.true_labels is None:
+        return {}
+    guess, wrong = logits.argmax(1), split.labels != split.true_labels
+    found = {"true_accuracy": mean(guess == split.true_labels)}
     if wrong.any():
-        figures["noisy_accuracy"] = mean((guess == labels)[wrong])
-        figures["noisy_true_accuracy"] = mean((guess == true_labels)[wrong])
-    return figures
+        found["noisy_accuracy"] = mean((guess == split.labels)[wrong])
+        found["noisy_true_accuracy"] = mean((guess == split.true_labels)[wrong])
+    return found
 
 
-FIGURES: Mapping[str, Callable[[Tensor, Tensor], dict[str, float]]] = {"calibration": calibration}
+Measure = Callable[[Tensor, Split], dict[str, float]]  # of logits (rows, C); the metrics by name
+MEASURES: Mapping[str | None, Sequence[Measure]] = {  # by the word of `evaluate` that asks for them
+    None: (
+        plain,
+        lambda logits, split: balanced(logits.argmax(1), split.labels, split.num_classes),
+        memorization,
+    ),
+    "calibration": (lambda logits, split: calibration(logits, split.labels),),
+}

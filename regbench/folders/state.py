@@ -49,12 +49,12 @@ def state_of(folder: Path) -> State:
         return State.LEFT
     if summary is None:
         return State.LEFT if there(folder / METRICS) or any(folder.glob("*.pt")) else State.NEW
-    if summary.get("version", RECORD_VERSION) != RECORD_VERSION:
+    if summary.version not in (None, RECORD_VERSION):
         raise ConfigError(
-            f"{folder}: holds a record of version {summary.get('version')}, and this regbench writes "
+            f"{folder}: holds a record of version {summary.version}, and this regbench writes "
             f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"
         )
-    status = Status(summary["status"])
+    status = summary.status
     return State.LEFT if status is Status.INTERRUPTED else State(status)
 
 
@@ -78,5 +78,5 @@ def refuse_begun(folder: Path) -> None:
             f"{folder}: holds a checkpoint to continue; type regbench resume {as_typed(folder)}"
         )
     summary = read_summary(folder)
-    if summary and Status(summary["status"]).ended:
+    if summary and summary.status.ended:
         raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from regbench.records.metrics import MEASURED, bounds, is_percent, split_of
 from regbench.records.status import Status
 
-SHARES = ("accuracy", "ece", "macro_f1")  # what figures are called that lie in [0, 1]
-MEASURED = ("train", "select", "val", "gap", "test")  # that such a figure is of; others are a member's own
-# The size of a figure that is not 0: whatever a float32 measures, and no power, ratio or sum of a few such
-# figures is infinite or vanishes.
+# The size of a number that is not 0: whatever a float32 measures, and no power, ratio or sum of a few such
+# numbers is infinite or vanishes.
 SMALLEST, LARGEST = 1e-100, 3.4e38
 EXACT = 2**53  # whole numbers up to here are floats too
 TEXTS = ("name", "reason", "content", "identity")
 
 
-def is_figure(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether a value is a number that can be reckoned with: 0, or of a size in [SMALLEST, LARGEST)."""
     if type(value) is not float and type(value) is not int:
         return False
@@ -79,7 +78,7 @@ def _check_begun(summary: Mapping[str, Any]) -> None:
 
 
 def snapshots(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The figures of the epochs that a summary singles out."""
+    """The metrics of the epochs that a summary singles out."""
     return [summary[name] for name in ("last", "best", "kept") if summary.get(name)]
 
 
@@ -103,14 +102,14 @@ def check_ended(summary: Mapping[str, Any]) -> None:
         _must(is_count(summary["rows"][name], 1), f"rows.{name} must be a number of rows")
     _must(is_count(summary["epochs"]["done"]), "epochs.done must be a whole number")
     for cost in (summary["seconds"], summary["flops"]["total"]):
-        _must(is_figure(cost) and cost >= 0, "seconds and flops must be numbers from 0 on")
+        _must(is_number(cost) and cost >= 0, "seconds and flops must be numbers from 0 on")
     finished = Status(summary["status"]).finished
-    if finished:  # nobody reads the figures of others, which may be anything
+    if finished:  # nobody reads the metrics of others, which may be anything
         _must(bool(summary["last"] and summary["best"]), "a finished run must have figures")
         for snapshot in snapshots(summary):
             epoch = snapshot.get("epoch")
             _must(epoch is None or is_count(epoch), "epoch must be a whole number")
-            _check_figures(snapshot["metrics"])
+            _check_metrics(snapshot["metrics"])
         _check_late(summary)
     _check_classes(summary, finished)
 
@@ -123,20 +122,22 @@ def _check_late(summary: Mapping[str, Any]) -> None:
     measured = test and test.keys() != {"reads"}  # a run made longer has these alone, of other weights
     for at in ("last", "best"):
         if test and measured:
-            _check_figures(test[at], "test/")
+            _check_metrics(test[at], "test/")
         if corruption:
-            _check_figures(corruption[at])
+            _check_metrics(corruption[at])
             _must(0 <= corruption[at]["accuracy"] <= 1, "corruption must have an accuracy in [0, 1]")
         if reliability:
             _check_bins(**{name: reliability[at][name] for name in ("count", "confidence", "accuracy")})
 
 
-def _check_figures(metrics: Mapping[str, Any], prefix: str = "") -> None:
+def _check_metrics(metrics: Mapping[str, Any], prefix: str = "") -> None:
     for name, value in metrics.items():
-        _must(is_figure(value), "a figure must be a finite number that a float32 can hold")
-        if name.endswith(SHARES) and (split := f"{prefix}{name}".partition("/")[0]) in MEASURED:
-            low = -1 if split == "gap" else 0
-            _must(low <= value <= 1, f"{split} {name.rpartition('/')[2]} must lie in [{low}, 1], got {value}")
+        _must(is_number(value), "a figure must be a finite number that a float32 can hold")
+        split = split_of(f"{prefix}{name}")
+        if is_percent(name) and split in (*MEASURED, "test"):  # others are a member's own
+            low, high = bounds(f"{split}/{name.rpartition('/')[2]}")
+            sound = high is not None and low <= value <= high
+            _must(sound, f"{split} {name.rpartition('/')[2]} must lie in [{low}, {high}], got {value}")
 
 
 def _check_classes(summary: Mapping[str, Any], finished: bool) -> None:
@@ -158,7 +159,7 @@ def _check_matrix(accuracy: list[Any], support: list[Any], confusion: list[list[
     for right, rows, taken in zip(accuracy, support, confusion, strict=True):
         counted = len(taken) == len(support) and all(map(is_count, taken)) and sum(taken) == rows
         _must(counted, "the confusion matrix must count the rows of each class")
-        sound = is_figure(right) and 0 <= right <= 1
+        sound = is_number(right) and 0 <= right <= 1
         _must(sound if rows else right is None, "a class must have an accuracy in [0, 1], null without rows")
 
 
@@ -166,7 +167,7 @@ def _check_bins(count: list[Any], confidence: list[Any], accuracy: list[Any]) ->
     _must(all(map(is_count, count)) and sum(count) > 0, "the bins of reliability must count rows")
     for rows, *means in zip(count, confidence, accuracy, strict=True):
         for mean in means:
-            sound = is_figure(mean) and 0 <= mean <= 1
+            sound = is_number(mean) and 0 <= mean <= 1
             _must(sound if rows else mean is None, "bins must have means in [0, 1], and null where empty")
 
 

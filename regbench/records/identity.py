@@ -1,17 +1,20 @@
-"""What makes two configurations one."""
+"""What makes two configurations one run, and what makes two runs comparable."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from regbench.errors import printable
 from regbench.records.files import RECORD_VERSION
 from regbench.records.form import EXACT
 
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
+# nor what is repeated, what is compared, and what changes the last bits or is measured besides
+NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")
 
 
 def identity(config: Mapping[str, Any], content: str = "") -> str:
@@ -24,15 +27,43 @@ def identity(config: Mapping[str, Any], content: str = "") -> str:
         config: resolved.
         content: a digest of the person's own data; empty where checksums pin it.
     """
-    kept = {name: value for name, value in without_later(config).items() if name not in NOT_IDENTITY}
-    kept["dataset"] = {
-        n: v for n, v in config["dataset"].items() if not (n == "root" or (content and is_path(n)))
-    }
+    kept = _deciding(config, NOT_IDENTITY, content)
     if isinstance(kept.get("evaluate"), list):  # in which order they are asked for decides nothing
         kept["evaluate"] = sorted(kept["evaluate"], key=str)
     order = list(_order(config["reg"]))
     text = json.dumps([RECORD_VERSION, content, canonical(kept), order], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def conditions(config: Mapping[str, Any], content: str = "") -> dict[str, Any]:
+    """All that must be alike in runs that are compared: what decides their results but stack and seed.
+
+    Flat, `model.width`, in the order of the keys; `dataset.content` stands for a person's own data.
+
+    Args:
+        config: resolved.
+        content: as in `identity`.
+    """
+    flat = dict(flattened(_deciding(config, NOT_CONDITIONS, content)))
+    if content:
+        flat["dataset.content"] = content
+    return dict(sorted(flat.items()))
+
+
+def _deciding(config: Mapping[str, Any], aside: Sequence[str], content: str) -> dict[str, Any]:
+    """A configuration without keys that count for nothing, and without where its dataset lies.
+
+    A path is what a digest of the data stands for, so it counts where there is none.
+    """
+    kept = {name: value for name, value in without_later(config).items() if name not in aside}
+    dataset = kept.get("dataset")
+    if isinstance(dataset, Mapping):
+        kept["dataset"] = {
+            name: value
+            for name, value in dataset.items()
+            if not (name == "root" or (content and is_path(name)))
+        }
+    return kept
 
 
 def is_path(field: str) -> bool:
@@ -43,6 +74,15 @@ def is_path(field: str) -> bool:
 def _order(stack: Mapping[str, Any]) -> Iterator[Any]:
     for name, node in stack.items():
         yield [name, [] if "_target_" in node else list(_order(node))]
+
+
+def parts_of(stack: Mapping[str, Any]) -> Iterator[str]:
+    """Each member of a stack with its values as one text; the order of members counts, that of values not."""
+    for name, node in stack.items():
+        if "_target_" in node:
+            yield json.dumps([name, canonical(node)], sort_keys=True)
+        else:
+            yield json.dumps([name, list(parts_of(node))])
 
 
 def stack_name(members: Mapping[str, Any] | None) -> str:
@@ -82,3 +122,12 @@ def canonical(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: canonical(item) for name, item in value.items()}
     return [canonical(item) for item in value] if isinstance(value, list) else value
+
+
+def flattened(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf of a tree with its path, `model.width`, in printable signs."""
+    for name, item in value.items():
+        if item and isinstance(item, dict):
+            yield from flattened(item, f"{prefix}{name}.")
+        else:
+            yield printable(f"{prefix}{name}"), canonical(item)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from regbench.errors import brief, printable
-from regbench.records.files import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY, read_lines
-from regbench.records.form import check_ended, snapshots, status_of
-from regbench.records.identity import canonical, without_later
-from regbench.records.status import Status
+from regbench.records import summary as summaries
+from regbench.records.course import Epoch, read_lines
+from regbench.records.files import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY
+from regbench.records.form import check_ended, status_of
+from regbench.records.identity import conditions, flattened, parts_of
+from regbench.records.metrics import NAME
+from regbench.records.summary import Summary
 from regbench.storage.reading import json_object, sentence
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
 MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
-NAME = re.compile(r"[\w./-]{1,200}")  # of a figure
-# where it ran, what it left behind, what else it measured: no part of what is compared
-ASIDE = ("seed", "reg", "device", "threads", "evaluate_test", "evaluate", "checkpoints", "sweep")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Result:
         seed: of the run.
         shared: every other key that decides the results, flat, `model.width`.
         summary: as in `summary.json`.
-        records: the lines of `metrics.jsonl`.
+        epochs: the lines of `metrics.jsonl`.
         environment: as in `environment.json`, flat, `packages.torch`; empty where that is missing.
     """
 
@@ -44,14 +43,14 @@ class Result:
     parts: tuple[str, ...]
     seed: int
     shared: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    records: list[dict[str, Any]] = field(repr=False)
+    summary: Summary
+    epochs: list[Epoch] = field(repr=False)
     environment: Mapping[str, Any] = field(repr=False)
 
     @property
     def ended(self) -> bool:
         """Whether the run came to its end; else it has diverged."""
-        return Status(self.summary["status"]).finished
+        return self.summary.status.finished
 
 
 @dataclass
@@ -146,17 +145,18 @@ def read_result(folder: str) -> tuple[Result, list[str]]:
     """
     place = Path(folder)
     try:
-        summary = json_object(place / SUMMARY)
+        found = json_object(place / SUMMARY)
     except ValueError as error:
         raise NotCounted(str(error)) from error
-    if summary is None:
+    if found is None:
         raise NotCounted(f"unfinished: it has no {SUMMARY}")
-    _refuse_others(summary)
+    _refuse_others(found)
     try:
-        check_ended(summary)
+        check_ended(found)
+        summary = summaries.of(found)
         complaints = _drop_unnamed(summary)
-        records = _course(place / METRICS, complaints)
-        result = result_of(folder, summary, records, _environment(place / ENVIRONMENT, complaints))
+        epochs = _course(place / METRICS, complaints)
+        result = result_of(folder, summary, epochs, _environment(place / ENVIRONMENT, complaints))
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise NotCounted(f"its files are not those of a run: {sentence(error)}") from error
     return result, complaints
@@ -177,16 +177,16 @@ def _refuse_others(summary: Mapping[str, Any]) -> None:
         raise NotCounted(f"unfinished: {brief(summary.get('status'))} after epoch {brief(done)}")
 
 
-def _course(path: Path, complaints: list[str]) -> list[dict[str, Any]]:
+def _course(path: Path, complaints: list[str]) -> list[Epoch]:
     try:
-        records, more = read_lines(path)
+        epochs, more = read_lines(path)
     except (OSError, ValueError) as error:
         complaints.append(f"{path.name} cannot be read: {sentence(error)}; there are no curves")
         return []
     complaints += more
-    if not records and not more:
+    if not epochs and not more:
         complaints.append(f"{path.name} is missing or empty; there are no curves")
-    return records
+    return epochs
 
 
 def _environment(path: Path, complaints: list[str]) -> Mapping[str, Any]:
@@ -202,68 +202,38 @@ def _environment(path: Path, complaints: list[str]) -> Mapping[str, Any]:
 
 def result_of(
     folder: str,
-    summary: Mapping[str, Any],
-    records: list[dict[str, Any]],
+    summary: Summary,
+    epochs: list[Epoch],
     environment: Mapping[str, Any],
 ) -> Result:
     """The result that the contents of a run's files make; they must be sound."""
-    config = summary["config"]
-    parts = tuple(_parts(config["reg"]))
+    config = summary.config
+    parts = tuple(parts_of(config["reg"]))
     return Result(
         folder=printable(folder),
         stack=json.dumps(parts),
         parts=parts,
         seed=config["seed"],
-        shared=_shared(config, summary.get("content") or ""),
+        shared=conditions(config, summary.content or ""),
         summary=summary,
-        records=records,
+        epochs=epochs,
         environment=dict(flattened(environment)),
     )
 
 
-def _drop_unnamed(summary: Mapping[str, Any]) -> list[str]:
-    """Take figures out whose names are none; give a complaint where there are any."""
-    if not Status(summary["status"]).finished:
+def _drop_unnamed(summary: Summary) -> list[str]:
+    """Take metrics out whose names are none; give a complaint where there are any."""
+    if not summary.status.finished:
         return []
-    places = [snapshot["metrics"] for snapshot in snapshots(summary)]
-    places += [metrics for metrics in (summary.get("test") or {}).values() if isinstance(metrics, dict)]
+    places = [snapshot.metrics for snapshot in summary.snapshots.values()]
+    test = summary.test
+    places += [metrics for metrics in (test.last, test.best) if metrics] if test else []
     wrong = sorted({name for metrics in places for name in metrics if not NAME.fullmatch(name)})
     for metrics in places:
         for name in wrong:
             metrics.pop(name, None)
     several = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
     return [f"no figure can be called {brief(wrong[0])}{several}: left out"] if wrong else []
-
-
-def _parts(members: Mapping[str, Any]) -> Iterator[str]:
-    """Each member of a stack with its values as one text; the order of members counts, that of values not."""
-    for name, node in members.items():
-        if "_target_" in node:
-            yield json.dumps([name, canonical(node)], sort_keys=True)
-        else:
-            yield json.dumps([name, list(_parts(node))])
-
-
-def _shared(config: Mapping[str, Any], content: str) -> dict[str, Any]:
-    """All keys that decide a run's results but stack and seed; a digest stands for a person's own data."""
-    decisive = {name: value for name, value in without_later(config).items() if name not in ASIDE}
-    flat = dict(flattened(decisive))
-    flat.pop("dataset.root", None)
-    if content:
-        own = [key for key in flat if key.startswith("dataset.") and key.endswith("path")]
-        for key in own:
-            del flat[key]
-        flat["dataset.content"] = content
-    return dict(sorted(flat.items()))
-
-
-def flattened(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a tree with its path, `model.width`, in printable signs."""
-    for name, item in value.items():
-        if item and isinstance(item, dict):
-            yield from flattened(item, f"{prefix}{name}.")
-        else:
-            yield printable(f"{prefix}{name}"), canonical(item)
 
 
 @dataclass(frozen=True)

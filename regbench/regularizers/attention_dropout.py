@@ -31,7 +31,7 @@ class AttentionDropout(Regularizer):
     Attributes:
         p: probability of dropping, in [0, 1).
         what: whether probabilities are dropped or the logits before them.
-        where: which of the model's attention sites; default means all of them.
+        where: which of the model's attention sites; default means all of them, input is refused.
 
     Raises:
         ValueError: p is out of range, or where is input; `prepare_model`: the model has no such site.

@@ -37,7 +37,7 @@ class VariationalDropout(Regularizer):
         recurrent: that of the state on its way to the next step, in [0, 1).
         output: that of the states on their way to what follows the layer, in [0, 1).
         gates: who shares a recurrent mask.
-        where: which of the model's recurrent layers.
+        where: which of the model's recurrent layers; default means all of them, input is refused.
 
     Raises:
         ValueError: a field is out of range; `prepare_model`: the model has no such layer, or it lets nothing

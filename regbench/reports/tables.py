@@ -9,17 +9,14 @@ from functools import partial
 
 from regbench.analysis.report import Arm, Comparison
 from regbench.analysis.words import number, probability
+from regbench.records.metrics import JUDGED, JUDGING, keys, split_of
 from regbench.reports.wording import interval, title, unit
 from regbench.terminal.columns import Table
 
 NONE = "-"
 WHOLE = "95 % interval"  # heading of the cells that are read as one
-OTHERS = (
-    "train/accuracy", "gap/accuracy", "train/loss", "val/loss", "gap/loss", "val/ece", "val/brier",
-    "test/accuracy", "test/loss", "test/ece", "test/brier", "corruption/accuracy",
-    "train/true_accuracy", "train/noisy_accuracy", "train/noisy_true_accuracy",
-)  # fmt: skip
-BALANCED = ("val/balanced_accuracy", "val/macro_f1", "test/balanced_accuracy", "test/macro_f1")
+ACCURACY = keys(("accuracy",), ("train", "val", "test", "gap"))
+BALANCED = keys(("classes alike",), JUDGING)
 Cell = Callable[[Arm], str]
 
 
@@ -32,10 +29,9 @@ def _verdicts(comparison: Comparison) -> Table:
     metric = comparison.metric
     columns: dict[str, Cell] = {"stack": lambda arm: arm.name, "seeds": _seeds}
     spare, last = [], "seeds"
-    shown = ["train/accuracy", "val/accuracy", "test/accuracy", "gap/accuracy"]
-    for figure in _known(comparison, [*shown, *([] if metric in shown else [metric])]):
-        judged = figure in (metric, "val/accuracy")
-        heading = f"{figure.partition('/')[0]} (%)" if figure in shown else _heading(figure)
+    for figure in _known(comparison, [*ACCURACY, *([] if metric in ACCURACY else [metric])]):
+        judged = figure in (metric, JUDGED)
+        heading = f"{split_of(figure)} (%)" if figure in ACCURACY else _heading(figure)
         columns[heading] = _mean_and_sd(figure) if judged else partial(_mean_of, figure)
         if figure == metric:
             last = heading
@@ -57,9 +53,17 @@ def _verdicts(comparison: Comparison) -> Table:
 
 def _others(comparison: Comparison) -> Table:
     columns: dict[str, Cell] = {"stack": lambda arm: arm.name}
-    for figure in _known(comparison, [*OTHERS, *(BALANCED if comparison.uneven else ())]):
+    for figure in _known(comparison, [*_others_of(), *(BALANCED if comparison.uneven else ())]):
         columns[_heading(figure)] = _mean_and_difference(figure)
     return _filled("mean (difference to the baseline)", columns, comparison)
+
+
+def _others_of() -> list[str]:
+    """What is shown beside the metric of the verdicts: of test and of corrupted rows after all else."""
+    late = ("test", "corruption")
+    found = [key for key in keys(("accuracy", "loss", "calibration")) if key != JUDGED]
+    found.sort(key=lambda key: late.index(split_of(key)) if split_of(key) in late else -1)
+    return [*found, *keys(("wrong labels",))]
 
 
 def _cost(comparison: Comparison) -> Table:

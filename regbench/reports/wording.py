@@ -1,4 +1,4 @@
-"""How every output words a figure: units, signs, intervals, verdicts. Accuracies are shown in percent."""
+"""How every output words a metric: units, signs, intervals, verdicts. Accuracies are shown in percent."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 
 from regbench.analysis.report import Arm, Comparison, Design, Difference, Interaction, Verdict
-from regbench.analysis.words import is_percent, number, probability
+from regbench.analysis.words import number, probability
+from regbench.records.metrics import JUDGED, split_of
+from regbench.records.metrics import title as title
+from regbench.records.metrics import unit as unit
 from regbench.records.reader import Excluded
 
-TITLES = {
-    "train/macro_f1": "train macro F1", "select/macro_f1": "select macro F1",
-    "val/macro_f1": "val macro F1", "test/macro_f1": "test macro F1",
-    "train/accuracy": "train accuracy", "train/loss": "train loss",
-    "select/accuracy": "select accuracy", "select/loss": "select loss",
-    "val/accuracy": "val accuracy", "val/loss": "val NLL", "val/brier": "val Brier",
-    "val/ece": "val ECE", "test/accuracy": "test accuracy", "test/loss": "test NLL",
-    "test/brier": "test Brier", "test/ece": "test ECE",
-    "gap/accuracy": "accuracy gap", "gap/loss": "loss gap",
-    "corruption/accuracy": "corruption accuracy",
-    "train/true_accuracy": "train accuracy, true labels",
-    "train/noisy_accuracy": "wrong labels learned", "train/noisy_true_accuracy": "wrong labels seen through",
-}  # fmt: skip
 INTERVAL = "95 % interval, unadjusted"
 UNADJUSTED = (
     "An interval is of its one difference and is not adjusted for the number of techniques; a verdict is by "
@@ -34,34 +24,22 @@ PAIRED = {  # by the verdict on an interaction; the second where the two harm
 ROWS = {"test": "the test split", "corruption": "corrupted rows of this validation split"}
 
 
-def title(figure: str) -> str:
-    """What a figure is called in a sentence or a heading."""
-    return TITLES.get(figure, figure.replace("/", " ").replace("_", " "))
-
-
-def unit(figure: str, difference: bool = False) -> str:
-    """%, points, nats, or nothing."""
-    if is_percent(figure):
-        return "points" if difference else "%"
-    return "nats" if figure.endswith("loss") else ""
-
-
-def interval(figure: str, difference: Difference) -> str:
+def interval(metric: str, difference: Difference) -> str:
     """The interval of a difference, empty where there is none: [+0.31, +1.28]."""
     if difference.low is None or difference.high is None:
         return ""
-    return f"[{number(figure, difference.low, True)}, {number(figure, difference.high, True)}]"
+    return f"[{number(metric, difference.low, True)}, {number(metric, difference.high, True)}]"
 
 
-def effect(figure: str, difference: Difference) -> str:
+def effect(metric: str, difference: Difference) -> str:
     """A difference with its unit and interval: +0.80 points [+0.31, +1.28]."""
-    words = [number(figure, difference.mean, True), unit(figure, True), interval(figure, difference)]
+    words = [number(metric, difference.mean, True), unit(metric, True), interval(metric, difference)]
     return " ".join(filter(None, words))
 
 
 def measured_on(metric: str) -> str:
     """The rows that a metric is of."""
-    return ROWS.get(metric.partition("/")[0], "this validation split")
+    return ROWS.get(split_of(metric), "this validation split")
 
 
 def sentence(arm: Arm, comparison: Comparison) -> str:
@@ -146,10 +124,10 @@ def sensitivity(comparison: Comparison) -> list[str]:
     verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
     lines = limits(comparison.design, verdicts, comparison.metric)
     if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
-        error = number("val/accuracy", comparison.sampling_error)
+        error = number(JUDGED, comparison.sampling_error)
         spread = comparison.seed_spread
         over = "; over the seeds its standard deviation is "
-        seeds = "" if spread is None else over + number("val/accuracy", spread)
+        seeds = "" if spread is None else over + number(JUDGED, spread)
         rows = comparison.rows["val"]
         lines.append(
             f"all of it on this validation split, whose {rows} rows alone leave the baseline's accuracy a "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from regbench.records.summary import ClassMetrics
 
 NUMBERED, NAMED = 20, 200  # up to so many classes a cell has its number, an axis its names
 LONGEST = 24  # signs of a name
@@ -53,10 +54,10 @@ def confusion_picture(confusion: Sequence[Sequence[int]], classes: Sequence[str]
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).unsqueeze(0).float() / 255
 
 
-def class_table(found: Mapping[str, Any], classes: Sequence[str]) -> str:
+def class_table(found: ClassMetrics, classes: Sequence[str]) -> str:
     """Accuracy and rows of each class as a Markdown table."""
     lines = ["| class | accuracy | rows |", "| --- | ---: | ---: |"]
-    for name, accuracy, rows in zip(classes, found["accuracy"], found["support"], strict=True):
+    for name, accuracy, rows in zip(classes, found.accuracy, found.support, strict=True):
         shown = "" if accuracy is None else f"{accuracy:.4f}"
         lines.append(f"| {_plain(name)} | {shown} | {rows} |")
     return "\n".join(lines)

@@ -8,29 +8,30 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
+
+from regbench.records.environment import Environment
 
 PACKAGES = ("torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "tensorboard")
 
 
-def describe(device: torch.device, threads: int) -> dict[str, Any]:
+def describe(device: torch.device, threads: int) -> Environment:
     """What a person needs to know to repeat the run."""
     from regbench import __version__
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    return {
-        "regbench": __version__,
-        "python": platform.python_version(),
-        "packages": {package: importlib.metadata.version(package) for package in PACKAGES},
-        "git": _revision(),
-        "platform": platform.platform(),
-        "device": str(device),
-        "device_name": name or platform.machine(),
-        "threads": threads,
-        "command": sys.orig_argv,
-    }
+    return Environment(
+        regbench=__version__,
+        python=platform.python_version(),
+        packages={package: importlib.metadata.version(package) for package in PACKAGES},
+        git=_revision(),
+        platform=platform.platform(),
+        device=str(device),
+        device_name=name or platform.machine(),
+        threads=threads,
+        command=sys.orig_argv,
+    )
 
 
 def peak_memory_mb(device: torch.device) -> dict[str, float]:

@@ -13,12 +13,12 @@ from regbench.composition.recorded import distrust_of, longer_line, read_run, wr
 from regbench.composition.settings import Config
 from regbench.composition.trust import UNTRUSTED, Trust, require_trusted
 from regbench.errors import ConfigError
-from regbench.records.files import SUMMARY, read_summary
+from regbench.records.files import change_summary, read_summary
 from regbench.records.identity import DIGITS, identity, stem
 from regbench.records.status import Status
+from regbench.records.summary import Epochs, Sealed
 from regbench.runs.sealed import require_same_data
 from regbench.storage import checkpoint, checkpoint_form
-from regbench.storage.files import write_json
 from regbench.storage.reading import there
 from regbench.training.loop import batch_order
 
@@ -64,12 +64,11 @@ def lengthen(folder: Path, epochs: int, trust: Trust = UNTRUSTED) -> Path:
 
 
 def _refuse_ended(folder: Path) -> None:
-    summary = read_summary(folder) or {}
+    summary = read_summary(folder)
     ways = {Status.STOPPED: "was stopped by a member", Status.DIVERGED: "has diverged"}
-    if summary.get("status") not in ways:
+    if summary is None or summary.status not in ways:
         return
-    how = ways[Status(summary["status"])]
-    done = summary["epochs"]["done"]
+    how, done = ways[summary.status], summary.epochs.done
     raise ConfigError(
         f"train.epochs: {folder} {how} after epoch {done}, as a longer run would; there is nothing to extend"
     )
@@ -77,7 +76,8 @@ def _refuse_ended(folder: Path) -> None:
 
 def _state(folder: Path, config: Config, longer: Config) -> dict[str, Any] | None:
     """The newest checkpoint; None where no epoch has been done yet."""
-    finished = (read_summary(folder) or {}).get("status") == Status.FINISHED
+    summary = read_summary(folder)
+    finished = summary is not None and summary.status is Status.FINISHED
     names = [checkpoint.LAST, checkpoint.BEST] if finished else []
     missing = [name for name in names if not there(folder / name)]
     epochs = longer["train"]["epochs"]
@@ -151,8 +151,14 @@ def _reopen(folder: Path, longer: Config, made: str, done: int) -> None:
     summary = read_summary(folder)
     if summary is None:
         return
-    reads = (summary.get("test") or {}).get("reads", 0)
-    summary |= {"status": Status.INTERRUPTED, "reason": "", "config": dict(longer), "identity": made}
-    summary |= {"epochs": {"planned": longer["train"]["epochs"], "done": done}}
-    summary |= {"test": {"reads": reads} if reads else None, "reliability": None, "corruption": None}
-    write_json(folder / SUMMARY, summary)
+    change_summary(
+        folder,
+        status=Status.INTERRUPTED,
+        reason="",
+        config=dict(longer),
+        identity=made,
+        epochs=Epochs(longer["train"]["epochs"], done),
+        test=Sealed(reads=summary.reads) if summary.reads else None,
+        reliability=None,
+        corruption=None,
+    )

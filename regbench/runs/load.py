@@ -65,10 +65,10 @@ def require_same_run(folder: Path, config: Mapping[str, Any], state: Mapping[str
     if state["version"] != RECORD_VERSION or not state.get("identity"):
         return
     summary = undamaged(folder)
-    content = state.get("content", summary.get("content"))
+    content = state.get("content", summary and summary.content)
     with suppress(ConfigError):  # nothing is known of data that are not there any more
         content = content_of(config) if content is None else content
-    moved = _with_paths(config, summary.get("config"))
+    moved = _with_paths(config, summary and summary.config)
     if content is not None and state["identity"] not in [identity(one, content) for one in (config, moved)]:
         raise ConfigError(
             f"{folder}: .hydra/config.yaml is not that of the run, which was trained with another "

@@ -11,7 +11,9 @@ from rich.table import Table
 
 from regbench.errors import as_typed
 from regbench.records.files import LOG, uneven
+from regbench.records.metrics import keys, title
 from regbench.records.status import Status
+from regbench.records.summary import Summary
 from regbench.runs.sinks import Sink
 from regbench.types import Record
 
@@ -109,34 +111,34 @@ def show_audit(console: Console, rows: Sequence[Mapping[str, Any]], warnings: Se
         console.print(f"warning: {warning}", markup=False, style="yellow", soft_wrap=True)
 
 
-def show_summary(console: Console, summary: Mapping[str, Any], folder: str) -> None:
+def show_summary(console: Console, summary: Summary, folder: str) -> None:
     """The end of a run: a short table, and how to look at the curves."""
-    columns = [name for name in ("last", "best", "kept") if summary.get(name)]
-    title = f"{summary['name']}: {summary['status']}"
-    console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
+    columns = summary.snapshots
+    console.print(
+        f"{summary.name}: {summary.status}", style="italic", markup=False, highlight=False, soft_wrap=True
+    )
     table = Table()
     table.add_column("accuracy (loss)")
-    for name in columns:
-        table.add_column(f"{name}, epoch {summary[name]['epoch']}", justify="right")
+    for name, one in columns.items():
+        table.add_column(f"{name}, epoch {one.epoch}", justify="right")
     for split in ("train", "select", "val", "gap"):
-        cells = (_cell(summary[name]["metrics"], split) for name in columns)
+        cells = (_cell(one.metrics, split) for one in columns.values())
         table.add_row(split, *cells)
-    if uneven(summary["class_rows"]["train"]):
-        for figure in ("balanced_accuracy", "macro_f1"):
-            cells = (f"{summary[name]['metrics'][f'val/{figure}']:.4f}" for name in columns)
-            table.add_row(f"val {figure.replace('_', ' ')}", *cells)
+    if summary.class_rows and uneven(summary.class_rows.train):
+        for key in keys(("classes alike",), ("val",)):
+            table.add_row(title(key), *(f"{one.metrics[key]:.4f}" for one in columns.values()))
     for name in ("last", "best"):
-        if (summary.get("test") or {}).get(name):
-            metrics = {f"test/{figure}": value for figure, value in summary["test"][name].items()}
+        if summary.test and (found := getattr(summary.test, name)):
+            metrics = {f"test/{metric}": value for metric, value in found.items()}
             table.add_row(f"test, {name} weights", _cell(metrics, "test"))
     if columns:
         console.print(table)
-    if summary["reason"]:
-        console.print(f"{summary['status']}: {summary['reason']}", markup=False, soft_wrap=True)
+    if summary.reason:
+        console.print(f"{summary.status}: {summary.reason}", markup=False, soft_wrap=True)
     lines = {"run folder": folder, "curves": f"tensorboard --logdir {as_typed(f'{folder}/tensorboard')}"}
-    if summary["status"] == Status.FAILED:
+    if summary.status is Status.FAILED:
         lines["trace"] = f"{folder}/{LOG}"
-    if summary["status"] in (Status.INTERRUPTED, Status.FAILED):
+    if summary.status in (Status.INTERRUPTED, Status.FAILED):
         lines["continue"] = f"regbench resume {as_typed(folder)}"
     for what, text in lines.items():
         console.print(f"{what + ':':12}{text}", markup=False, highlight=False, soft_wrap=True)

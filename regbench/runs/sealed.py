@@ -18,6 +18,7 @@ from regbench.evaluation.measurement import Autocast, evaluate
 from regbench.folders.placement import refuse_unwritable
 from regbench.nn.snapshots import WithWeights
 from regbench.records.files import undamaged
+from regbench.records.summary import Sealed
 from regbench.runs.load import load_model, require_same_run
 from regbench.storage import checkpoint_form
 from regbench.targets.boundary import reason as reason_of
@@ -47,21 +48,18 @@ def read_test(
     data: Dataset,
     autocast: Autocast,
     asked: Sequence[str],
-    before: Mapping[str, Any] | None,
-) -> dict[str, Any]:
+    before: int,
+) -> Sealed:
     """Open the sealed test split once, for all of the models together, and count it.
 
     Nothing else opens it.
 
     Args:
-        models: with the weights that the run ended with, and with those of its best epoch.
+        models: `last` with the weights that the run ended with, `best` with those of its best epoch.
         data: of the run.
         autocast: the number format.
         asked: what else to measure (`evaluate`).
-        before: what the run's summary says of the test split; None where nobody has read it.
-
-    Returns:
-        The figures of each model by its name, and under `reads` how often the split has been read by now.
+        before: how often the split has been read before.
 
     Raises:
         ValueError: the dataset has no test split.
@@ -70,7 +68,7 @@ def read_test(
         raise ValueError("must have a test split to read, and its dataset has none")
     test = data.read_test()
     figures = {name: evaluate(model, test, autocast, asked) for name, model in models.items()}
-    return figures | {"reads": (before or {}).get("reads", 0) + 1}
+    return Sealed(**figures, reads=before + 1)
 
 
 def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
@@ -79,8 +77,9 @@ def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: they are others: what is cut from them as test might have been train.
     """
-    before = undamaged(folder).get("content")  # empty, or not there, where checksums pin them
-    if before and content_of(config) != before:
+    before = undamaged(folder)
+    # empty, or not there, where checksums pin them
+    if before and before.content and content_of(config) != before.content:
         raise ConfigError(
             f"{folder}: its data have changed since it was trained, so that rows of test may have been rows "
             "of train; put them back, or train into a new folder"
@@ -97,19 +96,21 @@ def require_readable(folder: Path, trust: Trust) -> None:
     config = read_run(folder, trust=trust)[0]
     require_trusted(config, distrust_of(folder, trust))
     require_same_data(folder, config)
-    require_same_run(folder, config, undamaged(folder))
+    if found := undamaged(folder):
+        state = {"version": found.version, "identity": found.identity, "content": found.content}
+        require_same_run(folder, config, state)
     for weights in ("last", "best"):
         model = load_model(folder, weights, trust)
         if any(one.isfinite().logical_not().any() for one in (*model.parameters(), *model.buffers())):
             raise ConfigError(f"{folder}: its {weights} weights must be finite numbers, and are not")
 
 
-def read_again(folder: Path, before: Mapping[str, Any] | None, trust: Trust) -> dict[str, Any]:
+def read_again(folder: Path, before: int, trust: Trust) -> Sealed:
     """What the last and the best weights of an ended run reach on its test split, by `read_test`.
 
     Args:
         folder: of a finished run (`require_readable`).
-        before: what its summary says of the test split.
+        before: how often it was read before.
         trust: what of the run may be called.
 
     Raises:

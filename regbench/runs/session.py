@@ -17,12 +17,13 @@ from regbench.folders.ownership import EVENTS
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY
 from regbench.records.identity import identity
 from regbench.records.status import Status
+from regbench.records.typed import plain
 from regbench.runs import checkpoints
-from regbench.runs.course import Course
 from regbench.runs.ending import end
 from regbench.runs.environment import describe
 from regbench.runs.folder import RunFolder
 from regbench.runs.interruption import StopRequest
+from regbench.runs.ongoing import Ongoing
 from regbench.runs.progress import RunProgress, show_audit
 from regbench.runs.sealed import require_same_data
 from regbench.runs.sinks import JsonLines, Sink, Sinks, TensorBoard
@@ -55,7 +56,7 @@ def train(home: RunFolder) -> Status:
     show_audit(home.console, found["findings"], found["warnings"])
     for line in run.data.note.splitlines():
         home.console.print(f"data: {line}", markup=False, highlight=False, soft_wrap=True)
-    return Session(Course(home, run, threads, found)).go()
+    return Session(Ongoing(home, run, threads, found)).go()
 
 
 def resume(home: RunFolder) -> Status:
@@ -91,12 +92,12 @@ def resume(home: RunFolder) -> Status:
     settings, _ = read_settings(home.config)
     settings.threads = state["threads"]  # another number would change the last bits
     threads = use_settings(settings)
-    course = Course(home, build_run(home.config), threads, state["audit"])
+    ongoing = Ongoing(home, build_run(home.config), threads, state["audit"])
     try:
-        checkpoints.restore(course, state)
+        checkpoints.restore(ongoing, state)
     except Exception as error:  # whatever a state does that is not this run's
         raise Unfit(f"{folder}: its checkpoint does not fit its configuration: {reason_of(error)}") from error
-    return Session(course).go()
+    return Session(ongoing).go()
 
 
 def _copy(config: Config, without: str | None) -> Run:
@@ -107,18 +108,18 @@ def _copy(config: Config, without: str | None) -> Run:
 class Session:
     """From the first step after the start, or after a resume, to the end or the next stop."""
 
-    def __init__(self, course: Course) -> None:
-        self.course, self.folder = course, course.home.path
+    def __init__(self, ongoing: Ongoing) -> None:
+        self.ongoing, self.folder = ongoing, ongoing.home.path
 
     def go(self) -> Status:
         """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
-        course, run = self.course, self.course.run
-        write_json(self.folder / ENVIRONMENT, describe(run.device, course.threads))
-        board = TensorBoard(self.folder / EVENTS, course.history)
+        ongoing, run = self.ongoing, self.ongoing.run
+        write_json(self.folder / ENVIRONMENT, plain(describe(run.device, ongoing.threads)))
+        board = TensorBoard(self.folder / EVENTS, ongoing.history)
         with refusing("reg: "):
             board.show(run.reg.images())
-        lines = JsonLines(self.folder / METRICS, course.history)
-        sink = Sinks(lines, board, RunProgress(course.home.console, run.epochs, course.history, best_of))
+        lines = JsonLines(self.folder / METRICS, ongoing.history)
+        sink = Sinks(lines, board, RunProgress(ongoing.home.console, run.epochs, ongoing.history, best_of))
         status, reason = Status.FAILED, ""
         with StopRequest() as request:
             try:
@@ -132,40 +133,40 @@ class Session:
                 reason = f"{kind_of(error)}: {reason_of(error)}"
                 reason = self._told(error)
             finally:
-                course.place.leave_copy()
+                ongoing.place.leave_copy()
                 sink.close()
                 status = self._finish(status, reason, sink)
         return status
 
     def _train(self, sink: Sink, asked: Callable[[], bool]) -> Status:
-        course = self.course
-        if course.stopped:  # it had stopped by itself, and was killed before it could say so
+        ongoing = self.ongoing
+        if ongoing.stopped:  # it had stopped by itself, and was killed before it could say so
             return Status.STOPPED
-        for event in fit(course.run, course.history):
-            course.place.leave_copy()
+        for event in fit(ongoing.run, ongoing.history):
+            ongoing.place.leave_copy()
             if isinstance(event, EpochEnd):
-                course.place.require()
-                course.history.append(event.record)
-                course.untried, course.stopped = False, event.stopped
+                ongoing.place.require()
+                ongoing.history.append(event.record)
+                ongoing.untried, ongoing.stopped = False, event.stopped
                 sink.write(event.record)
-                checkpoints.save(course, event)
+                checkpoints.save(ongoing, event)
             else:
                 sink.step(event.epoch, (event.step + 1) / event.steps)
             if asked():
                 return Status.INTERRUPTED
-        return Status.STOPPED if course.stopped else Status.FINISHED
+        return Status.STOPPED if ongoing.stopped else Status.FINISHED
 
     def _finish(self, status: Status, reason: str, sink: Sink) -> Status:
         """End the run; return its status, which what is measured at the end may change to failed."""
         try:
-            end(self.course, status, reason, sink)
+            end(self.ongoing, status, reason, sink)
         except BaseException as error:
             if stops(error):
                 raise
             said = self._told(error)
             reason = reason if status is Status.FAILED else said
             status = Status.FAILED
-            end(self.course, status, reason, sink, ask=False)
+            end(self.ongoing, status, reason, sink, ask=False)
         return status
 
     def _told(self, error: BaseException) -> str:
@@ -174,8 +175,8 @@ class Session:
         Raises:
             BaseException: the error itself, where no code of theirs was running.
         """
-        course = self.course
-        course.place.require()
+        ongoing = self.ongoing
+        ongoing.place.require()
         with (
             suppress(OSError),
             (self.folder / LOG).open("a", encoding="utf-8", errors="backslashreplace") as f,
@@ -183,9 +184,9 @@ class Session:
             f.write(trace(error))
         ours = issubclass(type(error), ConfigError)
         said = shown(str(error), 2000) if ours else raised(error)
-        if course.untried and issubclass(type(error), Exception) and (not said or ours):
+        if ongoing.untried and issubclass(type(error), Exception) and (not said or ours):
             said = f"its checkpoint cannot be gone on from: {said or reason_of(error)}"
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise error
-        after = f"after epoch {len(course.history)}" if course.history else "in the first epoch"
+        after = f"after epoch {len(ongoing.history)}" if ongoing.history else "in the first epoch"
         return f"{said}, {after}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import itertools
-import json
 import math
 import os
 import socket
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from regbench.folders.ownership import SUB_RUNS
 from regbench.folders.removal import EVENT_FILE, remove_events
+from regbench.records.course import line
 from regbench.storage.files import write_text
 from regbench.types import Record
 
@@ -221,4 +221,4 @@ def grid(images: Tensor) -> Tensor:
 
 
 def _line(record: Record) -> str:
-    return json.dumps({"epoch": record.epoch, **record.metrics}, allow_nan=False) + "\n"
+    return line(record.epoch, record.metrics)

@@ -8,6 +8,9 @@ from typing import Any
 
 from regbench.assembly.data import rows_by_class
 from regbench.records.files import RECORD_VERSION
+from regbench.records.metrics import CHOOSING
+from regbench.records.status import Status
+from regbench.records.summary import Epochs, Flops, Member, PerSplit, Snapshot, Summary
 from regbench.regularizers.base import Stack, hooks
 from regbench.training.loop import Run
 from regbench.types import Record
@@ -20,19 +23,19 @@ def best_of(history: Sequence[Record]) -> Record | None:
 
 
 def _merit(record: Record) -> tuple[float, float]:
-    return record.metrics["select/accuracy"], -record.metrics["select/loss"]
+    return record.metrics[CHOOSING], -record.metrics["select/loss"]
 
 
-def describe_stack(stack: Stack) -> list[dict[str, Any]]:
+def describe_stack(stack: Stack) -> list[Member]:
     """Each leaf with its values, its off values, and where it acts."""
     return [
-        {
-            "name": name,
-            "target": f"{type(leaf).__module__}.{type(leaf).__qualname__}",
-            "values": asdict(leaf),  # type: ignore[call-overload]
-            "off": dict(leaf.off),
-            "hooks": hooks(type(leaf)),
-        }
+        Member(
+            name=name,
+            target=f"{type(leaf).__module__}.{type(leaf).__qualname__}",
+            values=asdict(leaf),  # type: ignore[call-overload]
+            off=dict(leaf.off),
+            hooks=hooks(type(leaf)),
+        )
         for name, leaf in stack.leaves()
     ]
 
@@ -43,30 +46,34 @@ def summarize(
     choices: Mapping[str, str],
     history: Sequence[Record],
     found: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Everything but how the run ended and what was measured after it."""
+    status: Status,
+) -> Summary:
+    """Everything but why the run ended and what was measured after it."""
     evaluated = [record for record in history if "val/loss" in record.metrics]
-    rows = len(run.data.train) * len(history)
-    return {
-        "version": RECORD_VERSION,
-        "name": "+".join(name for name, _ in run.reg.leaves()) or "baseline",
-        "epochs": {"planned": run.epochs, "done": len(history)},
-        "last": asdict(evaluated[-1]) if evaluated else None,
-        "best": asdict(best) if (best := best_of(history)) else None,
-        "choices": dict(choices),
-        "config": dict(config),
-        "stack": describe_stack(run.reg),
-        "audit": found["findings"],
-        "warnings": found["warnings"],
-        "data": run.data.note,
-        "in_shape": list(run.data.in_shape),
-        "num_classes": run.data.num_classes,
-        "classes": list(run.data.classes),
-        "rows": {"train": len(run.data.train), "select": len(run.data.select), "val": len(run.data.val)},
-        "class_rows": {
-            name: rows_by_class(split)
-            for name, split in (("train", run.data.train), ("select", run.data.select), ("val", run.data.val))
-        },
-        "parameters": sum(p.numel() for p in run.model.parameters()),
-        "flops": {"per_example": found["flops_per_example"], "total": found["flops_per_example"] * rows},
-    }
+    splits = {"train": run.data.train, "select": run.data.select, "val": run.data.val}
+    rows, each = len(run.data.train) * len(history), found["flops_per_example"]
+    return Summary(
+        version=RECORD_VERSION,
+        name="+".join(name for name, _ in run.reg.leaves()) or "baseline",
+        epochs=Epochs(planned=run.epochs, done=len(history)),
+        last=_snapshot(evaluated[-1]) if evaluated else None,
+        best=_snapshot(best) if (best := best_of(history)) else None,
+        choices=dict(choices),
+        config=dict(config),
+        stack=describe_stack(run.reg),
+        audit=found["findings"],
+        warnings=found["warnings"],
+        data=run.data.note,
+        in_shape=list(run.data.in_shape),
+        num_classes=run.data.num_classes,
+        classes=list(run.data.classes),
+        rows=PerSplit(**{name: len(split) for name, split in splits.items()}),
+        class_rows=PerSplit(**{name: rows_by_class(split) for name, split in splits.items()}),
+        parameters=sum(p.numel() for p in run.model.parameters()),
+        flops=Flops(per_example=each, total=each * rows),
+        status=status,
+    )
+
+
+def _snapshot(record: Record) -> Snapshot:
+    return Snapshot(record.epoch, record.metrics)

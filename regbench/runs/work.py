@@ -83,8 +83,8 @@ def _worked(home: RunFolder, policy: Policy, tell: Callable[[str], None]) -> Out
         state = state_of(home.path)
         return Outcome(Status(state), idle=True) if state.ended else Outcome(_mended(home, tell))
     summary = read_summary(home.path)
-    if summary and (status := Status(summary["status"])).ended:
-        return Outcome(status, summary.get("reason") or "", idle=True)
+    if summary and summary.status.ended:
+        return Outcome(summary.status, summary.reason, idle=True)
     require_trusted(home.config, home.distrust)
     return Outcome(resume(home))
 

@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import environment
-from regbench.analysis.metrics import METRIC, note_of
+from regbench.analysis.metrics import note_of
 from regbench.analysis.question import Question, refuse_metric, refuse_unmeasured
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
-from regbench.composition.composer import ComposedJob
+from regbench.composition.composed import Composed
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
 from regbench.records.identity import identity, stack_name
+from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports.response_text import DRAWN
 from regbench.reports.wording import left_out
@@ -60,7 +61,7 @@ class Condition:
     """
 
     name: str
-    jobs: list[ComposedJob]
+    jobs: list[Composed]
     lines: list[list[str]] = field(default_factory=list)
     off: Off | None = None
 
@@ -116,14 +117,14 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     parser.add_argument(
         "--plan", action="store_true", help="print the jobs and what they will take; run nothing"
     )
-    parser.add_argument("--metric", default=METRIC, help=f"what verdicts are on (default: {METRIC})")
+    parser.add_argument("--metric", default=JUDGED, help=f"what verdicts are on (default: {JUDGED})")
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
     parser.add_argument("--json", metavar="FILE", type=path, help="write what was found to a file")
     return parser
 
 
-def composed(command: str, words: list[str]) -> tuple[CommandLine, list[ComposedJob]]:
+def composed(command: str, words: list[str]) -> tuple[CommandLine, list[Composed]]:
     """The jobs of a line, read as `train -m` reads it.
 
     Raises:
@@ -139,22 +140,20 @@ def composed(command: str, words: list[str]) -> tuple[CommandLine, list[Composed
     return line, jobs
 
 
-def varied(jobs: Sequence[ComposedJob]) -> list[str]:
+def varied(jobs: Sequence[Composed]) -> list[str]:
     """The keys that are not the same in all jobs of a line, in its order."""
     columns = zip(*(one.overrides for one in jobs), strict=True)
     return [keys_of(words)[0] for words in columns if len(set(words)) > 1]
 
 
-def conditions(
-    jobs: Sequence[ComposedJob], alike: Callable[[ComposedJob], Mapping[str, Any]]
-) -> list[Condition]:
+def conditions(jobs: Sequence[Composed], alike: Callable[[Composed], Mapping[str, Any]]) -> list[Condition]:
     """The conditions of a line's jobs, in its order; what is to be run for each is not known yet.
 
     Args:
         jobs: of the line.
         alike: the part of a job's configuration that all jobs of a condition share, the seed aside.
     """
-    found: dict[str, list[ComposedJob]] = {}
+    found: dict[str, list[Composed]] = {}
     for one in jobs:
         shared = {name: value for name, value in alike(one).items() if name != "seed"}
         found.setdefault(json.dumps(shared), []).append(one)
@@ -162,7 +161,7 @@ def conditions(
     return [Condition(_title(several, keys), several) for several in found.values()]
 
 
-def _title(jobs: Sequence[ComposedJob], keys: Sequence[str]) -> str:
+def _title(jobs: Sequence[Composed], keys: Sequence[str]) -> str:
     """Dataset, model, stack, and the words that set a condition apart."""
     first = jobs[0]
     words = [
@@ -208,14 +207,14 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     return code
 
 
-def _folders(study: Study, made: Sequence[ComposedJob], jobs: Sequence[Job]) -> list[list[Path]]:
+def _folders(study: Study, made: Sequence[Composed], jobs: Sequence[Job]) -> list[list[Path]]:
     """The run folders of each condition; jobs that several need are run once."""
     where = {_identity(one): one.folder for one in jobs}
     left = iter(made)
     return [[where[_identity(next(left))] for _ in one.lines] for one in study.conditions]
 
 
-def _identity(one: ComposedJob | Job) -> str:
+def _identity(one: Composed | Job) -> str:
     from regbench.assembly.data import content_of
 
     return identity(one.config, content_of(one.config))

@@ -19,6 +19,7 @@ from regbench.evaluation.measurement import evaluate
 from regbench.folders.state import damage_of, state_of
 from regbench.records.files import RECORD_VERSION, undamaged
 from regbench.records.status import Status
+from regbench.records.summary import Summary
 from regbench.regularizers.base import hooks
 from regbench.sweeps.jobs import Job, size_of
 from regbench.terminal.bar import shown
@@ -84,7 +85,7 @@ def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for name, value in config.items() if name != "seed")
 
 
-def _finished(root: Path) -> Iterator[Mapping[str, Any]]:
+def _finished(root: Path) -> Iterator[tuple[Summary, int]]:
     """Summaries of runs that have finished in a sweep, with their folders' sizes, newest first."""
     if not root.is_dir():
         return
@@ -92,10 +93,10 @@ def _finished(root: Path) -> Iterator[Mapping[str, Any]]:
     ended = (
         (folder, summary)
         for folder, summary in summaries
-        if summary.get("status") == Status.FINISHED and summary["version"] == RECORD_VERSION
+        if summary and summary.status is Status.FINISHED and summary.version == RECORD_VERSION
     )
     for folder, summary in islice(ended, SAMPLE):
-        yield summary | {"size": size_of(folder)}
+        yield summary, size_of(folder)
 
 
 def _newest_first(root: Path) -> list[Path]:
@@ -108,17 +109,19 @@ def _newest_first(root: Path) -> list[Path]:
     return sorted(ages, key=ages.__getitem__)
 
 
-def _from_finished(job: Job, finished: Sequence[Mapping[str, Any]]) -> Cost | None:
+def _from_finished(job: Job, finished: Sequence[tuple[Summary, int]]) -> Cost | None:
     """By runs of the same model and data, if there are any of the same stack by these; for as many epochs."""
     alike = [
-        s for s in finished if all(s["config"].get(part) == job.config[part] for part in ("model", "dataset"))
+        one
+        for one in finished
+        if all(one[0].config.get(part) == job.config[part] for part in ("model", "dataset"))
     ]
-    same = [s for s in alike if list(s["config"]["reg"]) == list(job.config["reg"])] or alike
+    same = [one for one in alike if list(one[0].config["reg"]) == list(job.config["reg"])] or alike
     if not same:
         return None
     epochs = job.config["train"]["epochs"]
-    seconds = statistics.median(s["seconds"] / max(1, s["epochs"]["done"]) for s in same) * epochs
-    return Cost(seconds, statistics.median(s["size"] for s in same))
+    seconds = statistics.median(s.seconds / max(1, s.epochs.done) for s, _ in same) * epochs
+    return Cost(seconds, statistics.median(size for _, size in same))
 
 
 def _from_steps(job: Job) -> Cost:

@@ -9,7 +9,7 @@ from pathlib import Path
 from regbench.assembly.data import content_of
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import keys_of
-from regbench.composition.composer import ComposedJob
+from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.folders.placement import refuse_place, refuse_strange
 from regbench.sweeps.jobs import Job, arrange, sweep_name
@@ -26,7 +26,7 @@ class SweepFolder:
     key: str
 
 
-def place_of(line: CommandLine, composed: Sequence[ComposedJob]) -> SweepFolder:
+def place_of(line: CommandLine, composed: Sequence[Composed]) -> SweepFolder:
     """The folder of the jobs of a command line.
 
     Raises:
@@ -49,7 +49,7 @@ def place_of(line: CommandLine, composed: Sequence[ComposedJob]) -> SweepFolder:
     return SweepFolder(SWEEPS / name, [f"sweep={name}", *options], "sweep")
 
 
-def arranged(line: CommandLine, composed: Sequence[ComposedJob]) -> tuple[SweepFolder, list[Job]]:
+def arranged(line: CommandLine, composed: Sequence[Composed]) -> tuple[SweepFolder, list[Job]]:
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:

@@ -8,18 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, count, takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.records.identity import DIGITS, identity, stem
 from regbench.storage.reading import sentence
-
-
-class Composed(Protocol):
-    """What a command line has been made into."""
-
-    config: dict[str, Any]
-    overrides: list[str]
 
 
 @dataclass(frozen=True)

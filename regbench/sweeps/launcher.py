@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import logging
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, RunMode
+from hydra.plugins.config_source import ConfigSource
+from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from regbench.assembly.device import cores
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import in_sweep, keys_of
 from regbench.composition.composer import Composer
+from regbench.composition.hydra_interface import context
 from regbench.errors import ConfigError
 from regbench.folders.claims import claim
 
 T = TypeVar("T")
+SWEEPER = "hydra_plugins.regbench_sweeper.known_jobs.KnownJobs"
 UNCLAIMED = "unclaimed"  # a key of a job's configuration: why its folder is not its own
 
 
@@ -52,6 +55,8 @@ class Launch:
         config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
         if "n_jobs" in config.hydra.launcher and "hydra.launcher.n_jobs" not in keys_of(overrides):
             config.hydra.launcher.n_jobs = max(1, cores() // (config.threads or cores()))
+        with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
+            config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
         asked = config.hydra.launcher.get("n_jobs") or 1
         self.workers = asked if asked > 0 else cores()
@@ -73,34 +78,33 @@ class Launch:
             KeyboardInterrupt: one of them was stopped by a signal.
             OSError: what Hydra itself writes cannot be written, where several run at once.
         """
-        ours = self._composer.hydra.config_loader
-        loader = _Claiming(ours.get_search_path())
-        loader.repository = ours.repository  # type: ignore[attr-defined]  # what was read is read once
-        context = HydraContext(loader, Callbacks(self._config))
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=_Task(task, unable), config=self._config
+        sweeper = Plugins.instance().instantiate_sweeper(
+            hydra_context=context(_Claiming(self._composer)),
+            task_function=_Task(task, unable),
+            config=self._config,
         )
-        logging.getLogger(type(launcher).__module__).setLevel(logging.WARNING)
         where = f"hydra.sweep.dir={quoted(self._root)}"
-        words = [
-            [*_of_task(overrides), where, f"hydra.sweep.subdir={quoted(name)}"] for overrides, name in jobs
+        lines = [
+            shlex.join([*_of_task(overrides), where, f"hydra.sweep.subdir={quoted(name)}"])
+            for overrides, name in jobs
         ]
-        if not str(self._config.hydra.launcher._target_).endswith("BasicLauncher"):
-            return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
-        results = []
-        for number, job in enumerate(words):
-            try:  # one by one, keeping what they return alone: their configurations would pile up
-                results += [done.return_value for done in launcher.launch([job], initial_job_idx=number)]
-            except (ConfigError, OSError) as error:  # of Hydra's own writing: it does not end the others
-                results.append(unable(error))
-        return results
+        return sweeper.sweep(lines)
 
 
-class _Claiming(ConfigLoaderImpl):
+class _Claiming(ConfigLoader):
     """Claims a job's folder in the process that runs it, before Hydra writes into it."""
 
+    def __init__(self, composer: Composer) -> None:
+        self._composer: Composer | None = composer
+        self._loader = composer.loader
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what this process has composed: another one composes for itself."""
+        return self.__dict__ | {"_composer": None}
+
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        config = super().load_sweep_config(master_config, sweep_overrides)
+        made = self._composer.recorded if self._composer else self._loader.load_sweep_config
+        config = made(master_config, sweep_overrides)
         try:
             claim(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir, "hydra.sweep.dir")
         except ConfigError as error:  # raised, it would end the others that run at this moment
@@ -109,6 +113,24 @@ class _Claiming(ConfigLoaderImpl):
                 config.hydra.sweep.dir, config.hydra.sweep.subdir = tempfile.mkdtemp(), "job"
                 config.hydra.output_subdir = None
         return config
+
+    def load_configuration(self, *given: Any, **named: Any) -> DictConfig:
+        return self._loader.load_configuration(*given, **named)
+
+    def get_search_path(self) -> ConfigSearchPath:
+        return self._loader.get_search_path()
+
+    def get_sources(self) -> list[ConfigSource]:
+        return self._loader.get_sources()
+
+    def list_groups(self, parent_name: str) -> list[str]:
+        return self._loader.list_groups(parent_name)
+
+    def get_group_options(self, *given: Any, **named: Any) -> list[str]:
+        return self._loader.get_group_options(*given, **named)
+
+    def compute_defaults_list(self, *given: Any, **named: Any) -> Any:
+        return self._loader.compute_defaults_list(*given, **named)
 
 
 @dataclass

@@ -69,11 +69,11 @@ class SweepProgress:
     def _line(self, count: int, job: Job) -> str:
         summary = self._ended[job.name]
         figures = ""
-        metrics = (summary.get("last") or {}).get("metrics", {})
+        metrics = summary.last.metrics if summary.last else {}
         if {"val/accuracy", "gap/accuracy"} <= metrics.keys():
             figures = f"  val {metrics['val/accuracy']:.4f}  gap {metrics['gap/accuracy']:+.4f}"
-        counted, seconds = f"[{count}/{len(self._jobs)}]", f"{summary.get('seconds', 0):.1f} s"
-        return f"{counted} {job.name}: {summary.get('status')}{figures}  {seconds}"
+        counted, seconds = f"[{count}/{len(self._jobs)}]", f"{summary.seconds:.1f} s"
+        return f"{counted} {job.name}: {summary.status}{figures}  {seconds}"
 
     def _seconds_left(self) -> float | None:
         """By what the jobs that have ended since the start took."""
@@ -86,9 +86,7 @@ class SweepProgress:
     def _table(self) -> RenderableType:
         states = dict(self._folders.begun)
         running = [name for name, state in states.items() if state is State.LEFT]
-        failed = [
-            name for name, summary in self._ended.copy().items() if summary["status"] == Status.DIVERGED
-        ]
+        failed = [name for name, summary in self._ended.copy().items() if summary.status is Status.DIVERGED]
         failed += [name for name, state in states.items() if state is State.FAILED]
         table = Table(box=None, show_header=False)
         left = self._seconds_left()
@@ -107,7 +105,7 @@ class SweepProgress:
 
     def _best(self) -> str:
         """By the select split, which chooses, with the val accuracy, which judges."""
-        found = {n: s["best"]["metrics"] for n, s in self._ended.copy().items() if s.get("best")}
+        found = {n: s.best.metrics for n, s in self._ended.copy().items() if s.best}
         found = {n: m for n, m in found.items() if {"select/accuracy", "val/accuracy"} <= m.keys()}
         if not found:
             return "-"

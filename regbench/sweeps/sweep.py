@@ -208,7 +208,7 @@ def _reason(one: Job, outcomes: dict[str, Outcome]) -> str:
     ):  # what came of that its folder says
         return outcome.reason
     summary = undamaged(one.folder)
-    return f"{summary.get('status', 'not finished')}: {summary.get('reason', '')}".rstrip(": ")
+    return f"{summary.status}: {summary.reason}".rstrip(": ") if summary else "not finished"
 
 
 def repeat(one: Job, state: State, words: Sequence[str]) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from regbench.errors import ConfigError
 from regbench.folders.state import State, state_of
 from regbench.records.files import undamaged
+from regbench.records.status import Status
+from regbench.records.summary import Summary
 from regbench.sweeps.jobs import Job
 
-SHOWN = ("status", "seconds", "last", "best")  # of a summary; the rest of thousands would fill the memory
 # Seconds after which a folder that looks the same is the same: some clocks tick no finer than 2.
 SETTLED = 3.0
 
@@ -24,12 +24,12 @@ class Watch:
         jobs: all of them.
 
     Attributes:
-        ended: of each job that has ended, by its name, what is shown of its summary.
+        ended: of each job that has ended, by its name, its summary, as far as it is shown.
         begun: the state of each job that has not ended and whose folder is there, by its name, in order.
     """
 
     def __init__(self, jobs: Sequence[Job]) -> None:
-        self.ended: dict[str, Mapping[str, Any]] = {}
+        self.ended: dict[str, Summary] = {}
         self.begun: dict[str, State] = {}
         self._waiting = {job.name: job for job in jobs}
         self._roots = {job.folder.parent for job in jobs}
@@ -42,8 +42,11 @@ class Watch:
         for job, changed in sorted(self._present(), key=lambda one: one[0].number):
             state = self._state(job, changed)
             if state.ended:
-                summary = undamaged(job.folder)
-                self.ended[job.name] = {name: summary.get(name) for name in SHOWN}
+                found = undamaged(job.folder) or Summary(status=Status(state))
+                # the rest of thousands would fill the memory
+                self.ended[job.name] = Summary(
+                    status=found.status, seconds=found.seconds, last=found.last, best=found.best
+                )
                 del self._waiting[job.name]
                 new.append(job)
             else:

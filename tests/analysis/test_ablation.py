@@ -139,8 +139,8 @@ def test_additive_members_are_declared_to_interact_in_no_more_than_one_family_of
     wrong = 0
     for _ in range(count):
         for run in made:
-            added = sum(alone[name] for name in run.summary["config"]["reg"])
-            run.summary["last"]["metrics"]["val/accuracy"] = 0.7 + added + random.normal(0, NOISE)
+            added = sum(alone[name] for name in run.summary.config["reg"])
+            run.summary.last.metrics["val/accuracy"] = 0.7 + added + random.normal(0, NOISE)
         pairs = ablate(once, stacks, Question()).pairs
         assert len(pairs) == 3
         wrong += any(pair.verdict.word != "not resolved" for pair in pairs)
@@ -165,7 +165,7 @@ def test_only_the_seeds_that_all_have_count_and_it_is_said() -> None:
     made = runs(
         STACKS, range(6), lambda stack, seed: 0.7 + 0.01 * len(stack) + (seed == 3) * 0.1 * (stack == (A,))
     )
-    made = [one for one in made if not (one.seed == 3 and one.summary["name"] == B)]
+    made = [one for one in made if not (one.seed == 3 and one.summary.name == B)]
     found = ablate(cohort(made), STACKS, Question())
     assert {one.member: one.seeds for one in found.solo.effects} == {
         A: [0, 1, 2, 3, 4, 5],
@@ -180,7 +180,7 @@ def test_only_the_seeds_that_all_have_count_and_it_is_said() -> None:
 
 def test_a_stack_with_a_diverged_seed_is_never_the_better_one() -> None:
     made = runs(STACKS, range(9), lambda stack, seed: 0.7 + 0.01 * (A in stack) + 1e-4 * (seed % 2))
-    kept = [one for one in made if not (one.seed == 8 and one.summary["name"] == A)]
+    kept = [one for one in made if not (one.seed == 8 and one.summary.name == A)]
     found = ablate(cohort([*kept, result([A], 8, 0.1, "diverged")]), STACKS, Question())
     alone = found.solo.effects[0]
     assert alone.verdict.p_adjusted is not None

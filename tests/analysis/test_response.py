@@ -216,7 +216,7 @@ def test_values_with_too_few_pairs_are_named_as_they_were_given() -> None:
 
 def test_the_best_is_over_the_seeds_that_all_values_have() -> None:
     made = [result([member("dropout", p=p)], seed, 0.7 + p / 10) for p in (0.0, 0.5) for seed in range(6)]
-    made = [one for one in made if not (one.seed == 2 and one.summary["config"]["reg"]["dropout"]["p"])]
+    made = [one for one in made if not (one.seed == 2 and one.summary.config["reg"]["dropout"]["p"])]
     found = response(cohort(made), Swept(KEY, (0.0, 0.5), 0.0, True), Question())
     assert found.best is not None
     assert found.best.seeds == [0, 1, 3, 4, 5]

@@ -257,16 +257,16 @@ def test_a_rare_class_is_found_more_often_when_it_weighs_more(tmp_path: Path) ->
         summary = read_summary(folder)
         assert summary is not None
         found[name] = summary
-    assert found["plain"]["last"]["metrics"]["val/balanced_accuracy"] == 0.5
-    assert found["plain"]["last"]["metrics"]["val/accuracy"] == 30 / 32, "a fifth is test, a sixth of 192 val"
-    assert found["weighed"]["last"]["metrics"]["val/accuracy"] == 2 / 32
-    [said] = [warning for warning in found["plain"]["warnings"] if warning.startswith("classes are uneven")]
+    assert found["plain"].last.metrics["val/balanced_accuracy"] == 0.5
+    assert found["plain"].last.metrics["val/accuracy"] == 30 / 32, "a fifth is test, a sixth of 192 val"
+    assert found["weighed"].last.metrics["val/accuracy"] == 2 / 32
+    [said] = [warning for warning in found["plain"].warnings if warning.startswith("classes are uneven")]
     assert re.fullmatch(
         r"classes are uneven: common has 12\d train rows, rare \d; accuracy says little of the small ones, "
         r"so read balanced_accuracy and macro_f1 beside it, or set train\.class_weights=balanced",
         said,
     )
-    assert not any("uneven" in warning for warning in found["weighed"]["warnings"])
+    assert not any("uneven" in warning for warning in found["weighed"].warnings)
 
 
 @pytest.mark.parametrize(

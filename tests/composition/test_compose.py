@@ -9,12 +9,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from regbench.composition.compose import compose_jobs, read_line
-from regbench.composition.composer import ComposedJob
+from regbench.composition.composed import Composed
 from regbench.composition.paths import config_dir
 from regbench.errors import ConfigError
 
 
-def jobs(*words: str) -> list[ComposedJob]:
+def jobs(*words: str) -> list[Composed]:
     return compose_jobs(read_line(words))
 
 

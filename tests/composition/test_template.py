@@ -11,7 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from regbench.composition.compose import compose_jobs, in_sweep, read_line
-from regbench.composition.composer import ComposedJob, Composer
+from regbench.composition.composed import Composed
+from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
 
 FOLDER = "hydra.sweep.dir"
@@ -24,7 +25,7 @@ def cleared() -> Iterator[None]:
     HydraConfig.instance().cfg = None
 
 
-def sweep(line: str, folder: Path | None = None) -> list[ComposedJob]:
+def sweep(line: str, folder: Path | None = None) -> list[Composed]:
     words = ["--config-dir", str(folder)] if folder else []
     return compose_jobs(read_line(["-m", *words, *shlex.split(line)]))
 
@@ -144,8 +145,8 @@ def test_jobs_that_differ_in_plain_values_are_resolved_once(
     line: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[list[str]] = []
-    varied = Composer._varied
-    monkeypatch.setattr(Composer, "_varied", lambda self, words: [made.append(words), varied(self, words)][1])
+    varied = Composer.varied
+    monkeypatch.setattr(Composer, "varied", lambda self, words: [made.append(words), varied(self, words)][1])
     assert len(sweep(line)) >= 4
     assert len(made) == count
 

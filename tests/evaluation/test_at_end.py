@@ -15,10 +15,11 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from regbench.assembly.data import content_of
-from regbench.evaluation.at_end import corrupted_accuracy, late_figures, reliability_diagram
+from regbench.evaluation.at_end import corrupted_accuracy, measured_late, reliability_diagram
 from regbench.evaluation.calibration import calibration
 from regbench.evaluation.measurement import CHUNK
 from regbench.records.identity import identity
+from regbench.records.summary import PerWeights
 from regbench.runs.folder import RunFolder
 from regbench.runs.session import train
 from regbench.types import Split
@@ -56,11 +57,11 @@ def shades(*values: float) -> Split:
 def test_each_row_is_in_the_bin_of_its_largest_probability() -> None:
     told = torch.tensor([[0.50, 0.30, 0.20], [0.52, 0.28, 0.20], [0.11, 0.11, 0.78]])
     found = reliability_diagram(Logs(), Split(told, torch.tensor([0, 1, 2]), 3), nullcontext)
-    assert found["count"] == [0] * 7 + [2] + [0] * 3 + [1] + [0] * 3  # 7/15 = 0.467, 11/15 = 0.733
-    assert found["accuracy"] == [None] * 7 + [0.5] + [None] * 3 + [1.0] + [None] * 3
-    assert found["confidence"][7] == pytest.approx(0.51)
-    assert found["confidence"][11] == pytest.approx(0.78)
-    assert [value is None for value in found["confidence"]] == [count == 0 for count in found["count"]]
+    assert found.count == [0] * 7 + [2] + [0] * 3 + [1] + [0] * 3  # 7/15 = 0.467, 11/15 = 0.733
+    assert found.accuracy == [None] * 7 + [0.5] + [None] * 3 + [1.0] + [None] * 3
+    assert found.confidence[7] == pytest.approx(0.51)
+    assert found.confidence[11] == pytest.approx(0.78)
+    assert [value is None for value in found.confidence] == [count == 0 for count in found.count]
 
 
 def test_bins_hold_every_row_and_give_back_the_calibration_error() -> None:
@@ -68,7 +69,7 @@ def test_bins_hold_every_row_and_give_back_the_calibration_error() -> None:
     logits = torch.randn(2 * CHUNK + 3, 4, generator=generator)
     split = Split(logits, torch.randint(4, (len(logits),), generator=generator), 4)
     found = reliability_diagram(nn.Identity(), split, nullcontext)
-    bins = [b for b in zip(*found.values(), strict=True) if b[2]]
+    bins = [b for b in zip(found.confidence, found.accuracy, found.count, strict=True) if b[2]]
     assert sum(count for *_, count in bins) == len(split)
     error = sum(count * abs(right - sure) for sure, right, count in bins) / len(split)
     assert error == pytest.approx(calibration(logits, split.labels)["ece"])
@@ -102,13 +103,13 @@ def test_every_model_and_every_run_is_shown_the_same_corrupted_images() -> None:
 def test_what_was_not_asked_for_is_null() -> None:
     split, models = shades(0.1, 0.9), {"last": Brightness(), "best": Brightness()}
     found = {
-        asked: late_figures(models, split, nullcontext, list(asked))
+        asked: measured_late(models, split, nullcontext, list(asked))
         for asked in ((), ("calibration",), ("corruption",))
     }
     assert found[()] == {"reliability": None, "corruption": None, "per_class": None}
     assert found["calibration",]["corruption"] is found["corruption",]["reliability"] is None
-    assert found["calibration",]["reliability"].keys() == {"last", "best"}
-    assert found["corruption",]["corruption"].keys() == {"last", "best"}
+    parts = (("calibration", "reliability"), ("corruption", "corruption"))
+    assert all(isinstance(found[word,][part], PerWeights) for word, part in parts)
 
 
 # --- runs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import torch
 from sklearn.metrics import brier_score_loss
 from torch import Tensor, nn
 
+from regbench.evaluation.at_end import LATE
 from regbench.evaluation.calibration import calibration
-from regbench.evaluation.measurement import CHUNK, evaluate, gaps, measure
+from regbench.evaluation.measurement import CHUNK, MEASURES, evaluate, gaps, measure
+from regbench.records.metrics import BY_NAME, Asked, bounds
 from regbench.types import Dataset, Split
 
 
@@ -242,3 +245,26 @@ def test_calibration_is_the_same_on_every_device(device: torch.device) -> None:
     logits, labels = torch.randn(300, 7, generator=torch.Generator().manual_seed(0)), torch.arange(300) % 7
     there = calibration(logits.to(device), labels.to(device))
     assert there == pytest.approx(calibration(logits, labels))
+
+
+# --- the table of metrics
+
+
+def test_what_is_measured_is_what_the_table_says_and_lies_where_it_says() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels, true = (torch.randint(3, (50,), generator=generator) for _ in range(2))
+    split = Split(torch.randn(50, 3, generator=generator), labels, 3, true_labels=true)
+    asked = get_args(Asked)
+    found = evaluate(nn.Identity(), split, nullcontext, asked)
+    assert found.keys() == BY_NAME.keys()
+    for name, value in found.items():
+        low, high = bounds(f"val/{name}")
+        assert low <= value <= (high if high is not None else value)
+    without = evaluate(nn.Identity(), split, nullcontext)
+    assert without.keys() == {metric.name for metric in BY_NAME.values() if metric.asked is None}
+
+
+def test_every_word_of_evaluate_has_what_it_asks_for() -> None:
+    measured = {word for word in MEASURES if word is not None} | LATE.keys()
+    assert measured == set(get_args(Asked))
+    assert {metric.asked for metric in BY_NAME.values()} == set(MEASURES)

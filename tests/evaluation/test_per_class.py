@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 
 from regbench.evaluation.at_end import per_class
 from regbench.evaluation.measurement import CHUNK
+from regbench.records.status import Status
+from regbench.records.summary import ClassMetrics, PerSplit, Snapshot, Summary
 from regbench.runs.class_pictures import class_table, confusion_picture
 from regbench.runs.folder import RunFolder
 from regbench.runs.progress import show_summary
@@ -33,11 +36,11 @@ def split_of(guess: Tensor, labels: Tensor, classes: int) -> Split:
 
 
 def test_seven_rows_of_four_classes_by_hand() -> None:
-    assert per_class(nn.Identity(), split_of(GUESS, LABELS, 4), nullcontext) == {
-        "accuracy": [2 / 4, 2 / 2, None, 0 / 1],
-        "support": [4, 2, 0, 1],
-        "confusion": [[2, 1, 1, 0], [0, 2, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]],
-    }
+    assert per_class(nn.Identity(), split_of(GUESS, LABELS, 4), nullcontext) == ClassMetrics(
+        accuracy=[2 / 4, 2 / 2, None, 0 / 1],
+        support=[4, 2, 0, 1],
+        confusion=[[2, 1, 1, 0], [0, 2, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]],
+    )
 
 
 def test_it_is_what_scikit_learn_finds() -> None:
@@ -45,9 +48,9 @@ def test_it_is_what_scikit_learn_finds() -> None:
     labels = torch.randint(5, (2 * CHUNK + 9,), generator=generator)
     guess = torch.where(torch.rand(len(labels), generator=generator) < 0.6, labels, (labels + 1) % 5)
     found = per_class(nn.Identity(), split_of(guess, labels, 5), nullcontext)
-    assert found["accuracy"] == pytest.approx(recall_score(labels, guess, average=None).tolist())
-    assert found["confusion"] == confusion_matrix(labels, guess).tolist()
-    assert found["support"] == labels.bincount().tolist()
+    assert found.accuracy == pytest.approx(recall_score(labels, guess, average=None).tolist())
+    assert found.confusion == confusion_matrix(labels, guess).tolist()
+    assert found.support == labels.bincount().tolist()
 
 
 def trained(folder: Path, evaluate: list[str], **dataset: Any) -> tuple[dict[str, Any], str]:
@@ -99,12 +102,13 @@ def test_rows_of_each_class_add_up(tmp_path: Path) -> None:
 def test_the_last_table_has_the_balanced_figures_where_classes_are_uneven() -> None:
     metrics = {f"{s}/{f}": 0.5 for s in ("train", "select", "val", "gap") for f in ("accuracy", "loss")}
     metrics |= {"val/balanced_accuracy": 0.1234, "val/macro_f1": 0.4321}
-    summary = {"name": "baseline", "status": "finished", "reason": "", "test": None}
-    summary |= {"last": {"epoch": 3, "metrics": metrics}}
+    summary = Summary(name="baseline", status=Status.FINISHED, last=Snapshot(3, metrics))
     shown = {}
     for rows in ([31, 10], [30, 10]):
         said = io.StringIO()
-        show_summary(Console(file=said, width=100), summary | {"class_rows": {"train": rows}}, "run")
+        show_summary(
+            Console(file=said, width=100), replace(summary, class_rows=PerSplit(rows, [], [])), "run"
+        )
         shown[rows[0]] = said.getvalue()
     assert "val balanced accuracy" in shown[31]
     assert "0.1234" in shown[31]
@@ -136,7 +140,7 @@ def test_a_full_diagonal_is_darker_than_an_empty_one() -> None:
 def test_names_of_any_signs_are_shown_as_they_are() -> None:
     names = ["$x_1$", "a|b", "<b>&", "\N{SNOWMAN}\n\t", "x" * 500]
     assert confusion_picture(torch.eye(5).long().tolist(), names).isfinite().all()
-    found = {"accuracy": [0.5, None, 1.0, 0.0, 0.25], "support": [2, 0, 1, 1, 4]}
+    found = ClassMetrics([0.5, None, 1.0, 0.0, 0.25], [2, 0, 1, 1, 4], [])
     lines = class_table(found, names).splitlines()
     assert lines[3] == r"| a\|b |  | 0 |"
     assert lines[4] == "| &lt;b>&amp; | 1.0000 | 1 |"

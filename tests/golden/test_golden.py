@@ -21,8 +21,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +30,7 @@ import pytest
 import torch
 
 from regbench.records.identity import identity
+from tests import processes
 from tests.conftest import compose
 
 HERE = Path(__file__).parent
@@ -76,14 +75,7 @@ def others(*names: str) -> list[str]:
 
 def regbench(folder: Path, *words: str) -> str:
     """What a command says on its standard output, at a fixed width, its data in /data."""
-    done = subprocess.run(
-        [sys.executable, "-m", "regbench", *words],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "120", "REGBENCH_DATA": "/data"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = processes.run(*words, cwd=folder, COLUMNS="120", REGBENCH_DATA="/data")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

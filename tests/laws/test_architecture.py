@@ -40,7 +40,7 @@ ROOMS = {
     "nn": [],
     "models": ["nn"],
     "regularizers": ["images", "nn"],
-    "evaluation": ["images", "nn"],
+    "evaluation": ["images", "nn", "records"],
     "training": ["evaluation", "nn"],
     "data": ["storage", "targets", "terminal"],
     "composition": ["folders", "records", "storage", "targets", "terminal"],
@@ -244,3 +244,55 @@ def test_what_must_not_be_would_be_seen() -> None:
     assert may_import("regularizers.dropout", "regularizers.base")
     assert "regularizers.base" in ours("regularizers.dropout")
     assert "storage.checkpoint" in ours("runs.session"), "`from regbench.storage import checkpoint` counts"
+
+
+# --- Hydra by its public interface
+
+INTERFACE = (
+    "regbench/composition/hydra_interface.py"  # names what is used though it is not documented, and why
+)
+
+
+def private_of_hydra(tree: ast.Module) -> set[str]:
+    """What a file imports of Hydra, or OmegaConf, that is not public."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    names = {name for name in found if within(name, "hydra") or within(name, "omegaconf")}
+    return {name for name in names if any(part.startswith("_") for part in name.split("."))}
+
+
+def test_nothing_private_of_hydra_is_used() -> None:
+    root = PACKAGE.parent
+    files = [
+        path
+        for room in ("regbench", "hydra_plugins", "tests", "scripts")
+        for path in (root / room).rglob("*")
+        if path.is_file()
+    ]
+    sources = {path: path.read_text() for path in files if path.suffix == ".py" or _is_script(path)}
+    assert len(sources) > 300
+    for path, text in sources.items():
+        assert private_of_hydra(ast.parse(text)) == set(), path
+        if str(path.relative_to(root)) not in (INTERFACE, "tests/laws/test_architecture.py"):
+            assert "hydra._internal" not in text, path
+
+
+def _is_script(path: Path) -> bool:
+    return not path.suffix and path.read_bytes().startswith(b"#!/usr/bin/env python")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from hydra._internal.utils import a",
+        "from hydra.core.utils import _save, run_job",
+        "import omegaconf._a",
+    ],
+)
+def test_what_is_private_of_hydra_would_be_seen(line: str) -> None:
+    (name,) = private_of_hydra(ast.parse(f"{line}\nfrom hydra.core.utils import run_job"))
+    assert "._" in name

@@ -96,6 +96,30 @@ def outcome(config: dict[str, Any]) -> tuple[Any, dict[str, torch.Tensor]]:
     return timeless(records), {n: t.clone() for n, t in plain_state(final).items()}
 
 
+Kept = tuple[Any, dict[str, torch.Tensor]]  # records without their times, and weights: to be read only
+
+
+@functools.cache
+def _without(model: str, norm: str | None, epochs: int) -> Kept:
+    """The outcome of the empty stack, which many a member is compared with."""
+    return outcome(_with_norm(tiny(model, epochs=epochs), norm))
+
+
+def _with_norm(config: dict[str, Any], norm: str | None) -> dict[str, Any]:
+    return config | {"model": config["model"] | ({"norm": norm} if norm else {})}
+
+
+def without(model: str, config: dict[str, Any]) -> Kept:
+    """The outcome of the same run with the empty stack."""
+    return _without(model, config["model"].get("norm"), config["train"]["epochs"])
+
+
+@functools.cache
+def alone(name: str) -> Kept:
+    """The outcome of a member by itself, at home."""
+    return outcome(config_for(home(name), {name: on(name)}))
+
+
 def same_tensors(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
 
@@ -150,11 +174,11 @@ def test_acts_on_one_of_the_models_and_refuses_the_others_in_its_own_name(name: 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", REGS)
 def test_off_is_the_baseline_to_the_bit(name: str, model: str) -> None:
-    with_it, without = build_run(config_for(model, {name: off(name)})), build_run(config_for(model, {}))
-    if "enabled" in cls_of(name).off:
-        without = build_run(config_for(model, {name: off(name)}), Stack({}))
-    assert shared(finish(with_it)) == shared(finish(without))
-    assert same_tensors(with_it.model.state_dict(), without.model.state_dict())
+    config = config_for(model, {name: off(name)})
+    run = build_run(config)
+    records, weights = without(model, config)
+    assert shared(finish(run)) == shared([Record(*r) for r in records])
+    assert same_tensors(run.model.state_dict(), weights)
 
 
 @pytest.mark.parametrize("name", REGS)
@@ -174,7 +198,7 @@ def test_on_makes_a_difference(name: str, model: str) -> None:
     require_acting(name, model)
     config = config_for(model, {name: on(name)}, epochs=4)
     records, weights = outcome(config)
-    base_records, base_weights = outcome(config | {"reg": {}})
+    base_records, base_weights = without(model, config)
     assert shared([Record(*r) for r in records]) != shared([Record(*r) for r in base_records]) or (
         not same_tensors(weights, base_weights)
     )
@@ -205,7 +229,7 @@ def test_two_empty_stacks_draw_nothing_and_agree() -> None:
 
 @pytest.mark.parametrize("name", REGS)
 def test_a_stack_within_a_stack_is_its_members(name: str) -> None:
-    flat = outcome(config_for(home(name), {name: on(name)}))
+    flat = alone(name)
     nested = outcome(config_for(home(name), {"s": {"t": {name: on(name)}}}))
     assert flat[0] == nested[0]
     assert same_tensors(flat[1], nested[1])
@@ -232,9 +256,7 @@ def drawn(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[Any, 
 
         def logged(self: Stream, *args: Any, **kwargs: Any) -> Any:
             value = draw(self, *args, **kwargs)
-            clock = self._clock
-            when = (clock.step, clock.micro, clock.passes)
-            log.setdefault((self._key, when), []).append(value)
+            log.setdefault((self.key, self.moment), []).append(value)
             return value
 
         monkeypatch.setattr(Stream, method, logged)
@@ -247,17 +269,21 @@ def drawn(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[Any, 
     return log
 
 
+DRAWN: dict[str, dict[Any, list[Any]]] = {}  # by a member alone
+
+
 @pytest.mark.parametrize("beside", ["sam", "flip_crop", "dropout"])
 @pytest.mark.parametrize("name", REGS)
 def test_own_stream(name: str, beside: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == beside:
         pytest.skip("a member beside itself")
     require_acting(beside, home(name))
-    alone = drawn(config_for(home(name), {name: on(name)}), monkeypatch)
+    if name not in DRAWN:
+        DRAWN[name] = drawn(config_for(home(name), {name: on(name)}), monkeypatch)
     joined = drawn(config_for(home(name), {beside: reg_node(beside), name: on(name)}), monkeypatch)
-    mine = {key: values for key, values in joined.items() if key[0][1] == name and key in alone}
-    assert mine.keys() == alone.keys()
-    for key, values in alone.items():
+    mine = {key: values for key, values in joined.items() if key[0][1] == name and key in DRAWN[name]}
+    assert mine.keys() == DRAWN[name].keys()
+    for key, values in DRAWN[name].items():
         assert all(map(torch.equal, map(torch.as_tensor, values), map(torch.as_tensor, mine[key])))
 
 
@@ -291,8 +317,7 @@ def test_a_stop_and_a_resume_leave_no_trace(name: str, model: str) -> None:
 @pytest.mark.parametrize("name", REGS)
 def test_the_same_seed_gives_the_same_run(name: str) -> None:
     config = config_for(home(name), {name: on(name)})
-    assert outcome(config)[0] == outcome(config)[0]
-    assert outcome(config)[0] != outcome(config | {"seed": 1})[0]
+    assert outcome(config)[0] == alone(name)[0] != outcome(config | {"seed": 1})[0]
 
 
 # --- measurement
@@ -345,7 +370,7 @@ def test_train_rows_as_validation_have_no_gap(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in REGS if not {"end_epoch", "metrics"} & set(hooks(cls_of(n)))])
 def test_how_often_is_evaluated_does_not_matter(name: str) -> None:
-    often = outcome(config_for(home(name), {name: on(name)}))
+    often = alone(name)
     seldom = outcome(config_for(home(name), {name: on(name)}, evaluate_every=2))
     assert same_tensors(often[1], seldom[1])
 

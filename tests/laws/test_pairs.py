@@ -1,18 +1,19 @@
-"""A fifth of all pairs of regularizers on all model families, another fifth from commit to commit."""
+"""Pairs of regularizers on all model families: those of members that have changed; in the remainder all."""
 
 from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = 5
 
 
 def _script(name: str) -> ModuleType:
@@ -25,25 +26,71 @@ def _script(name: str) -> ModuleType:
     return module
 
 
-def _part() -> int:
-    """Which fifth: by the commit, or the first where there is no repository."""
-    said = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return int(said.stdout.strip() or "0", 16) % PARTS if said.returncode == 0 else 0
-
-
 pairs = _script("pairs")
-CHUNKS = 40  # a test for each would be some hundreds: each chunk names every pair in it that fails
+WITNESSES = ["dropout", "ema", "l2", "mixup", "sam"]  # among each other, where no member has changed
+MOST = 4  # changed members: where there are more, the long remainder is what tests them
+CHUNKS = 100  # a test for each pair would be some thousands: each chunk names every pair in it that fails
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_a_pair_acts_or_refuses_and_says_why(chunk: int) -> None:
-    cases = [c for place, c in enumerate(pairs.cases()) if place % PARTS == _part()][chunk::CHUNKS]
+def changed() -> list[str]:
+    """The members whose class or settings differ from main's, or on main from those of the commit before."""
+    head, main = _git("rev-parse", "HEAD"), _git("merge-base", "HEAD", "main")
+    files = _git("diff", "--name-only", "HEAD~1" if main in (head, []) else main[0])
+    files += _git("ls-files", "--others", "--exclude-standard")
+    return [
+        name
+        for name in pairs.members()
+        if {f"regbench/regularizers/{name}.py", f"configs/reg/{name}.yaml"} & {*files}
+    ]
+
+
+def _git(*words: str) -> list[str]:
+    """The lines that git says; none where there is no repository."""
+    said = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+    return said.stdout.splitlines() if said.returncode == 0 else []
+
+
+def chosen() -> list[Any]:
+    """The cases of each pair with a member that has changed, or of the witnesses."""
+    found = changed()
+    few = 0 < len(found) <= MOST
+    wanted = [(name,) for name in found] if few else list(itertools.combinations(WITNESSES, 2))
+    return list(dict.fromkeys(case for names in wanted for case in pairs.cases(names)))
+
+
+def judge(cases: list[Any]) -> None:
+    """Each acts, or refuses and says why."""
     outcomes = [pairs.judge(case) for case in cases]
     assert [(vars(o.case), o.fault) for o in outcomes if o.fault] == []
     for outcome in outcomes:
         names = (outcome.case.first, outcome.case.second)
         assert not outcome.refused or any(name in outcome.refused for name in names), outcome
     assert cases
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS // 20))
+def test_a_pair_with_a_member_that_has_changed_acts_or_refuses_and_says_why(chunk: int) -> None:
+    judge(chosen()[chunk :: CHUNKS // 20])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_pair_acts_or_refuses_and_says_why(chunk: int) -> None:
+    judge(list(pairs.cases())[chunk::CHUNKS])
+
+
+def test_members_that_have_changed_are_told_by_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"rev-parse": ["b"], "merge-base": ["a"], "ls-files": ["configs/reg/sam.yaml"]}
+    said["diff"] = ["regbench/regularizers/l2.py", "regbench/regularizers/base.py", "docs/l1.yaml"]
+    monkeypatch.setattr(sys.modules[__name__], "_git", lambda word, *_: list(said[word]))
+    assert changed() == ["l2", "sam"]
+    partners = {case.second for case in chosen() if case.first == "l2"}
+    partners |= {case.first for case in chosen() if case.second == "l2"}
+    assert partners == {*pairs.members()} - {"l2"}
+    said["diff"] = [f"configs/reg/{name}.yaml" for name in pairs.members()]
+    assert {name for case in chosen() for name in (case.first, case.second)} == {*WITNESSES}
+    said["diff"] = said["ls-files"] = []
+    assert {name for case in chosen() for name in (case.first, case.second)} == {*WITNESSES}
 
 
 def test_the_table_of_refusals_is_not_older_than_the_list_of_members() -> None:

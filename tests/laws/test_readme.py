@@ -10,6 +10,7 @@ import pytest
 
 from regbench.cli import COMMANDS
 from regbench.composition.compose import compose_jobs, read_line
+from tests import processes
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -45,3 +46,20 @@ def test_ci_calls_the_test_command_of_the_readme() -> None:
     install, tests = (line for line in LINES if line.startswith("python3 -m venv"))
     assert install.endswith("regbench train +reg=dropout")
     assert tests.split("&& ")[-1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_regularizer_that_it_shows_works(tmp_path: Path) -> None:
+    code, node = (
+        re.search(rf"`{name}`:\n\n```\w+\n(.*?)```", TEXT, re.S)
+        for name in ("mine/my_noise.py", "mine/reg/my_noise.yaml")
+    )
+    assert code is not None
+    assert node is not None
+    (tmp_path / "mine" / "reg").mkdir(parents=True)
+    (tmp_path / "mine" / "my_noise.py").write_text(code[1])
+    (tmp_path / "mine" / "reg" / "my_noise.yaml").write_text(node[1])
+    line = next(line for line in REGBENCH if "--config-dir" in line)
+    words = [*shlex.split(line)[1:], "train.epochs=1", "dataset.num_train=97", "device=cpu"]
+    done = processes.run(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "my_noise acts" in done.stdout

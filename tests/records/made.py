@@ -8,8 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regbench.records.files import RECORD_VERSION
+from regbench.records.course import Epoch, line
+from regbench.records.environment import Environment
+from regbench.records.files import ENVIRONMENT as ENVIRONMENT_FILE
+from regbench.records.files import METRICS, RECORD_VERSION, SUMMARY
 from regbench.records.reader import Result, result_of
+from regbench.records.status import Status
+from regbench.records.summary import Epochs, Flops, Member, PerSplit, Snapshot, Summary, of
+from regbench.records.typed import plain
+from regbench.storage.files import write_json
 
 CONFIG: dict[str, Any] = {
     "seed": 0,
@@ -29,10 +36,10 @@ CONFIG: dict[str, Any] = {
     "schedule": {"_target_": "regbench.schedules.Cosine", "warmup": 0.05},
     "reg": {},
 }  # fmt: skip
-ENVIRONMENT = {
-    "regbench": "0.1", "python": "3.11.2", "packages": {"torch": "2.14"}, "git": None, "platform": "Linux",
-    "device": "cpu", "device_name": "x86_64", "threads": 1, "command": ["regbench", "train"],
-}  # fmt: skip
+ENVIRONMENT = Environment(
+    regbench="0.1", python="3.11.2", packages={"torch": "2.14"}, git=None, platform="Linux",
+    device="cpu", device_name="x86_64", threads=1, command=["regbench", "train"],
+)  # fmt: skip
 OFF = {
     "dropout": {"p": 0.0},
     "mixup": {"alpha": 0.0},
@@ -61,6 +68,58 @@ def member(name: str, **values: Any) -> tuple[str, dict[str, Any]]:
     return name, {"_target_": f"regbench.regularizers.{name}.Member", **VALUES.get(name, {}), **values}
 
 
+def record(
+    stack: Sequence[str | tuple[str, dict[str, Any]]] = (),
+    seed: int = 0,
+    epochs: Sequence[Mapping[str, float]] = (),
+    status: str = "finished",
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Summary:
+    """What a run has to say.
+
+    Args:
+        stack: members by name, or as `member` makes them.
+        seed: of the run.
+        epochs: metrics of each epoch, `figures`; the best is the one of highest select accuracy.
+        status: how it ended.
+        config: keys to change in the configuration, by group: {"model": {"width": 8}, "": {"threads": 2}}.
+    """
+    members = [member(one) if isinstance(one, str) else one for one in stack]
+    made = copy.deepcopy(CONFIG) | {"seed": seed, "reg": dict(members)}
+    for group, values in (config or {}).items():
+        (made[group] if group else made).update(values)
+    numbered = [Snapshot(number, dict(metrics)) for number, metrics in enumerate(epochs, 1)]
+    return Summary(
+        version=RECORD_VERSION,
+        name="+".join(name for name, _ in members) or "baseline",
+        status=Status(status),
+        content="",
+        ended=f"2026-11-23T00:00:{seed % 60:02}.000000+00:00",
+        epochs=Epochs(planned=made["train"]["epochs"], done=len(numbered)),
+        last=numbered[-1] if numbered else None,
+        best=max(numbered, key=lambda one: one.metrics["select/accuracy"]) if numbered else None,
+        choices={"model": "mlp", "dataset": "digits", "optimizer": "sgd", "schedule": "cosine"},
+        config=made,
+        stack=[
+            Member(
+                name=name,
+                target=node["_target_"],
+                values={k: v for k, v in node.items() if k != "_target_"},
+                off=OFF.get(name, {}),
+                hooks=["transform_batch"],
+            )
+            for name, node in members
+        ],
+        in_shape=[1, 8, 8],
+        num_classes=10,
+        rows=PerSplit(train=1199, select=299, val=299),
+        parameters=301066,
+        flops=Flops(per_example=1.8e6, total=1.8e6 * 1199 * len(numbered)),
+        seconds=2.0,
+        peak_memory_mb={"resident": 800.0},
+    )
+
+
 def summary(
     stack: Sequence[str | tuple[str, dict[str, Any]]] = (),
     seed: int = 0,
@@ -69,65 +128,17 @@ def summary(
     config: Mapping[str, Mapping[str, Any]] | None = None,
     **changes: Any,
 ) -> dict[str, Any]:
-    """A summary as a run writes it.
-
-    Args:
-        stack: members by name, or as `member` makes them.
-        seed: of the run.
-        epochs: metrics of each epoch, `figures`; the best is the one of highest select accuracy.
-        status: how it ended.
-        config: keys to change in the configuration, by group: {"model": {"width": 8}, "": {"threads": 2}}.
-        changes: keys to change in the summary.
-    """
-    members = [member(one) if isinstance(one, str) else one for one in stack]
-    made = copy.deepcopy(CONFIG) | {"seed": seed, "reg": dict(members)}
-    for group, values in (config or {}).items():
-        (made[group] if group else made).update(values)
-    numbered = [{"epoch": number, "metrics": dict(metrics)} for number, metrics in enumerate(epochs, 1)]
-    return {
-        "version": RECORD_VERSION,
-        "name": "+".join(name for name, _ in members) or "baseline",
-        "status": status,
-        "reason": "",
-        "identity": "",
-        "content": "",
-        "ended": f"2026-11-23T00:00:{seed % 60:02}.000000+00:00",
-        "epochs": {"planned": made["train"]["epochs"], "done": len(numbered)},
-        "last": numbered[-1] if numbered else None,
-        "best": max(numbered, key=lambda one: one["metrics"]["select/accuracy"]) if numbered else None,
-        "test": None,
-        "reliability": None,
-        "corruption": None,
-        "choices": {"model": "mlp", "dataset": "digits", "optimizer": "sgd", "schedule": "cosine"},
-        "config": made,
-        "stack": [
-            {
-                "name": name,
-                "target": node["_target_"],
-                "values": {k: v for k, v in node.items() if k != "_target_"},
-                "off": OFF.get(name, {}),
-                "hooks": ["transform_batch"],
-            }
-            for name, node in members
-        ],
-        "audit": [],
-        "warnings": [],
-        "data": "",
-        "in_shape": [1, 8, 8],
-        "num_classes": 10,
-        "rows": {"train": 1199, "select": 299, "val": 299},
-        "parameters": 301066,
-        "flops": {"per_example": 1.8e6, "total": 1.8e6 * 1199 * len(numbered)},
-        "seconds": 2.0,
-        "peak_memory_mb": {"resident": 800.0},
-        **changes,
-    }
+    """The object of `summary.json` (`record`), with other values at some keys, which may be anything."""
+    odd = {} if status in list(Status) else {"status": status}
+    said = "finished" if odd else status
+    whole: dict[str, Any] = copy.deepcopy(plain(record(stack, seed, epochs, said, config)))
+    return whole | odd | changes
 
 
-def lines(epochs: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+def course(epochs: Sequence[Mapping[str, float]]) -> list[Epoch]:
     """The lines of `metrics.jsonl`."""
     return [
-        {"epoch": number, **metrics, "time/examples_per_s": 1e5, "time/epoch_s": 0.1}
+        Epoch(number, {**metrics, "time/examples_per_s": 1e5, "time/epoch_s": 0.1})
         for number, metrics in enumerate(epochs, 1)
     ]
 
@@ -139,8 +150,8 @@ def result(
     **changes: Any,
 ) -> Result:
     """A result without a folder; see `summary`."""
-    made = summary(stack, seed, epochs, **changes)
-    return result_of(f"{made['name']}_seed{seed}", made, lines(epochs), ENVIRONMENT)
+    made = of(summary(stack, seed, epochs, **changes))
+    return result_of(f"{made.name}_seed{seed}", made, course(epochs), plain(ENVIRONMENT))
 
 
 def write_run(
@@ -153,8 +164,8 @@ def write_run(
 ) -> Path:
     """A run folder with these figures; see `summary`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "summary.json").write_text(json.dumps(summary(stack, seed, epochs, **changes)))
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines(epochs)))
-    (folder / "environment.json").write_text(json.dumps({**ENVIRONMENT, **(environment or {})}))
+    (folder / SUMMARY).write_text(json.dumps(summary(stack, seed, epochs, **changes)))
+    (folder / METRICS).write_text("".join(line(one.epoch, one.metrics) for one in course(epochs)))
+    write_json(folder / ENVIRONMENT_FILE, plain(ENVIRONMENT) | dict(environment or {}))
     (folder / ".hydra").mkdir(exist_ok=True)
     return folder

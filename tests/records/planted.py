@@ -8,7 +8,7 @@ from typing import Any
 
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.records.reader import Result
-from tests.records.made import figures, lines, member, summary
+from tests.records.made import course, figures, member, record
 
 
 def result(
@@ -17,11 +17,9 @@ def result(
     """A run of a stack that came to this val accuracy."""
     named = [member(one) if isinstance(one, str) else one for one in stack]
     epochs = [figures(val)]
-    made = summary(named, seed, epochs, status)
+    made = record(named, seed, epochs, status)
     parts = tuple(json.dumps(one) for one in named)
-    return Result(
-        f"{made['name']} {parts} {seed}", json.dumps(parts), parts, seed, {}, made, lines(epochs), {}
-    )
+    return Result(f"{made.name} {parts} {seed}", json.dumps(parts), parts, seed, {}, made, course(epochs), {})
 
 
 def runs(

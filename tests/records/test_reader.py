@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from regbench.errors import printable
-from regbench.records.reader import NotCounted, find, flattened, read_result
-from tests.records.made import figures, member, result, summary, write_run
+from regbench.records.course import Epoch
+from regbench.records.reader import NotCounted, find, read_result
+from tests.records.made import figures, summary, write_run
 
 ONE = [figures(0.9)]
 
@@ -45,7 +46,7 @@ def test_a_half_written_last_line_is_left_out_and_told(tmp_path: Path) -> None:
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 3, "val/accu')
     found = find([tmp_path])
-    assert [record["epoch"] for record in found.results[0].records] == [1, 2]
+    assert [one.epoch for one in found.results[0].epochs] == [1, 2]
     (complaint,) = found.complaints
     assert complaint.reason == "line 3 of metrics.jsonl is not whole; those before it are used"
 
@@ -204,7 +205,7 @@ def test_values_of_a_line_that_are_no_figures_are_left_out_and_counted(tmp_path:
         f'{{"epoch": 2, "val/loss": {"1" * 400}, "val/accuracy": "0.5", "gap/loss": 1e999, "b": true}}\n'
     )
     found = find([tmp_path])
-    assert found.results[0].records == [{"epoch": 1, "val/accuracy": 0.5}, {"epoch": 2}]
+    assert found.results[0].epochs == [Epoch(1, {"val/accuracy": 0.5}), Epoch(2, {})]
     assert [one.reason for one in found.complaints] == [
         "metrics.jsonl has values that are no finite numbers, 6 of them; they are left out"
     ]
@@ -216,7 +217,7 @@ def test_a_line_without_a_whole_number_as_epoch_ends_the_course(tmp_path: Path, 
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write(f'{{"epoch": {epoch}, "val/loss": 1.0}}\n')
     found = find([tmp_path])
-    assert [record["epoch"] for record in found.results[0].records] == [1]
+    assert [one.epoch for one in found.results[0].epochs] == [1]
     assert [one.reason[:30] for one in found.complaints] == ["line 2 of metrics.jsonl is not"]
 
 
@@ -265,58 +266,9 @@ def test_figures_of_names_that_would_steer_a_terminal_are_left_out_and_told(tmp_
     write_run(tmp_path / "run", epochs=[measured], test=at({"accuracy": 0.5, "a b": 0.5}) | {"reads": 1})
     found = find([tmp_path])
     kept = found.results[0].summary
-    assert set(measured) - set(kept["last"]["metrics"]) == {"val/\x1b[31mred", "val/\ud800"}
-    assert kept["test"]["best"] == {"accuracy": 0.5}
+    assert set(measured) - set(kept.last.metrics) == {"val/\x1b[31mred", "val/\ud800"}
+    assert kept.test.best == {"accuracy": 0.5}
     assert [one.reason for one in found.complaints] == ["no figure can be called a b and 2 more: left out"]
-
-
-def test_the_order_of_members_makes_another_stack_and_that_of_values_does_not() -> None:
-    dropout = member("dropout", p=0.5, mode="inverted")
-    turned = (dropout[0], dict(reversed(dropout[1].items())))
-    assert result([dropout, "mixup"]).stack == result([turned, "mixup"]).stack
-    assert result([dropout, "mixup"]).stack != result(["mixup", dropout]).stack
-
-
-def test_one_and_one_point_zero_are_the_same_value() -> None:
-    one, float_one = ({"model": {"width": value}} for value in (1, 1.0))
-    assert result(config=one).shared == result(config=float_one).shared
-    assert result([member("l2", strength=1)]).stack == result([member("l2", strength=1.0)]).stack
-
-
-def test_whole_numbers_that_no_float_can_hold_stay_apart() -> None:
-    odd, even = (result(config={"dataset": {"split_seed": seed}}) for seed in (2**53 + 1, 2**53))
-    assert odd.shared != even.shared
-    assert odd.shared["dataset.split_seed"] == 2**53 + 1
-
-
-@pytest.mark.parametrize("aside", [{"threads": 2}, {"device": "cuda"}, {"evaluate": []}, {"sweep": "other"}])
-def test_where_a_run_took_place_is_no_part_of_what_is_compared(aside: dict[str, object]) -> None:
-    assert result(config={"": aside}).shared == result().shared
-
-
-def test_where_the_files_lie_is_no_part_of_it_either() -> None:
-    assert result(config={"dataset": {"root": "elsewhere"}}).shared == result().shared
-
-
-@pytest.mark.parametrize(
-    "other",
-    [{"train": {"lr": 0.2}}, {"train": {"epochs": 4}}, {"dataset": {"split_seed": 1}},
-     {"model": {"width": 8}}, {"": {"precision": "bf16"}}],
-)  # fmt: skip
-def test_anything_else_is(other: dict[str, dict[str, object]]) -> None:
-    assert result(config=other).shared != result().shared
-
-
-def test_own_data_is_told_apart_by_its_content_and_not_by_its_path() -> None:
-    def own(path: str, content: str) -> dict[str, object]:
-        return dict(result(config={"dataset": {"path": path}}, content=content).shared)
-
-    assert own("here", "abc") == own("there", "abc")
-    assert own("here", "abc") != own("here", "def")
-
-
-def test_a_tree_is_flattened_to_its_leaves() -> None:
-    assert dict(flattened({"a": {"b": 1, "c": {}}, "d": [2]})) == {"a.b": 1.0, "a.c": {}, "d": [2.0]}
 
 
 def test_signs_that_steer_a_terminal_become_visible() -> None:

@@ -38,9 +38,9 @@ import sys
 from regbench import cli
 from regbench.runs import checkpoints
 save = checkpoints.save
-def stopping(course, event):
-    save(course, event)
-    if event.record.epoch == 2 and course.home.path.name == "part":
+def stopping(ongoing, event):
+    save(ongoing, event)
+    if event.record.epoch == 2 and ongoing.home.path.name == "part":
         raise KeyboardInterrupt
 checkpoints.save = stopping
 words = sys.argv[1:]
@@ -368,8 +368,8 @@ def test_a_checkpoint_that_is_damaged_while_the_run_goes_on_ends_in_one_sentence
 ) -> None:
     save = checkpoints.save
 
-    def damaging(course: Any, event: Any) -> None:
-        save(course, event)
+    def damaging(ongoing: Any, event: Any) -> None:
+        save(ongoing, event)
         if event.record.epoch == 4:
             flip(part / "best.pt")
             flip(part / "last.pt")

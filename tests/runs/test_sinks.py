@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from regbench.records.files import read_lines
+from regbench.records.course import read_lines
 from regbench.runs.sinks import JsonLines, Sink, Sinks, TensorBoard, grid
 from regbench.types import Record
 from tests.folders.hydras import contents
@@ -55,7 +55,7 @@ def events(folder: Path, run: str, tag: str) -> list[tuple[int, float]]:
 
 def read_records(path: Path) -> list[Record]:
     """The whole lines of a file, as they were given to the sink."""
-    return [Record(line.pop("epoch"), line) for line in read_lines(path)[0]]
+    return [Record(one.epoch, one.metrics) for one in read_lines(path)[0]]
 
 
 def test_writes_a_line_of_json_for_each_record(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """A run that has been stopped after its first epoch."""
     save = checkpoints.save
 
-    def stopping(course: checkpoints.Course, event: EpochEnd) -> None:
-        save(course, event)
+    def stopping(ongoing: checkpoints.Ongoing, event: EpochEnd) -> None:
+        save(ongoing, event)
         signal.raise_signal(signal.SIGINT)
 
     begun = home(folder)

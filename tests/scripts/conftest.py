@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tests import processes
+
 ROOT = Path(__file__).parents[2]
+AS_A_SCRIPT = """
+import runpy, sys
+sys.path[0] = {0!r}
+sys.argv[0] = {0!r} + "/" + {1!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 Typed = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -38,10 +44,7 @@ def typed(tmp_path: Path) -> Typed:
 
     def run(name: str, *words: str) -> subprocess.CompletedProcess[str]:
         before = _state()
-        command = [sys.executable, str(ROOT / "scripts" / name), *words]
-        done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-        )
+        done = processes.run(*words, cwd=tmp_path, code=AS_A_SCRIPT.format(str(ROOT / "scripts"), name))
         assert _state() == before
         return done
 

@@ -69,7 +69,7 @@ def test_what_is_by_hand_stays_and_what_is_generated_does_not(docs: ModuleType) 
     assert "gone" not in made
 
 
-def test_every_regularizer_has_every_field_said_its_off_values_and_a_list(docs: ModuleType) -> None:
+def test_every_regularizer_has_every_field_said_and_a_list_if_any_is_whole(docs: ModuleType) -> None:
     lists = docs.by_hand(PAGE.read_text())[1]
     assert list(lists) == members()
     off = off_values()
@@ -77,8 +77,8 @@ def test_every_regularizer_has_every_field_said_its_off_values_and_a_list(docs: 
         said = docs.attributes(docs.docstring(entry.target))
         assert list(said) == [parameter.name for parameter in entry.parameters], entry.name
         assert {*off[entry.name]} <= {*said}, entry.name
-        for word in ("- **Acts**", "- **Interactions**", "- **Checked**"):
-            assert word in lists[entry.name], (entry.name, word)
+        words = ("- **Acts**", "- **Interactions**", "- **Checked**")
+        assert not lists[entry.name] or all(word in lists[entry.name] for word in words), entry.name
 
 
 def test_it_needs_no_torch() -> None:

@@ -44,8 +44,9 @@ def test_kept_figures_say_where_they_come_from(path: Path) -> None:
     assert stamp.version
 
 
-def test_a_stamp_of_now_says_all() -> None:
-    said = pages.Stamp.now("scripts/some --thing").sentence()
+def test_a_stamp_of_now_says_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/scripts/some", "--folder", "/my/runs", "--thing"])
+    said = pages.Stamp.now().sentence()
     pattern = r"Measured by `scripts/some --thing`: 2\d{3}-\d\d-\d\d, regbench \S+ at .+, "
     pattern += r"torch 2\S+, \d+ cores of .+\."
     assert re.fullmatch(pattern, said)

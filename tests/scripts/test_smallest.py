@@ -25,7 +25,7 @@ SMALLEST = {  # script: words, and what it says
         r"between two jobs: median -?[\d.]+ s on top of Hydra's own",
     ),
     "docs": (["--check"], r"^$"),
-    "mutate": (["rotation"], r"1 mutants of 1 regularizers: 0 survive"),
+    "mutate": (["rotation"], r"2 mutants of 1 regularizers: 0 survive"),
     "pairs": (
         ["--workers", "1", "--only", "batch_norm", "layer_norm"],
         r"REFUSED batch_norm layer_norm mlp .*keep one\n(.*\n)+4 cases: 4 refused, 0 faults",
@@ -58,7 +58,8 @@ SMALLEST = {  # script: words, and what it says
         r"\| baseline \| [\d.]+ \|.*\n\| rotation \| [\d.]+ \| .* [+-][\d.]+ \| 1 \|",
     ),
 }
-LONG = {"rates", "results"}
+KEPT = {"rates", "results"}  # which keep runs in a folder
+LONG = {*KEPT, "mutate"}
 
 
 def scripts() -> list[str]:
@@ -79,7 +80,7 @@ def test_every_script_is_called_by_a_test() -> None:
 )
 def test_it_runs(typed: Typed, tmp_path: Path, name: str) -> None:
     words, says = SMALLEST[name]
-    given = ["--folder", str(tmp_path / "runs")] if name in LONG else []
+    given = ["--folder", str(tmp_path / "runs")] if name in KEPT else []
     done = typed(name, *given, *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(says, done.stdout), done.stdout

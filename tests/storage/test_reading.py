@@ -14,6 +14,8 @@ import pytest
 from regbench.composition import hydra_record
 from regbench.errors import ConfigError
 from regbench.records.files import SUMMARY, Damaged, read_summary, undamaged
+from regbench.records.status import Status
+from regbench.records.summary import Sealed, Summary, of
 from regbench.storage.reading import content, json_object, require_folder
 from tests.records.made import figures, summary
 
@@ -138,13 +140,12 @@ def wrong(path: str, value: Any = ...) -> dict[str, Any]:
 @pytest.mark.parametrize("status", ["finished", "stopped", "diverged", "failed", "interrupted"])
 def test_a_sound_summary_is_read(tmp_path: Path, status: str) -> None:
     (tmp_path / SUMMARY).write_text(json.dumps(made(status=status)))
-    assert read_summary(tmp_path) == made(status=status)
-    assert undamaged(tmp_path) == made(status=status)
+    assert read_summary(tmp_path) == undamaged(tmp_path) == of(made(status=status))
 
 
 def test_where_there_is_no_summary_there_is_none(tmp_path: Path) -> None:
     assert read_summary(tmp_path) is None
-    assert undamaged(tmp_path) == {}
+    assert undamaged(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -164,17 +165,18 @@ def test_a_summary_of_another_shape_is_one_sentence(tmp_path: Path, path: str, v
         read_summary(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: summary.json is not that of a run: ")
     assert str(caught.value).isprintable()
-    assert undamaged(tmp_path) == {}
+    assert undamaged(tmp_path) is None
 
 
 def test_what_a_run_that_failed_has_not_come_to_may_be_missing(tmp_path: Path) -> None:
     (tmp_path / SUMMARY).write_text('{"status": "failed"}')
-    assert read_summary(tmp_path) == {"status": "failed"}
+    assert read_summary(tmp_path) == Summary(status=Status.FAILED)
 
 
 def test_a_test_split_that_was_read_before_the_run_was_made_longer_has_no_figures(tmp_path: Path) -> None:
     (tmp_path / SUMMARY).write_text(json.dumps(made(test={"reads": 2})))
-    assert (read_summary(tmp_path) or {})["test"] == {"reads": 2}
+    assert of(made(test={"reads": 2})) == read_summary(tmp_path)
+    assert of(made(test={"reads": 2})).test == Sealed(reads=2)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,7 @@ from regbench.analysis.cohorts import Cohort
 from regbench.analysis.metrics import note_of
 from regbench.analysis.report import Difference
 from regbench.analysis.response import Response, value_at
-from regbench.analysis.words import is_percent
+from regbench.records.metrics import is_percent
 from regbench.reports.response_text import short
 
 SPAN = 20.0  # values further apart than this ratio stand on a logarithmic axis
@@ -163,7 +163,7 @@ def sketch(curve: Response, cohort: Cohort) -> Sketch:
 
 
 def _runs(curve: Response, cohort: Cohort, figure: str) -> dict[int, list[float | None]]:
-    groups = {value_at(group.example.summary["config"], curve.key): group for group in cohort.groups}
+    groups = {value_at(group.example.summary.config, curve.key): group for group in cohort.groups}
     columns: list[dict[int, float]] = []
     for one in curve.points:
         results = groups[one.value].results if one.value in groups else {}

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from regbench.analysis.metrics import smaller_is_better
 from regbench.analysis.report import Arm, Comparison, Difference, Interaction
 from regbench.analysis.words import number, probability
+from regbench.records.metrics import smaller_is_better
 from regbench.reports.page.confusion import confusion, per_class
 from regbench.reports.page.curves import curves
 from regbench.reports.page.forest import forest

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from regbench.analysis.report import Arm, Comparison, Curve
-from regbench.analysis.words import factor, is_percent
+from regbench.analysis.words import factor
+from regbench.records.metrics import is_percent
 from regbench.reports.page.style import (
     TEMPLATE,
     Changes,

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from regbench.analysis.metrics import smaller_is_better
 from regbench.analysis.report import Arm, Comparison
 from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import factor, number
+from regbench.records.metrics import smaller_is_better
 from regbench.reports.page.style import (
     BAD,
     BASELINE,

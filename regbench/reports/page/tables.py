@@ -10,17 +10,14 @@ from itertools import groupby
 from regbench.analysis.report import Arm, Comparison, Spread
 from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import number, probability
+from regbench.records.metrics import JUDGING, keys
 from regbench.reports.page.style import Colours, after_comma, typeset
 from regbench.reports.wording import interval, title, unit
 
 SIGNS = {"better": "▲", "worse": "▼", NOT_RESOLVED: "○"}
 RANKS = {"better": 0, NOT_RESOLVED: 2, "worse": 3}  # the baseline is 1
-FIGURES = (
-    "train/accuracy", "val/accuracy", "test/accuracy", "corruption/accuracy", "gap/accuracy",
-    "train/loss", "val/loss", "test/loss", "gap/loss",
-    "val/ece", "val/brier", "test/ece", "test/brier",
-)  # fmt: skip
-BALANCED = ("val/balanced_accuracy", "val/macro_f1", "test/balanced_accuracy", "test/macro_f1")
+FIGURES = keys(("accuracy", "loss", "calibration"))
+BALANCED = keys(("classes alike",), JUDGING)
 PAGE = 1060  # pixels of the page's width
 COSTS = {
     "seconds": ("time", "time, s"),

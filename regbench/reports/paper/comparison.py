@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from regbench.analysis.metrics import smaller_is_better
 from regbench.analysis.report import Arm, Comparison, Curve, Interaction, Report
 from regbench.folders import outputs
+from regbench.records.metrics import smaller_is_better
 from regbench.reports.filenames import distinct
 from regbench.reports.paper.style import (
     COLORS,

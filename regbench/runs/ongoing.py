@@ -17,7 +17,7 @@ from regbench.types import Record
 
 
 @dataclass
-class Course:
+class Ongoing:
     """One run in its folder, from its first step to its end, in one session or several.
 
     Attributes:

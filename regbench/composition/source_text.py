@@ -1,0 +1,120 @@
+"""What source text says of a class or function, types and values; no module of anybody's is imported."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+Roots = tuple[Path, ...]  # the folders that a person's modules lie in
+Definition = ast.ClassDef | ast.FunctionDef
+
+
+def defined(target: str, roots: Roots) -> tuple[Definition, ast.Module] | None:
+    """The class or function at a full path and the module where it stands; None where no source tells."""
+    module, _, name = target.rpartition(".")
+    found = _lookup(name, _parsed(module, roots), roots)
+    return (found[0], found[1]) if found and isinstance(found[0], Definition) else None
+
+
+def off_of(target: str, roots: Roots) -> dict[str, Any]:
+    """What a class or the first of its bases that does so assigns to `off`; empty where none does."""
+    module, _, name = target.rpartition(".")
+    return _off(name, _parsed(module, roots), roots)
+
+
+def _off(name: str, tree: ast.Module | None, roots: Roots) -> dict[str, Any]:
+    found = _lookup(name, tree, roots)
+    if found is None or not isinstance(found[0], ast.ClassDef):
+        return {}
+    for statement in found[0].body:
+        match statement:
+            case (
+                ast.AnnAssign(target=ast.Name(id="off"), value=ast.expr() as value)
+                | ast.Assign(targets=[ast.Name(id="off")], value=value)
+            ):
+                return _literal(value)
+    bases = (_off(ast.unparse(base), found[1], roots) for base in found[0].bases)
+    return next((off for off in bases if off), {})
+
+
+def _literal(value: ast.expr) -> dict[str, Any]:
+    """A dictionary written out in the source; empty where it is computed."""
+    try:
+        written = ast.literal_eval(value)
+    except ValueError:
+        return {}
+    return written if isinstance(written, dict) else {}
+
+
+def types_of(node: Definition, tree: ast.Module, roots: Roots) -> dict[str, str]:
+    """Annotations of a function's arguments, or of a class's fields and `__init__`, the bases' first."""
+    types: dict[str, str] = {}
+    if isinstance(node, ast.ClassDef):
+        for base in reversed(node.bases):
+            found = _lookup(ast.unparse(base), tree, roots)
+            if found and isinstance(found[0], ast.ClassDef):
+                types |= types_of(found[0], found[1], roots)
+    return types | {name: _spelled(annotation, tree, roots) for name, annotation in _annotations(node)}
+
+
+def _annotations(node: Definition) -> list[tuple[str, ast.expr]]:
+    if isinstance(node, ast.FunctionDef):
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        return [(argument.arg, argument.annotation) for argument in arguments if argument.annotation]
+    found = []
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            found.append((statement.target.id, statement.annotation))
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+            found += _annotations(statement)
+    return found
+
+
+def _spelled(annotation: ast.expr, tree: ast.Module, roots: Roots) -> str:
+    """An annotation with aliases replaced by what they stand for, and Literals by their values."""
+    match annotation:
+        case ast.Constant(value=str(quoted)):
+            return _spelled(ast.parse(quoted, mode="eval").body, tree, roots)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return f"{_spelled(left, tree, roots)} | {_spelled(right, tree, roots)}"
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=words):
+            return " | ".join(map(ast.unparse, words.elts if isinstance(words, ast.Tuple) else [words]))
+        case ast.Name(id=name):
+            found = _lookup(name, tree, roots)
+            if found and isinstance(found[0], ast.Assign):
+                return _spelled(found[0].value, found[1], roots)
+    return ast.unparse(annotation)
+
+
+@cache
+def _parsed(module: str, roots: Roots) -> ast.Module | None:
+    """A module of this package or of a person's folders, found by its path alone."""
+    parts = module.split(".")
+    package = Path(__file__).parent.parent
+    for root in [package.parent] if parts[0] == package.name else roots:
+        for path in (root.joinpath(*parts[:-1], f"{parts[-1]}.py"), root.joinpath(*parts, "__init__.py")):
+            if module and path.is_file():
+                try:
+                    return ast.parse(path.read_bytes(), path)
+                except SyntaxError as error:
+                    raise ValueError(f"{path} must be valid Python, got {error}") from error
+    return None
+
+
+def _lookup(name: str, tree: ast.Module | None, roots: Roots) -> tuple[ast.stmt, ast.Module] | None:
+    """The class, function or alias that a module knows by a name, and the module where it is written."""
+    if tree is None:
+        return None
+    for statement in tree.body:
+        if isinstance(statement, Definition) and statement.name == name:
+            return statement, tree
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=assigned)]) if assigned == name:
+                return statement, tree
+            case ast.ImportFrom(module=str(module), level=0, names=aliases):
+                for alias in aliases:
+                    if (alias.asname or alias.name) == name:
+                        return _lookup(alias.name, _parsed(module, roots), roots)
+    return None

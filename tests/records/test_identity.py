@@ -1,0 +1,87 @@
+"""What is one run, and what may be compared: both read a configuration by one rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from regbench.records.identity import conditions, flattened, identity
+from tests.records.made import CONFIG, member, result
+
+
+def of(**dataset: Any) -> dict[str, Any]:
+    """A configuration whose dataset has these fields."""
+    return CONFIG | {"dataset": CONFIG["dataset"] | dataset}
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "counts"),
+    [("root", "", False), ("root", "abc", False), ("path", "abc", False), ("labels_path", "abc", False),
+     ("path", "", True), ("labels_path", "", True), ("filepath", "abc", True), ("filepath", "", True),
+     ("pathology", "abc", True), ("split_seed", "abc", True)],
+)  # fmt: skip
+def test_a_field_of_a_dataset_counts_for_both_questions_or_for_neither(
+    field: str, content: str, counts: bool
+) -> None:
+    here, there = of(**{field: "here"}), of(**{field: "there"})
+    assert (identity(here, content) != identity(there, content)) is counts
+    assert (conditions(here, content) != conditions(there, content)) is counts
+
+
+def test_what_decides_a_run_and_is_no_condition_is_what_is_repeated_compared_or_measured_besides() -> None:
+    changes = {name: CONFIG | {name: "another"} for name in CONFIG if name != "reg"}
+    runs = {name for name, one in changes.items() if identity(one) != identity(CONFIG)}
+    compared = {name for name, one in changes.items() if conditions(one) != conditions(CONFIG)}
+    assert compared < runs
+    assert runs - compared == {"seed", "threads", "evaluate"}
+    assert CONFIG.keys() - runs == {"reg", "device", "evaluate_test", "checkpoints", "sweep"}
+
+
+def test_the_order_of_members_makes_another_stack_and_that_of_values_does_not() -> None:
+    dropout = member("dropout", p=0.5, mode="inverted")
+    turned = (dropout[0], dict(reversed(dropout[1].items())))
+    assert result([dropout, "mixup"]).stack == result([turned, "mixup"]).stack
+    assert result([dropout, "mixup"]).stack != result(["mixup", dropout]).stack
+
+
+def test_one_and_one_point_zero_are_the_same_value() -> None:
+    one, float_one = ({"model": {"width": value}} for value in (1, 1.0))
+    assert result(config=one).shared == result(config=float_one).shared
+    assert result([member("l2", strength=1)]).stack == result([member("l2", strength=1.0)]).stack
+
+
+def test_whole_numbers_that_no_float_can_hold_stay_apart() -> None:
+    odd, even = (result(config={"dataset": {"split_seed": seed}}) for seed in (2**53 + 1, 2**53))
+    assert odd.shared != even.shared
+    assert odd.shared["dataset.split_seed"] == 2**53 + 1
+
+
+@pytest.mark.parametrize("aside", [{"threads": 2}, {"device": "cuda"}, {"evaluate": []}, {"sweep": "other"}])
+def test_where_a_run_took_place_is_no_part_of_what_is_compared(aside: dict[str, object]) -> None:
+    assert result(config={"": aside}).shared == result().shared
+
+
+def test_where_the_files_lie_is_no_part_of_it_either() -> None:
+    assert result(config={"dataset": {"root": "elsewhere"}}).shared == result().shared
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"train": {"lr": 0.2}}, {"train": {"epochs": 4}}, {"dataset": {"split_seed": 1}},
+     {"model": {"width": 8}}, {"": {"precision": "bf16"}}],
+)  # fmt: skip
+def test_anything_else_is(other: dict[str, dict[str, object]]) -> None:
+    assert result(config=other).shared != result().shared
+
+
+def test_own_data_is_told_apart_by_its_content_and_not_by_its_path() -> None:
+    def own(path: str, content: str) -> dict[str, object]:
+        return dict(result(config={"dataset": {"path": path}}, content=content).shared)
+
+    assert own("here", "abc") == own("there", "abc")
+    assert own("here", "abc") != own("here", "def")
+
+
+def test_a_tree_is_flattened_to_its_leaves() -> None:
+    assert dict(flattened({"a": {"b": 1, "c": {}}, "d": [2]})) == {"a.b": 1.0, "a.c": {}, "d": [2.0]}
