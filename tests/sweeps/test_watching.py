@@ -10,21 +10,21 @@ import pytest
 from regbench.records.files import read_summary, write_summary
 from regbench.records.summary import Summary
 from regbench.sweeps import watching
-from regbench.sweeps.jobs import SweepJob
+from regbench.sweeps.jobs import Job
 from regbench.sweeps.watching import Watch
 from tests.records.made import figures, record
 
 
-def jobs(root: Path, count: int) -> list[SweepJob]:
-    return [SweepJob(number, [], {}, root / f"job{number}") for number in range(count)]
+def jobs(root: Path, count: int) -> list[Job]:
+    return [Job(number, [], {}, root / f"job{number}") for number in range(count)]
 
 
-def ended(job: SweepJob, status: str = "finished") -> None:
+def ended(job: Job, status: str = "finished") -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     write_summary(job.folder, record(epochs=[figures(0.9)], status=status))
 
 
-def begun(job: SweepJob) -> None:
+def begun(job: Job) -> None:
     job.folder.mkdir(parents=True)
     (job.folder / "metrics.jsonl").touch()
 
