@@ -18,7 +18,7 @@ from regbench.runs.sinks import Sink
 from regbench.types import Record
 
 EPOCHS_LEFT = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
-FIGURES = (
+LINE = (
     "train {train/accuracy:.4f} ({train/loss:.4f})  val {val/accuracy:.4f} ({val/loss:.4f})  "
     "gap {gap/accuracy:+.4f} ({gap/loss:+.4f})"
 )
@@ -81,7 +81,7 @@ class RunProgress(Sink):
             self._print(record, "  best" if record is best else "")
 
     def _print(self, record: Record, mark: str = "") -> None:
-        figures, seconds = FIGURES.format_map(record.metrics), record.metrics["time/epoch_s"]
+        figures, seconds = LINE.format_map(record.metrics), record.metrics["time/epoch_s"]
         width = len(str(self._epochs))
         line = f"epoch {record.epoch:{width}}/{self._epochs}  {figures}  {seconds:.2f} s{mark}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -19,10 +19,20 @@ from tests.conftest import all_regs, compose, reg_node, tiny
 MODELS = sorted(path.stem for path in (config_dir() / "model").glob("*.yaml") if path.stem != "own")
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_every_model_beats_chance_clearly_after_five_epochs_with_no_flags(model: str) -> None:
+LARGE = {"resnet18": "model.width=8"}  # minutes on one core at their real size: less of them tells as well
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        *((model, ()) for model in MODELS if model not in LARGE),
+        *((model, (less,)) for model, less in LARGE.items()),
+        *(pytest.param(model, (), marks=pytest.mark.long) for model in LARGE),
+    ],
+)
+def test_every_model_beats_chance_clearly_after_five_epochs(model: str, words: tuple[str, ...]) -> None:
     """Chance is 0.1. The larger ones take some seconds: these are their real sizes on the real digits."""
-    config = compose(f"model={model}", "train.epochs=5")
+    config = compose(f"model={model}", "train.epochs=5", *words)
     use_settings(read_settings(config)[0])
     records = [event.record for event in fit(build_run(config)) if isinstance(event, EpochEnd)]
     assert records[-1].metrics["val/accuracy"] > 0.5

@@ -1,3 +1,4 @@
+import copy
 import functools
 from dataclasses import replace
 from pathlib import Path
@@ -198,9 +199,9 @@ def test_pictures_are_eight_of_each_class_whatever_the_clock_says():
     assert pictures.max() <= 1
     assert pictures[:8].max() < pictures[8:].mean((1, 2, 3)).min()
     member.transform_batch(batch(8))
-    member.stream._clock.step += 1
-    assert torch.equal(member.images()["samples"], pictures)
-    member.stream._clock.step -= 1
+    later = copy.copy(member)
+    later.stream = Stream(0, "gan_augmentation", Clock(step=1, passes=-1))
+    assert torch.equal(later.images()["samples"], pictures)
 
 
 def test_the_generator_is_no_part_of_the_model():

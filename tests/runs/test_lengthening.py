@@ -104,14 +104,14 @@ def test_a_finished_run_made_longer_is_the_longer_run(tmp_path: Path) -> None:
 
 def test_a_run_that_is_stopped_while_it_is_made_longer_goes_on(tmp_path: Path) -> None:
     done(tmp_path, "train", *CONSTANT, "train.epochs=2", "hydra.run.dir=run")
-    done(tmp_path, "train", *CONSTANT, "train.epochs=300", "hydra.run.dir=whole")
-    with processes.start("resume", "run", "train.epochs=300", cwd=tmp_path) as process:
+    done(tmp_path, "train", *CONSTANT, "train.epochs=120", "hydra.run.dir=whole")
+    with processes.start("resume", "run", "train.epochs=120", cwd=tmp_path) as process:
         while process.poll() is None and len(records_so_far(tmp_path / "run")) < 5:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     between = summary(tmp_path / "run")
-    assert (between["status"], between["epochs"]["planned"]) == ("interrupted", 300)
+    assert (between["status"], between["epochs"]["planned"]) == ("interrupted", 120)
     done(tmp_path, "resume", "run")
     same(tmp_path / "run", tmp_path / "whole")
 
