@@ -71,14 +71,15 @@ def test_what_is_by_hand_stays_and_what_is_generated_does_not(docs: ModuleType) 
 
 def test_every_regularizer_has_every_field_said_and_a_list_if_any_is_whole(docs: ModuleType) -> None:
     lists = docs.by_hand(PAGE.read_text())[1]
-    assert list(lists) == members()
+    assert list(lists) == [name for name in members() if name in lists]
     off = off_values()
     for entry in entries("reg"):
         said = docs.attributes(docs.docstring(entry.target))
         assert list(said) == [parameter.name for parameter in entry.parameters], entry.name
         assert {*off[entry.name]} <= {*said}, entry.name
         words = ("- **Acts**", "- **Interactions**", "- **Checked**")
-        assert not lists[entry.name] or all(word in lists[entry.name] for word in words), entry.name
+        by_hand = lists.get(entry.name, "")
+        assert not by_hand or all(word in by_hand for word in words), entry.name
 
 
 def test_it_needs_no_torch() -> None:
