@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from regbench.storage import checkpoint, checkpoint_form
+from regbench.storage.digests import digest_of
 from regbench.storage.reading import there
 from regbench.streams import Stream, kept_draws, seed_draws
 from regbench.types import Split
 
 CACHE = "REGBENCH_CACHE"  # the environment variable that names the folder
 State = dict[str, Tensor]
-LEARNING_VERSION = 1  # another one when the learning of any member changes what it learns
+LEARNING_VERSION = 2  # another one when what a member learns changes, or how its rows are told from others
 
 
 def learned(member: object, stream: Stream, train: Split, learn: Callable[[], State]) -> State:
@@ -41,7 +42,14 @@ def learned(member: object, stream: Stream, train: Split, learn: Callable[[], St
         OSError: the cache cannot be written.
     """
     kind = type(member).__name__
-    parts = (kind, member, stream.key, contents(train), train.inputs.device.type, torch.__version__)
+    parts = (
+        kind,
+        member,
+        stream.key,
+        digest_of(train.inputs, train.labels),
+        train.inputs.device.type,
+        torch.__version__,
+    )
     digest = hashlib.blake2b(repr((LEARNING_VERSION, *parts)).encode(), digest_size=12).hexdigest()
     return dict(_recalled(folder() / f"{kind}_{digest}.pt", _Once(stream, train.inputs.device, learn)))
 
@@ -49,15 +57,6 @@ def learned(member: object, stream: Stream, train: Split, learn: Callable[[], St
 def folder() -> Path:
     """Where artefacts are kept: `$REGBENCH_CACHE`, else ~/.cache/regbench/artefacts; safe to delete."""
     return Path(os.environ.get(CACHE) or "~/.cache/regbench/artefacts").expanduser()
-
-
-def contents(split: Split) -> str:
-    """A digest of a split's rows and labels, in their order."""
-    digest = hashlib.blake2b(digest_size=16)
-    for tensor in (split.inputs, split.labels):
-        digest.update(repr((tensor.shape, tensor.dtype)).encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 class _Once:

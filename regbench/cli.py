@@ -10,7 +10,7 @@ from types import FrameType
 
 from regbench import __version__
 from regbench.commands import threads
-from regbench.errors import ConfigError, of_the_system, with_keys
+from regbench.errors import ConfigError, nearest, of_the_system, with_keys
 from regbench.terminal import stdio
 
 COMMANDS = {  # each is `main` of the module of its name in `commands`
@@ -82,8 +82,6 @@ def _run(words: list[str]) -> int:
         if words[0] in ("-sc", "--shell-completion"):
             return _complete(words)
         if words[0] not in COMMANDS:
-            from regbench.targets.fields import nearest
-
             close = nearest(words[0], COMMANDS)
             raise ConfigError(f"unknown command {words[0]!r}{close}; see `regbench --help`")
         return pkgutil.resolve_name(f"regbench.commands.{words[0]}:main")(words[1:]) or 0

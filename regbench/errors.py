@@ -1,7 +1,8 @@
-"""The one exception of our own, a person's words in signs that can be shown, and the system's."""
+"""The one exception of our own, and the words of sentences: a person's, the system's, how many and which."""
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import re
@@ -79,6 +80,41 @@ def _readable(text: str) -> str:
     head = re.sub(r"\S+", lambda piece: brief(piece[0], LONGEST_PIECE), head)
     paths = sorted((len(piece) for piece in head.split() if "/" in piece), reverse=True)
     return f"{brief(head, LONGEST + sum(paths[:3]))}{sep}{brief(line, LONGEST_LINE)}"
+
+
+def alike(word: str, words: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """The one of the words that is spelled most like this one; none where all are too different.
+
+    Args:
+        word: that was typed.
+        words: that there are.
+        cutoff: how much of them must agree, from 0 to 1.
+    """
+    return difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """'; did you mean ...?' for the word that looks most like it, or nothing."""
+    return did_you_mean(alike(word, words))
+
+
+def did_you_mean(words: Iterable[str]) -> str:
+    """'; did you mean ...?' for any of these words; nothing where there is none."""
+    asked = " or ".join(map(repr, words))
+    return f"; did you mean {asked}?" if asked else ""
+
+
+def listed(items: Iterable[object], most: int | None = None, before_rest: str = ", ") -> str:
+    """One after the other; at most so many of them, and how many more there are."""
+    every = [str(item) for item in items]
+    shown = ", ".join(every[:most])
+    return shown if most is None or len(every) <= most else f"{shown}{before_rest}{len(every) - most:,} more"
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of something: 1 row, 2 rows, 2 classes, 1,000 pairs."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def of_the_system(error: BaseException) -> str:

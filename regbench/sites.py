@@ -77,22 +77,52 @@ def select(model: nn.Module, kind: Kind, where: Where = "all") -> list[tuple[str
     Raises:
         ValueError: there is no such site.
     """
-    found = sites(model, "input" if where == "input" else kind)
-    if not found:
-        missing = "input" if where == "input" else kind
-        raise ValueError(f"{_called(model)} has no '{missing}' site")
-    if isinstance(where, list):
-        if not where or any(not -len(found) <= index < len(found) for index in where):
-            raise ValueError(
-                f"where must list indices of {_called(model)}'s {kind} sites, 0 to {len(found) - 1}, "
-                f"got {where}"
-            )
-        if len({index % len(found) for index in where}) < len(where):
-            raise ValueError(f"where must name each site once, got {where}")
-        return [found[index] for index in where]
+    kind = "input" if where == "input" else kind
+    found = sites(model, kind)
+    _require_some(model, found, f"'{kind}' site")
     if where == "default":
         return [pair for pair in found if pair[1].default] or found[-1:]
-    return {"first": found[:1], "last": found[-1:]}.get(where, found)
+    return _chosen(model, found, where, f"{kind} sites")
+
+
+def map_sites(model: nn.Module, where: Where) -> list[tuple[str, Site]]:
+    """Name and site of the hidden sites with per-example shape (C, H, W) that `where` names.
+
+    Args:
+        model: any module that holds sites.
+        where: default (the last two stages: the maps of the last two shapes), all, input (the model's input),
+            first, last, or indices; all counted among the sites with maps alone.
+
+    Raises:
+        ValueError: there is no such site.
+    """
+    kind: Kind = "input" if where == "input" else "hidden"
+    found = [(name, site) for name, site in sites(model, kind) if len(site.shape) == 3 and site.axis == 0]
+    _require_some(model, found, f"'{kind}' site with maps (C, H, W)")
+    if where == "default":
+        stages = list(dict.fromkeys(site.shape for _, site in found))[-2:]
+        return [pair for pair in found if pair[1].shape in stages]
+    return _chosen(model, found, where, "hidden sites with maps")
+
+
+def _require_some(model: nn.Module, found: Sequence[object], what: str) -> None:
+    if not found:
+        raise ValueError(f"{_called(model)} has no {what}")
+
+
+def _chosen(
+    model: nn.Module, found: list[tuple[str, Site]], where: Where, what: str
+) -> list[tuple[str, Site]]:
+    """Those of the sites that `where` names, which is not default."""
+    if not isinstance(where, list):
+        return {"first": found[:1], "last": found[-1:]}.get(where, found)
+    if not where or any(not -len(found) <= index < len(found) for index in where):
+        raise ValueError(
+            f"where must list indices of {_called(model)}'s {what}, 0 to {len(found) - 1}, got {where}"
+        )
+    if len({index % len(found) for index in where}) < len(where):
+        raise ValueError(f"where must name each site once, got {where}")
+    return [found[index] for index in where]
 
 
 def insert(model: nn.Module, kind: Kind, where: Where, make: Callable[[str, Site], nn.Module]) -> None:
@@ -163,32 +193,3 @@ def extra_pass(model: nn.Module) -> Iterator[None]:
 def _called(model: nn.Module) -> str:
     """The class name of the person's model, behind the normalization in front of it."""
     return type(getattr(model, "net", model)).__name__
-
-
-def map_sites(model: nn.Module, where: Where) -> list[tuple[str, Site]]:
-    """Name and site of the hidden sites with per-example shape (C, H, W) that `where` names.
-
-    Args:
-        model: any module that holds sites.
-        where: default (the last two stages: the maps of the last two shapes), all, input (the model's input),
-            first, last, or indices; all counted among the sites with maps alone.
-
-    Raises:
-        ValueError: there is no such site.
-    """
-    kind = "input" if where == "input" else "hidden"
-    found = [(n, s) for n, s in sites(model, kind) if len(s.shape) == 3 and s.axis == 0]  # type: ignore[arg-type]
-    called = type(getattr(model, "net", model)).__name__  # the person's model, behind its normalization
-    if not found:
-        raise ValueError(f"{called} has no '{kind}' site with maps (C, H, W)")
-    if isinstance(where, list):
-        if not where or any(not -len(found) <= index < len(found) for index in where):
-            raise ValueError(
-                f"where must list indices of {called}'s hidden sites with maps, 0 to {len(found) - 1}, "
-                f"got {where}"
-            )
-        return [found[index] for index in where]
-    if where == "default":
-        stages = list(dict.fromkeys(site.shape for _, site in found))[-2:]
-        return [pair for pair in found if pair[1].shape in stages]
-    return {"first": found[:1], "last": found[-1:]}.get(where, found)

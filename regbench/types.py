@@ -33,6 +33,16 @@ class Batch:
     def __getitem__(self, rows: Tensor | slice) -> Batch:
         return Batch(self.inputs[rows], self.targets[rows])
 
+    @property
+    def is_images(self) -> bool:
+        """Whether the inputs are images (B, C, H, W)."""
+        return self.inputs.ndim == 4
+
+    @property
+    def mixable(self) -> bool:
+        """Whether the inputs are numbers, so that what lies between two rows is a row too."""
+        return self.inputs.is_floating_point()
+
 
 @dataclass(frozen=True, slots=True)
 class ForwardPass:
@@ -86,6 +96,16 @@ class Split:
             inputs = inputs.to(torch.get_default_dtype()).div_(self.scale)
         one_hot = torch.eye(self.num_classes, device=self.labels.device)
         return Batch(inputs, one_hot[self.labels[rows]])
+
+    @property
+    def is_images(self) -> bool:
+        """Whether the inputs are images (N, C, H, W)."""
+        return self.inputs.ndim == 4
+
+    @property
+    def mixable(self) -> bool:
+        """Whether a batch's inputs are numbers, so that what lies between two rows is a row too."""
+        return self.inputs.is_floating_point() or self.inputs.dtype == torch.uint8
 
     def subset(self, rows: Tensor | slice) -> Split:
         """The same split with these rows only."""

@@ -32,4 +32,4 @@ def node(name: str) -> dict[str, Any]:
     """A member's settings, those at which a few steps show it acting."""
     entry = _entries()[name]
     values = {parameter.name: parameter.default for parameter in entry.parameters}
-    return {"_target_": entry.target} | values | dict(class_of(name).probe)
+    return {"_target_": entry.target} | values | dict(class_of(name).visible_at)

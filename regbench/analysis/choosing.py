@@ -13,7 +13,7 @@ from typing import Any
 from regbench.analysis.cohorts import ABSENT, shown
 from regbench.analysis.metrics import note_of
 from regbench.analysis.report import Chosen
-from regbench.analysis.words import counted, listed
+from regbench.errors import counted, listed
 from regbench.records.metrics import CHOOSING
 from regbench.records.reader import Excluded, Result
 

@@ -17,7 +17,7 @@ from regbench.analysis.per_class import classes_of, is_uneven, per_class
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
-from regbench.analysis.words import counted, listed
+from regbench.errors import counted, listed
 from regbench.records.metrics import smaller_is_better
 from regbench.records.reader import Found, printable
 from regbench.stats.paired import sampling_error

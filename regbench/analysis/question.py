@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, did_you_mean, nearest
 from regbench.records.metrics import JUDGED, JUDGING, split_of
 from regbench.records.reader import printable
-from regbench.targets.fields import nearest
 
 
 def refuse_metric(command: str, metric: str) -> None:
@@ -71,7 +70,7 @@ def _meant(key: str, known: Collection[str]) -> str:
         (name for name in known if key and name.endswith(f".{key}")),
         key=lambda name: not name.startswith("train."),
     )
-    return f"; did you mean {longer[0]!r}?" if longer else nearest(key, known)
+    return did_you_mean(longer[:1]) or nearest(key, known)
 
 
 @dataclass(frozen=True)

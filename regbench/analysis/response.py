@@ -14,7 +14,7 @@ from regbench.analysis.metrics import Notes, note_of, paired
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
-from regbench.analysis.words import listed
+from regbench.errors import listed
 from regbench.records.metrics import smaller_is_better
 from regbench.stats.paired import bootstrap_best
 

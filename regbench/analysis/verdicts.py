@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from regbench.analysis.report import ALPHA, Design, Difference, Verdict
-from regbench.analysis.words import counted, listed, probability
+from regbench.analysis.words import probability
+from regbench.errors import counted, listed
 from regbench.stats.paired import holm, mean_interval, resolvable, seeds_needed, sign_flip_p, smallest_p
 
 NOT_RESOLVED = "not resolved"

@@ -1,21 +1,9 @@
-"""Lists, counts and probabilities as words."""
+"""Figures and probabilities as words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from regbench.analysis.report import ALPHA
 from regbench.records.metrics import is_percent
-
-
-def listed(items: Iterable[object]) -> str:
-    """Seeds or names, one after the other."""
-    return ", ".join(map(str, items))
-
-
-def counted(number: int, noun: str) -> str:
-    """How many of something: 1 pair, 2 pairs."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def factor(metric: str) -> float:

@@ -12,9 +12,9 @@ import torch
 
 from regbench.assembly.source import make_source
 from regbench.composition.settings import Config
-from regbench.data.checksums import digest_of
 from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
+from regbench.storage.digests import digest_of
 from regbench.streams import keyed_draws
 from regbench.targets.boundary import refusing
 from regbench.targets.fields import checked

@@ -20,7 +20,7 @@ from regbench.targets.fields import make_and_tell
 COPIES = 3  # of each weight: itself, its gradient, the optimizer's memory of it
 MOST_MODULES = 20_000
 SMALL = 1000  # wide: with this package's depths, it takes megabytes
-LARGEST = 10_000_000  # of a width or a depth
+LARGEST_SIZE = 10_000_000  # of a width or a depth
 
 
 def require_room(node: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -44,8 +44,8 @@ def require_room(node: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     largest = max(numbers, key=lambda name: numbers[name], default="_target_")
     if numbers and numbers[largest] ** 2 * math.prod(max(1, abs(one)) for one in numbers.values()) < SMALL**3:
         return  # building without numbers takes time too
-    if numbers and numbers[largest] > LARGEST:
-        raise ConfigError(f"model: {largest} must be at most {LARGEST:,}, got {numbers[largest]}")
+    if numbers and numbers[largest] > LARGEST_SIZE:
+        raise ConfigError(f"model: {largest} must be at most {LARGEST_SIZE:,}, got {numbers[largest]}")
     counted = _counted(f"model: {largest} must be smaller, got {numbers.get(largest)}:")
     with (
         suppress(RuntimeError, NotImplementedError),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from regbench.assembly.footprint import require_room
 from regbench.assembly.remedies import remedy
 from regbench.composition.kinds import MODEL
+from regbench.composition.settings import Config
 from regbench.errors import ConfigError
 from regbench.nn.logits import checked_logits
 from regbench.nn.normalization import Normalization, Normalized
@@ -24,8 +25,6 @@ from regbench.targets.fields import converted, make_and_tell
 from regbench.targets.looking import look
 from regbench.targets.signatures import takes
 from regbench.types import Dataset
-
-Config = Mapping[str, Any]
 
 
 def build_model(node: Config, data: Dataset, seed: int, dataset: Config | None = None) -> nn.Module:

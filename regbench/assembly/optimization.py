@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
 from regbench.composition.kinds import OPTIMIZER, SCHEDULE
-from regbench.composition.settings import LARGEST
+from regbench.composition.settings import LARGEST_SINGLE, Config
 from regbench.errors import ConfigError
 from regbench.optimizers import innermost
 from regbench.targets.boundary import refusing, shown
@@ -17,7 +17,6 @@ from regbench.targets.fields import make
 from regbench.targets.looking import look
 from regbench.targets.signatures import takes
 
-Config = Mapping[str, Any]
 HELD = ("_target_", "lr")  # what an optimizer is made with in any case
 
 
@@ -34,8 +33,10 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
         )
     for name, value in values.items():
         for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, float) and abs(number) > LARGEST:
-                raise ConfigError(f"optimizer: {name} must be at most {LARGEST:g} in size, got {number}")
+            if isinstance(number, float) and abs(number) > LARGEST_SINGLE:
+                raise ConfigError(
+                    f"optimizer: {name} must be at most {LARGEST_SINGLE:g} in size, got {number}"
+                )
     target = look(values, "optimizer", OPTIMIZER)
     for name in ("params", "lr"):
         if not takes(target, name):

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from regbench.assembly.run import check
 from regbench.composition.compose import compose_jobs, keys_of, read_line
 from regbench.composition.option_files import require_sound
 from regbench.composition.paths import config_dir
+from regbench.composition.yaml_values import values_of
 from regbench.errors import ConfigError
 
 
@@ -45,4 +44,4 @@ def refusals(model: str, words: Sequence[str] = (), extra: Path | None = None) -
 
 def option(text: str) -> dict[str, Any]:
     """The values of an option's file, read as Hydra reads them (1e-3 is a number)."""
-    return OmegaConf.to_container(OmegaConf.create(text))  # type: ignore[return-value]
+    return values_of(text)

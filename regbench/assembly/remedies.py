@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from regbench.composition.settings import Config
 from regbench.errors import ConfigError
 from regbench.nn.logits import checked_logits
 from regbench.targets.boundary import refusing
@@ -22,7 +22,6 @@ CHANNELS = ("in_chans", "in_channels", "num_channels", "channels", "input_channe
 SIDES = ("image_size", "img_size", "input_size")
 CLASSES = ("num_labels", "n_classes", "num_class", "nb_classes", "num_outputs", "out_features", "out_dim")
 LARGER = (32, 64, 96, 128, 224, 299)  # sides that models of images are written for
-Config = Mapping[str, Any]
 Fits = Callable[[Config], None]
 
 

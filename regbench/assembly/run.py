@@ -16,7 +16,7 @@ from regbench.assembly.stack import build_stack
 from regbench.composition.kinds import look_at
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
 from regbench.errors import ConfigError
-from regbench.images.operations import require_images
+from regbench.images.checks import require_pixels
 from regbench.records.metrics import NEEDS_IMAGES
 from regbench.regularizers.base import MemberError, Stack, hooks
 from regbench.streams import Clock
@@ -139,7 +139,7 @@ def _check_evaluate(settings: Settings, data: Dataset) -> None:
         if data.vocabulary is not None:
             raise ConfigError(f"evaluate: {word} needs images, got a text dataset")
         try:
-            require_images(data.val)
+            require_pixels(data.val)
         except ValueError as error:
             raise ConfigError(f"evaluate: {word} needs images, and {error}") from error
 

@@ -46,7 +46,10 @@ def main(argv: list[str]) -> int:
         found = ablate(cohort, stacks, question, condition.name)
         return found, lambda _: pages(found)
 
-    made = conditions(jobs, lambda one: one.config, expand)
+    made = [
+        one.needing(words for job in one.jobs for words in expand(job))
+        for one in conditions(jobs, lambda job: job.config)
+    ]
     return carry_out(Study(COMMAND, made, report), line, asked)
 
 

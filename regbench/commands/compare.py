@@ -13,14 +13,13 @@ from rich.console import Console
 from regbench.analysis.comparison import report
 from regbench.analysis.question import Question, refuse_keys, refuse_metric, refuse_unmeasured
 from regbench.analysis.report import Comparison, Report
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, nearest
 from regbench.folders.outputs import write_output
 from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports import exports
 from regbench.reports.tables import WHOLE, tables
 from regbench.reports.wording import left_out, said, sentence
-from regbench.targets.fields import nearest
 from regbench.terminal.arguments import Arguments, named
 from regbench.terminal.screen import Terminal, print_lines, print_table
 

@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regbench.composition.paths import docs_dir
-from regbench.errors import ConfigError
-from regbench.targets.fields import nearest
+from regbench.errors import ConfigError, nearest
 from regbench.terminal.arguments import Arguments
 from regbench.terminal.screen import Terminal
 

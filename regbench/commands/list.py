@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from regbench.composition.catalogue import GROUPS, Entry, Parameter, entries
-from regbench.errors import printable
-from regbench.targets.fields import nearest
+from regbench.errors import nearest, printable
 from regbench.terminal.arguments import path
 from regbench.terminal.screen import Screen
 

@@ -38,8 +38,9 @@ def main(argv: list[str]) -> int:
         read_settings(one.config)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.sweeps.estimate import show
+    from regbench.sweeps.folder import arranged
     from regbench.sweeps.launcher import Launch
-    from regbench.sweeps.sweep import arranged, refuse_wrong
+    from regbench.sweeps.sweep import refuse_wrong
 
     place, jobs = arranged(line, composed)
     refuse_wrong(place, jobs)

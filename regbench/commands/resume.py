@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from regbench.composition.settings import meant
 from regbench.composition.trust import HELP, Trust, require_trusted
 from regbench.errors import ConfigError, printable
 from regbench.folders.claims import require_ours
-from regbench.folders.lock import held
-from regbench.records.files import read_summary
+from regbench.folders.lock import locked
 from regbench.targets.boundary import refusing
 from regbench.targets.looking import Distrust
 from regbench.terminal.arguments import Arguments, path
@@ -48,8 +46,7 @@ def main(argv: list[str]) -> int:
         require_trusted(config, distrust_of(folder, trust))
         folder = _longer(folder, epochs, trust)
         config, choices = read_run(folder, trust=trust)
-    with held(folder):
-        return _resume(folder, config, choices, distrust_of(folder, trust))
+    return _resume(folder, config, choices, distrust_of(folder, trust))
 
 
 def _length(words: list[str]) -> int | None:
@@ -72,7 +69,7 @@ def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
     """Make the run one of so many epochs; return its folder, which may have another name now."""
     from regbench.runs.lengthening import lengthen  # not at the top: torch takes seconds
 
-    with held(folder):
+    with locked(folder):
         try:
             with refusing(f"{folder}: ", OSError):
                 there = lengthen(folder, epochs, trust)
@@ -86,19 +83,16 @@ def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
 
 
 def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distrust: Distrust | None) -> int:
-    from regbench.runs import (
-        session as job,  # not at the top: torch takes seconds, and a wrong folder is answered at once
-    )
+    # Not at the top: torch takes seconds, and a wrong folder is answered at once.
+    from regbench.runs.folder import RunFolder
+    from regbench.runs.work import Policy, work_in
 
-    summary = read_summary(folder)
-    if summary and summary.status.ended:
-        reason = f" ({summary.reason})" if summary.reason else ""
-        print(printable(f"{folder}: the run has ended, status {summary.status}{reason}; nothing to continue"))
-        return summary.status.exit_code
-    require_trusted(config, distrust)
-    try:
-        status = job.resume(job.Job(config, folder, choices, Screen()))
-    except OSError as error:
-        print(f"regbench: {printable(error)}", file=sys.stderr)
-        return 2
-    return status.exit_code
+    outcome = work_in(RunFolder(config, folder, choices, Screen(), distrust), Policy.CONTINUE)
+    if isinstance(outcome.error, ConfigError):
+        raise outcome.error
+    if outcome.error is not None:
+        raise ConfigError(outcome.reason) from outcome.error
+    if outcome.idle:
+        reason = f" ({outcome.reason})" if outcome.reason else ""
+        print(printable(f"{folder}: the run has ended, status {outcome.status}{reason}; nothing to continue"))
+    return outcome.exit_code

@@ -20,6 +20,7 @@ from regbench.reports.response_text import LINES, PLAIN, pages
 from regbench.studies.study import (
     Condition,
     Findings,
+    Off,
     Output,
     Page,
     Study,
@@ -32,6 +33,7 @@ from regbench.studies.study import (
 from regbench.terminal.arguments import path
 
 COMMAND = "strength"
+NEVER = Off(None, False)
 EXAMPLE = "reg.dropout.p=0,0.1,0.2,0.5"
 EPILOG = """
 OVERRIDES are those of `regbench train -m`, with one value of one member swept:
@@ -57,27 +59,23 @@ def main(argv: list[str]) -> int:
     key = _swept_key(jobs)
     for one in jobs:
         _number(one, key)
-    off = {id(one): _off(one, key) for one in jobs}
-
-    def expand(one: Composed) -> list[list[str]]:
-        value, by_law = off[id(one)]
-        if not by_law:
-            return [one.overrides, [*one.overrides, f"~{key.rpartition('.')[0]}"]]
-        return [one.overrides, _with(one, key, value)]
 
     def report(
         condition: Condition, cohort: Cohort, question: Question
     ) -> tuple[Response, Callable[[bool], list[Page]]]:
-        value, by_law = off[id(condition.jobs[0])]
+        value, by_law = condition.off or NEVER
         values = [_number(one, key) for one in condition.jobs]
         known = None if value is None else float(value)
         swept = Swept(key, [*values, *([known] if by_law and known is not None else [])], known, by_law)
         found = response(cohort, swept, question, condition.name)
         return found, lambda terminal: pages(found, LINES if terminal else PLAIN)
 
-    made = conditions(jobs, lambda one: _without(one.config, key), expand)
-    for condition in made:
-        _say_baseline(condition, key, *off[id(condition.jobs[0])])
+    made = []
+    for condition in conditions(jobs, lambda job: _without(job.config, key)):
+        off = _off(condition.jobs[0], key)
+        lines = (words for job in condition.jobs for words in _lines(job, key, off))
+        made.append(condition.needing(lines, off))
+        _say_baseline(made[-1], key, off)
     return carry_out(Study(COMMAND, made, report, _outputs(asked)), line, asked)
 
 
@@ -120,8 +118,15 @@ def _number(one: Composed, key: str) -> float:
     return float(value)
 
 
-def _off(one: Composed, key: str) -> tuple[Any, bool]:
-    """The off value of a key, and whether the member does nothing there whatever its other values are."""
+def _lines(one: Composed, key: str, off: Off) -> list[list[str]]:
+    """The overrides of a job of the line, and of the baseline beside it."""
+    if off.by_law:
+        return [one.overrides, _with(one, key, off.value)]
+    return [one.overrides, [*one.overrides, f"~{key.rpartition('.')[0]}"]]
+
+
+def _off(one: Composed, key: str) -> Off:
+    """When the member of a key does nothing."""
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.assembly.stack import build_stack
     from regbench.regularizers.base import Regularizer, Stack
@@ -131,9 +136,9 @@ def _off(one: Composed, key: str) -> tuple[Any, bool]:
     for part in above:
         member = member.members[part] if isinstance(member, Stack) else member
     if name not in member.off:
-        return None, False
+        return NEVER
     others = (getattr(member, other) == value for other, value in member.off.items() if other != name)
-    return member.off[name], all(others)
+    return Off(member.off[name], all(others))
 
 
 def _with(one: Composed, key: str, value: Any) -> list[str]:
@@ -153,10 +158,10 @@ def _without(config: Mapping[str, Any], key: str) -> dict[str, Any]:
     return kept
 
 
-def _say_baseline(condition: Condition, key: str, off: Any, by_law: bool) -> None:
+def _say_baseline(condition: Condition, key: str, off: Off) -> None:
     """Say what is run beside the values of the line."""
     member = key.rpartition(".")[0]
-    if not by_law:
+    if not off.by_law:
         print(f"{condition.name}: {member} is not off at any {key}, so the baseline is the stack without it")
-    elif float(off) not in [_number(one, key) for one in condition.jobs]:
-        print(f"{condition.name}: {key}={off:g} is added: there {member} is off, which is the baseline")
+    elif float(off.value) not in [_number(one, key) for one in condition.jobs]:
+        print(f"{condition.name}: {key}={off.value:g} is added: there {member} is off, which is the baseline")

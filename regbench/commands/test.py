@@ -8,7 +8,7 @@ from pathlib import Path
 from regbench.composition.recorded import read_run
 from regbench.composition.trust import HELP, Trust
 from regbench.errors import ConfigError, printable
-from regbench.folders.lock import held
+from regbench.folders.lock import locked
 from regbench.records.files import RECORD_VERSION, change_summary, read_summary
 from regbench.records.summary import Summary
 from regbench.terminal.arguments import Arguments, path
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         require_readable(folder, trust)
     rows = []
     for folder in summaries:
-        with held(folder, wait=True):  # of several at once each counts
+        with locked(folder, wait=True):  # of several at once each counts
             test = read_again(folder, _finished(folder, trust).reads, trust)
             change_summary(folder, test=test)
         cells = (f"{of['accuracy']:.4f} ({of['loss']:.4f})" for of in (test.last, test.best) if of)

@@ -22,13 +22,12 @@ from regbench.composition.hydra_interface import BASE, PRIMARY, run_one
 from regbench.composition.paths import config_dir
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
-from regbench.errors import ConfigError, as_typed, of_the_system, printable
+from regbench.errors import ConfigError, of_the_system, printable
 from regbench.folders.claims import Claim, adopt, claim
-from regbench.folders.lock import Held, held, is_held
+from regbench.folders.lock import refuse_locked
 from regbench.folders.placement import refuse_others
-from regbench.records.files import read_summary
+from regbench.folders.state import refuse_begun
 from regbench.records.status import Status
-from regbench.storage import checkpoint
 from regbench.terminal.screen import Screen
 
 COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
@@ -58,7 +57,8 @@ def main(argv: list[str]) -> int:
         if not line.multirun:
             refuse_others(composed.folder, RUN_DIR)
     from regbench.assembly.run import check
-    from regbench.sweeps.sweep import SOME_FAILED, arranged, sweep
+    from regbench.sweeps.folder import arranged
+    from regbench.sweeps.sweep import SOME_FAILED, sweep
 
     if line.multirun and jobs:
         return sweep(line, *arranged(line, jobs))
@@ -67,7 +67,8 @@ def main(argv: list[str]) -> int:
         return SOME_FAILED if any(codes) else 0
     (composed,) = jobs
     check(composed.config)
-    _refuse_occupied(composed.folder)
+    refuse_locked(composed.folder)
+    refuse_begun(composed.folder)
     return _run(line, composed.folder)
 
 
@@ -86,7 +87,7 @@ def _run(line: CommandLine, folder: Path) -> int:
     def task(cfg: DictConfig) -> None:
         status, code = run_job(cfg, claimed)
         codes.append(code)
-        if status is Status.INTERRUPTED:
+        if status == Status.INTERRUPTED:
             raise KeyboardInterrupt  # the command line turns it into status 130
 
     # the folder by its name: one that is made of the time would be another one by now
@@ -147,7 +148,7 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
         folder = Path(HydraConfig.get().runtime.output_dir)
         status, code = run_job(cfg, adopt(folder, "hydra.sweep.subdir"))
         codes.append(code)
-        if status is Status.INTERRUPTED:
+        if status == Status.INTERRUPTED:
             raise KeyboardInterrupt  # ends a sweep; the command line turns it into status 130
         return status
 
@@ -158,39 +159,17 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
         sys.argv = before
 
 
-def run_job(cfg: DictConfig, claimed: Claim) -> tuple[Status, int]:
+def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
     """Run one job in the folder that is claimed for it; return its status and exit code."""
-    from regbench.runs import session as job
+    from regbench.runs.folder import RunFolder
+    from regbench.runs.work import REFUSED, Policy, work_in
 
     about = HydraConfig.get()
     folder = Path(about.runtime.output_dir)
-    console = Screen()
     shown = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
-    try:
-        with held(shown):
-            _refuse_checkpoint(shown)
-            status = job.train(job.Job(resolved(cfg), shown, choices_of(about), console))
-    except Held as error:  # it is not ours to tidy up
-        print(f"regbench: {printable(error)}", file=sys.stderr)
-        return Status.FAILED, 2
-    except (ConfigError, OSError) as error:
+    outcome = work_in(RunFolder(resolved(cfg), shown, choices_of(about), Screen()), Policy.FRESH)
+    if outcome.status == REFUSED:  # where another process works in it, it is not ours to tidy up
         claimed.give_back()
-        print(f"regbench: {printable(of_the_system(error) or error)}", file=sys.stderr)
-        return Status.FAILED, 2
-    return status, status.exit_code
-
-
-def _refuse_occupied(folder: Path) -> None:
-    if is_held(folder):
-        raise Held(f"{folder}: another process works in it; wait for it, or stop it")
-    _refuse_checkpoint(folder)
-
-
-def _refuse_checkpoint(folder: Path) -> None:
-    if checkpoint.exists(folder):
-        raise ConfigError(
-            f"{folder}: holds a checkpoint to continue; type regbench resume {as_typed(folder)}"
-        )
-    summary = read_summary(folder)
-    if summary and summary.status.ended:
-        raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")
+    if outcome.reason:
+        print(f"regbench: {printable(outcome.reason)}", file=sys.stderr)
+    return outcome.status, outcome.exit_code

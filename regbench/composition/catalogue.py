@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from regbench.composition.option_files import require_sound
+from regbench.composition.option_files import MADE, require_sound
 from regbench.composition.paths import config_dir
 from regbench.composition.source_text import Roots, defined, off_of, types_of
+from regbench.composition.yaml_values import values_of
 
-GROUPS = ("reg", "model", "dataset", "optimizer", "schedule")
+GROUPS = ("reg", *MADE)
 MISSING = "???"  # how Hydra writes a value that a person must give
 
 
@@ -116,25 +115,11 @@ def _entry(group: str, path: Path, roots: Roots) -> Entry:
     return Entry(path.stem, group, target, summary, paper, tuple(parameters))
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads 1e-3 as a number, as Hydra does and YAML 1.1 does not."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
 def _values(text: str, path: Path) -> dict[str, Any]:
     try:
-        node = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} must be valid YAML, got {' '.join(str(error).split())}") from error
-    if not isinstance(node, dict):
-        raise ValueError(f"{path} must hold keys and values, got {node!r}")
-    return {str(key): value for key, value in node.items()}
+        return values_of(text)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
 
 
 def _package(text: str, group: str) -> str:

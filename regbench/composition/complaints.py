@@ -16,10 +16,9 @@ from regbench.composition.option_files import said_of_yaml
 from regbench.composition.settings import SETTINGS, meant
 from regbench.composition.sources import OptionFiles, why_not_there
 from regbench.composition.spelling import bare, in_quotes, typed
-from regbench.errors import brief
-from regbench.targets.fields import nearest
+from regbench.errors import brief, nearest
 
-FEW = 12  # options of a group that are listed in a sentence
+MOST_LISTED = 12  # options of a group that are listed in a sentence
 MEMBERS = "reg"  # the group whose options are added up
 
 
@@ -175,7 +174,11 @@ class Complaints:
             right = typed(f"{group}=own", f"{group}._target_={name}")
             return f"{group}: no option {name!r}; type {right} for one of your own"
         close = nearest(name, options) or nearest(name.rpartition("/")[2].partition(".")[0], options)
-        listed = f"there are {', '.join(options)}" if len(options) <= FEW else f"see `regbench list {group}`"
+        listed = (
+            f"there are {', '.join(options)}"
+            if len(options) <= MOST_LISTED
+            else f"see `regbench list {group}`"
+        )
         return f"{group}: no option {name!r}{close or f'; {listed}'}"
 
     def no_names(self, overrides: Iterable[Any]) -> str | None:

@@ -20,8 +20,9 @@ from regbench.composition.composed import Composed
 from regbench.composition.copies import copier
 from regbench.composition.hydra_interface import COMMAND_LINE, PRIMARY, loader_of
 from regbench.composition.hydra_settings import choices_of_options, own_words, require_known
+from regbench.composition.option_files import MADE
 from regbench.composition.ranges import jobs_of, refuse_endless
-from regbench.composition.recorded import GROUPS, choices_of
+from regbench.composition.recorded import choices_of
 from regbench.composition.settings import PARTS, SETTINGS, settled
 from regbench.composition.sources import OptionFiles, refuse_shadowed, refuse_unnamed
 from regbench.composition.template import Shared, Templates
@@ -89,7 +90,7 @@ class Composer:
     def _resolved(self, overrides: list[str], folder_key: str, number: int) -> Shared:
         cfg = self.varied(overrides)
         choices = choices_of(cfg.hydra)
-        there = [*(name for name in cfg if name not in GROUPS), *choices]
+        there = [*(name for name in cfg if name not in MADE), *choices]
         missing = next((name for name in (*PARTS, *SETTINGS) if name not in there), None)
         if missing:
             raise ConfigError(f"{missing}: must be there, and was taken away")

@@ -11,15 +11,15 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from regbench.composition.option_files import MADE
 from regbench.composition.settings import read_settings, resolved
 from regbench.errors import ConfigError, brief
 from regbench.folders.ownership import KEYS
 from regbench.storage.reading import DEEPEST, MIB, check_sane, content, require_folder, sentence
 
-GROUPS = ("model", "dataset", "optimizer", "schedule")
 FOLDER = ".hydra"
 CONFIG, ABOUT, WORDS = "config.yaml", "hydra.yaml", "overrides.yaml"
-LARGEST = 4 * MIB
+LARGEST_FILE = 4 * MIB
 LONGEST = 2000  # signs of a text with references, which are slow to read
 MOST_REFERENCES = 2000  # of a file
 MOST = 100_000  # values of a file, each counted as often as an alias or a reference repeats it
@@ -71,7 +71,7 @@ def settled(folder: Path, cfg: DictConfig, typed_in: str, epochs: int | None = N
         raise ConfigError(f"{what} is not that of a run: {error}") from error
     except Exception as error:  # a reference may lead anywhere, and be of any kind
         raise ConfigError(f"{what} cannot be read: {sentence(error)}") from error
-    for group in (*GROUPS, "reg"):
+    for group in (*MADE, "reg"):
         _require_targets(what, group, config[group], leaf=group != "reg")
     return config
 
@@ -93,7 +93,7 @@ def _require_targets(what: str, key: str, node: Any, leaf: bool) -> None:
 def _mapping(folder: Path, name: str) -> DictConfig:
     path = folder / FOLDER / name
     try:
-        found = content(path, LARGEST)
+        found = content(path, LARGEST_FILE)
         if found is None:
             raise ConfigError(f"{folder}: must be the folder of a run, and holds no {FOLDER}/{name}")
         return mapping(found.decode())

@@ -56,7 +56,7 @@ SCHEDULE = Kind(
     lambda cls: is_dataclass(cls) and _is_called(cls) and not issubclass(cls, nn.Module),
     loosely=_is_called,
 )
-GROUPS = {"model": MODEL, "dataset": DATASET, "optimizer": OPTIMIZER, "schedule": SCHEDULE}
+KIND_OF = {"model": MODEL, "dataset": DATASET, "optimizer": OPTIMIZER, "schedule": SCHEDULE}
 
 
 def look_at(config: Mapping[str, Any], distrust: Distrust | None = None) -> None:
@@ -72,8 +72,8 @@ def look_at(config: Mapping[str, Any], distrust: Distrust | None = None) -> None
     for name, value in config.items():
         if name == "reg":
             _look_at_stack(value, "reg", distrust)
-        elif name in GROUPS and isinstance(value, Mapping) and "_target_" in value:
-            look(value, name, GROUPS[name], distrust)
+        elif name in KIND_OF and isinstance(value, Mapping) and "_target_" in value:
+            look(value, name, KIND_OF[name], distrust)
         else:
             look_within(value, name, distrust=distrust)
 

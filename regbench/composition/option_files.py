@@ -11,7 +11,7 @@ import yaml
 
 from regbench.errors import ConfigError, brief
 
-LARGEST = 100_000  # bytes of a file
+LARGEST_FILE = 100_000  # bytes of a file
 DEEPEST = 30  # lists and mappings within each other
 MOST = 20_000  # values of a file, each repetition by an alias counted
 LONGEST_INTEGER = 18  # digits: more fit no whole number of 64 bits
@@ -20,7 +20,7 @@ KNOWN = {
     f"{CORE}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge", "timestamp")
 }
 PACKAGE = re.compile(r"_global_|_group_|[\w-]+(\.[\w-]+)*")
-MADE = ("dataset", "model", "optimizer", "schedule")  # groups whose options name a class
+MADE = ("model", "dataset", "optimizer", "schedule")  # groups whose options name a class
 PLACES = ("_global_", "_group_", "reg", "train", *MADE)  # where a package begins
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -74,8 +74,8 @@ def _text(path: Path) -> str:
         if not path.is_file():  # a pipe would wait, a device never ends
             raise ConfigError(f"{path}: must be a plain file, and is none")
         size = path.stat().st_size
-        if size > LARGEST:
-            raise ConfigError(f"{path}: must have at most {LARGEST} bytes, got {size}")
+        if size > LARGEST_FILE:
+            raise ConfigError(f"{path}: must have at most {LARGEST_FILE} bytes, got {size}")
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error

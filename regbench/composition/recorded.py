@@ -11,11 +11,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from regbench.composition import hydra_record
+from regbench.composition.option_files import MADE
 from regbench.composition.trust import UNTRUSTED, Trust, environment_for, import_for
 from regbench.storage.files import write_text
 from regbench.targets.looking import Distrust
-
-GROUPS = hydra_record.GROUPS
 
 
 def read_run(
@@ -82,7 +81,7 @@ def _longer_words(about: Any, epochs: int) -> list[str]:
 
 def choices_of(about: Any) -> dict[str, str]:
     """Which option of each group was chosen, from Hydra's record."""
-    return {group: name for group, name in about.runtime.choices.items() if group in GROUPS}
+    return {group: name for group, name in about.runtime.choices.items() if group in MADE}
 
 
 def import_from(*folders: str) -> None:

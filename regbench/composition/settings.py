@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.errors import ConfigError, brief
+from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.records.identity import is_path, stack_name
 from regbench.records.metrics import Asked
 from regbench.targets.fields import checked, converted, require_number
@@ -19,7 +18,7 @@ from regbench.targets.signatures import hints_of
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 MOST_THREADS = 1024
-LARGEST = 3e38  # single precision ends there
+LARGEST_SINGLE = 3e38  # single precision ends there
 RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by itself
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
 MOST_MEANT = 3  # keys that are named for one that is not known
@@ -82,7 +81,7 @@ class TrainSettings:
 def meant(unknown: str, keys: Iterable[str]) -> str:
     """'; did you mean ...?' for the full key that a part of it, or something like it, may stand for."""
     close = likely(unknown, list(keys))
-    return f"; did you mean {' or '.join(map(repr, close))}?" if 0 < len(close) <= MOST_MEANT else ""
+    return did_you_mean(close) if len(close) <= MOST_MEANT else ""
 
 
 def likely(unknown: str, keys: Sequence[str]) -> list[str]:
@@ -96,12 +95,11 @@ def likely(unknown: str, keys: Sequence[str]) -> list[str]:
         return close
     below = {key.partition(".")[2]: key for key in keys if key.startswith(f"{head}.")}
     if rest and below:
-        return [below[word] for word in difflib.get_close_matches(rest, below, n=1)]
-    alike = {key: key for key in keys}
+        return [below[word] for word in alike(rest, below)]
+    whole = {key: key for key in keys}
     if not rest:
-        alike = {key.rpartition(".")[2]: key for key in reversed(keys)} | alike
-    cutoff = 0.6 if rest else 0.75
-    return [alike[word] for word in difflib.get_close_matches(unknown.lower(), alike, n=1, cutoff=cutoff)]
+        whole = {key.rpartition(".")[2]: key for key in reversed(keys)} | whole
+    return [whole[word] for word in alike(unknown.lower(), whole, 0.6 if rest else 0.75)]
 
 
 def resolved(cfg: DictConfig, typed_in: str | None = None) -> dict[str, Any]:
@@ -198,8 +196,8 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
 def _require_rate(value: Any, what: str) -> None:
     """Refuse what is no learning rate."""
     rate = converted(value, float, what)
-    if not 0 <= rate < LARGEST:
-        raise ConfigError(f"{what} must lie in [0, {LARGEST:g}), got {rate}")
+    if not 0 <= rate < LARGEST_SINGLE:
+        raise ConfigError(f"{what} must lie in [0, {LARGEST_SINGLE:g}), got {rate}")
 
 
 def _keys(node: Mapping[str, Any], without: str, prefix: str = "") -> Iterator[str]:

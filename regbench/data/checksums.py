@@ -7,11 +7,9 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from torch import Tensor
-
 from regbench.storage.reading import opened
 
-LARGEST = 2**32  # bytes of a file that is held to a checksum; none of those that are has half as many
+LARGEST_FILE = 2**32  # bytes of a file that is held to a checksum; none of those that are has half as many
 
 
 def require_digest(path: Path, algorithm: str, expected: str) -> None:
@@ -20,7 +18,7 @@ def require_digest(path: Path, algorithm: str, expected: str) -> None:
     Raises:
         ValueError: it differs.
     """
-    with opened(path, LARGEST) as file:
+    with opened(path, LARGEST_FILE) as file:
         found = hashlib.file_digest(file, algorithm).hexdigest()
     require_equal(path, algorithm, expected, found)
 
@@ -31,23 +29,14 @@ def require_crc_of_gzip(path: Path, archive: Path) -> None:
     Raises:
         ValueError: it differs.
     """
-    with opened(archive, LARGEST) as file:
+    with opened(archive, LARGEST_FILE) as file:
         file.seek(-8, 2)  # the archive ends with the CRC-32 and the length, four bytes each
         expected = int.from_bytes(file.read(4), "little")
     found = 0
-    with opened(path, LARGEST) as file:
+    with opened(path, LARGEST_FILE) as file:
         while chunk := file.read(1 << 20):
             found = zlib.crc32(chunk, found)
     require_equal(path, "crc32", f"{expected:08x}", f"{found:08x}")
-
-
-def digest_of(*tensors: Tensor) -> str:
-    """A digest of the shapes, types and values of tensors."""
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def digest_of_files(files: Iterable[tuple[str, Path]]) -> str:

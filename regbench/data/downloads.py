@@ -7,7 +7,7 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -15,6 +15,7 @@ from tarfile import TarError
 from tempfile import TemporaryDirectory
 
 from regbench.data.checksums import require_digest
+from regbench.storage.folders import emptied_on_failure
 
 SECONDS_OF_SILENCE = 30.0  # after which a server counts as out of reach
 
@@ -124,28 +125,3 @@ def _impatience() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-@contextmanager
-def undone_on_failure(folder: Path) -> Iterator[None]:
-    """Where the body raises, remove the folder and its parents that were not there before."""
-    above = [*reversed(folder.parents), folder]
-    first_new = next((path for path in above if not path.exists()), None)
-    with ExitStack() as undo:
-        if first_new is not None:
-            undo.callback(shutil.rmtree, first_new, ignore_errors=True)
-        yield
-        undo.pop_all()
-
-
-@contextmanager
-def emptied_on_failure(folder: Path) -> Iterator[None]:
-    """The same, where other processes may fill them meanwhile: what is not empty then stays."""
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        yield
-    except BaseException:
-        for path in new:
-            with suppress(OSError):
-                path.rmdir()
-        raise

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from regbench.data.checks.counts import by_class
 from regbench.data.checks.duplicates import Part, of_test
-from regbench.data.checks.suspicions import counted
 from regbench.data.checksums import digest_of_files
 from regbench.data.images.decoding import Images, Reading, bad_ones, decoded_once, how_read
 from regbench.data.images.files import ARCHIVES, STRAY, UNREADABLE, what_of
@@ -22,8 +21,9 @@ from regbench.data.images.layout import WHOLE, Layout, Listed, read_layout
 from regbench.data.images.pixels import color_of
 from regbench.data.memory import require_memory
 from regbench.data.splits import fifth_apart
+from regbench.errors import counted
 
-LARGEST = 10_000  # pixels of a side
+LARGEST_SIDE = 10_000  # pixels of a side
 LARGEST_BAD = 2**28  # bytes of a bad image that is read once more, for a digest of the data
 
 
@@ -61,8 +61,8 @@ class ImageFolder:
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"size must be at least 1, got {self.size}")
-        if self.size > LARGEST:
-            raise ValueError(f"size must be at most {LARGEST}, got {self.size}")
+        if self.size > LARGEST_SIDE:
+            raise ValueError(f"size must be at most {LARGEST_SIDE}, got {self.size}")
         self._ground = color_of(self.background)
 
     @property

@@ -13,7 +13,7 @@ from torch import Tensor
 from regbench.data.images.pixels import eight_bits
 from regbench.data.memory import require_memory
 from regbench.data.person_code import in_a_sentence
-from regbench.terminal.bar import counted
+from regbench.terminal.bar import numbers
 
 AGAIN = 32  # rows that are read twice, to see whether they are the same
 LARGE = 2**24  # bytes of a row for which it is looked whether it fits into memory
@@ -47,7 +47,7 @@ def read_rows(dataset: Any, split: str) -> Rows:
     require_memory(number * first.nbytes * COPIES, f"{number} {split} rows of {tuple(first.shape)}")
     inputs = torch.empty((number, *first.shape), dtype=first.dtype)
     labels: list[Label] = []
-    for row in counted(number, f"reading {split} rows"):
+    for row in numbers(number, f"reading {split} rows"):
         value, label = _row(dataset, row, split)
         _require_like(value, first, f"{split} row {row}")
         inputs[row] = value

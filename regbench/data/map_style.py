@@ -12,9 +12,9 @@ from torch import Tensor
 
 from regbench.data.checks.counts import by_class
 from regbench.data.checks.duplicates import Part, of_test
-from regbench.data.checksums import digest_of
 from regbench.data.map_rows import Label, Rows, read_rows
 from regbench.data.splits import fifth_apart
+from regbench.storage.digests import digest_of
 
 WITH_CHANNELS = 3  # axes of an image
 MOST_CLASSES = 1_000_000

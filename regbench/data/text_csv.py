@@ -11,13 +11,14 @@ from typing import Literal
 
 import torch
 
-from regbench.data.checks.suspicions import counted, listed
+from regbench.data.checks.suspicions import MOST_NAMED
 from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
 from regbench.data.text.file import content_of, decoded, read_better_as, require_encoding
 from regbench.data.text.sentences import Labelled, Text, is_unspaced, labelled
-from regbench.data.text.tables import Columns, Row, Table, read_table, visible
+from regbench.data.text.tables import Columns, Row, TextRows, read_table, visible
 from regbench.data.typed import typed
+from regbench.errors import counted, listed
 
 MANY_UNSPACED = 10  # per cent of the rows
 DELIMITERS = {"tab": "\\t", "comma": ",", "semicolon": ";", "pipe": "|", "bar": "|"}  # what they are called
@@ -97,7 +98,7 @@ class TextCSV(Text):
         return {field: file for field, file in named.items() if file is not None}
 
     @cached_property
-    def _tables(self) -> dict[str, Table]:
+    def _tables(self) -> dict[str, TextRows]:
         columns = Columns(self.text, self.label, self.delimiter)
         return {
             field: read_table(file, decoded(file, content_of(field, file), self.encoding), columns)
@@ -187,7 +188,7 @@ class TextCSV(Text):
     def _of_texts(self) -> list[str]:
         said, rows = [], self._parts["train"]
         if empty := [row.line for row in rows if not row.text.strip()]:
-            lines = listed(f"line {line}" for line in empty)
+            lines = listed((f"line {line}" for line in empty), MOST_NAMED)
             said.append(f"dataset: {counted(len(empty), 'row')} of {self.path} without a text: {lines}")
         unspaced = sum(is_unspaced(row.text) for row in rows)
         if self.tokens == "words" and unspaced * 100 > MANY_UNSPACED * len(rows):

@@ -21,9 +21,10 @@ from regbench.folders.ownership import (
     is_ours,
 )
 from regbench.folders.placement import refuse_links, refuse_others, refuse_strange
-from regbench.folders.removal import is_file, remove_empty, remove_events, remove_files
+from regbench.folders.removal import is_file, remove_events, remove_files
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.storage import checkpoint
+from regbench.storage.folders import missing, remove_empty
 
 SAID = "This folder is a run of regbench, which replaces its own files in here and no others.\n"
 FILES = (LOG, METRICS, ENVIRONMENT, SUMMARY, LOCK)
@@ -71,8 +72,7 @@ def claim(folder: Path, key: str) -> Claim:
     refuse_others(folder, key)
     made: list[Path] = []
     try:
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        for path in reversed(missing):
+        for path in reversed(missing(folder)):
             with suppress(FileExistsError):  # another process has made it meanwhile
                 path.mkdir()
                 made.append(path)

@@ -14,14 +14,15 @@ from regbench.folders.ownership import LOCK
 from regbench.folders.removal import is_file
 
 BETWEEN_TRIES = 0.5  # seconds
+WORKED_IN = "{folder}: another process works in it; wait for it, or stop it"
 
 
-class Held(ConfigError):
+class Locked(ConfigError):
     """Another living process works in the folder."""
 
 
 @contextmanager
-def held(folder: Path, wait: bool = False) -> Iterator[None]:
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     """Hold a run folder as long as the body runs.
 
     The lock is the operating system's, so that of a process that has died is free at once.
@@ -31,7 +32,7 @@ def held(folder: Path, wait: bool = False) -> Iterator[None]:
         wait: whether to wait for another holder to let go.
 
     Raises:
-        Held: another living process holds it, and wait is false.
+        Locked: another living process holds it, and wait is false.
         ConfigError: it cannot be locked.
     """
     path = folder / LOCK
@@ -42,7 +43,7 @@ def held(folder: Path, wait: bool = False) -> Iterator[None]:
     try:
         lock.acquire(timeout=-1 if wait else 0, poll_interval=BETWEEN_TRIES)
     except Timeout as error:
-        raise Held(f"{folder}: another process works in it; wait for it, or stop it") from error
+        raise Locked(WORKED_IN.format(folder=folder)) from error
     except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
         why = getattr(error, "strerror", None) or "it has no locks"
         raise ConfigError(f"{folder}: cannot be locked by its {LOCK}: {why}") from error
@@ -59,20 +60,30 @@ def _refuse_link(path: Path) -> None:
         raise ConfigError(f"{path}: must be a plain file of the run's own, and is {what}; delete it")
 
 
-def is_held(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Whether a living process works in the folder now; of one that cannot be locked, none that is known."""
     if not (folder / LOCK).exists():
         return False
     try:
-        with held(folder):
+        with locked(folder):
             return False
-    except Held:
+    except Locked:
         return True
     except ConfigError:
         return False
 
 
+def refuse_locked(folder: Path) -> None:
+    """Refuse a folder that a living process works in now.
+
+    Raises:
+        Locked: one does.
+    """
+    if is_locked(folder):
+        raise Locked(WORKED_IN.format(folder=folder))
+
+
 def wait_for(folder: Path) -> None:
     """Return once nobody works in the folder."""
-    while is_held(folder):
+    while is_locked(folder):
         time.sleep(BETWEEN_TRIES)

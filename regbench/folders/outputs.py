@@ -12,6 +12,8 @@ from pathlib import Path
 
 from regbench.folders.ownership import is_ours
 from regbench.folders.placement import REPLACED, WRITTEN_IN_PLACE
+from regbench.storage.files import write_bytes
+from regbench.storage.folders import emptied_on_failure
 
 MAKER = "regbench"  # stands in every figure that is written, and tells it from a person's own
 
@@ -50,16 +52,10 @@ def _is_of_a_run(path: Path) -> bool:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".regbench-{secrets.token_hex(6)}.tmp")
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-        temporary.replace(path)
+        write_bytes(path, content, path.with_name(f".regbench-{secrets.token_hex(6)}.tmp"))
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _write_into(path: Path, content: bytes) -> None:
@@ -89,18 +85,16 @@ def write_figures(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     """
     paths = [folder / name for name in files]
     new = [path for path in paths if not _is_old(path)]
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in zip(paths, files.values(), strict=True):
-            write_output(path, content)
-    except OSError:
-        with suppress(OSError):
-            for path in new:
-                path.unlink(missing_ok=True)
-            for place in missing:
-                place.rmdir()
-        raise
+    with emptied_on_failure(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path, content in zip(paths, files.values(), strict=True):
+                write_output(path, content)
+        except OSError:
+            with suppress(OSError):
+                for path in new:
+                    path.unlink(missing_ok=True)
+            raise
     return paths
 
 

@@ -18,7 +18,7 @@ HYDRAS = ("config.yaml", "hydra.yaml", "overrides.yaml")  # what Hydra writes in
 EVENTS = "tensorboard"
 SUB_RUNS = ("train", "val")
 KEYS = ("model", "dataset", "optimizer", "schedule", "train", "reg", "seed")  # of every configuration
-LARGEST = 1 << 20  # bytes of a file that are looked at
+LOOKED_AT = 1 << 20  # bytes of a file that are looked at
 
 
 class Place:
@@ -87,7 +87,7 @@ def _holds_run(folder: Path) -> bool:
         return False
     return (
         is_hydras_of_ours(folder)
-        or _is_our_summary(_start(folder / SUMMARY, 16 * LARGEST))
+        or _is_our_summary(_start(folder / SUMMARY, 16 * LOOKED_AT))
         or re.match(rb'\{"epoch": 1, .*"objective/data"', _start(folder / METRICS)) is not None
     )
 
@@ -111,7 +111,7 @@ def _is_our_summary(content: bytes) -> bool:
     return isinstance(found, dict) and {"version", "status", "config", "identity"} <= found.keys()
 
 
-def _start(path: Path, size: int = LARGEST) -> bytes:
+def _start(path: Path, size: int = LOOKED_AT) -> bytes:
     """The first bytes of a plain file; none of anything else."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:

@@ -7,11 +7,11 @@ import re
 import tempfile
 from pathlib import Path
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, listed
 from regbench.folders.ownership import EVENTS, HYDRA, HYDRAS, LOCK, MARK, SUB_RUNS, is_ours, kind_of
-from regbench.folders.removal import remove_empty
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.storage import checkpoint
+from regbench.storage.folders import missing, remove_empty
 
 CURRENT = "the current folder"  # taken where it is empty and its whole name is typed
 FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS))  # of a run folder
@@ -136,8 +136,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _several(names: list[str]) -> str:
-    shown = [name if name.isprintable() else repr(name) for name in names[:3]]
-    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return listed([name if name.isprintable() else repr(name) for name in names], 3, " and ")
 
 
 def refuse_links(folder: Path, key: str) -> None:
@@ -166,7 +165,7 @@ def refuse_unwritable(folder: Path, key: str) -> None:
     Raises:
         ConfigError: nothing can.
     """
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    new = missing(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -174,4 +173,4 @@ def refuse_unwritable(folder: Path, key: str) -> None:
     except OSError as error:
         raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
     finally:
-        remove_empty(*missing)  # unless another process has begun to use it
+        remove_empty(*new)  # unless another process has begun to use it

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 EVENT_FILE = "events.out.tfevents."  # what the name of each of TensorBoard's files begins with
@@ -49,11 +48,3 @@ def remove_events(folder: Path, sub_runs: Iterable[str]) -> None:
     for name in sub_runs:
         if is_folder(folder) and is_folder(folder / name):
             remove_files(folder / name, [e for e in os.listdir(folder / name) if e.startswith(EVENT_FILE)])
-
-
-def remove_empty(*folders: Path) -> None:
-    """Delete those of the folders that are empty, in this order; others, and links, stay."""
-    for folder in folders:
-        with suppress(OSError):
-            if is_folder(folder):
-                folder.rmdir()

@@ -20,27 +20,6 @@ HARMLESS_TURN = 15  # degrees
 GREY_WEIGHTS = (0.2989, 0.587, 0.114)  # of red, green and blue, as torchvision has them
 
 
-def require_images(train: Split, colors: bool = False) -> None:
-    """Check once that all rows of a split are what the operations are defined on.
-
-    Args:
-        train: the rows.
-        colors: whether images must be grey or RGB.
-
-    Raises:
-        ValueError: inputs are no images, have another number of channels, or lie outside [0, 1].
-    """
-    inputs = train.inputs
-    if inputs.ndim != 4:
-        raise ValueError(f"inputs must be images of shape (B, C, H, W), got {tuple(inputs.shape)}")
-    if colors and inputs.shape[1] not in (1, 3):
-        raise ValueError(f"images must have 1 or 3 channels, got {inputs.shape[1]}")
-    scale = train.scale if inputs.dtype == torch.uint8 else 1.0
-    low, high = inputs.min().item() / scale, inputs.max().item() / scale
-    if low < 0 or high > 1:
-        raise ValueError(f"pixels must lie in [0, 1], got {low:.4g} to {high:.4g}")
-
-
 def turning_note(train: Split, degrees: float) -> str:
     """What a person should know of images turned by up to so many degrees; empty where labels bear that."""
     if train.mirrors or degrees <= HARMLESS_TURN:
@@ -200,7 +179,7 @@ def equalize(images: Tensor, strength: Tensor) -> Tensor:
     return (equalized.to(images.dtype) / 255).view(images.shape)
 
 
-def identity(images: Tensor, strength: Tensor) -> Tensor:
+def unchanged(images: Tensor, strength: Tensor) -> Tensor:
     """Change nothing. The strength is not used."""
     return images.clone()
 
@@ -238,7 +217,7 @@ SIGNED: Mapping[str, Op] = {  # strengths of both signs
     "sharpness": partial(_more, sharpness),
 }
 OPS: Mapping[str, Op] = {
-    "identity": identity,
+    "identity": unchanged,
     **SIGNED,
     "posterize": posterize,
     "solarize": solarize,
@@ -247,7 +226,7 @@ OPS: Mapping[str, Op] = {
 }
 
 
-class Space:
+class Strengths:
     """How strong each operation of OPS is at a level in [0, 1].
 
     The strength is widest * level with a random sign for an operation of SIGNED; posterize keeps

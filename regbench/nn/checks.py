@@ -1,8 +1,10 @@
-"""What every model asks of its sizes."""
+"""What models ask of their sizes, and members of inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from regbench.types import Batch, Split
 
 
 def require_positive(**sizes: int) -> None:
@@ -41,3 +43,17 @@ def require_sequence(in_shape: Sequence[int], vocabulary: int | None) -> None:
     if len(in_shape) != (3 if vocabulary is None else 1):
         want = "(channels, height, width)" if vocabulary is None else "(tokens,)"
         raise ValueError(f"in_shape must be {want}, got {tuple(in_shape)}")
+
+
+def require_mixable(rows: Batch | Split, who: str) -> None:
+    """Refuse inputs that are no numbers.
+
+    Args:
+        rows: their inputs.
+        who: wants to mix them.
+
+    Raises:
+        ValueError: they are token ids.
+    """
+    if not rows.mixable:
+        raise ValueError(f"{who} needs float inputs, got {rows.inputs.dtype}")

@@ -36,21 +36,31 @@ class Normalization(nn.Module):
         as 1e-3.
         """
         channels, *pixels = split.inputs.shape[1:]
-        total = torch.zeros(channels, dtype=torch.float64, device=split.inputs.device)
-        squares = torch.zeros_like(total)
-        for start in range(0, len(split), ROWS_AT_ONCE):
-            inputs = split[slice(start, start + ROWS_AT_ONCE)].inputs.double()
-            values = inputs.transpose(0, 1).flatten(1)
-            total += values.sum(1)
-            squares += values.square().sum(1)
-        count = split.inputs.numel() / channels
-        mean = total / count
-        std = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_STD)
+        mean, squares = _moments(split)
+        std = (squares - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_STD)
         shape = (channels, *(1 for _ in pixels))
         return cls(*(value.to(torch.get_default_dtype()).view(shape) for value in (mean, std)))
 
     def forward(self, inputs: Tensor) -> Tensor:
         return (inputs - self.mean) / self.std
+
+
+def channel_means(split: Split) -> Tensor:
+    """The mean of each channel over all rows and pixels of a split: (C,), in the units of a batch."""
+    return _moments(split)[0].to(torch.get_default_dtype())
+
+
+def _moments(split: Split) -> tuple[Tensor, Tensor]:
+    """The mean of each channel, and the mean of its squares: (C,) float64 each."""
+    channels = split.inputs.shape[1]
+    total = torch.zeros(channels, dtype=torch.float64, device=split.inputs.device)
+    squares = torch.zeros_like(total)
+    for start in range(0, len(split), ROWS_AT_ONCE):
+        values = split[slice(start, start + ROWS_AT_ONCE)].inputs.double().transpose(0, 1).flatten(1)
+        total += values.sum(1)
+        squares += values.square().sum(1)
+    count = split.inputs.numel() / channels
+    return total / count, squares / count
 
 
 class Normalized(nn.Module):

@@ -70,6 +70,8 @@ class Recurrence(nn.Module):
 
     def _fused(self, inputs: Tensor) -> Tensor:
         weights: list[Tensor] = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
+        if inputs.is_cuda:
+            weights = _in_one_piece(weights)
         start = inputs.new_zeros(1, len(inputs), self.width)
         # weights, biases?, layers, dropout, training?, both directions?, batch first?
         if self.cell == "lstm":
@@ -99,6 +101,13 @@ class Recurrence(nn.Module):
         blocks = weight_hh.unflatten(0, (self.gates, self.width)).transpose(1, 2)
         biases = bias_hh.view(self.gates, 1, self.width)
         return torch.baddbmm(biases, state.transpose(0, 1), blocks).transpose(0, 1).flatten(1)
+
+
+def _in_one_piece(tensors: list[Tensor]) -> list[Tensor]:
+    """The same values, one after the other in memory: else cuDNN copies them so itself, and warns."""
+    whole = torch.cat([tensor.flatten() for tensor in tensors])
+    parts = whole.split([tensor.numel() for tensor in tensors])
+    return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
 
 
 def _lstm(gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:

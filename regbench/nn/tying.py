@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from torch import nn
+
+from regbench.errors import nearest
 
 Tensors = dict[str, nn.Parameter]
 
@@ -48,8 +49,7 @@ def _parameters(net: nn.Module, path: str) -> Tensors:
     found = {n.removeprefix(f"{path}."): p for n, p in named.items() if n.startswith(f"{path}.")}
     if not found:
         holders = {n.rpartition(".")[0] for n in named}
-        close = difflib.get_close_matches(path, [*named, *holders], n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = nearest(path, [*named, *holders])
         raise ValueError(f"tie must name parameters or modules that hold some, got {path!r}{hint}")
     return found
 

@@ -115,7 +115,7 @@ def deviation(layer: Any, inputs: Tensor, p: float) -> Tensor:
 class Averaged(nn.Module):
     """Around an activation: in evaluation, its mean over normal inputs.
 
-    Their standard deviation is what `Spread` has left here.
+    Their standard deviation is what `TellDeviation` has left here.
     """
 
     def __init__(self, inference: Inference, samples: int, seed: int) -> None:
@@ -151,7 +151,7 @@ class Averaged(nn.Module):
 
 
 @dataclass
-class Spread:
+class TellDeviation:
     """A forward hook: in evaluation, tell `Averaged` the outputs and their standard deviation."""
 
     p: float

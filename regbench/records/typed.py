@@ -26,9 +26,9 @@ def plain(value: Any) -> Any:
 def parsed(kind: Any, value: Any) -> Any:
     """What a value of a file is as this type; where it is of another, what stands for nothing.
 
-    That is None where the type has it, else an empty text, list or object, or 0. What lists and plain
-    objects hold is passed on as it is, unless it is a dataclass. Keys that no field has are passed over.
-    Of an enum the value must be one.
+    That is None where the type has it, else an empty text, list or object, or 0; an object of no keys is
+    None where there may be None. What lists and plain objects hold is passed on as it is, unless it is a
+    dataclass. Keys that no field has are passed over. Of an enum the value must be one.
 
     Args:
         kind: a dataclass, or the annotation of a field of one.
@@ -42,8 +42,8 @@ def _reader(kind: Any) -> Reader:
     owner, inner = get_origin(kind) or kind, get_args(kind)
     if owner in (Union, types.UnionType):
         (other,) = (one for one in inner if one is not type(None))
-        fits, read = _fits(other), _reader(other)
-        return lambda value: read(value) if fits(value) else None
+        fits, read, is_object = _fits(other), _reader(other), is_dataclass(get_origin(other) or other)
+        return lambda value: read(value) if fits(value) and (value or not is_object) else None
     if is_dataclass(owner):
         return _object_reader(kind)
     if issubclass(owner, Enum):

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regbench.images.operations import OPS, Space, apply_each, require_images, turning_note
+from regbench.images.checks import require_pixels
+from regbench.images.operations import OPS, Strengths, apply_each, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
 
@@ -90,7 +91,7 @@ class AugMix(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            require_images(train)
+            require_pixels(train)
             # every operation of a chain may be the turn, and in the same direction
             turns = self.depth or DEEPEST
             self._note = turning_note(train, turns * self.severity / MOST_SEVERE * WIDEST_TURN)
@@ -145,7 +146,7 @@ class AugMix(Regularizer):
     def _chained(self, images: Tensor) -> Tensor:
         """(chains, B, C, H, W): every image at the end of each of its chains."""
         count = self.chains * len(images)
-        changed, space = images.repeat(self.chains, 1, 1, 1), _space(*images.shape[2:])
+        changed, space = images.repeat(self.chains, 1, 1, 1), _strengths(*images.shape[2:])
         fixed = torch.full((count,), self.depth)
         depths = fixed if self.depth else 1 + self.stream.integers(DEEPEST, (count,))
         for done in range(self.depth or DEEPEST):
@@ -195,7 +196,7 @@ def divergence(logits: Tensor) -> Tensor:
     return (logs.exp() * (logs - middle)).sum(2).mean()
 
 
-def _space(height: int, width: int) -> Space:
+def _strengths(height: int, width: int) -> Strengths:
     """The widest strengths for images of a size."""
     widest = {"shear_x": 0.3, "shear_y": 0.3, "translate_x": width / 3, "translate_y": height / 3}
-    return Space(widest | {"rotate": WIDEST_TURN}, DROPPED_BITS)
+    return Strengths(widest | {"rotate": WIDEST_TURN}, DROPPED_BITS)

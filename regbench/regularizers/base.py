@@ -23,14 +23,14 @@ class Regularizer:
 
     Attributes:
         off: the values at which it does nothing; always legal.
-        probe: values at which a test can see it act, where the defaults are too mild to show.
+        visible_at: values at which a test can see it act, where the defaults are too mild to show.
         records_hidden: whether `ForwardPass.hidden` must be filled for it.
         weighs_classes: whether its `data_loss` heeds `ForwardPass.class_weights`.
         stream: its own random draws, given by the stack before any hook is called.
     """
 
     off: ClassVar[Mapping[str, Any]]
-    probe: ClassVar[Mapping[str, Any]] = {}
+    visible_at: ClassVar[Mapping[str, Any]] = {}
     records_hidden: ClassVar[bool] = False
     weighs_classes: ClassVar[bool] = False
     stream: Stream

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from regbench.images.operations import brightness, contrast, hue, require_images, saturation
+from regbench.images.checks import require_pixels
+from regbench.images.operations import brightness, contrast, hue, saturation
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -52,7 +53,7 @@ class ColorJitter(Regularizer):
     def check_data(self, train: Split) -> None:
         if self.is_off:
             return
-        require_images(train, colors=True)
+        require_pixels(train, colors=True)
         self._grey = train.inputs.shape[1] == 1
         if self._grey and self.brightness == self.contrast == 0:
             raise ValueError("brightness or contrast must be above 0 for grey images, got 0 for both")

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from regbench.images.rectangles import inside, require_images
+from regbench.images.checks import require_images
+from regbench.images.rectangles import inside
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -49,12 +50,12 @@ class CutMix(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            require_images(train.inputs)
+            require_images(train)
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off or self.p == 0:
             return batch
-        require_images(batch.inputs)
+        require_images(batch)
         device = batch.inputs.device
         pasted = self._pasted(batch.inputs)
         other = batch[self.stream.permutation(len(batch)).to(device)]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
-from regbench.images.rectangles import channel_means, inside, require_images
+from regbench.images.checks import require_images
+from regbench.images.rectangles import inside
+from regbench.nn.normalization import channel_means
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -48,16 +49,16 @@ class Cutout(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            self._pixels(train.inputs)
+            self._pixels(train)
 
     def prepare_data(self, train: Split) -> None:
         if not self.is_off:
-            self._fill = channel_means(train)
+            self._fill = channel_means(train).view(-1, 1, 1)
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
             return batch
-        images, pixels = batch.inputs, self._pixels(batch.inputs)
+        images, pixels = batch.inputs, self._pixels(batch)
         row, column, choice = self.stream.uniform((3, len(images)))
         top = (row * images.shape[2]).long() - pixels // 2
         left = (column * images.shape[3]).long() - pixels // 2
@@ -65,10 +66,10 @@ class Cutout(Regularizer):
         hidden = inside(images, top, left, sides, sides)
         return Batch(torch.where(hidden, self._fill.to(images), images), batch.targets)
 
-    def _pixels(self, images: Tensor) -> int:
+    def _pixels(self, rows: Batch | Split) -> int:
         """The side of the square on images of this size."""
-        require_images(images)
-        side = min(images.shape[2:])
+        require_images(rows)
+        side = min(rows.inputs.shape[2:])
         if self.size is not None and self.size > 2 * side:
             raise ValueError(f"size must be at most {2 * side} for images of {side} px, got {self.size}")
         return max(1, side // 2) if self.size is None else self.size

@@ -15,7 +15,7 @@ from regbench.nn.weight_noise import (
     InTraining,
     MaskedWeight,
     Scaled,
-    Spread,
+    TellDeviation,
     gaussian_outputs,
     has_own_outputs,
     masked_by_example,
@@ -97,7 +97,7 @@ class DropConnect(Regularizer):
             if name in behind:
                 averaged = Averaged(self.inference, self.samples, self.stream.at(name).seed_of("inference"))
                 behind[name].around.insert(0, averaged)  # what others put around sees its output
-                layer.register_forward_hook(Spread(self.p, averaged))
+                layer.register_forward_hook(TellDeviation(self.p, averaged))
         return model
 
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:

@@ -36,7 +36,7 @@ class EarlyStopping(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"patience": 1_000_000_000}
-    probe: ClassVar[Mapping[str, Any]] = {"patience": 1, "min_delta": 1000.0}
+    visible_at: ClassVar[Mapping[str, Any]] = {"patience": 1, "min_delta": 1000.0}
 
     patience: int
     min_delta: float

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.artefacts import learned
-from regbench.images.operations import require_images
+from regbench.images.checks import require_pixels
 from regbench.nn.autoencoder import AutoencoderRecipe, encoded, squared_errors
 from regbench.regularizers.base import Regularizer
 from regbench.streams import Clock, Stream
@@ -57,7 +57,7 @@ class FeatureSpace(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
-    probe: ClassVar[Mapping[str, Any]] = {
+    visible_at: ClassVar[Mapping[str, Any]] = {
         "share": 0.5,
         "neighbours": 3,
         "latent": 4,
@@ -88,18 +88,18 @@ class FeatureSpace(Regularizer):
         for name in ("latent", "width"):
             if getattr(self, name) > WIDEST:
                 raise ValueError(f"{name} must be at most {WIDEST}, got {getattr(self, name)}")
-        self._space: Space | None = None
+        self._space: CodeSpace | None = None
 
     def check_data(self, train: Split) -> None:
         if self.is_off:
             return
         inputs = train.inputs
-        if inputs.ndim != 4 or not (inputs.is_floating_point() or inputs.dtype == torch.uint8):
+        if not (train.is_images and train.mixable):
             raise ValueError(
                 "inputs must be images (B, C, H, W), as there is no autoencoder of sequences or features, "
                 f"got {inputs.dtype} {tuple(inputs.shape)}"
             )
-        require_images(train)
+        require_pixels(train)
         sizes = train.labels.cpu().bincount()
         smallest = int(sizes[sizes > 0].min())
         if self.mode != "noise" and self.neighbours >= smallest:
@@ -114,7 +114,7 @@ class FeatureSpace(Regularizer):
         # the recipe and not the member: another share, mode or strength needs no other autoencoder
         recipe = AutoencoderRecipe(self.width, self.latent, self.epochs, self.lr, self.batch_size)
         state = learned(recipe, self.stream, train, lambda: _learn(recipe, train))
-        self._space = Space.of(recipe, train, state)
+        self._space = CodeSpace.of(recipe, train, state)
 
     @torch.no_grad()
     def transform_batch(self, batch: Batch) -> Batch:
@@ -149,7 +149,7 @@ class FeatureSpace(Regularizer):
         pairs = torch.stack([space.read(rows), space.decode(codes)], 1)
         return {"pairs": pairs.flatten(0, 1).cpu()}
 
-    def _moved(self, space: Space, stream: Stream, count: int, places: Tensor) -> tuple[Tensor, Tensor]:
+    def _moved(self, space: CodeSpace, stream: Stream, count: int, places: Tensor) -> tuple[Tensor, Tensor]:
         """A train row for each of the places among `count`, and its code when it has been moved.
 
         Draws are made for all of `count`, so that a place gets the same row whatever the others are.
@@ -164,13 +164,13 @@ class FeatureSpace(Regularizer):
         step = self.strength * (space.codes[partners] - codes)
         return rows, codes + step if self.mode == "interpolate" else codes - step
 
-    def _prepared(self) -> Space:
+    def _prepared(self) -> CodeSpace:
         if self._space is None:
             raise ValueError("prepare_data must come before transform_batch, got no autoencoder")
         return self._space
 
 
-class Space:
+class CodeSpace:
     """What is known of the train rows' codes.
 
     Args:
@@ -195,7 +195,7 @@ class Space:
         self._members = [(self.labels == label).nonzero().flatten() for label in range(int(labels.max()) + 1)]
 
     @classmethod
-    def of(cls, recipe: AutoencoderRecipe, train: Split, state: dict[str, Tensor]) -> Space:
+    def of(cls, recipe: AutoencoderRecipe, train: Split, state: dict[str, Tensor]) -> CodeSpace:
         """What `_learn` has returned, on the device of the train rows.
 
         Raises:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from regbench.images.checks import require_images
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -54,12 +55,12 @@ class FlipCrop(Regularizer):
     def check_data(self, train: Split) -> None:
         self._mirrors = train.mirrors
         if not self.is_off:
-            self._pixels(train.inputs)
+            self._pixels(train)
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
             return batch
-        images, pixels = batch.inputs, self._pixels(batch.inputs)
+        images, pixels = batch.inputs, self._pixels(batch)
         offsets = self.stream.integers(2 * pixels + 1, (2, len(images)))
         drawn = self.stream.uniform((2, len(images)))
         chosen = drawn[0] < self.p
@@ -84,11 +85,10 @@ class FlipCrop(Regularizer):
         unasked = 0.5 if self._mirrors else 0.0
         return unasked if self.flip is None else self.flip
 
-    def _pixels(self, images: Tensor) -> int:
+    def _pixels(self, rows: Batch | Split) -> int:
         """How many pixels to pad images of this size with."""
-        if images.ndim != 4:
-            raise ValueError(f"inputs must be images of shape (B, C, H, W), got {tuple(images.shape)}")
-        side = min(images.shape[2:])
+        require_images(rows)
+        side = min(rows.inputs.shape[2:])
         if self.padding is None:
             return 4 if side >= 32 else 2 if side >= 16 else min(1, side // 2)
         if self.padding > side // 2:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regbench.artefacts import State, learned
-from regbench.images.operations import require_images
+from regbench.images.checks import require_pixels
 from regbench.nn.gan import NOISE, Discriminator, Duel, Generator, settle
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
@@ -16,7 +16,7 @@ from regbench.types import Batch, Split
 WIDEST = 4096  # of a layer of the networks; more would fill the memory
 Network = TypeVar("Network", Generator, Discriminator)
 
-LARGEST = 32  # pixels a side: the networks have two strided layers, too few for more
+LARGEST_SIDE = 32  # pixels a side: the networks have two strided layers, too few for more
 SHOWN, COMPARED = 8, 100  # samples per class to look at, and to compare with as many train rows
 SETTLING = 1024  # samples for the last estimate of the running statistics
 
@@ -48,7 +48,7 @@ class GANAugmentation(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
-    probe: ClassVar[Mapping[str, Any]] = {"epochs": 1, "width": 4}
+    visible_at: ClassVar[Mapping[str, Any]] = {"epochs": 1, "width": 4}
 
     share: float
     epochs: int
@@ -73,10 +73,10 @@ class GANAugmentation(Regularizer):
     def check_data(self, train: Split) -> None:
         if self.is_off:
             return
-        require_images(train)
+        require_pixels(train)
         height, width = train.inputs.shape[2:]
-        if max(height, width) > LARGEST:
-            raise ValueError(f"images must be at most {LARGEST} pixels a side, got {height} x {width}")
+        if max(height, width) > LARGEST_SIDE:
+            raise ValueError(f"images must be at most {LARGEST_SIDE} pixels a side, got {height} x {width}")
         classes, counts = train.labels.unique(return_counts=True)
         if counts.min() < 2:
             alone = classes[counts.argmin()].item()

@@ -39,7 +39,7 @@ class GhostBatchNorm(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
-    probe: ClassVar[Mapping[str, Any]] = {"rows": 8}
+    visible_at: ClassVar[Mapping[str, Any]] = {"rows": 8}
 
     enabled: bool
     rows: int

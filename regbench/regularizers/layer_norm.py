@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from regbench.nn.grouping import FEWEST_VALUES
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, replace, sites
-
-FEWEST_VALUES = 3  # one value normalizes to 0 and two to -1 and 1: nothing of the input is left
 
 
 @dataclass

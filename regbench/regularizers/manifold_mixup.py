@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
@@ -52,8 +51,7 @@ class ManifoldMixup(Regularizer):
         self._mixtures: dict[int, Mixture] = {}  # by micro-batch
 
     def check_data(self, train: Split) -> None:
-        words = not (train.inputs.is_floating_point() or train.inputs.dtype == torch.uint8)
-        if words and not self.is_off and (self.inputs or self.where == "input"):
+        if not (train.mixable or self.is_off) and (self.inputs or self.where == "input"):
             raise ValueError(
                 f"inputs must be false for inputs that cannot be mixed, got {train.inputs.dtype}"
             )

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from regbench.nn.checks import require_mixable
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -40,12 +41,12 @@ class Mixup(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            _require_float(train[:1].inputs)
+            require_mixable(train, "mixup")
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
             return batch
-        _require_float(batch.inputs)
+        require_mixable(batch, "mixup")
         device = batch.inputs.device
         shares = self.stream.betas(self.alpha, self.alpha, 1 if self.per == "batch" else len(batch), device)
         other = batch[self.stream.permutation(len(batch)).to(device)]
@@ -55,8 +56,3 @@ class Mixup(Regularizer):
 def _mix(rows: Tensor, others: Tensor, shares: Tensor) -> Tensor:
     """Shares of rows, the rest of others; one share for each row, or one for all."""
     return others.lerp(rows, shares.to(rows.dtype).view(-1, *[1] * (rows.ndim - 1)))
-
-
-def _require_float(inputs: Tensor) -> None:
-    if not inputs.is_floating_point():
-        raise ValueError(f"mixup needs float inputs, got {inputs.dtype}")

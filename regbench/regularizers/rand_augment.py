@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from regbench.images.operations import OPS, SIGNED, Space, apply_each, require_images, turning_note
+from regbench.images.checks import require_pixels
+from regbench.images.operations import OPS, SIGNED, Strengths, apply_each, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -54,7 +55,7 @@ class RandAugment(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            require_images(train, colors=True)
+            require_pixels(train, colors=True)
             # every operation may be the turn, and in the same direction
             self._note = turning_note(train, self.num_ops * self.magnitude / (BINS - 1) * WIDEST_TURN)
 
@@ -62,7 +63,7 @@ class RandAugment(Regularizer):
         if self.is_off:
             return batch
         images, rows = batch.inputs, (len(batch),)
-        space = _space(*images.shape[2:])
+        space = _strengths(*images.shape[2:])
         levels = torch.full(rows, self.magnitude / (BINS - 1))
         for _ in range(self.num_ops):
             chosen, negative = self.stream.integers(len(OPS), rows), self.stream.integers(2, rows) == 1
@@ -73,8 +74,8 @@ class RandAugment(Regularizer):
         return self._note
 
 
-def _space(height: int, width: int) -> Space:
+def _strengths(height: int, width: int) -> Strengths:
     """The widest strengths for images of a size."""
     widest = dict.fromkeys(SIGNED, 0.9) | {"shear_x": 0.3, "shear_y": 0.3, "rotate": WIDEST_TURN}
     widest |= {"translate_x": 150 / 331 * width, "translate_y": 150 / 331 * height}
-    return Space(widest, DROPPED_BITS)
+    return Strengths(widest, DROPPED_BITS)

@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from regbench.images.rectangles import channel_means, inside, require_images
+from regbench.images.checks import require_images
+from regbench.images.rectangles import inside
+from regbench.nn.normalization import channel_means
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -65,17 +67,17 @@ class RandomErasing(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            require_images(train.inputs)
+            require_images(train)
 
     def prepare_data(self, train: Split) -> None:
         if not self.is_off and self.fill == "mean":
-            self._mean = channel_means(train)
+            self._mean = channel_means(train).view(-1, 1, 1)
 
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
             return batch
         images = batch.inputs
-        require_images(images)
+        require_images(batch)
         height, width = self._sides(images)
         row, column, choice = self.stream.uniform((3, len(images)))
         top = (row * (images.shape[2] - height + 1)).long()

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from regbench.images.operations import require_images, rotate, turning_note
+from regbench.images.checks import require_pixels
+from regbench.images.operations import rotate, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -38,7 +39,7 @@ class Rotation(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            require_images(train)
+            require_pixels(train)
             self._note = turning_note(train, self.degrees)
 
     def transform_batch(self, batch: Batch) -> Batch:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-
+from regbench.nn.checks import require_mixable
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -42,8 +41,8 @@ class SamplePairing(Regularizer):
         self._over = False
 
     def check_data(self, train: Split) -> None:
-        if not self.is_off and not (train.inputs.is_floating_point() or train.inputs.dtype == torch.uint8):
-            raise ValueError(f"sample_pairing needs float inputs, got {train.inputs.dtype}")
+        if not self.is_off:
+            require_mixable(train, "sample_pairing")
 
     def begin_step(self, progress: float) -> None:
         self._over = progress > self.until
@@ -55,9 +54,8 @@ class SamplePairing(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off or self._over:
             return batch
+        require_mixable(batch, "sample_pairing")
         inputs = batch.inputs
-        if not inputs.is_floating_point():
-            raise ValueError(f"sample_pairing needs float inputs, got {inputs.dtype}")
         other = inputs[self.stream.permutation(len(batch)).to(inputs.device)]
         chosen = (self.stream.uniform((len(batch),)) < self.p).to(inputs.device)
         weights = 0.5 * chosen.to(inputs.dtype).view(-1, *[1] * (inputs.ndim - 1))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.images.operations import require_images
+from regbench.images.checks import require_pixels
 from regbench.nn.augmenter import Learner, augmenter, critic
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
@@ -90,7 +90,7 @@ class SmartAugmentation(Regularizer):
     def check_data(self, train: Split) -> None:
         if self.is_off:
             return
-        require_images(train)
+        require_pixels(train)
         sizes = train.labels.cpu().bincount(minlength=train.num_classes)
         if sizes.min() <= self.k:
             raise ValueError(

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from regbench.images.operations import require_images, translate
+from regbench.images.checks import require_pixels
+from regbench.images.operations import translate
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -40,7 +41,7 @@ class Translation(Regularizer):
     def check_data(self, train: Split) -> None:
         if self.is_off:
             return
-        require_images(train)
+        require_pixels(train)
         if not any(self._reach(train.inputs)):
             side = max(train.inputs.shape[2:])
             raise ValueError(

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from regbench.images.operations import OPS, SIGNED, Space, apply_each, require_images, turning_note
+from regbench.images.checks import require_pixels
+from regbench.images.operations import OPS, SIGNED, Strengths, apply_each, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -47,7 +48,7 @@ class TrivialAugment(Regularizer):
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
-            require_images(train, colors=True)
+            require_pixels(train, colors=True)
             self._note = turning_note(train, WIDEST_TURN)
 
     def transform_batch(self, batch: Batch) -> Batch:
@@ -56,7 +57,7 @@ class TrivialAugment(Regularizer):
         images, rows = batch.inputs, (len(batch),)
         chosen, negative = self.stream.integers(len(OPS), rows), self.stream.integers(2, rows) == 1
         levels = self.stream.integers(BINS, rows) / (BINS - 1)
-        strengths = _space(*images.shape[2:]).strengths(chosen, levels, negative)
+        strengths = _strengths(*images.shape[2:]).strengths(chosen, levels, negative)
         left_alone = self.stream.uniform(rows) >= self.p
         chosen = torch.where(left_alone, list(OPS).index("identity"), chosen)
         return Batch(apply_each(images, chosen, strengths), batch.targets)
@@ -65,8 +66,8 @@ class TrivialAugment(Regularizer):
         return self._note
 
 
-def _space(height: int, width: int) -> Space:
+def _strengths(height: int, width: int) -> Strengths:
     """The widest strengths for images of a size."""
     widest = dict.fromkeys(SIGNED, 0.99) | {"rotate": WIDEST_TURN}
     widest |= {"translate_x": min(MOST_PIXELS, width), "translate_y": min(MOST_PIXELS, height)}
-    return Space(widest, DROPPED_BITS)
+    return Strengths(widest, DROPPED_BITS)

@@ -13,7 +13,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from regbench.folders.outputs import write_output
-from regbench.folders.removal import is_file, is_folder, remove_empty, remove_files
+from regbench.folders.removal import is_file, is_folder, remove_files
+from regbench.storage.folders import emptied_on_failure, remove_empty
 
 MARK = ".regbench-events.json"  # lists the files of the last call, for the next one to delete
 LONGEST = 1 << 26  # bytes of the mark
@@ -35,18 +36,17 @@ def replace_events(folder: Path, files: Mapping[str, Steps]) -> None:
     """
     old, now = _listed(folder), time.time()
     _refuse_links(folder, files)
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _clear(folder, old)
-        write_output(folder / MARK, (json.dumps([*files], indent=0) + "\n").encode())
-        for entry, steps in files.items():
-            _write(folder / entry, steps, now)
-    except OSError:
-        with suppress(OSError):
-            _clear(folder, files)
-        remove_empty(*missing)
-        raise
+    with emptied_on_failure(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _clear(folder, old)
+            write_output(folder / MARK, (json.dumps([*files], indent=0) + "\n").encode())
+            for entry, steps in files.items():
+                _write(folder / entry, steps, now)
+        except OSError:
+            with suppress(OSError):
+                _clear(folder, files)
+            raise
 
 
 def _clear(folder: Path, entries: Iterable[str]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from regbench.assembly.data import content_of
 from regbench.assembly.run import build_run
 from regbench.composition.recorded import distrust_of, longer_line, read_run, write_longer
+from regbench.composition.settings import Config
 from regbench.composition.trust import UNTRUSTED, Trust, require_trusted
 from regbench.errors import ConfigError
 from regbench.records.files import change_summary, read_summary
@@ -21,8 +21,6 @@ from regbench.runs.sealed import require_same_data
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.storage.reading import there
 from regbench.training.loop import batch_order
-
-Config = Mapping[str, Any]
 
 
 def lengthen(folder: Path, epochs: int, trust: Trust = UNTRUSTED) -> Path:

@@ -14,16 +14,17 @@ from regbench.records.files import LOG, uneven
 from regbench.records.metrics import keys, title
 from regbench.records.status import Status
 from regbench.records.summary import Summary
+from regbench.runs.sinks import Sink
 from regbench.types import Record
 
-FEW = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
-FIGURES = (
+EPOCHS_LEFT = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
+LINE = (
     "train {train/accuracy:.4f} ({train/loss:.4f})  val {val/accuracy:.4f} ({val/loss:.4f})  "
     "gap {gap/accuracy:+.4f} ({gap/loss:+.4f})"
 )
 
 
-class Watch:
+class RunProgress(Sink):
     """The progress of one run on a console.
 
     Args:
@@ -57,12 +58,10 @@ class Watch:
             self._bar.start()
 
     def step(self, epoch: int, share: float) -> None:
-        """Part of an epoch is done."""
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch + share)
 
     def write(self, record: Record) -> None:
-        """An epoch is done."""
         if "val/loss" not in record.metrics:
             return
         self._shown.append(record)
@@ -76,12 +75,13 @@ class Watch:
         if self._bar is None:
             return
         self._bar.stop()
+        self._bar = None
         best = self._best(self._shown)
         for record in few(self._shown, best):
             self._print(record, "  best" if record is best else "")
 
     def _print(self, record: Record, mark: str = "") -> None:
-        figures, seconds = FIGURES.format_map(record.metrics), record.metrics["time/epoch_s"]
+        figures, seconds = LINE.format_map(record.metrics), record.metrics["time/epoch_s"]
         width = len(str(self._epochs))
         line = f"epoch {record.epoch:{width}}/{self._epochs}  {figures}  {seconds:.2f} s{mark}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -90,7 +90,7 @@ class Watch:
 def few(records: Sequence[Record], best: Record | None) -> list[Record]:
     """The first and the last of the records, evenly chosen ones between them, and the best."""
     last = len(records) - 1
-    steps = min(FEW - 1, last)
+    steps = min(EPOCHS_LEFT - 1, last)
     chosen = {round(last * step / steps) for step in range(steps + 1)} if steps > 0 else set(range(last + 1))
     return [record for place, record in enumerate(records) if place in chosen or record is best]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import read_settings
 from regbench.composition.trust import Trust, require_trusted
 from regbench.errors import ConfigError
-from regbench.evaluation.measurement import evaluate
+from regbench.evaluation.measurement import Autocast, evaluate
 from regbench.folders.placement import refuse_unwritable
 from regbench.nn.snapshots import WithWeights
 from regbench.records.files import undamaged
@@ -24,6 +24,7 @@ from regbench.storage import checkpoint_form
 from regbench.targets.boundary import reason as reason_of
 from regbench.targets.boundary import refusing
 from regbench.training.loop import Run, autocast_for
+from regbench.types import Dataset
 from regbench.weights import load_plain_state
 
 
@@ -42,18 +43,31 @@ def both(run: Run, final: nn.Module, folder: Path, own: str) -> dict[str, nn.Mod
     return {"last": final, "best": best}
 
 
-def read_test(run: Run, models: Mapping[str, nn.Module], before: int) -> Sealed:
+def read_test(
+    models: Mapping[str, nn.Module],
+    data: Dataset,
+    autocast: Autocast,
+    asked: Sequence[str],
+    before: int,
+) -> Sealed:
     """Open the sealed test split once, for all of the models together, and count it.
 
+    Nothing else opens it.
+
     Args:
-        run: whose data have it.
-        models: with the last weights and with the best (`both`).
-        before: how often it was read before.
+        models: `last` with the weights that the run ended with, `best` with those of its best epoch.
+        data: of the run.
+        autocast: the number format.
+        asked: what else to measure (`evaluate`).
+        before: how often the split has been read before.
+
+    Raises:
+        ValueError: the dataset has no test split.
     """
-    if run.data.read_test is None:
-        raise ConfigError("dataset: must have a test split to read, got one without")
-    test = run.data.read_test()
-    figures = {name: evaluate(model, test, run.autocast, run.evaluate) for name, model in models.items()}
+    if data.read_test is None:
+        raise ValueError("must have a test split to read, and its dataset has none")
+    test = data.read_test()
+    figures = {name: evaluate(model, test, autocast, asked) for name, model in models.items()}
     return Sealed(**figures, reads=before + 1)
 
 
@@ -91,12 +105,12 @@ def require_readable(folder: Path, trust: Trust) -> None:
             raise ConfigError(f"{folder}: its {weights} weights must be finite numbers, and are not")
 
 
-def read_again(folder: Path, reads: int, trust: Trust) -> Sealed:
-    """What the last and the best weights of a run reach on its test split, and how often that was read.
+def read_again(folder: Path, before: int, trust: Trust) -> Sealed:
+    """What the last and the best weights of an ended run reach on its test split, by `read_test`.
 
     Args:
         folder: of a finished run (`require_readable`).
-        reads: how often it was read before.
+        before: how often it was read before.
         trust: what of the run may be called.
 
     Raises:
@@ -104,16 +118,8 @@ def read_again(folder: Path, reads: int, trust: Trust) -> Sealed:
     """
     config, _ = read_run(folder, trust=trust)
     settings, _ = read_settings(config)
-    device = find_device(settings.device)
-    read_test = load_data(config["dataset"]).to(device).read_test
-    if read_test is None:
-        raise ConfigError(f"{folder}: must have a test split to read, and its dataset has none")
-    test = read_test()
-
-    def figures(model: nn.Module) -> dict[str, float]:
-        bf16 = settings.precision == "bf16"
-        with refusing(f"{folder}: "):
-            return evaluate(model.to(device), test, lambda: autocast_for(device, bf16), settings.evaluate)
-
-    last, best = (figures(load_model(folder, weights, trust)) for weights in ("last", "best"))
-    return Sealed(last=last, best=best, reads=reads + 1)
+    device, bf16 = find_device(settings.device), settings.precision == "bf16"
+    data = load_data(config["dataset"]).to(device)
+    models = {name: load_model(folder, name, trust).to(device) for name in ("last", "best")}
+    with refusing(f"{folder}: "):
+        return read_test(models, data, lambda: autocast_for(device, bf16), settings.evaluate, before)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -24,17 +24,58 @@ from regbench.storage.files import write_text
 from regbench.types import Record
 
 
-class Sink(Protocol):
-    """Takes one record after another."""
+class Sink:
+    """Takes one record after another, and what else a run shows; what it has no use for it passes over."""
+
+    def step(self, epoch: int, share: float) -> None:
+        """Part of an epoch is done.
+
+        Args:
+            epoch: how many were done before it.
+            share: of it, in (0, 1].
+        """
 
     def write(self, record: Record) -> None:
-        """Take a record."""
+        """Take the record of an epoch that is done."""
+
+    def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
+        """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
+
+    def tell(self, texts: Mapping[str, str], epoch: int) -> None:
+        """Put each of the texts, in Markdown, up under its name."""
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Let go of what is open; what is shown or told afterwards opens it again."""
 
 
-class JsonLines:
+class Sinks(Sink):
+    """Several sinks as one; each is given everything, in this order."""
+
+    def __init__(self, *sinks: Sink) -> None:
+        self._sinks = sinks
+
+    def step(self, epoch: int, share: float) -> None:
+        for sink in self._sinks:
+            sink.step(epoch, share)
+
+    def write(self, record: Record) -> None:
+        for sink in self._sinks:
+            sink.write(record)
+
+    def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
+        for sink in self._sinks:
+            sink.show(pictures, epoch)
+
+    def tell(self, texts: Mapping[str, str], epoch: int) -> None:
+        for sink in self._sinks:
+            sink.tell(texts, epoch)
+
+    def close(self) -> None:
+        for sink in self._sinks:
+            sink.close()
+
+
+class JsonLines(Sink):
     """`metrics.jsonl`, a line per epoch, each on the disk before the next begins: the truth."""
 
     def __init__(self, path: Path, history: Sequence[Record] = ()) -> None:
@@ -51,7 +92,7 @@ class JsonLines:
 MEASURED = ("val", "select", "gap")  # what is known of rows that are not learned from
 
 
-class TensorBoard:
+class TensorBoard(Sink):
     """Event files of two sub-runs, so that TensorBoard's list of runs stays short.
 
     "train/loss" and "val/loss" become tag `loss` of the sub-runs `train` and `val`, and share a chart. All
@@ -71,13 +112,11 @@ class TensorBoard:
             self._of(run).add(_summaries().scalar(tag, value), record.epoch)
 
     def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
-        """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
         for name, images in pictures.items():
             run, tag = _placed(name)
             self._of(run).add(_summaries().image(tag, grid(images), dataformats="CHW"), epoch)
 
     def tell(self, texts: Mapping[str, str], epoch: int) -> None:
-        """Put each of the texts, in Markdown, up under its name."""
         for name, text in texts.items():
             run, tag = _placed(name)
             self._of(run).add(_summaries().text(tag, text), epoch)

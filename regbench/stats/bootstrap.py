@@ -9,9 +9,9 @@ import numpy as np
 from scipy import special
 
 RESAMPLES = 10_000
-SEED = 20  # the same values give the same figures, whatever was asked for before
+SEED = 20  # of all draws in this room: the same values give the same figures, whatever was asked for before
 KEPT = 200  # values; the samples of as many take 16 MB, and those of more are drawn again
-ROOM = 2**17  # numbers held at a time while drawing
+NUMBERS_AT_ONCE = 2**17  # numbers held at a time while drawing
 
 
 def resampled_means(rows: np.ndarray) -> np.ndarray:
@@ -71,7 +71,7 @@ def _kept(size: int) -> np.ndarray:
 
 def _drawn(size: int) -> Iterator[np.ndarray]:
     generator = np.random.default_rng(SEED)
-    most = max(1, ROOM // size)
+    most = max(1, NUMBERS_AT_ONCE // size)
     for start in range(0, RESAMPLES, most):
         count = min(most, RESAMPLES - start)
         drawn = generator.integers(0, size, (count, size))

@@ -9,16 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from regbench.stats.bootstrap import bca, resampled_means
+from regbench.stats.bootstrap import SEED, bca, resampled_means
 from regbench.stats.power import flip_noncentrality, t_noncentrality
 
-EXACT = 20  # as many differences have all their sign patterns tried
+MOST_EXACT = 20  # as many differences have all their sign patterns tried
 FLIPS = 100_000  # random sign patterns beyond that
-FEW = 20  # below as many values an interval of the mean is Student's
-SEED = 20  # of the flips: the same differences give the same figures
+FEWEST_BCA = 20  # below as many values an interval of the mean is Student's
 ALIKE = 50  # as many values of p at or below the level give the sign-flip test nearly the t test's power
 TIE = 1e-9  # relative; accuracies are multiples of 1 / rows, and sums of them tie but for rounding
-ROOM = 2**20  # numbers held at a time while flipping
+NUMBERS_AT_ONCE = 2**20  # numbers held at a time while flipping
 
 
 class Interval(NamedTuple):
@@ -49,7 +48,7 @@ def sign_flip_p(differences: Sequence[float] | np.ndarray) -> float:
         raise ValueError("differences must hold at least one number, got none")
     magnitudes = np.sort(np.abs(values))
     least = abs(values.sum()) - TIE * magnitudes.sum()
-    if len(values) <= EXACT:
+    if len(values) <= MOST_EXACT:
         return float(np.mean(np.abs(_all_sums(magnitudes)) >= least))
     count = sum(int(np.count_nonzero(np.abs(sums) >= least)) for sums in _random_sums(magnitudes))
     return (1 + count) / (1 + FLIPS)
@@ -111,7 +110,7 @@ def mean_interval(differences: Sequence[float] | np.ndarray, level: float = 0.95
     _check_inside("level", level)
     if len(values) < 2:
         return None
-    method = "t" if len(values) < FEW else "bca"
+    method = "t" if len(values) < FEWEST_BCA else "bca"
     if values[-1] - values[0] <= TIE * np.abs(values).max():
         point = float(values[len(values) // 2])
         return Interval(point, point, method)
@@ -133,7 +132,7 @@ def smallest_p(techniques: int, pairs: int) -> float:
     """
     _check_least("techniques", techniques, 1)
     _check_least("pairs", pairs, 0)
-    single = 2.0 ** (1 - pairs) if pairs <= EXACT else 1 / (1 + FLIPS)
+    single = 2.0 ** (1 - pairs) if pairs <= MOST_EXACT else 1 / (1 + FLIPS)
     return min(1.0, techniques * single)
 
 
@@ -144,10 +143,10 @@ def seeds_needed(techniques: int, alpha: float = 0.05) -> int:
         ValueError: no number of pairs would do (more than 26,214 techniques at alpha 0.05).
     """
     _check_inside("alpha", alpha)
-    for pairs in range(1, EXACT + 1):
+    for pairs in range(1, MOST_EXACT + 1):
         if smallest_p(techniques, pairs) <= alpha:
             return pairs
-    raise ValueError(f"techniques must number at most {int(alpha * 2 ** (EXACT - 1))}, got {techniques}")
+    raise ValueError(f"techniques must number at most {int(alpha * 2 ** (MOST_EXACT - 1))}, got {techniques}")
 
 
 def resolvable(sd: float, pairs: int, techniques: int, power: float = 0.8, alpha: float = 0.05) -> float:
@@ -179,8 +178,8 @@ def resolvable(sd: float, pairs: int, techniques: int, power: float = 0.8, alpha
         raise ValueError(f"sd must be at least 0 and finite, got {sd}")
     if smallest_p(techniques, pairs) > alpha:
         return math.inf
-    rare = int(alpha / techniques * 2 ** (min(pairs, EXACT) - 1))
-    if pairs <= EXACT and rare < ALIKE:
+    rare = int(alpha / techniques * 2 ** (min(pairs, MOST_EXACT) - 1))
+    if pairs <= MOST_EXACT and rare < ALIKE:
         noncentrality = flip_noncentrality(power, pairs, max(rare, 1))
     else:
         noncentrality = t_noncentrality(power, pairs, alpha / techniques)
@@ -233,7 +232,7 @@ def _first_best(means: np.ndarray, tie: float) -> np.ndarray:
 
 def _chunks(total: int, width: int) -> Iterator[int]:
     """Cut a total into counts of rows that fit into the room."""
-    most = max(1, ROOM // width)
+    most = max(1, NUMBERS_AT_ONCE // width)
     for start in range(0, total, most):
         yield min(most, total - start)
 

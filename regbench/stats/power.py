@@ -9,10 +9,11 @@ from functools import cache
 import numpy as np
 from scipy import special
 
-SEED = 20  # of the directions: the same design gives the same figure
+from regbench.stats.bootstrap import SEED
+
 MOST = 8192  # directions tried; fewer where there are many sign patterns
 SUMS = 2**21  # under sign patterns, over all the directions
-ROOM = 2**17  # of them held at a time: a cache's worth
+NUMBERS_AT_ONCE = 2**17  # of them held at a time: a cache's worth
 STRATA = 64  # equally likely parts of a distribution, its quantile at the middle of each
 
 
@@ -93,7 +94,7 @@ def _critical_means(directions: np.ndarray, rare: int) -> np.ndarray:
     sets = 2 ** (pairs - 1)  # the first difference is in none of them, but in the rest
     sizes = np.bitwise_count(np.arange(sets)).astype(np.float32)
     means = []
-    for part in np.array_split(directions.astype(np.float32), max(1, draws * sets // ROOM)):
+    for part in np.array_split(directions.astype(np.float32), max(1, draws * sets // NUMBERS_AT_ONCE)):
         sums, filled = np.zeros((len(part), sets), dtype=np.float32), 1
         for column in part.T[1:]:
             np.add(sums[:, :filled], column[:, None], out=sums[:, filled : 2 * filled])

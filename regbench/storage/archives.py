@@ -21,7 +21,7 @@ END = 22  # bytes of the record that ends an archive, before the comment
 MARK = "archive/.data/digest"  # a member that says: there is a digest, and whose file it is
 NOBODY = "1"
 LARGEST_INDEX = 16 * MIB  # of the names of all members: about 200,000 tensors
-ROOM = 4096  # bytes that a member may take beside its content: headers, and what aligns it
+OVERHEAD = 4096  # bytes that a member may take beside its content: headers, and what aligns it
 WITHOUT = 64 * 1024  # bytes that an archive may have beside its members
 
 
@@ -104,7 +104,7 @@ def _require_filled(members: list[zipfile.ZipInfo], size: int) -> None:
     if min((member.header_offset for member in members), default=0) > 0:
         raise ValueError("something stands before its first member")
     held = sum(member.file_size for member in members)
-    if not held <= size <= held + ROOM * len(members) + WITHOUT:
+    if not held <= size <= held + OVERHEAD * len(members) + WITHOUT:
         raise ValueError(f"its members have {held} bytes, and the file {size}")
 
 

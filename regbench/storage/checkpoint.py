@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench.storage import archives
+from regbench.storage.files import replaced, write_bytes
 from regbench.storage.reading import machine_memory, opened, sentence, there
 
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
@@ -40,30 +41,20 @@ def save(path: Path, state: Mapping[str, Any], owner: str = "") -> None:
     torch.save(dict(state), content)  # not into the file itself: torch would hide the reason of a failure
     archives.close(content, owner)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.unlink(missing_ok=True)  # of a process that was killed; a link would lead elsewhere
-        with temporary.open("xb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_bytes(path, content.getbuffer(), sync=True)
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_last(folder: Path, state: Mapping[str, Any]) -> None:
     """Write the newest checkpoint and keep the one before it."""
     if there(folder / LAST):
-        link = folder / (PREVIOUS + ".tmp")
-        link.unlink(missing_ok=True)
-        try:
-            os.link(folder / LAST, link)
-        except OSError:  # a file system without links
-            shutil.copy2(folder / LAST, link)
-        os.replace(link, folder / PREVIOUS)
+        with replaced(folder / PREVIOUS) as link:
+            try:
+                os.link(folder / LAST, link)
+            except OSError:  # a file system without links
+                shutil.copy2(folder / LAST, link)
     save(folder / LAST, state)
 
 

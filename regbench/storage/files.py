@@ -3,21 +3,58 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write to a temporary name, then rename: never half a file. Signs that UTF-8 lacks are spelled out."""
-    temporary = path.with_name(path.name + ".tmp")
+@contextmanager
+def replaced(path: Path, aside: Path | None = None) -> Iterator[Path]:
+    """A name to write to, which takes the place of the path where the body ends; where it raises it goes.
+
+    So nobody ever finds half a file. What is at the name already was left by a process that was killed; a
+    link would lead elsewhere.
+
+    Args:
+        path: of the file that is to be there.
+        aside: the name to write to, in the same folder; that of the file and `.tmp` where None.
+
+    Raises:
+        OSError: it cannot take the place; what was there still is.
+    """
+    aside = path.with_name(path.name + ".tmp") if aside is None else aside
     try:
-        temporary.unlink(missing_ok=True)  # of a process that was killed; a link would lead elsewhere
-        with temporary.open("xb") as file:
-            file.write(text.encode(errors="backslashreplace"))
-        temporary.replace(path)
+        aside.unlink(missing_ok=True)
+        yield aside
+        os.replace(aside, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def write_bytes(
+    path: Path, content: bytes | memoryview, aside: Path | None = None, sync: bool = False
+) -> None:
+    """Write a whole file, by another name (`replaced`).
+
+    Args:
+        path: of the file.
+        content: of it.
+        aside: see `replaced`.
+        sync: whether it must outlast a machine that goes down.
+    """
+    with replaced(path, aside) as temporary, temporary.open("xb") as file:
+        file.write(content)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file in UTF-8; signs that it lacks are spelled out."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -6,9 +6,9 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
@@ -26,7 +26,7 @@ from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports.response_text import DRAWN
 from regbench.reports.wording import left_out
-from regbench.sweeps.jobs import SweepJob
+from regbench.sweeps.jobs import Job
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Terminal, print_lines, print_table
@@ -37,6 +37,18 @@ Page = tuple[Table, list[str]]
 Findings = Sequence[tuple[Any, Cohort]]  # what was found, and the runs it was found in
 
 
+class Off(NamedTuple):
+    """When a member does nothing.
+
+    Attributes:
+        value: of the field that is studied; None where the member is not off at any value of it.
+        by_law: whether it then does nothing whatever its other values are.
+    """
+
+    value: Any
+    by_law: bool
+
+
 @dataclass(frozen=True)
 class Condition:
     """Jobs of a line that are one study: alike in all but the seed and what the study varies.
@@ -44,12 +56,18 @@ class Condition:
     Attributes:
         name: dataset, model and stack, and what sets it apart from the line's other conditions.
         jobs: those of the line, one per seed (and value, where values are what is studied).
-        lines: the overrides of every job that the study needs.
+        lines: the overrides of every job that the study needs, each once.
+        off: where one value of a member is studied, when it does nothing.
     """
 
     name: str
     jobs: list[Composed]
-    lines: list[list[str]]
+    lines: list[list[str]] = field(default_factory=list)
+    off: Off | None = None
+
+    def needing(self, lines: Iterable[Sequence[str]], off: Off | None = None) -> Condition:
+        """The same condition, for which these jobs are to be run."""
+        return replace(self, lines=[list(words) for words in dict.fromkeys(map(tuple, lines))], off=off)
 
 
 @dataclass(frozen=True)
@@ -128,29 +146,19 @@ def varied(jobs: Sequence[Composed]) -> list[str]:
     return [keys_of(words)[0] for words in columns if len(set(words)) > 1]
 
 
-def conditions(
-    jobs: Sequence[Composed],
-    alike: Callable[[Composed], Mapping[str, Any]],
-    expand: Callable[[Composed], Iterable[list[str]]],
-) -> list[Condition]:
-    """The conditions of a line's jobs, in its order.
+def conditions(jobs: Sequence[Composed], alike: Callable[[Composed], Mapping[str, Any]]) -> list[Condition]:
+    """The conditions of a line's jobs, in its order; what is to be run for each is not known yet.
 
     Args:
         jobs: of the line.
         alike: the part of a job's configuration that all jobs of a condition share, the seed aside.
-        expand: the overrides of all jobs that a job of the line asks for.
     """
     found: dict[str, list[Composed]] = {}
     for one in jobs:
         shared = {name: value for name, value in alike(one).items() if name != "seed"}
         found.setdefault(json.dumps(shared), []).append(one)
     keys = varied(jobs)
-    made = []
-    for several in found.values():
-        lines = [line for one in several for line in expand(one)]
-        unique = [list(line) for line in dict.fromkeys(map(tuple, lines))]
-        made.append(Condition(_title(several, keys), several, unique))
-    return made
+    return [Condition(_title(several, keys), several) for several in found.values()]
 
 
 def _title(jobs: Sequence[Composed], keys: Sequence[str]) -> str:
@@ -178,8 +186,9 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
         _refuse_place(study.command, one)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.sweeps import estimate as plan
+    from regbench.sweeps.folder import arranged
     from regbench.sweeps.launcher import Launch
-    from regbench.sweeps.sweep import arranged, refuse_wrong, sweep
+    from regbench.sweeps.sweep import refuse_wrong, sweep
 
     made = compose_each(line, [words for one in study.conditions for words in one.lines])
     place, jobs = arranged(line, made)
@@ -198,14 +207,14 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     return code
 
 
-def _folders(study: Study, made: Sequence[Composed], jobs: Sequence[SweepJob]) -> list[list[Path]]:
+def _folders(study: Study, made: Sequence[Composed], jobs: Sequence[Job]) -> list[list[Path]]:
     """The run folders of each condition; jobs that several need are run once."""
     where = {_identity(one): one.folder for one in jobs}
     left = iter(made)
     return [[where[_identity(next(left))] for _ in one.lines] for one in study.conditions]
 
 
-def _identity(one: Composed | SweepJob) -> str:
+def _identity(one: Composed | Job) -> str:
     from regbench.assembly.data import content_of
 
     return identity(one.config, content_of(one.config))

@@ -16,11 +16,12 @@ from regbench.assembly.run import build_run, check
 from regbench.assembly.stack import build_stack
 from regbench.composition.settings import read_settings
 from regbench.evaluation.measurement import evaluate
+from regbench.folders.state import damage_of, state_of
 from regbench.records.files import RECORD_VERSION, undamaged
 from regbench.records.status import Status
 from regbench.records.summary import Summary
 from regbench.regularizers.base import hooks
-from regbench.sweeps.jobs import SweepJob, damage_of, size_of, state_of
+from regbench.sweeps.jobs import Job, size_of
 from regbench.terminal.bar import shown
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Terminal, print_table
@@ -45,7 +46,7 @@ class Cost:
     size: float
 
 
-def show(jobs: Sequence[SweepJob], workers: int) -> None:
+def show(jobs: Sequence[Job], workers: int) -> None:
     """Print each job with its state, and time and disk of those that are left."""
     console = Terminal()
     costs: dict[tuple[str, ...], Cost] = {}
@@ -108,7 +109,7 @@ def _newest_first(root: Path) -> list[Path]:
     return sorted(ages, key=ages.__getitem__)
 
 
-def _from_finished(job: SweepJob, finished: Sequence[tuple[Summary, int]]) -> Cost | None:
+def _from_finished(job: Job, finished: Sequence[tuple[Summary, int]]) -> Cost | None:
     """By runs of the same model and data, if there are any of the same stack by these; for as many epochs."""
     alike = [
         one
@@ -123,7 +124,7 @@ def _from_finished(job: SweepJob, finished: Sequence[tuple[Summary, int]]) -> Co
     return Cost(seconds, statistics.median(size for _, size in same))
 
 
-def _from_steps(job: SweepJob) -> Cost:
+def _from_steps(job: Job) -> Cost:
     """By a few steps of training and one evaluation; what members learn before the run is left out."""
     settings, train = read_settings(job.config)
     use_settings(settings)

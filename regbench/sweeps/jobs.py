@@ -1,46 +1,23 @@
-"""The jobs of a sweep: what each is called, where it lives, and how far it has come."""
+"""The jobs of a sweep: what each is called, and where it lives."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
 from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
-from regbench.records.files import METRICS, RECORD_VERSION, Damaged, read_summary
 from regbench.records.identity import DIGITS, identity, stem
-from regbench.records.status import Status
-from regbench.storage.reading import require_folder, sentence, there
-
-
-class State(StrEnum):
-    """How far the run of a job's folder has come."""
-
-    NEW = "new"
-    LEFT = "left"  # begun, and not ended
-    FINISHED = Status.FINISHED
-    STOPPED = Status.STOPPED
-    DIVERGED = Status.DIVERGED
-    FAILED = Status.FAILED
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run came to its end by itself."""
-        return self not in (State.NEW, State.LEFT) and Status(self).finished
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.finished or self is State.DIVERGED
+from regbench.storage.reading import sentence
 
 
 @dataclass(frozen=True)
-class SweepJob:
+class Job:
     """One configuration of a sweep.
 
     Attributes:
@@ -61,46 +38,12 @@ class SweepJob:
         return self.folder.name
 
 
-def state_of(folder: Path) -> State:
-    """How far the run of a folder has come.
-
-    A run whose summary is damaged has not ended as far as anybody knows (`damage_of` says why).
-
-    Raises:
-        ConfigError: its record is of another version, or the folder is none.
-    """
-    if there(folder):
-        require_folder(folder)
-    try:
-        summary = read_summary(folder)
-    except Damaged:
-        return State.LEFT
-    if summary is None:
-        return State.LEFT if there(folder / METRICS) or any(folder.glob("*.pt")) else State.NEW
-    if summary.version not in (None, RECORD_VERSION):
-        raise ConfigError(
-            f"{folder}: holds a record of version {summary.version}, and this regbench writes "
-            f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"
-        )
-    status = summary.status
-    return State.LEFT if status is Status.INTERRUPTED else State(status)
-
-
-def damage_of(folder: Path) -> str:
-    """Why a job counts as not done though it has a summary; empty where it has none, or a sound one."""
-    try:
-        read_summary(folder)
-    except Damaged as error:
-        return error.said
-    return ""
-
-
 def arrange(
     composed: Iterable[Composed],
     root: Path,
     digest: Callable[[Mapping[str, Any]], str],
     force: bool,
-) -> list[SweepJob]:
+) -> list[Job]:
     """Give each configuration its folder below `root`; those with the same identity are one job.
 
     Args:
@@ -110,12 +53,12 @@ def arrange(
         force: give each a folder that is not there yet.
     """
     present = _present(root)
-    jobs: dict[str, SweepJob] = {}
+    jobs: dict[str, Job] = {}
     for one in composed:
         name = f"{stem(one.config)}_{identity(one.config, digest(one.config))[:DIGITS]}"
         if name not in jobs:
             folder = root / (_unused(name, present) if force else _newest(name, present))
-            jobs[name] = SweepJob(len(jobs), one.overrides, one.config, folder)
+            jobs[name] = Job(len(jobs), one.overrides, one.config, folder)
     return list(jobs.values())
 
 
@@ -133,19 +76,16 @@ def _present(root: Path) -> set[str]:
 
 def _newest(name: str, present: set[str]) -> str:
     """The last of the folders that a job has by --force, or its only one."""
-    found, number = name, 2
-    while f"{name}_{number}" in present:
-        found, number = f"{name}_{number}", number + 1
-    return found
+    return [name, *takewhile(present.__contains__, _again(name))][-1]
 
 
 def _unused(name: str, present: set[str]) -> str:
-    if name not in present:
-        return name
-    number = 2
-    while f"{name}_{number}" in present:
-        number += 1
-    return f"{name}_{number}"
+    return next(one for one in chain([name], _again(name)) if one not in present)
+
+
+def _again(name: str) -> Iterator[str]:
+    """What the folders of a job that is run again and again are called: _2, _3 and so on."""
+    return (f"{name}_{number}" for number in count(2))
 
 
 def sweep_name(choices: Sequence[Mapping[str, str]]) -> str:

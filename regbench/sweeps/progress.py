@@ -12,8 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from regbench.errors import listed
+from regbench.folders.state import State
 from regbench.records.status import Status
-from regbench.sweeps.jobs import State, SweepJob
+from regbench.sweeps.jobs import Job
 from regbench.sweeps.watching import Watch
 from regbench.terminal.columns import folded
 
@@ -22,7 +24,7 @@ BETWEEN = 4  # blanks about two columns
 NAMED = 5  # failed jobs whose names are shown
 
 
-class Board:
+class SweepProgress:
     """The state of a sweep's folders, looked at while its jobs run, whoever runs them.
 
     Args:
@@ -31,7 +33,7 @@ class Board:
         workers: how many run at once, for the estimate of the time left.
     """
 
-    def __init__(self, console: Console, jobs: Sequence[SweepJob], workers: int = 1) -> None:
+    def __init__(self, console: Console, jobs: Sequence[Job], workers: int = 1) -> None:
         self._console, self._jobs, self._workers = console, list(jobs), workers
         self._folders = Watch(self._jobs)
         self._ended = self._folders.ended
@@ -41,7 +43,7 @@ class Board:
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> SweepProgress:
         if self._console.is_terminal:
             self._live.start()
         self._thread.start()
@@ -64,7 +66,7 @@ class Board:
             if not self._console.is_terminal:
                 self._console.print(self._line(count, job), markup=False, highlight=False, soft_wrap=True)
 
-    def _line(self, count: int, job: SweepJob) -> str:
+    def _line(self, count: int, job: Job) -> str:
         summary = self._ended[job.name]
         figures = ""
         metrics = summary.last.metrics if summary.last else {}
@@ -113,9 +115,7 @@ class Board:
 
 def _some(names: Sequence[str]) -> str:
     """The first names, and how many more there are: hundreds would fill the terminal."""
-    if len(names) <= NAMED:
-        return ", ".join(names) or "0"
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+    return listed(names, NAMED, " and ") or "0"
 
 
 def _duration(seconds: float) -> str:

@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 
 from regbench.errors import ConfigError
+from regbench.folders.state import State, state_of
 from regbench.records.files import undamaged
 from regbench.records.status import Status
 from regbench.records.summary import Summary
-from regbench.sweeps.jobs import State, SweepJob, state_of
+from regbench.sweeps.jobs import Job
 
-SETTLED = (
-    3.0  # seconds after which a folder that looks the same is the same: some clocks tick no finer than 2
-)
+# Seconds after which a folder that looks the same is the same: some clocks tick no finer than 2.
+SETTLED = 3.0
 
 
 class Watch:
@@ -28,14 +28,14 @@ class Watch:
         begun: the state of each job that has not ended and whose folder is there, by its name, in order.
     """
 
-    def __init__(self, jobs: Sequence[SweepJob]) -> None:
+    def __init__(self, jobs: Sequence[Job]) -> None:
         self.ended: dict[str, Summary] = {}
         self.begun: dict[str, State] = {}
         self._waiting = {job.name: job for job in jobs}
         self._roots = {job.folder.parent for job in jobs}
         self._seen: dict[str, tuple[int, float]] = {}  # when a folder was changed, and since when we know
 
-    def look(self) -> list[SweepJob]:
+    def look(self) -> list[Job]:
         """The jobs that have ended since the last look, in order."""
         begun: dict[str, State] = {}
         new = []
@@ -54,7 +54,7 @@ class Watch:
         self.begun = begun
         return new
 
-    def _present(self) -> Iterator[tuple[SweepJob, int]]:
+    def _present(self) -> Iterator[tuple[Job, int]]:
         """Jobs that have not ended and whose folder is there, with the time of its last change."""
         for root in self._roots:
             try:
@@ -68,7 +68,7 @@ class Watch:
                     except FileNotFoundError:  # taken away meanwhile
                         continue
 
-    def _state(self, job: SweepJob, changed: int) -> State:
+    def _state(self, job: Job, changed: int) -> State:
         """Read again where the folder has changed: every file comes into it under another name first."""
         before, since = self._seen.get(job.name, (None, 0.0))
         if changed == before and time.monotonic() - since > SETTLED and job.name in self.begun:

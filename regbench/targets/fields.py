@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any, Literal, Union
 
-from regbench.errors import ConfigError, brief
+from regbench.errors import ConfigError, brief, nearest
 from regbench.targets.boundary import refusing
 from regbench.targets.looking import ANYTHING, Kind, asked_for, look, require_made
 from regbench.targets.signatures import hints_of, parameters_of, takes
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """'; did you mean ...?' for the word that looks most like it, or nothing."""
-    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def make(node: Mapping[str, Any], key: str, kind: Kind = ANYTHING, /, **given: Any) -> Any:

@@ -18,7 +18,7 @@ LONG = 2.0  # seconds after which it is long enough for a line in a file, if the
 MANY = 20  # items or more: few are soon done, however busy the machine is
 
 
-def counted(total: int, what: str) -> Iterator[int]:
+def numbers(total: int, what: str) -> Iterator[int]:
     """The numbers 0 to total - 1, with a bar on stderr while they are taken; none where that is a file."""
     console = Console(stderr=True)
     if not console.is_terminal:

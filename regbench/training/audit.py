@@ -33,13 +33,11 @@ from regbench.training.probe import (
 from regbench.types import Batch, Record
 
 STEPS, MORE_STEPS = 2, 16  # a member that shows nothing in the first is given the second
-DECIDING = {
-    "eval_model",
-    "end_epoch",
-}  # a member that has one of these, and else only those beside, is a rule
+# A member that has one of these, and else only those beside, is a rule.
+DECIDING = {"eval_model", "end_epoch"}
 MOST_SHARED = 0.3  # p of noise that a whole batch shares: from 0.4 on some runs end at chance
 RESTING = 0.05  # of the largest learning rate
-FEW = 0.5  # of a place's values: where less comes through several members, that is seldom meant
+LEAST_THROUGH = 0.5  # of a place's values: where less comes through several members, that is seldom meant
 BESIDE = {"begin_epoch", "begin_step", "end_step", "metrics", "final_model"}
 Make = Callable[[str | None], Run]
 
@@ -245,6 +243,6 @@ def _shared_places(run: Run, findings: list[Finding], shares: Mapping[str, float
         kept = {
             f.name: 1 - shares[m] for f in findings for m in f.modules if short(m) == place and m in shares
         }
-        if len(kept) > 1 and prod(kept.values()) < FEW:
+        if len(kept) > 1 and prod(kept.values()) < LEAST_THROUGH:
             said.append(f"{', '.join(kept)} together let {prod(kept.values()):.2f} of {place} through")
     return said

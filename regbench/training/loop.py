@@ -103,10 +103,8 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
             metrics |= measured | gaps(measured) | run.reg.metrics(evaluated)
             _require_finite(measured.values(), f"a measured loss of epoch {epoch + 1}")
         now = time.perf_counter()
-        metrics["time/epoch_s"], started = (
-            now - started,
-            now,
-        )  # what is done with a record counts for the next
+        # What is done with a record counts for the next.
+        metrics["time/epoch_s"], started = now - started, now
         records.append(Record(epoch + 1, metrics))
         stopped = evaluated is not None and run.reg.end_epoch(records, evaluated)
         yield EpochEnd(records[-1], evaluated, stopped)
@@ -170,9 +168,8 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
         for run.clock.micro, (micro, share) in enumerate(shown):
             terms = objective(run, micro)
             total = terms["data"] if probe else reduce(add, terms.values())
-            total = (
-                total if share == 1 else total * share
-            )  # each operation on a scalar costs 1 % of a small step
+            # Each operation on a scalar costs 1 % of a small step.
+            total = total if share == 1 else total * share
             total.backward()
             values.append(total.detach())
             if run.clock.passes == 0:

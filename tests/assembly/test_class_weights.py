@@ -25,7 +25,8 @@ from regbench.errors import ConfigError
 from regbench.records.files import read_summary, uneven
 from regbench.records.identity import identity
 from regbench.regularizers.base import Regularizer, Stack
-from regbench.runs import session as job
+from regbench.runs.folder import RunFolder
+from regbench.runs.session import train
 from regbench.training.loop import Run, objective, train_step
 from regbench.types import Batch, ForwardPass
 from tests.conftest import compose, reg_node, tiny
@@ -252,7 +253,7 @@ def test_a_rare_class_is_found_more_often_when_it_weighs_more(tmp_path: Path) ->
         folder = tmp_path / name
         folder.mkdir()
         config = plain | {"train": plain["train"] | {"class_weights": weights}}
-        job.train(job.Job(config, folder, {}, Console(file=io.StringIO())))
+        train(RunFolder(config, folder, {}, Console(file=io.StringIO())))
         summary = read_summary(folder)
         assert summary is not None
         found[name] = summary

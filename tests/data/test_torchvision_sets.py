@@ -15,10 +15,11 @@ import pytest
 import torch
 
 from regbench.data.checksums import require_digest
-from regbench.data.downloads import obtain, undone_on_failure
+from regbench.data.downloads import obtain
 from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
 from regbench.data.torchvision_sets import CIFAR, IDX_SHAPES, SVHN, MNISTFamily, require_idx
+from regbench.storage.folders import undone_on_failure
 from regbench.types import Dataset
 
 

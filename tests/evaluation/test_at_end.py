@@ -20,7 +20,8 @@ from regbench.evaluation.calibration import calibration
 from regbench.evaluation.measurement import CHUNK
 from regbench.records.identity import identity
 from regbench.records.summary import PerWeights
-from regbench.runs import session as job
+from regbench.runs.folder import RunFolder
+from regbench.runs.session import train
 from regbench.types import Split
 from tests.conftest import CSV, compose, reg_node, tiny
 
@@ -117,7 +118,7 @@ def test_what_was_not_asked_for_is_null() -> None:
 def trained(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, float]]]:
     """Summary and lines of a run, times left out."""
     folder.mkdir()
-    job.train(job.Job(config, folder, {}, Console(file=io.StringIO())))
+    train(RunFolder(config, folder, {}, Console(file=io.StringIO())))
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     timeless = [{n: v for n, v in line.items() if not n.startswith("time/")} for line in lines]
     return json.loads((folder / "summary.json").read_text()), timeless

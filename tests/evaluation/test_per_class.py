@@ -20,9 +20,10 @@ from regbench.evaluation.at_end import per_class
 from regbench.evaluation.measurement import CHUNK
 from regbench.records.status import Status
 from regbench.records.summary import ClassMetrics, PerSplit, Snapshot, Summary
-from regbench.runs import session as job
 from regbench.runs.class_pictures import class_table, confusion_picture
+from regbench.runs.folder import RunFolder
 from regbench.runs.progress import show_summary
+from regbench.runs.session import train
 from regbench.types import Split
 from tests.conftest import tiny
 
@@ -58,7 +59,7 @@ def trained(folder: Path, evaluate: list[str], **dataset: Any) -> tuple[dict[str
     config = tiny() | {"evaluate": evaluate}
     said = io.StringIO()
     config["dataset"] = config["dataset"] | dataset
-    job.train(job.Job(config, folder, {}, Console(file=said, width=200)))
+    train(RunFolder(config, folder, {}, Console(file=said, width=200)))
     return json.loads((folder / "summary.json").read_text()), said.getvalue()
 
 

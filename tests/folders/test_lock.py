@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from regbench.errors import ConfigError
-from regbench.folders.lock import Held, held, is_held
+from regbench.folders.lock import Locked, is_locked, locked
 from tests.folders.hydras import contents
 
 
-def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
-    assert not is_held(tmp_path)
-    with held(tmp_path):
-        assert is_held(tmp_path)
-        with pytest.raises(Held, match="another process works in it"), held(tmp_path):
+def test_a_folder_is_locked_by_one_at_a_time(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path)
+    with locked(tmp_path):
+        assert is_locked(tmp_path)
+        with pytest.raises(Locked, match="another process works in it"), locked(tmp_path):
             pass
-    assert not is_held(tmp_path)
+    assert not is_locked(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["precious", "nowhere", ".lock", "folder", "a folder", "a pipe"])
@@ -36,13 +36,13 @@ def test_a_lock_that_leads_elsewhere_is_refused_and_what_it_leads_to_is_left(
     else:
         os.symlink(f"../{kind}" if kind != ".lock" else kind, run / ".lock")
     before = contents(tmp_path)
-    with pytest.raises(ConfigError, match=r"\.lock: must be a plain file of the run's own"), held(run):
+    with pytest.raises(ConfigError, match=r"\.lock: must be a plain file of the run's own"), locked(run):
         pass
-    assert not is_held(run)
+    assert not is_locked(run)
     assert contents(tmp_path) == before
 
 
 def test_a_folder_that_has_gone_is_not_made_again(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be locked"), held(tmp_path / "gone"):
+    with pytest.raises(ConfigError, match="cannot be locked"), locked(tmp_path / "gone"):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,8 @@ from regbench.commands import ablate, train
 from regbench.commands import plan as planning
 from regbench.errors import ConfigError
 from regbench.folders.claims import mark
-from regbench.runs import session as job
+from regbench.runs import session
+from regbench.runs.folder import RunFolder
 from regbench.training.loop import EpochEnd, fit
 from tests.conftest import tiny
 from tests.folders.hydras import another_app, contents
@@ -101,7 +102,7 @@ def test_a_run_whose_folder_is_removed_ends_and_does_not_make_it_again(
                     folder.mkdir()
             yield event
 
-    monkeypatch.setattr(job, "fit", removing)
+    monkeypatch.setattr(session, "fit", removing)
     with pytest.raises(ConfigError, match="run: was removed while its run was going on"):
-        job.train(job.Job(tiny("mlp"), folder, {}, Console(file=io.StringIO())))
+        session.train(RunFolder(tiny("mlp"), folder, {}, Console(file=io.StringIO())))
     assert contents(here) == ({} if then == "gone" else {"run": "a folder"})

@@ -7,6 +7,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as vision
 
 from regbench.images import operations as image_ops
+from regbench.images.checks import require_pixels
 from regbench.types import Split
 
 BILINEAR = InterpolationMode.BILINEAR
@@ -112,12 +113,12 @@ def test_a_pixel_of_an_image_too_small_for_it_is_not_sharpened():
 def test_refuses_what_is_no_image_in_its_range():
     labels = torch.zeros(2, dtype=torch.long)
     with pytest.raises(ValueError, match=r"^inputs must be images of shape \(B, C, H, W\), got \(2, 5\)$"):
-        image_ops.require_images(Split(torch.zeros(2, 5), labels, 2))
+        require_pixels(Split(torch.zeros(2, 5), labels, 2))
     with pytest.raises(ValueError, match=r"^images must have 1 or 3 channels, got 2$"):
-        image_ops.require_images(Split(torch.zeros(2, 2, 3, 3), labels, 2), colors=True)
+        require_pixels(Split(torch.zeros(2, 2, 3, 3), labels, 2), colors=True)
     with pytest.raises(ValueError, match=r"^pixels must lie in \[0, 1\], got -3 to -3$"):
-        image_ops.require_images(Split(torch.full((2, 1, 3, 3), -3.0), labels, 2))
-    image_ops.require_images(Split(torch.full((2, 2, 3, 3), 16, dtype=torch.uint8), labels, 2, scale=16))
+        require_pixels(Split(torch.full((2, 1, 3, 3), -3.0), labels, 2))
+    require_pixels(Split(torch.full((2, 2, 3, 3), 16, dtype=torch.uint8), labels, 2, scale=16))
 
 
 def test_a_pixel_at_the_threshold_is_inverted():

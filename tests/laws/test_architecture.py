@@ -54,7 +54,7 @@ ROOMS = {
         *["terminal", "training"],
     ],
     "analysis": ["records", "stats", "targets"],
-    "reports": ["analysis", "composition.catalogue", "folders", "records", "terminal"],
+    "reports": ["analysis", "composition.catalogue", "folders", "records", "storage", "terminal"],
     "studies": [
         *["analysis", "assembly", "composition", "folders", "records", "reports", "sweeps", "targets"],
         "terminal",
@@ -71,7 +71,7 @@ APART = ["regularizers", "models", "commands"]  # whose files do not import each
 # Where a package of others may be imported: in these rooms and modules, and in no other.
 GUESTS = {
     "hydra": ["composition.*", "sweeps.*", "commands.train"],
-    "omegaconf": ["composition.*", "sweeps.*", "commands.train", "assembly.refusals"],
+    "omegaconf": ["composition.*", "sweeps.*", "commands.train"],
     "tensorboard": ["reports.*", "runs.sinks"],
     "torch.utils.tensorboard": ["runs.sinks"],
     "torchvision": ["data.*"],

@@ -40,7 +40,7 @@ def off(name: str) -> dict[str, Any]:
 
 
 def on(name: str) -> dict[str, Any]:
-    return reg_node(name, **cls_of(name).probe)
+    return reg_node(name, **cls_of(name).visible_at)
 
 
 def config_for(model: str, reg: dict[str, Any], **train: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from regbench.records.course import Epoch, line
 from regbench.records.environment import Environment
 from regbench.records.files import ENVIRONMENT as ENVIRONMENT_FILE
-from regbench.records.files import METRICS, RECORD_VERSION, SUMMARY
+from regbench.records.files import METRICS, RECORD_VERSION, change_summary, write_summary
 from regbench.records.reader import Result, result_of
 from regbench.records.status import Status
 from regbench.records.summary import Epochs, Flops, Member, PerSplit, Snapshot, Summary, of
@@ -159,12 +158,23 @@ def write_run(
     stack: Sequence[str | tuple[str, dict[str, Any]]] = (),
     seed: int = 0,
     epochs: Sequence[Mapping[str, float]] = (),
+    status: str = "finished",
+    config: Mapping[str, Mapping[str, Any]] | None = None,
     environment: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Path:
-    """A run folder with these figures; see `summary`."""
+    """A run folder with these figures, as a run writes it (`record`).
+
+    Args:
+        folder: made where it is not there.
+        stack, seed, epochs, status, config: as in `record`.
+        environment: keys to change in environment.json.
+        changes: other values at some keys of summary.json, which may be anything.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SUMMARY).write_text(json.dumps(summary(stack, seed, epochs, **changes)))
+    write_summary(folder, record(stack, seed, epochs, status, config))
+    if changes:
+        change_summary(folder, **changes)
     (folder / METRICS).write_text("".join(line(one.epoch, one.metrics) for one in course(epochs)))
     write_json(folder / ENVIRONMENT_FILE, plain(ENVIRONMENT) | dict(environment or {}))
     (folder / ".hydra").mkdir(exist_ok=True)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from regbench.folders.state import State
 from regbench.records.status import Status
-from regbench.sweeps.jobs import State
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,11 @@ def test_a_change_leaves_what_it_does_not_name_as_it_is(tmp_path: Path) -> None:
     assert list(after) == list(before)
 
 
+@pytest.mark.parametrize("name", ["last", "kept", "test", "reliability", "corruption", "per_class"])
+def test_an_object_of_no_keys_is_none(name: str) -> None:
+    assert getattr(of(plain(whole()) | {name: {}}), name) is None
+
+
 def fits(kind: Any, value: Any) -> bool:
     """Whether a value is of an annotation, as far as it is looked into."""
     owner, inner = typing.get_origin(kind) or kind, typing.get_args(kind)

@@ -212,7 +212,7 @@ def test_note_says_the_rule():
 
 
 def test_probe_values_stop_a_run_that_still_improves():
-    assert run(make(**EarlyStopping.probe), [3.0, 2.0, 1.0]) == 2
+    assert run(make(**EarlyStopping.visible_at), [3.0, 2.0, 1.0]) == 2
 
 
 @pytest.mark.parametrize("monitor", ["val/loss", "test/loss", "train/loss", "loss", "gap/loss"])

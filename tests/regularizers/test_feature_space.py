@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from regbench.artefacts import CACHE
 from regbench.assembly.run import build_run
-from regbench.regularizers.feature_space import FeatureSpace, Space
+from regbench.regularizers.feature_space import CodeSpace, FeatureSpace
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, Split
 from tests.conftest import reg_node, tiny
@@ -46,7 +46,7 @@ def points(rows: int = 40, classes: int = 3) -> tuple[Tensor, Tensor]:
 def placed(codes: Tensor, labels: Tensor, **fields: object) -> FeatureSpace:
     """A member whose decoder shows the two numbers of a code as two pixels."""
     member, decode = make(**fields), nn.Unflatten(1, (1, 1, 2))
-    member._space = Space(decode, lambda rows: decode(codes[rows]), codes, labels, (0.0, 0.0))
+    member._space = CodeSpace(decode, lambda rows: decode(codes[rows]), codes, labels, (0.0, 0.0))
     return member
 
 
@@ -113,7 +113,7 @@ def test_partners_are_the_nearest_of_the_class_by_brute_force_each_as_likely_and
 def test_nearest_come_in_the_order_of_their_distance_where_no_two_are_equal():
     codes = torch.tensor([[0.0, 0], [1, 0], [3, 0], [7, 0], [0.5, 0], [15, 0]])
     labels = torch.tensor([0, 0, 0, 0, 1, 0])
-    space = Space(nn.Identity(), lambda rows: codes[rows], codes, labels, (0.0, 0.0))
+    space = CodeSpace(nn.Identity(), lambda rows: codes[rows], codes, labels, (0.0, 0.0))
     assert space.nearest(torch.tensor([2, 0, 2]), 3).tolist() == [[1, 0, 3], [1, 2, 3], [1, 0, 3]]
 
 
@@ -121,13 +121,13 @@ def test_near_codes_far_from_the_origin_are_still_told_apart():
     # |a - b|^2 by |a|^2 - 2ab + |b|^2 would be 0 for all in single precision
     line = torch.tensor([0.0, 4, 1, 2, 8, *range(100, 130)])
     codes = torch.stack([10000 + line / 64, torch.zeros_like(line)], 1)
-    space = Space(nn.Identity(), lambda rows: rows, codes, torch.zeros(35, dtype=torch.int64), (0.0, 0.0))
+    space = CodeSpace(nn.Identity(), lambda rows: rows, codes, torch.zeros(35, dtype=torch.int64), (0.0, 0.0))
     assert space.nearest(torch.arange(35), 4)[0].tolist() == [2, 3, 1, 4]
 
 
 def test_a_twin_of_equal_code_is_a_neighbour_and_the_row_itself_is_none():
     codes = torch.tensor([[1.0, 1], [1, 1], [1, 1], [5, 5]])
-    space = Space(nn.Identity(), lambda rows: rows, codes, torch.zeros(4, dtype=torch.int64), (0.0, 0.0))
+    space = CodeSpace(nn.Identity(), lambda rows: rows, codes, torch.zeros(4, dtype=torch.int64), (0.0, 0.0))
     found = space.nearest(torch.arange(3), 2)
     assert [sorted(row) for row in found.tolist()] == [[1, 2], [0, 2], [0, 1]]
 

@@ -18,6 +18,7 @@ from regbench.commands import plan as planning
 from regbench.commands import resume, train
 from regbench.commands import test as sealed
 from regbench.errors import ConfigError, as_typed
+from regbench.runs import checkpoints
 from regbench.storage import archives, checkpoint
 from tests import processes
 from tests.folders.hydras import another_app
@@ -35,13 +36,13 @@ STACK = "+reg=[dropout,ema,early_stopping]"
 STOPPING = """
 import sys
 from regbench import cli
-from regbench.runs import session as job
-save = job._Session._save
-def stopping(self, event):
-    save(self, event)
-    if event.record.epoch == 2 and self.job.folder.name == "part":
+from regbench.runs import checkpoints
+save = checkpoints.save
+def stopping(ongoing, event):
+    save(ongoing, event)
+    if event.record.epoch == 2 and ongoing.home.path.name == "part":
         raise KeyboardInterrupt
-job._Session._save = stopping
+checkpoints.save = stopping
 words = sys.argv[1:]
 for folder in ("whole", "part"):
     sys.argv = ["regbench", *words, f"hydra.run.dir={folder}"]
@@ -365,17 +366,15 @@ def test_plan_refuses_what_is_no_folder(tmp_path: Path, name: str, why: str) -> 
 def test_a_checkpoint_that_is_damaged_while_the_run_goes_on_ends_in_one_sentence(
     part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from regbench.runs import session as job
+    save = checkpoints.save
 
-    save = job._Session._save
-
-    def damaging(self: Any, event: Any) -> None:
-        save(self, event)
+    def damaging(ongoing: Any, event: Any) -> None:
+        save(ongoing, event)
         if event.record.epoch == 4:
             flip(part / "best.pt")
             flip(part / "last.pt")
 
-    monkeypatch.setattr(job._Session, "_save", damaging)
+    monkeypatch.setattr(checkpoints, "save", damaging)
     assert resume.main([str(part)]) == 1
     assert summary(part)["status"] == "failed"
     assert "last.pt is no whole checkpoint: " in summary(part)["reason"]

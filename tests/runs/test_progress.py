@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from regbench.runs.progress import Watch, few
+from regbench.runs.progress import RunProgress, few
 from regbench.runs.summary import best_of
 from regbench.types import Record
 
@@ -42,7 +42,7 @@ def test_first_last_best_and_evenly_chosen_epochs_are_left(
 
 def watched(terminal: bool, history: list[Record]) -> str:
     said = io.StringIO()
-    watch = Watch(Console(file=said, force_terminal=terminal, width=200), 12, history, best_of)
+    watch = RunProgress(Console(file=said, force_terminal=terminal, width=200), 12, history, best_of)
     for epoch in range(len(history) + 1, 13):
         watch.write(record(epoch, accuracy=0.9 if epoch == 2 else 0.5))
     watch.close()

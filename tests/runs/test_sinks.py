@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from regbench.records.course import read_lines
-from regbench.runs.sinks import JsonLines, TensorBoard, grid
+from regbench.runs.sinks import JsonLines, Sink, Sinks, TensorBoard, grid
 from regbench.types import Record
 from tests.folders.hydras import contents
 
@@ -250,3 +251,35 @@ def test_pictures_of_members_stand_under_their_whole_name(tmp_path: Path) -> Non
     events = EventAccumulator(str(tmp_path / "train"), size_guidance={"images": 0}).Reload()
     (shown,) = events.Images("gan/samples")
     assert (shown.width, shown.height, shown.step) == (16, 16, 0)
+
+
+def test_several_sinks_are_one_that_hands_everything_on_in_order() -> None:
+    seen: list[tuple[str, str]] = []
+
+    class Noting(Sink):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def step(self, epoch: int, share: float) -> None:
+            seen.append((self.name, f"step {epoch + share}"))
+
+        def write(self, record: Record) -> None:
+            seen.append((self.name, f"write {record.epoch}"))
+
+        def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
+            seen.append((self.name, f"show {epoch}"))
+
+        def tell(self, texts: Mapping[str, str], epoch: int) -> None:
+            seen.append((self.name, f"tell {epoch}"))
+
+        def close(self) -> None:
+            seen.append((self.name, "close"))
+
+    both = Sinks(Noting("a"), Sink(), Sinks(Noting("b")))
+    both.step(1, 0.5)
+    both.write(FIRST)
+    both.show({}, 3)
+    both.tell({}, 4)
+    both.close()
+    said = ["step 1.5", f"write {FIRST.epoch}", "show 3", "tell 4", "close"]
+    assert seen == [(name, what) for what in said for name in "ab"]

@@ -78,4 +78,4 @@ def test_members_are_those_of_the_folder_with_their_settings_and_probe_values() 
         **{"p": 0.5, "mode": "inverted", "where": "default"},
     }
     assert node("l2")["strength"] == 5e-4  # as Hydra reads it, and not a word
-    assert node("feature_space")["epochs"] == class_of("feature_space").probe["epochs"] == 2
+    assert node("feature_space")["epochs"] == class_of("feature_space").visible_at["epochs"] == 2

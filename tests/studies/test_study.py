@@ -11,7 +11,7 @@ import pytest
 
 from regbench.analysis.cohorts import Cohort
 from regbench.errors import ConfigError
-from regbench.studies.study import Output, Study, carry_out, composed, conditions, options, varied
+from regbench.studies.study import Condition, Output, Study, carry_out, composed, conditions, options, varied
 from tests.conftest import SMALL
 
 QUICK = [*SMALL, "model.width=8"]
@@ -22,9 +22,15 @@ def stacks(one: Any) -> list[list[str]]:
     return [one.overrides, [*one.overrides, *(f"~reg.{name}" for name in one.config["reg"])]]
 
 
+def needed(jobs: Any) -> list[Condition]:
+    """The conditions of jobs, each of which asks for itself and for its stack without members."""
+    made = conditions(jobs, lambda job: job.config)
+    return [one.needing(words for job in one.jobs for words in stacks(job)) for one in made]
+
+
 def test_jobs_that_differ_in_the_seed_alone_are_one_condition() -> None:
     _, jobs = composed("ablate", ["+reg=dropout", "model=mlp,cnn", "seed=0,1", *SMALL])
-    one, other = conditions(jobs, lambda job: job.config, stacks)
+    one, other = needed(jobs)
     assert (one.name, other.name) == ("digits mlp dropout", "digits cnn dropout")
     assert [len(each.jobs) for each in (one, other)] == [2, 2]
     assert len(one.lines) == 4, "with dropout and without, of two seeds"
@@ -32,11 +38,8 @@ def test_jobs_that_differ_in_the_seed_alone_are_one_condition() -> None:
 
 def test_what_several_jobs_ask_for_is_run_once() -> None:
     _, jobs = composed("strength", ["+reg=dropout", "reg.dropout.p=0.1,0.2", "seed=0", *SMALL])
-    (one,) = conditions(
-        jobs,
-        lambda job: {**job.config, "reg": list(job.config["reg"])},
-        lambda job: [job.overrides, ["seed=0"]],
-    )
+    (one,) = conditions(jobs, lambda job: {**job.config, "reg": list(job.config["reg"])})
+    one = one.needing(words for job in one.jobs for words in (job.overrides, ["seed=0"]))
     assert len(one.lines) == 3
     assert one.lines.count(["seed=0"]) == 1
 
@@ -44,7 +47,7 @@ def test_what_several_jobs_ask_for_is_run_once() -> None:
 def test_a_condition_is_called_by_what_sets_it_apart() -> None:
     _, jobs = composed("ablate", ["+reg=dropout", "train.lr=0.1,0.2", "threads=1", "device=cpu"])
     assert varied(jobs) == ["train.lr"]
-    names = [one.name for one in conditions(jobs, lambda job: job.config, stacks)]
+    names = [one.name for one in needed(jobs)]
     assert names == ["digits mlp dropout train.lr=0.1", "digits mlp dropout train.lr=0.2"]
 
 
@@ -67,7 +70,7 @@ def study(line: list[str], *outputs: Output) -> Any:
         pytest.fail("nothing has been run")
 
     typed, jobs = composed("ablate", [*line, *QUICK])
-    return Study("ablate", conditions(jobs, lambda job: job.config, stacks), report, outputs), typed
+    return Study("ablate", needed(jobs), report, outputs), typed
 
 
 def asked(*words: str) -> Any:

@@ -11,23 +11,23 @@ import pytest
 
 from regbench.regularizers.gan_augmentation import GANAugmentation
 from regbench.sweeps.estimate import show
-from regbench.sweeps.jobs import SweepJob
+from regbench.sweeps.jobs import Job
 from tests.conftest import reg_node, tiny
 from tests.records.made import figures, summary
 
 
-def job(root: Path, name: str, reg: dict[str, Any] | None = None, **train: Any) -> SweepJob:
-    return SweepJob(0, [], tiny("mlp", reg, **train), root / name)
+def job(root: Path, name: str, reg: dict[str, Any] | None = None, **train: Any) -> Job:
+    return Job(0, [], tiny("mlp", reg, **train), root / name)
 
 
-def finished(done: SweepJob, seconds: float, epochs: int = 3, status: str = "finished") -> None:
+def finished(done: Job, seconds: float, epochs: int = 3, status: str = "finished") -> None:
     """The folder of a run of that job that has ended."""
     done.folder.mkdir(parents=True)
     made = summary(epochs=[figures(0.5)] * epochs, status=status, seconds=seconds)
     (done.folder / "summary.json").write_text(json.dumps(made | {"config": done.config}))
 
 
-def shown(capsys: pytest.CaptureFixture[str], *jobs: SweepJob, workers: int = 1) -> str:
+def shown(capsys: pytest.CaptureFixture[str], *jobs: Job, workers: int = 1) -> str:
     show(jobs, workers)
     return capsys.readouterr().out.splitlines()[-1]
 
@@ -74,7 +74,7 @@ def test_jobs_that_differ_in_the_seed_alone_are_estimated_once(
     looked: list[Any] = []
     check = estimate.check
     monkeypatch.setattr(estimate, "check", lambda config: looked.append(config) or check(config))
-    jobs = [SweepJob(s, [], tiny() | {"seed": s}, tmp_path / f"seed{s}") for s in range(3)]
+    jobs = [Job(s, [], tiny() | {"seed": s}, tmp_path / f"seed{s}") for s in range(3)]
     assert shown(capsys, *jobs).startswith("3 jobs, 0 done, 3 left: about ")
     assert len(looked) == 1
 

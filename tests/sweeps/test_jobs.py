@@ -11,9 +11,10 @@ import pytest
 
 from regbench.assembly.data import content_of
 from regbench.errors import ConfigError
+from regbench.folders.state import state_of
 from regbench.records.files import RECORD_VERSION
 from regbench.records.identity import identity, stem
-from regbench.sweeps.jobs import arrange, state_of, sweep_name
+from regbench.sweeps.jobs import arrange, sweep_name
 from tests.conftest import CSV, compose, reg_node
 from tests.records.made import figures, summary
 

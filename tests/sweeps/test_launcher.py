@@ -52,3 +52,24 @@ def test_a_folder_that_is_not_its_own_ends_no_other_job(tmp_path: Path, launcher
 def test_a_folder_s_name_is_read_as_it_is(name: str) -> None:
     word = OverridesParser.create().parse_override(f"folder={launching.quoted(name)}")
     assert OmegaConf.create({"seed": 0, "folder": word.value()}).folder == name
+
+
+def test_a_job_is_recorded_alike_by_whatever_launcher(tmp_path: Path) -> None:
+    """In this process it is composed by us, in another one by Hydra."""
+    found = []
+    for launcher in ("basic", "joblib"):
+        root = tmp_path / launcher
+        line = read_line(
+            ["-m", "seed=0,1", "+reg=dropout", "hydra.verbose=false", f"hydra/launcher={launcher}"]
+        )
+        words = ["+reg=dropout", "reg.dropout.p=0.25", "seed=1", "threads=1"]
+        assert Launch(line, root)(lambda cfg: str(cfg.seed), [(words, "job")], str) == ["1"]
+        record = root / "job" / ".hydra"
+        about: Any = OmegaConf.to_container(OmegaConf.load(record / "hydra.yaml"), resolve=False)
+        about = about["hydra"]
+        assert about["sweeper"]["_target_"].endswith("BasicSweeper"), "as the line has it"
+        assert about["overrides"]["task"] == words
+        del about["launcher"], about["sweep"], about["job"]["id"], about["overrides"]["hydra"]
+        del about["runtime"]["output_dir"], about["runtime"]["choices"]["hydra/launcher"]
+        found.append((about, *((record / name).read_text() for name in ("config.yaml", "overrides.yaml"))))
+    assert found[0] == found[1]

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
-from regbench.storage.files import write_json
+from regbench.records.files import read_summary, write_summary
+from regbench.records.summary import Summary
 from regbench.sweeps import watching
-from regbench.sweeps.jobs import SweepJob
+from regbench.sweeps.jobs import Job
 from regbench.sweeps.watching import Watch
-from tests.records.made import figures, summary
+from tests.records.made import figures, record
 
 
-def jobs(root: Path, count: int) -> list[SweepJob]:
-    return [SweepJob(number, [], {}, root / f"job{number}") for number in range(count)]
+def jobs(root: Path, count: int) -> list[Job]:
+    return [Job(number, [], {}, root / f"job{number}") for number in range(count)]
 
 
-def ended(job: SweepJob, status: str = "finished") -> None:
+def ended(job: Job, status: str = "finished") -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
-    write_json(job.folder / "summary.json", summary(epochs=[figures(0.9)], status=status))
+    write_summary(job.folder, record(epochs=[figures(0.9)], status=status))
 
 
-def begun(job: SweepJob) -> None:
+def begun(job: Job) -> None:
     job.folder.mkdir(parents=True)
     (job.folder / "metrics.jsonl").touch()
 
@@ -50,7 +50,7 @@ def test_jobs_are_seen_to_begin_and_to_end_once_in_order(tmp_path: Path) -> None
     ended(several[0])
     assert watch.look() == [several[0], several[3]]
     assert watch.look() == []
-    assert {name: one["status"] for name, one in watch.ended.items()} == {
+    assert {name: one.status for name, one in watch.ended.items()} == {
         "job0": "finished", "job3": "diverged",
     }  # fmt: skip
     assert watch.begun == {"job1": "left"}
@@ -91,8 +91,12 @@ def test_of_a_summary_only_what_is_shown_is_kept(tmp_path: Path) -> None:
     ended(several[0])
     watch = Watch(several)
     watch.look()
-    assert set(watch.ended["job0"]) == set(watching.SHOWN)
-    assert len(json.dumps(watch.ended["job0"])) < 1500
+    kept, whole = watch.ended["job0"], read_summary(several[0].folder)
+    assert whole is not None
+    assert (kept.status, kept.seconds, kept.last, kept.best) == (
+        whole.status, whole.seconds, whole.last, whole.best,
+    )  # fmt: skip
+    assert kept == Summary(status=kept.status, seconds=kept.seconds, last=kept.last, best=kept.best)
 
 
 def test_a_folder_that_is_taken_away_is_no_job_any_more(tmp_path: Path) -> None:

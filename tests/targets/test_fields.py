@@ -13,7 +13,7 @@ import torch
 from regbench.composition.kinds import OPTIMIZER
 from regbench.errors import ConfigError
 from regbench.sites import Where
-from regbench.targets.fields import checked, converted, make, make_and_tell, nearest
+from regbench.targets.fields import checked, converted, make, make_and_tell
 from regbench.targets.locating import locate
 from regbench.targets.looking import ANYTHING
 
@@ -173,14 +173,6 @@ def test_refuses_what_a_hint_does_not_take(value: Any, hint: Any, complaint: str
     with pytest.raises(ConfigError) as caught:
         converted(value, hint, "it")
     assert str(caught.value) == complaint
-
-
-def test_nearest_says_nothing_where_nothing_is_near() -> None:
-    assert nearest("droput", ["dropout", "mixup"]) == "; did you mean 'dropout'?"
-    assert nearest("xyz", ["dropout", "mixup"]) == ""
-
-
-# --- calling
 
 
 def test_makes_what_the_target_names() -> None:

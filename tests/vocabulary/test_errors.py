@@ -1,10 +1,14 @@
-"""A sentence with the key as it was typed."""
+"""Sentences: the key as it was typed, what may have been meant, how many and which."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from regbench.errors import with_keys
+import regbench
+from regbench.errors import alike, counted, did_you_mean, listed, nearest, with_keys
 
 
 @pytest.mark.parametrize(
@@ -34,3 +38,35 @@ def test_a_field_is_told_by_the_key_that_was_typed(sentence: str, word: str, tol
 )
 def test_any_other_sentence_stays(sentence: str, words: list[str]) -> None:
     assert with_keys(sentence, words) == sentence
+
+
+def test_a_word_that_is_spelled_like_another_is_asked_about() -> None:
+    assert nearest("droput", ["dropout", "mixup"]) == "; did you mean 'dropout'?"
+    assert nearest("xyz", ["dropout", "mixup"]) == ""
+    assert alike("droput", iter(["dropout", "mixup"])) == ["dropout"]
+    assert alike("droput", ["dropout"], cutoff=0.99) == []
+    assert did_you_mean(["a", "b"]) == "; did you mean 'a' or 'b'?"
+    assert did_you_mean([]) == ""
+
+
+def test_words_are_compared_in_one_place() -> None:
+    package = Path(regbench.__file__).parent
+    found = {path.name for path in package.rglob("*.py") if re.search(r"\bdifflib\b", path.read_text())}
+    assert found == {"errors.py"}
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "said"),
+    [(0, "row", "0 rows"), (1, "row", "1 row"), (2, "class", "2 classes"), (1, "class", "1 class"),
+     (1000, "pair", "1,000 pairs")],
+)  # fmt: skip
+def test_things_are_counted(number: int, noun: str, said: str) -> None:
+    assert counted(number, noun) == said
+
+
+def test_things_are_listed_and_those_beyond_the_most_counted() -> None:
+    assert listed([1, 2, 3]) == "1, 2, 3"
+    assert listed(iter("abc"), most=2) == "a, b, 1 more"
+    assert listed("ab", most=2) == "a, b"
+    assert listed("abcd", most=2, before_rest=" and ") == "a, b and 2 more"
+    assert listed([]) == ""

@@ -36,3 +36,8 @@ def test_refuses_a_model_without_maps():
 def test_refuses_indices_that_are_not_there(where: list[int]):
     with pytest.raises(ValueError, match=r"^where must list indices .* 0 to 3, got \["):
         map_sites(make_model(), where)
+
+
+def test_refuses_a_site_that_is_named_twice():
+    with pytest.raises(ValueError, match=r"^where must name each site once, got \[0, -4\]$"):
+        map_sites(make_model(), [0, -4])

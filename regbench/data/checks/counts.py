@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from regbench.errors import listed
+
 NAMED = 5  # classes that are named before they are only counted
 
 
@@ -21,4 +23,4 @@ def by_class(names: Sequence[str], counts: Sequence[int], what: str) -> str:
         return head + ", ".join(named)
     low, high = min(counts), max(counts)
     each = f"{low} to {high}" if low < high else low
-    return head + f"{', '.join(named[:NAMED])} and {len(named) - NAMED} more, {each} {what} each"
+    return head + f"{listed(named, NAMED, ' and ')}, {each} {what} each"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from regbench.data.checks.suspicions import counted
+from regbench.errors import counted
 
 MOST_PAIRS = 3  # that a sentence names
 CROSSINGS = (("val", "train"), ("select", "train"), ("val", "select"))
@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Place:
+class Occurrence:
     """Row `row` of a part, and its label."""
 
     part: str
@@ -47,12 +47,12 @@ def of_rows(parts: Mapping[str, Part], classes: Sequence[str]) -> list[str]:
     Rows are equal if all their bytes are, by a digest of 128 bits.
     """
     width = max(part.rows[0].numel() for part in parts.values())
-    equal: dict[bytes, list[Place]] = defaultdict(list)
+    equal: dict[bytes, list[Occurrence]] = defaultdict(list)
     for name, part in parts.items():
         for row, (key, label) in enumerate(
             zip(_digests(part.rows, width), part.labels.tolist(), strict=True)
         ):
-            equal[key].append(Place(name, row, label))
+            equal[key].append(Occurrence(name, row, label))
     groups = [group for group in equal.values() if len(group) > 1]
     return [*_crossings(groups, parts), *_conflicts(groups, parts, classes)]
 
@@ -75,7 +75,7 @@ def of_test(test: Part, others: Sequence[Part]) -> list[str]:
     ]
 
 
-def _crossings(groups: Sequence[Sequence[Place]], parts: Mapping[str, Part]) -> list[str]:
+def _crossings(groups: Sequence[Sequence[Occurrence]], parts: Mapping[str, Part]) -> list[str]:
     """On the rows that stand in two splits."""
     said: list[str] = []
     pairs: list[str] = []
@@ -102,7 +102,7 @@ def _crossings(groups: Sequence[Sequence[Place]], parts: Mapping[str, Part]) -> 
 
 
 def _conflicts(
-    groups: Sequence[Sequence[Place]], parts: Mapping[str, Part], classes: Sequence[str]
+    groups: Sequence[Sequence[Occurrence]], parts: Mapping[str, Part], classes: Sequence[str]
 ) -> list[str]:
     """On the rows, of one split or of several, that are equal and have different labels."""
     torn = [group for group in groups if len({place.label for place in group}) > 1]
@@ -118,7 +118,7 @@ def _conflicts(
     ]
 
 
-def _origin(parts: Mapping[str, Part], place: Place) -> str:
+def _origin(parts: Mapping[str, Part], place: Occurrence) -> str:
     return parts[place.part].origin(place.row)
 
 

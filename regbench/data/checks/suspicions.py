@@ -10,6 +10,8 @@ from decimal import Decimal, InvalidOperation
 import torch
 from torch import Tensor
 
+from regbench.errors import counted, listed
+
 MOST_NAMED = 5  # classes that a sentence names; the others it counts
 FEW_CLASSES = 10  # that have names of their own in a small dataset
 FEWEST_ROWS = 3  # one for train, one for select, one for val
@@ -33,12 +35,12 @@ def of_labels(labels: Tensor, classes: Sequence[str]) -> list[str]:
         doubt = _not_classes([classes[number] for number in used], len(labels), classes)
         said.append(
             f"dataset: {len(used):,} classes stand in {len(labels):,} rows, more than one for every "
-            f"{ROWS_PER_CLASS}{doubt} {listed(repr(classes[number]) for number in used)}"
+            f"{ROWS_PER_CLASS}{doubt} {listed((repr(classes[number]) for number in used), MOST_NAMED)}"
         )
     if unused := [number for number, rows in enumerate(sizes) if not rows]:
         said.append(
             f"dataset: {len(unused):,} of the {len(classes):,} classes have no row that train, select or val "
-            f"could take: {listed(repr(classes[number]) for number in unused)}"
+            f"could take: {listed((repr(classes[number]) for number in unused), MOST_NAMED)}"
         )
     if rare := [number for number in used if sizes[number] < FEWEST_ROWS]:
         said.append(
@@ -81,7 +83,9 @@ def of_splits(splits: Mapping[str, Tensor], classes: Sequence[str]) -> list[str]
     for name, rows in sizes.items():
         absent = (somewhere & (rows == 0)).nonzero().flatten().tolist()
         if absent:
-            lacking.append(f"{name} has no row of {listed(repr(classes[number]) for number in absent)}")
+            lacking.append(
+                f"{name} has no row of {listed((repr(classes[number]) for number in absent), MOST_NAMED)}"
+            )
     if not lacking:
         return []
     unseen = int(sizes["val"][sizes["train"] == 0].sum())
@@ -89,21 +93,10 @@ def of_splits(splits: Mapping[str, Tensor], classes: Sequence[str]) -> list[str]
     return [f"dataset: {', '.join(lacking)}{judged if unseen else ''}"]
 
 
-def listed(names: Iterable[str], most: int = MOST_NAMED) -> str:
-    """The first names, and how many more there are."""
-    every = list(names)
-    rest = [f"{len(every) - most:,} more"] if len(every) > most else []
-    return ", ".join([*every[:most], *rest])
-
-
-def counted(number: int, noun: str) -> str:
-    """A number and its noun: 1 row, 2 rows, 2 classes."""
-    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return f"{number:,} {noun}{ending}"
-
-
 def _with_rows(numbers: Sequence[int], classes: Sequence[str], sizes: Sequence[int]) -> str:
-    return listed(f"{classes[number]!r} ({counted(sizes[number], 'row')})" for number in numbers)
+    return listed(
+        (f"{classes[number]!r} ({counted(sizes[number], 'row')})" for number in numbers), MOST_NAMED
+    )
 
 
 def _alike(named: Iterable[tuple[str, int]]) -> list[list[int]]:

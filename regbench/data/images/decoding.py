@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regbench.data.downloads import undone_on_failure
 from regbench.data.images.pixels import DEEPEST, Color, decode
+from regbench.errors import listed
+from regbench.storage.files import replaced
+from regbench.storage.folders import undone_on_failure
 from regbench.storage.reading import json_object, opened
-from regbench.terminal.bar import counted
+from regbench.terminal.bar import numbers
 
 VERSION = 3  # of the way from a file to pixels: another one decodes anew
 HEADER = 4096  # bytes that a file of an array may have beside its values
@@ -139,8 +141,7 @@ def _digest_of(pixels: Path, most: int) -> str:
 
 def bad_ones(files: Sequence[Path], bad: Mapping[int, str]) -> str:
     """The first bad images with their reasons, and how many more there are."""
-    shown = [f"{files[row]} {reason}" for row, reason in list(bad.items())[:NAMED]]
-    return ", ".join(shown) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
+    return listed([f"{files[row]} {reason}" for row, reason in bad.items()], NAMED, " and ")
 
 
 def _require_good(files: Sequence[Path], bad: Mapping[int, str]) -> None:
@@ -154,11 +155,21 @@ def _require_good(files: Sequence[Path], bad: Mapping[int, str]) -> None:
 
 def _decode(files: Sequence[Path], how: Reading, pixels: Path, notes: Path) -> Notes:
     """Write pixels and notes under other names, and rename them once they are complete, the pixels last."""
-    unfinished = [target.with_name(f"unfinished-{os.getpid()}{target.suffix}") for target in (pixels, notes)]
+    aside = [target.with_name(f"unfinished-{os.getpid()}{target.suffix}") for target in (pixels, notes)]
+    with replaced(pixels, aside[0]) as new_pixels, replaced(notes, aside[1]) as new_notes:
+        met = _decode_into(new_pixels, files, how)
+        digest = _digest_of(new_pixels, new_pixels.stat().st_size)
+        kept = {"notes": asdict(met), "pixels": digest, "digest": _digest(asdict(met), digest)}
+        new_notes.write_text(json.dumps(kept))
+    return met
+
+
+def _decode_into(pixels: Path, files: Sequence[Path], how: Reading) -> Notes:
+    """Write the pixels of every file; say what was met on the way."""
     shape = (len(files), how.channels, how.size, how.size)
-    rows = np.lib.format.open_memmap(unfinished[0], mode="w+", dtype=np.uint8, shape=shape)
+    rows = np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=shape)
     met, bad = Notes(), dict[int, str]()
-    for row in counted(len(files), "decoding images"):
+    for row in numbers(len(files), "decoding images"):
         try:
             image = decode(files[row], how.size, how.channels, how.background)
         except ValueError as error:
@@ -173,9 +184,4 @@ def _decode(files: Sequence[Path], how: Reading, pixels: Path, notes: Path) -> N
         _require_good(files, bad)
     met.bad = {str(row): why for row, why in bad.items()}
     rows.flush()
-    digest = _digest_of(unfinished[0], unfinished[0].stat().st_size)
-    kept = {"notes": asdict(met), "pixels": digest, "digest": _digest(asdict(met), digest)}
-    unfinished[1].write_text(json.dumps(kept))
-    unfinished[1].replace(notes)
-    unfinished[0].replace(pixels)
     return met

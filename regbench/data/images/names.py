@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regbench.data.images.files import folders_in
+from regbench.errors import listed
 
 SPLITS = {  # in lower case
     "train": ("train", "training"),
@@ -46,5 +47,4 @@ def names_of(folders: Sequence[Path]) -> str:
 
 def some(names: Sequence[str]) -> str:
     """The first few of many names."""
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+    return listed(names, 5, " and ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from regbench.data.typed import typed
+from regbench.errors import alike, listed
 
 DELIMITERS = ";\t|,"  # those that are looked for where the one that was named is not it
 LONGEST_NAME = 40  # signs of a column's name that a message shows
@@ -38,14 +38,14 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Table:
+class TextRows:
     """The rows, and how many lines without a value were passed over."""
 
     rows: Sequence[Row]
     blank: int
 
 
-def read_table(path: str, content: str, columns: Columns) -> Table:
+def read_table(path: str, content: str, columns: Columns) -> TextRows:
     """The two columns of every row.
 
     Args:
@@ -71,7 +71,7 @@ def read_table(path: str, content: str, columns: Columns) -> Table:
                 rows.append(_row(path, columns, header, places, line, cells))
             else:
                 blank += 1
-    return Table(rows, blank)
+    return TextRows(rows, blank)
 
 
 def visible(name: str) -> str:
@@ -177,7 +177,7 @@ def _near_name(key: str, name: str, header: Sequence[str]) -> str:
     """What to type where a column's name differs in case, blanks or a letter or two."""
     plain = [re.sub(r"[\s\"'_-]", "", column).casefold() for column in header]
     wanted = re.sub(r"[\s\"'_-]", "", name).casefold()
-    near = difflib.get_close_matches(wanted, plain, 1, 0.8)
+    near = alike(wanted, plain, 0.8)
     return f"; type {typed(key, header[plain.index(near[0])])}" if near else ""
 
 
@@ -199,6 +199,5 @@ def _no_header(content: str, columns: Columns, header: Sequence[str]) -> str:
 
 def _shown(names: Sequence[str]) -> str:
     """Names of columns as a message lists them."""
-    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..." for name in names[:MOST_NAMES]]
-    rest = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
-    return ", ".join([*map(visible, cut), *rest])
+    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..." for name in names]
+    return listed(map(visible, cut), MOST_NAMES)

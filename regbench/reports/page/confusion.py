@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from regbench.analysis.report import Arm, Comparison, PerClass
-from regbench.analysis.words import counted, number
+from regbench.analysis.words import number
+from regbench.errors import counted
 from regbench.reports.page.style import (
     INK,
     TEMPLATE,

@@ -1,0 +1,57 @@
+"""A run that is built, and how far it has come: what its checkpoints and its summary are made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from regbench.assembly.data import content_of
+from regbench.composition.settings import read_settings
+from regbench.folders.ownership import Place
+from regbench.records.identity import identity
+from regbench.runs.folder import RunFolder
+from regbench.training.loop import Run
+from regbench.types import Record
+
+
+@dataclass
+class Ongoing:
+    """One run in its folder, from its first step to its end, in one session or several.
+
+    Attributes:
+        home: its configuration and its folder.
+        run: built of it.
+        threads: that it computes with; another number would change the last bits.
+        found: by the audit before its first step.
+        history: of the epochs that are done.
+        stopped: whether a member has ended it.
+        untried: whether the state is a checkpoint's, and nothing has been trained on it yet.
+        seconds_before: of the sessions before this one.
+        checkpoints: which are left when it has ended.
+        place: its folder, as it was when the session began.
+        content: a digest of a person's own data.
+        identity: of the configuration.
+    """
+
+    home: RunFolder
+    run: Run
+    threads: int
+    found: Mapping[str, Any]
+    history: list[Record] = field(default_factory=list)
+    stopped: bool = False
+    untried: bool = False
+    seconds_before: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.checkpoints = read_settings(self.home.config)[0].checkpoints
+        self.place = Place(self.home.path)
+        self.content = content_of(self.home.config)
+        self.identity = identity(self.home.config, self.content)
+        self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, pauses between sessions left out."""
+        return self.seconds_before + time.perf_counter() - self._started

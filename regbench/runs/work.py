@@ -1,0 +1,113 @@
+"""One try at the run of a folder, whoever asks for it: the folder locked, the run begun or gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from regbench.composition.trust import require_trusted
+from regbench.errors import ConfigError, of_the_system
+from regbench.folders.lock import Locked, locked
+from regbench.folders.removal import remove_files
+from regbench.folders.state import refuse_begun, state_of
+from regbench.records.files import read_summary
+from regbench.records.status import Status
+from regbench.runs.checkpoints import require_best
+from regbench.runs.folder import RunFolder
+from regbench.runs.session import Unfit, resume, train
+from regbench.storage import checkpoint, checkpoint_form
+
+LOCKED = "locked"  # what comes of a run that another process works at
+REFUSED = "refused"  # what comes of a run that cannot be begun, or gone on with
+
+
+class Policy(Enum):
+    """What is done where a run has been begun in the folder."""
+
+    FRESH = "fresh"  # refused: a run is trained from its start
+    CONTINUE = "continue"  # it is gone on with; where what there is of it is damaged, that is refused
+    MEND = "mend"  # it is gone on with; where what there is of it is not enough, it begins again
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one try.
+
+    Attributes:
+        status: a `Status` of the run; or `LOCKED` or `REFUSED`.
+        reason: one sentence, where it is one of these, or where nothing was to be done.
+        note: what was damaged of what had been done of it before, and where it was begun again.
+        idle: whether the run had ended before, so that nothing was done.
+        error: what it was refused for.
+    """
+
+    status: str
+    reason: str = ""
+    note: str = ""
+    idle: bool = False
+    error: Exception | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def exit_code(self) -> int:
+        """Of the command line."""
+        return 2 if self.status in (LOCKED, REFUSED) else Status(self.status).exit_code
+
+
+def work_in(home: RunFolder, policy: Policy, tell: Callable[[str], None] = lambda _: None) -> Outcome:
+    """Hold the folder, and train its run there to the end or to a stop.
+
+    Args:
+        home: the run's configuration and its folder.
+        policy: what is done where it has been begun.
+        tell: is told what was damaged, and where the run goes on from then, also where that then fails.
+
+    Raises:
+        Exception: a fault of regbench's own.
+    """
+    try:
+        with locked(home.path):
+            return _worked(home, policy, tell)
+    except Locked as error:
+        return Outcome(LOCKED, str(error), error=error)
+    except (ConfigError, OSError) as error:
+        return Outcome(REFUSED, of_the_system(error) or str(error), error=error)
+
+
+def _worked(home: RunFolder, policy: Policy, tell: Callable[[str], None]) -> Outcome:
+    if policy is Policy.FRESH:
+        refuse_begun(home.path)
+        return Outcome(train(home))
+    if policy is Policy.MEND:
+        state = state_of(home.path)
+        return Outcome(Status(state), idle=True) if state.ended else Outcome(_mended(home, tell))
+    summary = read_summary(home.path)
+    if summary and summary.status.ended:
+        return Outcome(summary.status, summary.reason, idle=True)
+    require_trusted(home.config, home.distrust)
+    return Outcome(resume(home))
+
+
+def _mended(home: RunFolder, tell: Callable[[str], None]) -> Status:
+    """Go on with what is whole of a run, and begin it again where that is not enough; return its status."""
+    if checkpoint.exists(home.path):
+        try:
+            state, complaint = checkpoint_form.newest(home.path)
+            require_best(home.path, state)
+        except checkpoint.Damaged as error:
+            _begin_again(home.path, error, tell)
+        else:
+            if complaint:
+                tell(f"{complaint}; it was continued from the one before")
+    try:
+        return resume(home)
+    except Unfit as error:
+        _begin_again(home.path, error, tell)
+        return resume(home)
+
+
+def _begin_again(folder: Path, error: Exception, tell: Callable[[str], None]) -> None:
+    """Take a run's weights away, so that it is trained from the start, and say why."""
+    remove_files(folder, checkpoint.names(folder))
+    tell(f"{error}; it was run again from the start")
