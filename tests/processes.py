@@ -146,9 +146,10 @@ class Server:
     def __init__(self, imported: str) -> None:
         self.asked, theirs = socket.socketpair()
         command = [sys.executable, "-m", "tests.processes", str(theirs.fileno()), imported]
-        one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}  # there must be no other when it forks
+        # one thread, as there must be no other when it forks; more in a command do not spin while they wait
+        quiet = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
         with theirs:
-            self.process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], env=one_thread)
+            self.process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], env=quiet)
         atexit.register(self.close)
 
     def close(self) -> None:

@@ -429,7 +429,7 @@ def test_best_weights_load_into_the_plain_model(whole: Path) -> None:
 
 
 def test_twenty_epochs_leave_little_besides_checkpoints(cli: Cli, tmp_path: Path) -> None:
-    assert cli("train", "+reg=[dropout,l1,mixup]", "hydra.run.dir=run").returncode == 0
+    assert cli("train", "+reg=[dropout,l1,mixup]", "hydra.run.dir=run", "threads=1").returncode == 0
     files = [p for p in (tmp_path / "run").rglob("*") if p.is_file() and p.suffix != ".pt"]
     assert sum(p.stat().st_size for p in files) < 300_000
 

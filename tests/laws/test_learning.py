@@ -19,7 +19,8 @@ from tests.conftest import all_regs, compose, reg_node, tiny
 MODELS = sorted(path.stem for path in (config_dir() / "model").glob("*.yaml") if path.stem != "own")
 
 
-LARGE = {"resnet18": "model.width=8"}  # minutes on one core at their real size: less of them tells as well
+# these take long at their real size, and less of them tells as well
+LARGE = {"resnet": "model.width=8", "resnet18": "model.width=8"}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ LARGE = {"resnet18": "model.width=8"}  # minutes on one core at their real size:
 )
 def test_every_model_beats_chance_clearly_after_five_epochs(model: str, words: tuple[str, ...]) -> None:
     """Chance is 0.1. The larger ones take some seconds: these are their real sizes on the real digits."""
-    config = compose(f"model={model}", "train.epochs=5", *words)
+    config = compose(f"model={model}", "train.epochs=5", "threads=1", *words)
     use_settings(read_settings(config)[0])
     records = [event.record for event in fit(build_run(config)) if isinstance(event, EpochEnd)]
     assert records[-1].metrics["val/accuracy"] > 0.5
