@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from regbench.analysis.report import Arm, Comparison, Design, Difference, Interaction, Verdict
-from regbench.analysis.words import is_percent, number, probability
+from regbench.analysis.words import factor, is_percent, number, probability
 from regbench.records.reader import Excluded
 
 TITLES = {
@@ -31,6 +32,7 @@ PAIRED = {  # by the verdict on an interaction; the second where the two harm
     "synergy": ("help each other", "harm less than each alone adds up to"),
     "overlap": ("overlap", "get in each other's way"),
 }
+LONGEST = 36  # letters of a name in a chart; the tables have all of it
 ROWS = {"test": "the test split", "corruption": "corrupted rows of this validation split"}
 
 
@@ -44,6 +46,28 @@ def unit(figure: str, difference: bool = False) -> str:
     if is_percent(figure):
         return "points" if difference else "%"
     return "nats" if figure.endswith("loss") else ""
+
+
+def with_unit(metric: str, difference: bool = False) -> str:
+    """A metric as an axis has it: `val accuracy (%)`."""
+    measure = unit(metric, difference)
+    return f"{title(metric)} ({measure})" if measure else title(metric)
+
+
+def scaled(metric: str, values: Iterable[float]) -> list[float]:
+    """Values of a metric as they are shown, with two digits more than anyone reads."""
+    decimals = 4 if is_percent(metric) else 6
+    return [round(value * factor(metric), decimals) for value in values]
+
+
+def typeset(text: str) -> str:
+    """A text with real minus signs: before a number that stands at its start, after a space or a bracket."""
+    return re.sub(r"(?<![^\s\[(>])-(?=\d)", "\N{MINUS SIGN}", text)
+
+
+def shortened(name: str) -> str:
+    """A name of at most `LONGEST` letters; a longer one loses its middle."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 13]}…{name[-12:]}"
 
 
 def interval(figure: str, difference: Difference) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from regbench.analysis.cohorts import shown
 from regbench.analysis.report import Comparison, Report
 from regbench.folders.outputs import write_output
 from regbench.records.reader import printable
-from regbench.reports.page.charts import BY_ARMS, OF_ALL, frontier
-from regbench.reports.page.confusion import FEW, class_table
-from regbench.reports.page.paging import AT_ONCE, DRAWN, Paged, listed, parts, scripted
-from regbench.reports.page.style import Colours, colours, typeset
-from regbench.reports.page.tables import SIGNS, changes, overview
+from regbench.reports.drawings.charts import CHARTS, Chart
+from regbench.reports.drawings.cost import frontier
+from regbench.reports.drawings.palette import Looks, looks
+from regbench.reports.page.drawing import figure_of
+from regbench.reports.page.paging import DRAWN, Paged, Part, listed, parts, scripted
+from regbench.reports.page.tables import SIGNS, changes, class_table, overview
+from regbench.reports.portions import AT_ONCE
 from regbench.reports.wording import (
     UNADJUSTED,
     about_pairs,
@@ -33,6 +35,7 @@ from regbench.reports.wording import (
     measured_on,
     sensitivity,
     title,
+    typeset,
 )
 
 SNAPSHOTS = {
@@ -63,14 +66,13 @@ def write_page(report: Report, path: Path) -> None:
 
 def render(report: Report) -> str:
     """The page as text. All that came from a configuration or a file name is escaped."""
-    palettes = colours(report)
     sections = [
-        _section(place, comparison, palette)
-        for place, (comparison, palette) in enumerate(zip(report.comparisons, palettes, strict=True), 1)
+        _section(place, comparison, of_arms)
+        for place, (comparison, of_arms) in enumerate(zip(report.comparisons, looks(report), strict=True), 1)
     ]
     return document(
         "page.html",
-        any(chart for section in sections for chart in section["charts"].values()),
+        any(any(chart.figures) for section in sections for row in section["charts"] for chart in row),
         report=report,
         terms=TERMS,
         sections=sections,
@@ -159,6 +161,17 @@ def _digest(script: str) -> str:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A chart of a section; once for each part of the arms, where it is None if that has nothing of it."""
+
+    name: str
+    heading: str
+    caption: str
+    half: bool
+    figures: list[dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
 class Said:
     """What is to be said of one technique, in parts; `word` is its verdict's."""
 
@@ -183,7 +196,7 @@ def verdicts(comparison: Comparison) -> list[Said]:
     return sorted(found, key=lambda said: list(SIGNS).index(said.word) if said.word in SIGNS else len(SIGNS))
 
 
-def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, Any]:
+def _section(place: int, comparison: Comparison, of_arms: Looks) -> dict[str, Any]:
     """All that the template shows of one comparison."""
     arms = comparison.arms
     words = [arm.verdict.word for arm in arms if arm.verdict]
@@ -205,13 +218,11 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
         ],
         "snapshot": SNAPSHOTS.get(comparison.at, comparison.at),
         "unadjusted": UNADJUSTED,
-        "overview": [Paged(table) for table in overview(comparison, palette)],
-        "changes": [Paged(table) for table in changes(comparison, palette)],
-        "classes": Paged(classes) if (classes := class_table(comparison, palette)) else None,
-        "few_classes": len(comparison.classes) <= FEW,
+        "overview": [Paged(table) for table in overview(comparison, of_arms)],
+        "changes": [Paged(table) for table in changes(comparison, of_arms)],
+        "classes": Paged(classes) if (classes := class_table(comparison, of_arms)) else None,
         "parts": [part.name for part in parts(comparison)],
-        "charts": _charts(comparison, palette),
-        "reliability": any(arm.reliability for arm in arms),
+        "charts": _charts(comparison, of_arms),
         "frontier": frontier(comparison),
         "pairs": [
             typeset(line)
@@ -235,14 +246,29 @@ def _counted(words: Sequence[str]) -> str:
     return ", ".join(f"{words.count(word)} {word}" for word in SIGNS if word in words)
 
 
-def _charts(comparison: Comparison, palette: Colours) -> dict[str, list[dict[str, Any] | None]]:
-    """Every chart, once for each part of the arms where it has something of each; empty where it has not."""
-    drawn = {
-        name: [embedded(draw(part.comparison, palette, comparison)) for part in parts(comparison)]
-        for name, draw in BY_ARMS.items()
-    }
-    drawn |= {name: [embedded(draw(comparison))] for name, draw in OF_ALL.items()}
-    return {name: figures if any(figures) else [] for name, figures in drawn.items()}
+def _charts(comparison: Comparison, of_arms: Looks) -> list[list[Shown]]:
+    """Every chart of which there is something, or something to be said instead; those beside each other."""
+    rows: list[list[Shown]] = []
+    heading = ""
+    for chart in CHARTS:
+        shown = _shown(chart, comparison, of_arms)
+        if shown is None:
+            continue
+        shown = replace(shown, heading="" if shown.heading == heading else shown.heading)
+        heading = chart.heading
+        if shown.half and rows and rows[-1][0].half:
+            rows[-1].append(shown)
+        else:
+            rows.append([shown])
+    return rows
+
+
+def _shown(chart: Chart, comparison: Comparison, of_arms: Looks) -> Shown | None:
+    several = parts(comparison) if chart.by_arms else [Part("", comparison)]
+    drawn = [chart.describe(part.comparison, of_arms, comparison) for part in several]
+    caption = next((one.caption for one in drawn if one), chart.missing)
+    figures = [embedded(figure_of(one, chart.half) if one else None) for one in drawn]
+    return Shown(chart.name, chart.heading, caption, chart.half, figures) if caption else None
 
 
 def _reads(comparison: Comparison) -> str:

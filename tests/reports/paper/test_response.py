@@ -12,16 +12,19 @@ import pytest
 from matplotlib import rc_context
 
 from regbench.analysis.response import BELOW, BEST, OVER, UNDER
-from regbench.reports.drawings.response import Panel, Sketch, axis, ticks, zones
+from regbench.reports.drawings.marks import fitting_ticks
+from regbench.reports.drawings.response import response
+from regbench.reports.drawings.sketch import Course, Sketch, axis, zones
 from regbench.reports.paper import style as panels
-from regbench.reports.paper.response import draw, write_figures
+from regbench.reports.paper.drawing import figures_of
+from regbench.reports.paper.response import write_figures
 from regbench.reports.paper.style import COLUMN, FORMATS, STYLE
 from tests.reports.sketched import hill, made
 
 
 def drawn(sketch: Sketch) -> Any:
     with rc_context(STYLE):
-        figure = draw(sketch)
+        [(_, figure)] = figures_of(response(sketch))
         figure.draw_without_rendering()
     return figure
 
@@ -84,12 +87,13 @@ def test_ticks_leave_each_other_room_and_the_best_has_one() -> None:
     sketch = made(lambda p: 0.9 - abs(p - 0.204), values)
     assert sketch.curve.best is not None
     assert sketch.curve.best.value == pytest.approx(0.204)
-    assert [name for _, name in ticks(sketch, 44)] == ["0", "0.204", "0.6"]
-    assert len(ticks(sketch, 5000)) == 11
+    below = response(sketch).panels[-1].x
+    assert [name for _, name in fitting_ticks(below, 44)] == ["0", "0.204", "0.6"]
+    assert len(fitting_ticks(below, 5000)) == 11
 
 
 def test_intervals_that_two_seeds_make_huge_do_not_set_the_scale() -> None:
-    panel = made(lambda p: 0.8 + p / 10, (0.0, 0.5, 1.0), seeds=2).panels[0]
+    panel = made(lambda p: 0.8 + p / 10, (0.0, 0.5, 1.0), seeds=2).courses[0]
     known = panel.means[0]
     assert known is not None
     assert known.high == pytest.approx(0.805 + 12.706 * 0.005, abs=1e-4)  # t of 1 degree
@@ -99,12 +103,12 @@ def test_intervals_that_two_seeds_make_huge_do_not_set_the_scale() -> None:
 
 def test_an_accuracy_cannot_lie_above_one_and_a_gap_can_lie_below_zero() -> None:
     sketch = made(lambda p: 0.99, (0.0, 0.5), seeds=2)
-    accuracy, gap = sketch.panels
+    accuracy, gap = sketch.courses
     assert accuracy.edges(accuracy.means[0]) == (pytest.approx(0.9315, abs=1e-3), 1.0)
     edges = gap.edges(gap.means[0])
     assert edges is not None
     assert edges[0] < 0
-    assert Panel("val/accuracy", [], None, {}).edges(None) is None
+    assert Course("val/accuracy", [], None, {}).edges(None) is None
 
 
 @pytest.mark.parametrize("name", ["../../etc", "$x^2$ \\frac{1}", "a\u4e2db", "W" * 200])
