@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from hydra._internal.utils import get_args_parser
 
 from regbench.assembly.refusals import option
+from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_jobs
 from regbench.composition.paths import config_dir
 
@@ -30,7 +30,7 @@ SMALL = ["train.epochs=2", "train.batch_size=32", "dataset.num_train=97", "threa
 
 @functools.cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    return compose_jobs(get_args_parser().parse_args(list(overrides)))[0].config
+    return compose_jobs(CommandLine(overrides))[0].config
 
 
 def compose(*overrides: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from regbench.assembly.run import check
-from regbench.composition.compose import compose_jobs, keys_of, parsed
+from regbench.composition.compose import compose_jobs, keys_of, read_line
 from regbench.composition.option_files import require_sound
 from regbench.composition.paths import config_dir
 from regbench.errors import ConfigError
@@ -30,7 +30,7 @@ def refusals(model: str, words: Sequence[str] = (), extra: Path | None = None) -
         if key.partition(".")[0] == "reg":
             raise ConfigError(f"reg: each regularizer is tried by itself; leave {word} out")
     where = ["--config-dir", str(extra)] if extra else []
-    base = compose_jobs(parsed([*where, f"model={model}", *words], "list")[0])[0].config
+    base = compose_jobs(read_line([*where, f"model={model}", *words], "list"))[0].config
     check(base)
     found = {}
     folders = [config_dir(), *([extra] if extra else [])]

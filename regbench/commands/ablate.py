@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--pairs", action="store_true", help="every pair too: do two of them add up?")
     parser.add_argument("--factorial", action="store_true", help=f"every subset too, of up to {MOST} members")
     asked, words = parser.parse_known_args(argv)
-    args, jobs = composed(COMMAND, words)
+    line, jobs = composed(COMMAND, words)
     for one in jobs:
         _check(one, asked.factorial)
 
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
         return found, lambda _: pages(found)
 
     made = conditions(jobs, lambda one: one.config, expand)
-    return carry_out(Study(COMMAND, made, report), args, asked)
+    return carry_out(Study(COMMAND, made, report), line, asked)
 
 
 def _check(one: ComposedJob, factorial: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,10 @@ from regbench.composition.paths import docs_dir
 from regbench.errors import ConfigError
 from regbench.targets.fields import nearest
 from regbench.terminal.arguments import Arguments
+from regbench.terminal.screen import Terminal
+
+INDEX = "README"  # the page that says what each is of, a line for each
+LINE = re.compile(r"^- \[(.+?)\]\(.+?\): (.+)$", re.MULTILINE)
 
 
 def main(argv: list[str]) -> int:
@@ -50,8 +55,14 @@ def pages() -> dict[str, Path]:
 
 
 def _list(found: dict[str, Path]) -> None:
+    """Print the name of each page and what the index says of it, in the index's order."""
+    says = dict(LINE.findall(found[INDEX].read_text(encoding="utf-8"))) if INDEX in found else {}
+    names = sorted(found, key=lambda name: (name != INDEX, [*says, name].index(name)))
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, path in found.items():
-        title = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
-        table.add_row(Text(name), Text(title))
-    Console().print(table)
+    for name in names:
+        table.add_row(Text(name, no_wrap=True), Text(says.get(name, "") or _title(found[name])))
+    Terminal().print(table)
+
+
+def _title(page: Path) -> str:
+    return page.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from regbench.composition.compose import compose_jobs, parsed, refuse_options
+from dataclasses import replace
+
+from regbench.composition.compose import compose_jobs, read_line, refuse_options
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 
@@ -22,13 +24,12 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: the command line is wrong.
     """
-    args, _ = parsed(argv, COMMAND)
-    if args.help:
+    line = replace(read_line(argv, COMMAND), multirun=True)
+    if line.help:
         print(HELP, end="")
         return 0
-    refuse_options(args, COMMAND)
-    args.multirun = True
-    composed = compose_jobs(args)
+    refuse_options(line, COMMAND)
+    composed = compose_jobs(line)
     if not composed:
         raise ConfigError(
             "hydra/sweeper: must be Hydra's own for a plan, which must know the jobs beforehand"
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
     from regbench.sweeps.launcher import Launch
     from regbench.sweeps.sweep import arranged, refuse_wrong
 
-    place, jobs = arranged(args, composed)
+    place, jobs = arranged(line, composed)
     refuse_wrong(place, jobs)
-    show(jobs, Launch(args, place.root).workers)
+    show(jobs, Launch(line, place.root).workers)
     return 0

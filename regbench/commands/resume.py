@@ -15,7 +15,8 @@ from regbench.composition.trust import HELP, Trust, require_trusted
 from regbench.errors import ConfigError, printable
 from regbench.folders.claims import require_ours
 from regbench.folders.lock import held
-from regbench.records.files import ENDED, read_summary
+from regbench.records.files import read_summary
+from regbench.records.status import Status
 from regbench.targets.boundary import refusing
 from regbench.targets.looking import Distrust
 from regbench.terminal.arguments import Arguments, path
@@ -91,16 +92,14 @@ def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distr
     )
 
     summary = read_summary(folder)
-    if summary and summary["status"] in ENDED:
+    if summary and (status := Status(summary["status"])).ended:
         reason = f" ({summary['reason']})" if summary.get("reason") else ""
-        print(
-            printable(f"{folder}: the run has ended, status {summary['status']}{reason}; nothing to continue")
-        )
-        return job.EXIT_STATUS[summary["status"]]
+        print(printable(f"{folder}: the run has ended, status {status}{reason}; nothing to continue"))
+        return status.exit_code
     require_trusted(config, distrust)
     try:
         status = job.resume(job.Job(config, folder, choices, Screen()))
     except OSError as error:
         print(f"regbench: {printable(error)}", file=sys.stderr)
         return 2
-    return job.EXIT_STATUS[status]
+    return status.exit_code

@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--figures", metavar="DIR", type=path, help="the curves as PDF, SVG and PNG")
     asked, words = parser.parse_known_args(argv)
-    args, jobs = composed(COMMAND, words)
+    line, jobs = composed(COMMAND, words)
     key = _swept_key(jobs)
     for one in jobs:
         _number(one, key)
@@ -78,7 +78,7 @@ def main(argv: list[str]) -> int:
     made = conditions(jobs, lambda one: _without(one.config, key), expand)
     for condition in made:
         _say_baseline(condition, key, *off[id(condition.jobs[0])])
-    return carry_out(Study(COMMAND, made, report, _outputs(asked)), args, asked)
+    return carry_out(Study(COMMAND, made, report, _outputs(asked)), line, asked)
 
 
 def _outputs(asked: argparse.Namespace) -> list[Output]:

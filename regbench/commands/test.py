@@ -10,7 +10,8 @@ from regbench.composition.recorded import read_run
 from regbench.composition.trust import HELP, Trust
 from regbench.errors import ConfigError, printable
 from regbench.folders.lock import held
-from regbench.records.files import FINISHED, RECORD_VERSION, SUMMARY, read_summary
+from regbench.records.files import RECORD_VERSION, SUMMARY, read_summary
+from regbench.records.status import Status
 from regbench.storage.files import write_json
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
 def _finished(folder: Path, trust: Trust) -> dict[str, Any]:
     read_run(folder, trust=trust)
     summary = read_summary(folder)
-    if summary is None or summary["status"] not in FINISHED:
+    if summary is None or not Status(summary["status"]).finished:
         status = summary["status"] if summary else "unfinished"
         raise ConfigError(f"{folder}: must be a finished run, and is {status}")
     if summary["version"] != RECORD_VERSION:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
@@ -15,9 +14,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from regbench.composition.command_line import Flags
+from regbench.composition.command_line import CommandLine, Flags
 from regbench.composition.complaints import first_line
-from regbench.composition.compose import compose_jobs, keys_of, parsed
+from regbench.composition.compose import compose_jobs, keys_of, read_line
 from regbench.composition.composer import BASE, PRIMARY, Composer
 from regbench.composition.paths import config_dir
 from regbench.composition.recorded import choices_of
@@ -26,7 +25,8 @@ from regbench.errors import ConfigError, as_typed, of_the_system, printable
 from regbench.folders.claims import Claim, adopt, claim
 from regbench.folders.lock import Held, held, is_held
 from regbench.folders.placement import refuse_others
-from regbench.records.files import ENDED, read_summary
+from regbench.records.files import read_summary
+from regbench.records.status import Status
 from regbench.storage import checkpoint
 from regbench.terminal.screen import Screen
 
@@ -41,40 +41,40 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
-    args, argv = parsed(argv)
+    line = read_line(argv)
     codes: list[int] = []
-    if args.hydra_help:
+    if line.hydra_help:
         Flags(PRIMARY).print_help()
         return 0
-    if args.shell_completion:
+    if line.shell_completion:
         raise ConfigError("train: --shell-completion is for the shell; type regbench -sc install=bash")
-    jobs = compose_jobs(args)
-    if args.help or args.info or args.cfg:
-        _show(argv)
+    jobs = compose_jobs(line)
+    if line.help or line.info or line.cfg:
+        _show(line.for_hydra())
         return 0
     for composed in jobs:
         read_settings(composed.config)
-        if not args.multirun:
+        if not line.multirun:
             refuse_others(composed.folder, RUN_DIR)
     from regbench.assembly.run import check
     from regbench.sweeps.sweep import SOME_FAILED, arranged, sweep
 
-    if args.multirun and jobs:
-        return sweep(args, *arranged(args, jobs))
-    if args.multirun:  # by a sweeper that says only later what it will run
-        _hydra(argv, codes)
+    if line.multirun and jobs:
+        return sweep(line, *arranged(line, jobs))
+    if line.multirun:  # by a sweeper that says only later what it will run
+        _hydra(line.for_hydra(), codes)
         return SOME_FAILED if any(codes) else 0
     (composed,) = jobs
     check(composed.config)
     _refuse_occupied(composed.folder)
-    return _run(args, composed.folder)
+    return _run(line, composed.folder)
 
 
-def _run(args: argparse.Namespace, folder: Path) -> int:
+def _run(line: CommandLine, folder: Path) -> int:
     """Run the one job of a command line in a folder that is claimed before Hydra writes into it."""
     from regbench.sweeps.launcher import quoted  # not at the top, as it needs torch
 
-    mode = next((o for o in args.overrides if keys_of([o]) == ["hydra.mode"]), "hydra.mode=RUN")
+    mode = next((o for o in line.overrides if keys_of([o]) == ["hydra.mode"]), "hydra.mode=RUN")
     if mode.partition("=")[2].strip("'\"").upper() != "RUN":
         raise ConfigError(
             f"hydra.mode: must be RUN without -m, got {mode}; a sweep is typed as regbench train -m"
@@ -85,13 +85,13 @@ def _run(args: argparse.Namespace, folder: Path) -> int:
     def task(cfg: DictConfig) -> None:
         status, code = run_job(cfg, claimed)
         codes.append(code)
-        if status == "interrupted":
+        if status is Status.INTERRUPTED:
             raise KeyboardInterrupt  # the command line turns it into status 130
 
     # the folder by its name: one that is made of the time would be another one by now
-    words = [*(o for o in args.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
+    words = [*(o for o in line.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
     try:
-        Composer(args.config_dir).hydra.run(PRIMARY, task, words)
+        Composer(line.config_dir).hydra.run(PRIMARY, task, words)
     except Exception as error:  # of Hydra's own writing
         reason = of_the_system(error)
         if not reason:
@@ -146,7 +146,7 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
         folder = Path(HydraConfig.get().runtime.output_dir)
         status, code = run_job(cfg, adopt(folder, "hydra.sweep.subdir"))
         codes.append(code)
-        if status == "interrupted":
+        if status is Status.INTERRUPTED:
             raise KeyboardInterrupt  # ends a sweep; the command line turns it into status 130
         return status
 
@@ -157,7 +157,7 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
         sys.argv = before
 
 
-def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
+def run_job(cfg: DictConfig, claimed: Claim) -> tuple[Status, int]:
     """Run one job in the folder that is claimed for it; return its status and exit code."""
     from regbench.runs import session as job
 
@@ -171,12 +171,12 @@ def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
             status = job.train(job.Job(resolved(cfg), shown, choices_of(about), console))
     except Held as error:  # it is not ours to tidy up
         print(f"regbench: {printable(error)}", file=sys.stderr)
-        return "failed", 2
+        return Status.FAILED, 2
     except (ConfigError, OSError) as error:
         claimed.give_back()
         print(f"regbench: {printable(of_the_system(error) or error)}", file=sys.stderr)
-        return "failed", 2
-    return status, job.EXIT_STATUS[status]
+        return Status.FAILED, 2
+    return status, status.exit_code
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -190,5 +190,6 @@ def _refuse_checkpoint(folder: Path) -> None:
         raise ConfigError(
             f"{folder}: holds a checkpoint to continue; type regbench resume {as_typed(folder)}"
         )
-    if (read_summary(folder) or {}).get("status") in ENDED:
+    summary = read_summary(folder)
+    if summary and Status(summary["status"]).ended:
         raise ConfigError(f"{folder}: holds a run that has ended; train into another folder")

@@ -93,6 +93,16 @@ def off_values(extra: Path | None = None) -> dict[str, dict[str, Any]]:
     return found
 
 
+def docstring(target: str, extra: Path | None = None) -> str:
+    """The docstring of a class or function, module.Name, its margin taken off; empty where no source tells.
+
+    Raises:
+        ValueError: a person's source file cannot be read.
+    """
+    definition = _defined(target, () if extra is None else (extra, Path.cwd()))
+    return (ast.get_docstring(definition[0]) or "") if definition else ""
+
+
 def _off(name: str, tree: ast.Module | None, roots: Roots) -> dict[str, Any]:
     """What a class or the first of its bases that does so assigns to `off`; empty where none does."""
     found = _lookup(name, tree, roots)
@@ -163,14 +173,20 @@ def _package(text: str, group: str) -> str:
 
 def _read(target: str, roots: Roots) -> tuple[str, str, dict[str, str]]:
     """Summary, paper and the parameters' types of a class or function; empty where its source is not ours."""
-    module, _, name = target.rpartition(".")
-    found = _lookup(name, _parsed(module, roots), roots)
-    if found is None or not isinstance(found[0], Definition):
+    definition = _defined(target, roots)
+    if definition is None:
         return "", "", {}
-    text = ast.get_docstring(found[0]) or ""
+    text = ast.get_docstring(definition[0]) or ""
     paper = re.search(r"^Paper:\s*(.+(?:\n.+)*)", text, re.MULTILINE)
     cited = " ".join(paper[1].split()) if paper else ""
-    return text.partition("\n")[0], cited, _types(found[0], found[1], roots)
+    return text.partition("\n")[0], cited, _types(*definition, roots)
+
+
+def _defined(target: str, roots: Roots) -> tuple[Definition, ast.Module] | None:
+    """The class or function at a full path and the module where it stands; None where no source tells."""
+    module, _, name = target.rpartition(".")
+    found = _lookup(name, _parsed(module, roots), roots)
+    return (found[0], found[1]) if found and isinstance(found[0], Definition) else None
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import NoReturn
 
 from regbench.errors import ConfigError, brief
@@ -26,6 +27,55 @@ NOT_OFFERED = {  # flags of Hydra, and what to do instead
     "-r": "a line without -m is one run",
     "--version": "type regbench --version",
 }
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A line of `train`, or of what reads one, as it was typed.
+
+    Attributes:
+        overrides: the options and values, in order.
+        config_dir: a folder with options of a person's own.
+        multirun: a sweep: every value between commas is a job.
+        force: of a sweep: run what is finished again, into new folders.
+        fail_fast: of a sweep: start no more jobs once one has failed.
+        help: what can be chosen is asked for.
+        hydra_help: the flags are asked for.
+        cfg: which part of the composed configuration is asked for: job, hydra or all.
+        resolve: with cfg: references replaced by their values.
+        package: with cfg: a key, of which alone the configuration is shown.
+        info: what is asked for of how it was composed.
+        shell_completion: asked for by a shell.
+    """
+
+    overrides: tuple[str, ...] = ()
+    config_dir: str | None = None
+    multirun: bool = False
+    force: bool = False
+    fail_fast: bool = False
+    help: bool = False
+    hydra_help: bool = False
+    cfg: str | None = None
+    resolve: bool = False
+    package: str | None = None
+    info: str | None = None
+    shell_completion: bool = False
+
+    def for_hydra(self) -> list[str]:
+        """The same for Hydra's own parser, without the flags that are ours."""
+        words = []
+        for name in ("help", "multirun", "resolve", "shell_completion"):
+            if getattr(self, name):
+                words.append(_flag(name))
+        for name in ("config_dir", "cfg", "package", "info"):
+            value = getattr(self, name)
+            if value is not None:
+                words.append(f"{_flag(name)}={value}")
+        return [*words, *self.overrides]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 class Flags(Arguments):
@@ -66,7 +116,7 @@ class Flags(Arguments):
         help_line = f"see `regbench {self._command} --help`"
         raise ConfigError(f"{self._command}: {said}; {self._hint(message) or help_line}")
 
-    def read(self, words: Sequence[str]) -> argparse.Namespace:
+    def read(self, words: Sequence[str]) -> CommandLine:
         """The flags and overrides of a line; what stands after -- are overrides.
 
         Raises:
@@ -79,30 +129,18 @@ class Flags(Arguments):
             flag = word.partition("=")[0]
             if flag in NOT_OFFERED:
                 raise ConfigError(f"{self._command}: {flag} is not for regbench; {NOT_OFFERED[flag]}")
-        args = self.parse_intermixed_args(before)
-        args.overrides += after
-        self._refuse_pairs(args)
-        return args
+        found = vars(self.parse_intermixed_args(before))
+        given = {field.name: found[field.name] for field in fields(CommandLine)}
+        line = CommandLine(**given | {"overrides": (*found["overrides"], *after)})
+        self._refuse_pairs(line)
+        return line
 
-    def _refuse_pairs(self, args: argparse.Namespace) -> None:
+    def _refuse_pairs(self, line: CommandLine) -> None:
         for name in ("resolve", "package"):
-            if getattr(args, name) and not args.cfg:
-                raise ConfigError(f"{self._command}: --{name} is for --cfg, and needs it")
-        given = [f"--{name.replace('_', '-')}" for name in ALONE if getattr(args, name)]
-        if len(given) > 1 and not args.help:
+            if getattr(line, name) and not line.cfg:
+                raise ConfigError(f"{self._command}: {_flag(name)} is for --cfg, and needs it")
+        given = [_flag(name) for name in ALONE if getattr(line, name)]
+        if len(given) > 1 and not line.help:
             raise ConfigError(
                 f"{self._command}: {given[0]} and {given[1]} do not go together; type one of them"
             )
-
-
-def of_hydra(args: argparse.Namespace) -> list[str]:
-    """A line that has been read as Hydra's own parser takes it, without flags of ours."""
-    words = []
-    for name in ("help", "multirun", "resolve", "shell_completion"):
-        if getattr(args, name):
-            words.append(f"--{name.replace('_', '-')}")
-    for name in ("config_dir", "cfg", "package", "info"):
-        value = getattr(args, name)
-        if value is not None:
-            words.append(f"--{name.replace('_', '-')}={value}")
-    return [*words, *args.overrides]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from regbench.composition.command_line import ELSEWHERE, FAIL_FAST, FORCE, Flags, of_hydra
+from regbench.composition.command_line import ELSEWHERE, FAIL_FAST, FORCE, CommandLine, Flags
 from regbench.composition.complaints import flat
 from regbench.composition.composer import PRIMARY, ComposedJob, Composer, require_folder
 from regbench.composition.overrides import refuse_odd
@@ -25,24 +24,24 @@ from regbench.terminal.bar import shown
 RATE = "optimizer.lr"
 
 
-def parsed(argv: list[str], command: str = PRIMARY) -> tuple[argparse.Namespace, list[str]]:
-    """A command line of `train` or of what reads one, and the same for Hydra's own parser.
+def read_line(words: Sequence[str], command: str = PRIMARY) -> CommandLine:
+    """A command line of `train` or of what reads one; its folders are put on the import path.
 
     Args:
-        argv: its words.
-        command: the first of them, for what is said of a wrong one.
+        words: what stands after the command.
+        command: for what is said of a wrong word.
 
     Raises:
         ConfigError: it has an option that is not for regbench, or cannot be read.
     """
-    args = Flags(command, _with_dashes).read(argv)
-    for option, asked in ((FORCE, args.force), (FAIL_FAST, args.fail_fast)):
-        if asked and command == PRIMARY and not args.multirun:
+    line = Flags(command, _with_dashes).read(words)
+    for option, asked in ((FORCE, line.force), (FAIL_FAST, line.fail_fast)):
+        if asked and command == PRIMARY and not line.multirun:
             raise ConfigError(f"train: {option} is for a sweep, and needs -m")
-    if args.config_dir is not None:
-        require_folder(args.config_dir)
-    import_from(*([args.config_dir] if args.config_dir else []))
-    return args, of_hydra(args)
+    if line.config_dir is not None:
+        require_folder(line.config_dir)
+    import_from(*([line.config_dir] if line.config_dir else []))
+    return line
 
 
 def _with_dashes(message: str) -> str:
@@ -60,30 +59,30 @@ def _with_dashes(message: str) -> str:
     return f"a setting has no dashes, as in {typed(likeliest[0] + (found[2] or '=VALUE'))}"
 
 
-def refuse_options(args: argparse.Namespace, command: str) -> None:
+def refuse_options(line: CommandLine, command: str) -> None:
     """Refuse Hydra's options that run nothing, for a command that they mean nothing to.
 
     Raises:
         ConfigError: the line has one of them.
     """
     for name in ELSEWHERE:
-        if getattr(args, name, None):
+        if getattr(line, name):
             raise ConfigError(f"{command}: --{name.replace('_', '-')} is for `regbench train`")
 
 
-def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
-    """The jobs that Hydra will run for its parsed command line, in order.
+def compose_jobs(line: CommandLine) -> list[ComposedJob]:
+    """The jobs of a command line, in order.
 
     Raises:
         ConfigError: the command line or a configuration is wrong.
     """
-    with_hydra = Composer(args.config_dir)
+    with_hydra = Composer(line.config_dir)
     try:
-        overrides = list(args.overrides)
+        overrides = list(line.overrides)
         _refuse_repeated(with_hydra, overrides)
         refuse_odd(with_hydra.parse(overrides))
         with_hydra.require_settings(overrides)
-        if not args.multirun:
+        if not line.multirun:
             return [_heeded(with_hydra.job(overrides, "hydra.run.dir"))]
         jobs = with_hydra.sweep(in_sweep(overrides))
         return _each(with_hydra, jobs)
@@ -92,25 +91,31 @@ def compose_jobs(args: argparse.Namespace) -> list[ComposedJob]:
         HydraConfig.instance().cfg = None
 
 
-def compose_each(args: argparse.Namespace, lines: Sequence[list[str]]) -> list[ComposedJob]:
+def compose_each(line: CommandLine, jobs: Sequence[list[str]]) -> list[ComposedJob]:
     """Jobs of a sweep whose overrides are known, as `compose_jobs` gives them.
+
+    Args:
+        line: whose folder of options they are composed from.
+        jobs: the overrides of each.
 
     Raises:
         ConfigError: a configuration is wrong.
     """
-    refuse_many(len(lines), "config")
-    with_hydra = Composer(args.config_dir)
+    refuse_many(len(jobs), "config")
+    with_hydra = Composer(line.config_dir)
     try:
-        return _each(with_hydra, lines)
+        return _each(with_hydra, jobs)
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
 
 
-def _each(with_hydra: Composer, lines: Sequence[list[str]]) -> list[ComposedJob]:
+def _each(with_hydra: Composer, jobs: Sequence[list[str]]) -> list[ComposedJob]:
     """The jobs of a sweep, which take a while where they are many."""
-    with shown(lines, "preparing") as each:
-        return [_heeded(with_hydra.job(line, "hydra.sweep.dir", number)) for number, line in enumerate(each)]
+    with shown(jobs, "preparing") as each:
+        return [
+            _heeded(with_hydra.job(words, "hydra.sweep.dir", number)) for number, words in enumerate(each)
+        ]
 
 
 def _heeded(job: ComposedJob) -> ComposedJob:

@@ -12,7 +12,6 @@ from regbench.records import form as summary_form
 from regbench.records.form import is_count, is_figure
 from regbench.storage.reading import LARGEST_LINES, content, json_object
 
-FINISHED, ENDED = summary_form.FINISHED, summary_form.ENDED  # statuses
 RECORD_VERSION = 2  # of what a run leaves behind; part of a configuration's identity
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"

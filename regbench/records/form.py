@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-FINISHED = ("finished", "stopped")  # statuses of a run that came to its end by itself
-ENDED = (*FINISHED, "diverged")  # nothing is left to do there
-STATUSES = (*ENDED, "failed", "interrupted")
+from regbench.records.status import Status
+
 SHARES = ("accuracy", "ece", "macro_f1")  # what figures are called that lie in [0, 1]
 MEASURED = ("train", "select", "val", "gap", "test")  # that such a figure is of; others are a member's own
 # The size of a figure that is not 0: whatever a float32 measures, and no power, ratio or sum of a few such
@@ -41,21 +40,27 @@ def check(summary: Mapping[str, Any], version: int) -> None:
     Raises:
         ValueError: it is one; in one sentence.
     """
-    _must(summary.get("status") in STATUSES, f"status must be one of {', '.join(STATUSES)}")
+    status = status_of(summary)
+    if status is None:
+        raise ValueError(f"status must be one of {', '.join(Status)}")
     found = summary.get("version")
-    _must(
-        type(found) is int or (found is None and summary["status"] not in ENDED), "version must be a number"
-    )
+    _must(type(found) is int or (found is None and not status.ended), "version must be a number")
     if found != version:
         return
     try:
         _check_begun(summary)
-        if summary["status"] in ENDED:
+        if status.ended:
             check_ended(summary)
     except KeyError as error:
         raise ValueError(f"{error.args[0]!r:.100} is missing") from error
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"it is shaped otherwise ({str(error).partition(chr(10))[0]})") from error
+
+
+def status_of(summary: Mapping[str, Any]) -> Status | None:
+    """How a run ended; None where its summary does not say, or something else."""
+    said = summary.get("status")
+    return Status(said) if isinstance(said, str) and said in list(Status) else None
 
 
 def _check_begun(summary: Mapping[str, Any]) -> None:
@@ -99,14 +104,15 @@ def check_ended(summary: Mapping[str, Any]) -> None:
     _must(is_count(summary["epochs"]["done"]), "epochs.done must be a whole number")
     for cost in (summary["seconds"], summary["flops"]["total"]):
         _must(is_figure(cost) and cost >= 0, "seconds and flops must be numbers from 0 on")
-    if summary["status"] in FINISHED:  # nobody reads the figures of others, which may be anything
+    finished = Status(summary["status"]).finished
+    if finished:  # nobody reads the figures of others, which may be anything
         _must(bool(summary["last"] and summary["best"]), "a finished run must have figures")
         for snapshot in snapshots(summary):
             epoch = snapshot.get("epoch")
             _must(epoch is None or is_count(epoch), "epoch must be a whole number")
             _check_figures(snapshot["metrics"])
         _check_late(summary)
-    _check_classes(summary, summary["status"] in FINISHED)
+    _check_classes(summary, finished)
 
 
 def _check_late(summary: Mapping[str, Any]) -> None:

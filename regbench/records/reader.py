@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from regbench.errors import brief, printable
-from regbench.records.files import ENDED, ENVIRONMENT, FINISHED, METRICS, RECORD_VERSION, SUMMARY, read_lines
-from regbench.records.form import check_ended, snapshots
+from regbench.records.files import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY, read_lines
+from regbench.records.form import check_ended, snapshots, status_of
 from regbench.records.identity import canonical, without_later
+from regbench.records.status import Status
 from regbench.storage.reading import json_object, sentence
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
@@ -50,7 +51,7 @@ class Result:
     @property
     def ended(self) -> bool:
         """Whether the run came to its end; else it has diverged."""
-        return self.summary["status"] in FINISHED
+        return Status(self.summary["status"]).finished
 
 
 @dataclass
@@ -167,13 +168,13 @@ def _refuse_others(summary: Mapping[str, Any]) -> None:
     Raises:
         NotCounted: it is one.
     """
-    version, status = summary.get("version"), summary.get("status")
+    version, status = summary.get("version"), status_of(summary)
     if version != RECORD_VERSION:
         raise NotCounted(f"its record is of version {brief(version)}, and {RECORD_VERSION} is read here")
-    if status not in ENDED:
+    if status is None or not status.ended:
         epochs = summary.get("epochs")
         done = epochs.get("done") if isinstance(epochs, dict) else None
-        raise NotCounted(f"unfinished: {brief(status)} after epoch {brief(done)}")
+        raise NotCounted(f"unfinished: {brief(summary.get('status'))} after epoch {brief(done)}")
 
 
 def _course(path: Path, complaints: list[str]) -> list[dict[str, Any]]:
@@ -222,7 +223,7 @@ def result_of(
 
 def _drop_unnamed(summary: Mapping[str, Any]) -> list[str]:
     """Take figures out whose names are none; give a complaint where there are any."""
-    if summary["status"] not in FINISHED:
+    if not Status(summary["status"]).finished:
         return []
     places = [snapshot["metrics"] for snapshot in snapshots(summary)]
     places += [metrics for metrics in (summary.get("test") or {}).values() if isinstance(metrics, dict)]

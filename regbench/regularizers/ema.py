@@ -25,6 +25,13 @@ class EMA(Regularizer):
 
     Paper: Polyak and Juditsky, 1992, https://doi.org/10.1137/0330046; exponential form: Tarvainen and
     Valpola, 2017, https://arxiv.org/abs/1703.01780, section 2
+
+    Attributes:
+        decay: share of the average that stays in a step, in [0, 1).
+        warmup: whether the first steps have a smaller one.
+
+    Raises:
+        ValueError: decay is out of range.
     """
 
     off: ClassVar = {"decay": 0.0}

@@ -30,6 +30,16 @@ class L1(Regularizer):
     Paper: Tibshirani, 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x; prox: Beck and Teboulle,
     2009, https://doi.org/10.1137/080716542, section 1; metric adam: Yun et al., 2021,
     https://arxiv.org/abs/2007.07605
+
+    Attributes:
+        strength: weight of the absolute values, at least 0.
+        mode: how the penalty enters.
+        metric: by what distance prox is nearest; adam with mode prox, and with Adam or AdamW.
+        scope: weights spares biases, normalizations and embeddings; all does not.
+
+    Raises:
+        ValueError: a field is out of range; `prepare_model`: the model has no such weights;
+            `prepare_optimizer`: with metric adam, the optimizer is not Adam.
     """
 
     off: ClassVar = {"strength": 0.0}

@@ -28,6 +28,15 @@ class L2(Regularizer):
 
     Paper: Krogh and Hertz, 1992, https://papers.nips.cc/paper/1991/hash/8eefcfdf5990e441f0fb6f3fad709e21-Abstract.html;
     decoupled: Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101, algorithms 1 and 2
+
+    Attributes:
+        strength: weight of the squares, at least 0; decoupled: lr * strength below 1.
+        mode: how the decay enters.
+        scope: weights spares biases, normalizations and embeddings; all does not.
+
+    Raises:
+        ValueError: a field is out of range; `prepare_model`: the model has no such weights;
+            `prepare_optimizer`: the optimizer decays weights itself, or lr * strength is too large.
     """
 
     off: ClassVar = {"strength": 0.0}

@@ -27,6 +27,15 @@ class SAM(Regularizer):
 
     Paper: Foret et al., 2021, https://arxiv.org/abs/2010.01412, eq. 2 and 3; adaptive: Kwon et al., 2021,
     https://arxiv.org/abs/2102.11600, algorithm 1
+
+    Attributes:
+        rho: how far it looks, at least 0: the length of e, with adaptive of e / T.
+        adaptive: whether the radius is measured in shares of each weight.
+        ascent: of what g is the gradient.
+        eps: what is added to the norm, above 0.
+
+    Raises:
+        ValueError: a field is out of range.
     """
 
     off: ClassVar = {"rho": 0.0}

@@ -15,6 +15,7 @@ from regbench.composition.trust import UNTRUSTED, Trust, require_trusted
 from regbench.errors import ConfigError
 from regbench.records.files import SUMMARY, read_summary
 from regbench.records.identity import DIGITS, identity, stem
+from regbench.records.status import Status
 from regbench.runs.sealed import require_same_data
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.storage.files import write_json
@@ -66,9 +67,10 @@ def lengthen(folder: Path, epochs: int, trust: Trust = UNTRUSTED) -> Path:
 
 def _refuse_ended(folder: Path) -> None:
     summary = read_summary(folder) or {}
-    if summary.get("status") not in ("stopped", "diverged"):
+    ways = {Status.STOPPED: "was stopped by a member", Status.DIVERGED: "has diverged"}
+    if summary.get("status") not in ways:
         return
-    how = {"stopped": "was stopped by a member", "diverged": "has diverged"}[summary["status"]]
+    how = ways[Status(summary["status"])]
     done = summary["epochs"]["done"]
     raise ConfigError(
         f"train.epochs: {folder} {how} after epoch {done}, as a longer run would; there is nothing to extend"
@@ -77,7 +79,7 @@ def _refuse_ended(folder: Path) -> None:
 
 def _state(folder: Path, config: Config, longer: Config) -> dict[str, Any] | None:
     """The newest checkpoint; None where no epoch has been done yet."""
-    finished = (read_summary(folder) or {}).get("status") == "finished"
+    finished = (read_summary(folder) or {}).get("status") == Status.FINISHED
     names = [checkpoint.LAST, checkpoint.BEST] if finished else []
     missing = [name for name in names if not there(folder / name)]
     epochs = longer["train"]["epochs"]
@@ -152,7 +154,7 @@ def _reopen(folder: Path, longer: Config, made: str, done: int) -> None:
     if summary is None:
         return
     reads = (summary.get("test") or {}).get("reads", 0)
-    summary |= {"status": "interrupted", "reason": "", "config": dict(longer), "identity": made}
+    summary |= {"status": Status.INTERRUPTED, "reason": "", "config": dict(longer), "identity": made}
     summary |= {"epochs": {"planned": longer["train"]["epochs"], "done": done}}
     summary |= {"test": {"reads": reads} if reads else None, "reliability": None, "corruption": None}
     write_json(folder / SUMMARY, summary)

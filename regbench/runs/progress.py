@@ -11,6 +11,7 @@ from rich.table import Table
 
 from regbench.errors import as_typed
 from regbench.records.files import LOG, uneven
+from regbench.records.status import Status
 from regbench.types import Record
 
 FEW = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
@@ -133,9 +134,9 @@ def show_summary(console: Console, summary: Mapping[str, Any], folder: str) -> N
     if summary["reason"]:
         console.print(f"{summary['status']}: {summary['reason']}", markup=False, soft_wrap=True)
     lines = {"run folder": folder, "curves": f"tensorboard --logdir {as_typed(f'{folder}/tensorboard')}"}
-    if summary["status"] == "failed":
+    if summary["status"] == Status.FAILED:
         lines["trace"] = f"{folder}/{LOG}"
-    if summary["status"] in ("interrupted", "failed"):
+    if summary["status"] in (Status.INTERRUPTED, Status.FAILED):
         lines["continue"] = f"regbench resume {as_typed(folder)}"
     for what, text in lines.items():
         console.print(f"{what + ':':12}{text}", markup=False, highlight=False, soft_wrap=True)

@@ -24,8 +24,9 @@ from regbench.errors import ConfigError
 from regbench.evaluation.at_end import late_figures
 from regbench.evaluation.measurement import gaps, measure, predict
 from regbench.folders.ownership import Place
-from regbench.records.files import ENVIRONMENT, FINISHED, LOG, METRICS, RECORD_VERSION, SUMMARY, undamaged
+from regbench.records.files import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY, undamaged
 from regbench.records.identity import identity
+from regbench.records.status import Status
 from regbench.regularizers.base import hooks
 from regbench.runs.class_pictures import class_table, confusion_picture
 from regbench.runs.environment import describe, peak_memory_mb
@@ -44,7 +45,6 @@ from regbench.training.loop import Diverged, EpochEnd, Run, fit
 from regbench.types import Record
 from regbench.weights import plain_state
 
-EXIT_STATUS = {"finished": 0, "stopped": 0, "failed": 1, "diverged": 3, "interrupted": 130}
 Config = Mapping[str, Any]
 
 
@@ -62,7 +62,7 @@ class Unfit(ConfigError):
     """A checkpoint is whole, and not one of this run."""
 
 
-def train(job: Job) -> str:
+def train(job: Job) -> Status:
     """Train from the start; return the status.
 
     Raises:
@@ -81,7 +81,7 @@ def train(job: Job) -> str:
     return _Session(job, run, threads, found).go()
 
 
-def resume(job: Job) -> str:
+def resume(job: Job) -> Status:
     """Continue after the last finished epoch; return the status.
 
     Raises:
@@ -176,7 +176,7 @@ class _Session:
         self.history = [Record(epoch, metrics) for epoch, metrics in state["history"]]
         self.stopped, self._before = state["stopped"], state["seconds"]
 
-    def go(self) -> str:
+    def go(self) -> Status:
         """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
         job, folder = self.job, self.job.folder
         write_json(folder / ENVIRONMENT, describe(self.run.device, self.threads))
@@ -185,15 +185,15 @@ class _Session:
             board.show(self.run.reg.images())
         sinks: list[Sink] = [JsonLines(folder / METRICS, self.history), board]
         watch = Watch(job.console, self.run.epochs, self.history, best_of)
-        status, reason = "failed", ""
+        status, reason = Status.FAILED, ""
         with StopRequest() as request:
             try:
                 status = self._train([*sinks, watch], watch, lambda: request.made)
             except Diverged as error:
-                status, reason = "diverged", str(error)
+                status, reason = Status.DIVERGED, str(error)
             except BaseException as error:
                 if stops(error):  # the second signal, at once
-                    status = "interrupted"
+                    status = Status.INTERRUPTED
                     raise
                 reason = f"{kind_of(error)}: {reason_of(error)}"
                 reason = self._told(error)
@@ -204,7 +204,7 @@ class _Session:
                 status = self._finish(status, reason, board)
         return status
 
-    def _finish(self, status: str, reason: str, board: TensorBoard) -> str:
+    def _finish(self, status: Status, reason: str, board: TensorBoard) -> Status:
         """End the run; return its status, which what is measured at the end may change to failed."""
         try:
             self._end(status, reason, board)
@@ -212,8 +212,8 @@ class _Session:
             if stops(error):
                 raise
             said = self._told(error)
-            reason = reason if status == "failed" else said
-            status = "failed"
+            reason = reason if status is Status.FAILED else said
+            status = Status.FAILED
             self._end(status, reason, board, ask=False)
         return status
 
@@ -236,15 +236,15 @@ class _Session:
         after = f"after epoch {len(self.history)}" if self.history else "in the first epoch"
         return f"{said}, {after}"
 
-    def _train(self, sinks: Sequence[Sink], watch: Watch, asked: Callable[[], bool]) -> str:
+    def _train(self, sinks: Sequence[Sink], watch: Watch, asked: Callable[[], bool]) -> Status:
         if self.stopped:  # it had stopped by itself, and was killed before it could say so
-            return "stopped"
+            return Status.STOPPED
         for event in fit(self.run, self.history):
             self._place.leave_copy()
             if not isinstance(event, EpochEnd):
                 watch.step(event.epoch, (event.step + 1) / event.steps)
                 if asked():
-                    return "interrupted"
+                    return Status.INTERRUPTED
                 continue
             self._place.require()
             self.history.append(event.record)
@@ -254,8 +254,8 @@ class _Session:
                 sink.write(event.record)
             self._save(event)
             if asked():
-                return "interrupted"
-        return "stopped" if self.stopped else "finished"
+                return Status.INTERRUPTED
+        return Status.STOPPED if self.stopped else Status.FINISHED
 
     def _save(self, event: EpochEnd) -> None:
         run, folder = self.run, self.job.folder
@@ -286,7 +286,7 @@ class _Session:
         }
         checkpoint.save_last(folder, state)
 
-    def _end(self, status: str, reason: str, board: TensorBoard, ask: bool = True) -> None:
+    def _end(self, status: Status, reason: str, board: TensorBoard, ask: bool = True) -> None:
         """Keep what the members keep, measure it, and write the summary: on every way out.
 
         Args:
@@ -298,7 +298,7 @@ class _Session:
         run, folder, seconds = self.run, self.job.folder, self.seconds
         self._place.require()
         kept = checkpoint.exists(folder)
-        if kept and status not in FINISHED:
+        if kept and not status.finished:
             kept = self._undone(status)
         summary = summarize(run, self.job.config, self.job.choices, self.history, self.found)
         final = run.reg.final_model(run.reg.eval_model(run.model)) if ask else run.model
@@ -309,7 +309,7 @@ class _Session:
             summary["kept"] = self._measured(final)
         before = undamaged(folder)
         summary |= {"status": status, "reason": reason, "test": before.get("test")}
-        models = both(run, final, folder, self.identity) if status in FINISHED else {}
+        models = both(run, final, folder, self.identity) if status.finished else {}
         if models and read_settings(self.job.config)[0].evaluate_test:
             summary["test"] = read_test(run, models, before.get("test"))
         summary |= late_figures(models, run.data.val, run.autocast, run.evaluate if models else ())
@@ -319,11 +319,11 @@ class _Session:
         self._place.require()
         write_json(folder / SUMMARY, summary)
         _show_classes(board, summary)
-        if status in FINISHED:  # before, any of them may be needed
+        if status.finished:  # before, any of them may be needed
             checkpoint.leave(folder, self.checkpoints)
         show_summary(self.job.console, summary, str(folder))
 
-    def _undone(self, status: str) -> bool:
+    def _undone(self, status: Status) -> bool:
         """Go back to the end of the last epoch; whether there is a checkpoint of it.
 
         Raises:
@@ -332,7 +332,7 @@ class _Session:
         try:
             self._back_to(_newest(self.job.folder))
         except ConfigError:
-            if status != "failed":
+            if status is not Status.FAILED:
                 raise
             return False
         return True

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import environment
 from regbench.analysis.metrics import METRIC, note_of
 from regbench.analysis.question import Question, refuse_metric, refuse_unmeasured
-from regbench.composition.compose import compose_each, compose_jobs, keys_of, parsed, refuse_options
+from regbench.composition.command_line import CommandLine
+from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
 from regbench.composition.composer import ComposedJob
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
@@ -104,21 +105,20 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     return parser
 
 
-def composed(command: str, words: list[str]) -> tuple[argparse.Namespace, list[ComposedJob]]:
+def composed(command: str, words: list[str]) -> tuple[CommandLine, list[ComposedJob]]:
     """The jobs of a line, read as `train -m` reads it.
 
     Raises:
         ConfigError: it is wrong, or asks for something else.
     """
-    args, _ = parsed(words, command)
-    refuse_options(args, command)
-    args.multirun = True
-    jobs = compose_jobs(args)
+    line = replace(read_line(words, command), multirun=True)
+    refuse_options(line, command)
+    jobs = compose_jobs(line)
     if not jobs:
         raise ConfigError("hydra/sweeper: must be Hydra's own, as the jobs must be known beforehand")
     for one in jobs:
         read_settings(one.config)
-    return args, jobs
+    return line, jobs
 
 
 def varied(jobs: Sequence[ComposedJob]) -> list[str]:
@@ -164,7 +164,7 @@ def _title(jobs: Sequence[ComposedJob], keys: Sequence[str]) -> str:
     return printable(" ".join([*choices, stack_name(first.config["reg"]), *words]))
 
 
-def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace) -> int:
+def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int:
     """Run what has not been run, and show what it says; return the exit status.
 
     Raises:
@@ -180,13 +180,13 @@ def carry_out(study: Study, args: argparse.Namespace, asked: argparse.Namespace)
     from regbench.sweeps.launcher import Launch
     from regbench.sweeps.sweep import arranged, refuse_wrong, sweep
 
-    made = compose_each(args, [line for one in study.conditions for line in one.lines])
-    place, jobs = arranged(args, made)
+    made = compose_each(line, [words for one in study.conditions for words in one.lines])
+    place, jobs = arranged(line, made)
     if asked.plan:
         refuse_wrong(place, jobs)
-        plan.show(jobs, Launch(args, place.root).workers)
+        plan.show(jobs, Launch(line, place.root).workers)
         return 0
-    code = sweep(args, place, jobs)
+    code = sweep(line, place, jobs)
     found = _show(study, _folders(study, made, jobs), Question(asked.metric, asked.at))
     for one in outputs:
         try:

@@ -16,7 +16,8 @@ from regbench.assembly.run import build_run, check
 from regbench.assembly.stack import build_stack
 from regbench.composition.settings import read_settings
 from regbench.evaluation.measurement import evaluate
-from regbench.records.files import ENDED, RECORD_VERSION, undamaged
+from regbench.records.files import RECORD_VERSION, undamaged
+from regbench.records.status import Status
 from regbench.regularizers.base import hooks
 from regbench.sweeps.jobs import SweepJob, damage_of, size_of, state_of
 from regbench.terminal.bar import shown
@@ -53,7 +54,7 @@ def show(jobs: Sequence[SweepJob], workers: int) -> None:
         for job in each:
             state = state_of(job.folder)
             cells = ["", ""]
-            if state not in ENDED:
+            if not state.ended:
                 kind = _kind(job.config)
                 if kind not in costs:
                     check(job.config)
@@ -90,7 +91,7 @@ def _finished(root: Path) -> Iterator[Mapping[str, Any]]:
     ended = (
         (folder, summary)
         for folder, summary in summaries
-        if summary.get("status") == "finished" and summary["version"] == RECORD_VERSION
+        if summary.get("status") == Status.FINISHED and summary["version"] == RECORD_VERSION
     )
     for folder, summary in islice(ended, SAMPLE):
         yield summary | {"size": size_of(folder)}

@@ -6,15 +6,36 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from regbench.errors import ConfigError
 from regbench.records.files import METRICS, RECORD_VERSION, Damaged, read_summary
 from regbench.records.identity import DIGITS, identity, stem
+from regbench.records.status import Status
 from regbench.storage.reading import require_folder, sentence, there
 
-State = Literal["new", "left", "finished", "stopped", "diverged", "failed"]
+
+class State(StrEnum):
+    """How far the run of a job's folder has come."""
+
+    NEW = "new"
+    LEFT = "left"  # begun, and not ended
+    FINISHED = Status.FINISHED
+    STOPPED = Status.STOPPED
+    DIVERGED = Status.DIVERGED
+    FAILED = Status.FAILED
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end by itself."""
+        return self not in (State.NEW, State.LEFT) and Status(self).finished
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.finished or self is State.DIVERGED
 
 
 class Composed(Protocol):
@@ -47,7 +68,7 @@ class SweepJob:
 
 
 def state_of(folder: Path) -> State:
-    """How far the run of a folder has come; left: begun, and not ended.
+    """How far the run of a folder has come.
 
     A run whose summary is damaged has not ended as far as anybody knows (`damage_of` says why).
 
@@ -59,16 +80,16 @@ def state_of(folder: Path) -> State:
     try:
         summary = read_summary(folder)
     except Damaged:
-        return "left"
+        return State.LEFT
     if summary is None:
-        return "left" if there(folder / METRICS) or any(folder.glob("*.pt")) else "new"
+        return State.LEFT if there(folder / METRICS) or any(folder.glob("*.pt")) else State.NEW
     if summary.get("version", RECORD_VERSION) != RECORD_VERSION:
         raise ConfigError(
             f"{folder}: holds a record of version {summary.get('version')}, and this regbench writes "
             f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"
         )
-    status = summary["status"]
-    return "left" if status == "interrupted" else status
+    status = Status(summary["status"])
+    return State.LEFT if status is Status.INTERRUPTED else State(status)
 
 
 def damage_of(folder: Path) -> str:

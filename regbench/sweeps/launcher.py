@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import re
 import shutil
@@ -21,6 +20,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, open_dict
 
 from regbench.assembly.device import cores
+from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import in_sweep, keys_of
 from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
@@ -34,7 +34,7 @@ class Launch:
     """Run jobs by the launcher that a command line names, in turn or several at once.
 
     Args:
-        args: Hydra's parsed command line.
+        line: the command line.
         root: the folder of the sweep.
 
     Attributes:
@@ -44,9 +44,9 @@ class Launch:
         ConfigError: there is no such launcher.
     """
 
-    def __init__(self, args: argparse.Namespace, root: Path) -> None:
-        self._root, self._composer = root, Composer(args.config_dir)
-        overrides = in_sweep(list(args.overrides))
+    def __init__(self, line: CommandLine, root: Path) -> None:
+        self._root, self._composer = root, Composer(line.config_dir)
+        overrides = in_sweep(list(line.overrides))
         quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]
         quiet.append(f"hydra.sweep.dir={quoted(root)}")
         config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
@@ -88,9 +88,9 @@ class Launch:
         if not str(self._config.hydra.launcher._target_).endswith("BasicLauncher"):
             return [done.return_value for done in launcher.launch(words, initial_job_idx=0)]
         results = []
-        for number, line in enumerate(words):
+        for number, job in enumerate(words):
             try:  # one by one, keeping what they return alone: their configurations would pile up
-                results += [done.return_value for done in launcher.launch([line], initial_job_idx=number)]
+                results += [done.return_value for done in launcher.launch([job], initial_job_idx=number)]
             except (ConfigError, OSError) as error:  # of Hydra's own writing: it does not end the others
                 results.append(unable(error))
         return results

@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from regbench.sweeps.jobs import SweepJob
+from regbench.records.status import Status
+from regbench.sweeps.jobs import State, SweepJob
 from regbench.sweeps.watching import Watch
 from regbench.terminal.columns import folded
 
@@ -82,9 +83,11 @@ class Board:
 
     def _table(self) -> RenderableType:
         states = dict(self._folders.begun)
-        running = [name for name, state in states.items() if state == "left"]
-        failed = [name for name, summary in self._ended.copy().items() if summary["status"] == "diverged"]
-        failed += [name for name, state in states.items() if state == "failed"]
+        running = [name for name, state in states.items() if state is State.LEFT]
+        failed = [
+            name for name, summary in self._ended.copy().items() if summary["status"] == Status.DIVERGED
+        ]
+        failed += [name for name, state in states.items() if state is State.FAILED]
         table = Table(box=None, show_header=False)
         left = self._seconds_left()
         rows = {

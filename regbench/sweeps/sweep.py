@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import shlex
@@ -19,7 +18,7 @@ from rich.console import Console
 
 from regbench.assembly.data import content_of
 from regbench.assembly.run import check
-from regbench.composition.command_line import FAIL_FAST, FORCE
+from regbench.composition.command_line import FAIL_FAST, FORCE, CommandLine
 from regbench.composition.compose import keys_of
 from regbench.composition.composer import ComposedJob
 from regbench.composition.recorded import choices_of
@@ -29,10 +28,11 @@ from regbench.folders.claims import forget
 from regbench.folders.lock import Held, held, wait_for
 from regbench.folders.placement import refuse_links, refuse_place, refuse_strange, refuse_unwritable
 from regbench.folders.removal import remove_files
-from regbench.records.files import ENDED, FINISHED, undamaged
+from regbench.records.files import undamaged
+from regbench.records.status import Status
 from regbench.runs import session as job
 from regbench.storage import checkpoint, checkpoint_form
-from regbench.sweeps.jobs import SweepJob, arrange, damage_of, state_of, sweep_name
+from regbench.sweeps.jobs import State, SweepJob, arrange, damage_of, state_of, sweep_name
 from regbench.sweeps.launcher import Launch
 from regbench.sweeps.progress import Board
 from regbench.terminal.bar import shown
@@ -68,14 +68,14 @@ class Place:
     key: str
 
 
-def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place:
+def place_of(line: CommandLine, composed: Sequence[ComposedJob]) -> Place:
     """The folder of the jobs of a command line.
 
     Raises:
         ConfigError: they do not share one, or the command line names the jobs' folders itself.
     """
-    keys = keys_of(args.overrides)
-    options = ["--config-dir", args.config_dir] if args.config_dir else []
+    keys = keys_of(line.overrides)
+    options = ["--config-dir", line.config_dir] if line.config_dir else []
     if "hydra.sweep.subdir" in keys:
         raise ConfigError("hydra.sweep.subdir: is made of a job's stack, seed and identity; leave it out")
     names = {one.config["sweep"] for one in composed}
@@ -91,28 +91,28 @@ def place_of(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> Place
     return Place(SWEEPS / name, [f"sweep={name}", *options], "sweep")
 
 
-def arranged(args: argparse.Namespace, composed: Sequence[ComposedJob]) -> tuple[Place, list[SweepJob]]:
+def arranged(line: CommandLine, composed: Sequence[ComposedJob]) -> tuple[Place, list[SweepJob]]:
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:
         ConfigError: see `place_of`; or a folder that is there is a person's own.
     """
-    place = place_of(args, composed)
+    place = place_of(line, composed)
     refuse_place(place.root, place.key)
-    jobs = arrange(composed, place.root, content_of, args.force)
+    jobs = arrange(composed, place.root, content_of, line.force)
     for one in jobs:
         refuse_strange(one.folder, place.key)
     return place, jobs
 
 
-def sweep(args: argparse.Namespace, place: Place, jobs: Sequence[SweepJob]) -> int:
+def sweep(line: CommandLine, place: Place, jobs: Sequence[SweepJob]) -> int:
     """Check every job that is to be run, then run them; return the exit status.
 
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
     refuse_wrong(place, jobs)
-    return run_sweep(Launch(args, place.root), jobs, place.words, args.fail_fast)
+    return run_sweep(Launch(line, place.root), jobs, place.words, line.fail_fast)
 
 
 def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
@@ -125,7 +125,7 @@ def refuse_wrong(place: Place, jobs: Sequence[SweepJob]) -> None:
     with shown(jobs, "checking") as each:
         for one in each:
             read_settings(one.config)
-            if state_of(one.folder) in ENDED:
+            if state_of(one.folder).ended:
                 continue
             refuse_links(one.folder, place.key)
             config = json.dumps({name: value for name, value in one.config.items() if name != "seed"})
@@ -154,7 +154,7 @@ def run_sweep(launch: Launch, jobs: Sequence[SweepJob], words: Sequence[str], fa
         with Board(console, jobs, launch.workers), _notes(fail_fast) as notes:
             _run(launch, jobs, outcomes, Path(notes) / "failed" if notes else None)
     except KeyboardInterrupt:
-        ended = sum(state_of(one.folder) in ENDED for one in jobs)
+        ended = sum(state_of(one.folder).ended for one in jobs)
         console.print(f"{ended} of {len(jobs)} jobs have ended; the same line goes on", highlight=False)
         raise
     return _report(console, jobs, outcomes, words)
@@ -174,7 +174,7 @@ def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome],
         outcomes: of each job that was tried, by its name.
         stop: a file that the first job to fail makes, whatever process it runs in; None: all are to be run.
     """
-    left = [one for one in jobs if state_of(one.folder) not in ENDED]
+    left = [one for one in jobs if not state_of(one.folder).ended]
     while left:
         jobs_left = [(one.overrides, one.name) for one in left]
         found = launch(partial(run_member, stop=stop), jobs_left, partial(_unable, stop=stop))
@@ -184,14 +184,14 @@ def _run(launch: Launch, jobs: Sequence[SweepJob], outcomes: dict[str, Outcome],
         left = [one for one in left if outcomes[one.name].status == HELD]
         for one in left:
             wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
-        left = [one for one in left if state_of(one.folder) not in ENDED]
+        left = [one for one in left if not state_of(one.folder).ended]
 
 
 def _unable(error: Exception, stop: Path | None) -> Outcome:
     """What comes of a job that could not begin."""
     if stop:
         stop.touch()
-    return Outcome("failed", of_the_system(error) or str(error))
+    return Outcome(Status.FAILED, of_the_system(error) or str(error))
 
 
 def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
@@ -206,11 +206,11 @@ def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     if stop and stop.exists():
-        if state_of(folder) == "new":
+        if state_of(folder) is State.NEW:
             forget(folder)
         return Outcome(SKIPPED)
     outcome = _try(cfg, folder)
-    if stop and outcome.status == "failed":
+    if stop and outcome.status == Status.FAILED:
         stop.touch()
     return outcome
 
@@ -222,22 +222,22 @@ def _try(cfg: DictConfig, folder: Path) -> Outcome:
     try:
         with held(folder):
             state = state_of(folder)
-            if state in ENDED:
+            if state.ended:
                 return Outcome(state)
-            note = "" if state == "new" else _set_aside(folder)
+            note = "" if state is State.NEW else _set_aside(folder)
             try:
-                status = job.train(one) if state == "new" else job.resume(one)
+                status = job.train(one) if state is State.NEW else job.resume(one)
             except job.Unfit as error:
                 note = _from_the_start(folder, error)
                 status = job.resume(one)
     except Held:
         return Outcome(HELD)
     except (ConfigError, OSError) as error:
-        return Outcome("failed", of_the_system(error) or str(error), note)
+        return Outcome(Status.FAILED, of_the_system(error) or str(error), note)
     except Exception as error:  # one job's fault must not end the others
         log.exception("the job has failed")
-        return Outcome("failed", f"{type(error).__name__}: {error}", note)
-    if status == "interrupted":
+        return Outcome(Status.FAILED, f"{type(error).__name__}: {error}", note)
+    if status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     return Outcome(status, note=note)
 
@@ -270,7 +270,7 @@ def _report(
     """Say how the sweep ended, and for each failed job why and how to repeat it."""
     states = {one.name: state_of(one.folder) for one in jobs}
     skipped = {one.name for one in jobs if outcomes.get(one.name) == Outcome(SKIPPED)}
-    failed = [one for one in jobs if states[one.name] not in FINISHED and one.name not in skipped]
+    failed = [one for one in jobs if not states[one.name].finished and one.name not in skipped]
     done = len(jobs) - len(failed) - len(skipped)
     for one in jobs:
         if one.name in outcomes and outcomes[one.name].note:
@@ -308,9 +308,9 @@ def _reason(one: SweepJob, outcomes: dict[str, Outcome]) -> str:
     return f"{summary.get('status', 'not finished')}: {summary.get('reason', '')}".rstrip(": ")
 
 
-def repeat(one: SweepJob, state: str, words: Sequence[str]) -> str:
+def repeat(one: SweepJob, state: State, words: Sequence[str]) -> str:
     """The command that runs just this job again, in the same sweep."""
     keys = zip(one.overrides, keys_of(one.overrides), strict=True)
     made = [override for override, key in keys if key not in ("sweep", "hydra.sweep.dir")]
-    again = [FORCE] if state == "diverged" else []
+    again = [FORCE] if state is State.DIVERGED else []
     return shlex.join(["regbench", "train", "-m", *made, *words, *again])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from regbench.errors import ConfigError
-from regbench.records.files import ENDED, undamaged
+from regbench.records.files import undamaged
 from regbench.sweeps.jobs import State, SweepJob, state_of
 
 SHOWN = ("status", "seconds", "last", "best")  # of a summary; the rest of thousands would fill the memory
@@ -41,7 +41,7 @@ class Watch:
         new = []
         for job, changed in sorted(self._present(), key=lambda one: one[0].number):
             state = self._state(job, changed)
-            if state in ENDED:
+            if state.ended:
                 summary = undamaged(job.folder)
                 self.ended[job.name] = {name: summary.get(name) for name in SHOWN}
                 del self._waiting[job.name]
@@ -75,4 +75,4 @@ class Watch:
         try:
             return state_of(job.folder)
         except ConfigError:  # what cannot be looked at is not done
-            return "left"
+            return State.LEFT

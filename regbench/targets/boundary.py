@@ -11,7 +11,12 @@ from pathlib import Path
 from regbench.errors import ConfigError
 
 PLAIN = (ValueError, TypeError, IndexError, RuntimeError, OverflowError, OSError, ImportError)
-INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+# a sysconfig call costs as much as a small model, and these are asked for at every look at a target
+LIBRARY, INSTALLED = (
+    tuple({Path(sysconfig.get_path(name)).resolve() for name in names})
+    for names in (("stdlib", "platstdlib"), ("stdlib", "platstdlib", "purelib", "platlib"))
+)
+OURS = Path(__file__).parent.parent.resolve()
 PACKAGES = {"site-packages", "dist-packages"}
 # what Python itself keeps of an error and a class, past what these have under the same names
 TRACEBACK = vars(BaseException)["__traceback__"].__get__
@@ -136,13 +141,11 @@ def _is_a_persons(filename: str) -> bool:
 def is_a_persons(file: Path) -> bool:
     """Whether a file belongs neither to this package, nor to an installed one, nor to Python."""
     path = file.resolve()
-    ours = path.is_relative_to(Path(__file__).parent.parent.resolve())
-    installed = any(path.is_relative_to(Path(folder).resolve()) for folder in INSTALLED)
-    return not (ours or installed or PACKAGES & {*path.parts})
+    installed = any(path.is_relative_to(folder) for folder in (OURS, *INSTALLED))
+    return not (installed or PACKAGES & {*path.parts})
 
 
 def is_of_python(file: Path) -> bool:
     """Whether a file belongs to Python's own library."""
     path = file.resolve()
-    own = (Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
-    return any(path.is_relative_to(folder) for folder in own) and not PACKAGES & {*path.parts}
+    return any(path.is_relative_to(folder) for folder in LIBRARY) and not PACKAGES & {*path.parts}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from regbench.commands.ablate import main
-from regbench.composition.compose import compose_each, compose_jobs, parsed
+from regbench.composition.compose import compose_each, compose_jobs, read_line
 from regbench.errors import ConfigError
 from regbench.records.identity import identity
 from regbench.reports.wording import title
@@ -92,10 +92,10 @@ def test_each_condition_has_a_report_and_a_failed_job_is_told_by_the_status(
 def test_a_stack_without_a_member_is_the_job_that_a_person_would_type(
     words: list[str], left_out: list[str], same: list[str]
 ) -> None:
-    args, _ = parsed(["-m", *words])
-    (whole,) = compose_jobs(args)
-    (without,) = compose_each(args, [[*whole.overrides, *(f"~reg.{name}" for name in left_out)]])
-    (typed,) = compose_jobs(parsed(["-m", *same])[0])
+    line = read_line(["-m", *words])
+    (whole,) = compose_jobs(line)
+    (without,) = compose_each(line, [[*whole.overrides, *(f"~reg.{name}" for name in left_out)]])
+    (typed,) = compose_jobs(read_line(["-m", *same]))
     assert identity(without.config) == identity(typed.config) != identity(whole.config)
 
 

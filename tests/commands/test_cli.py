@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -22,9 +21,9 @@ from PIL import Image
 import regbench
 from regbench.folders.claims import mark
 from regbench.weights import load_plain_state
+from tests import processes
 
 ROOT = Path(__file__).parents[2]
-REGBENCH = [sys.executable, "-m", "regbench"]
 QUICK = ["train.epochs=1", "model.width=8", "threads=1", "device=cpu"]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -34,14 +33,7 @@ def cli(tmp_path: Path) -> Cli:
     """Run regbench in an empty folder."""
 
     def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*REGBENCH, *words],
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "200", **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        return processes.run(*words, cwd=tmp_path, **environment)
 
     return run
 
@@ -209,10 +201,9 @@ def test_a_folder_that_cannot_be_written_is_refused(cli: Cli, tmp_path: Path) ->
 
 def test_a_full_disk_ends_the_run_in_one_line(tmp_path: Path) -> None:
     """The limit on a file's size stands for it: no file may pass 100 kB, and a checkpoint is larger."""
-    command = " ".join([*REGBENCH, "train", "hydra.run.dir=run", "threads=1"])
-    done = subprocess.run(
-        ["bash", "-c", f"ulimit -f 100; {command}"], cwd=tmp_path, capture_output=True, text=True
-    )
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (102_400, 102_400))"
+    code = f"{limited}\nfrom regbench.cli import main\nmain()"
+    done = processes.run("train", "hydra.run.dir=run", "threads=1", cwd=tmp_path, code=code)
     assert done.returncode == 2
     assert re.search(r"^regbench: .*best\.pt", done.stderr, re.M), done.stderr
     assert "Traceback" not in done.stderr
@@ -278,27 +269,20 @@ LONG = [
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run left alone."""
     folder = tmp_path_factory.mktemp("whole")
-    subprocess.run([*REGBENCH, *LONG, "hydra.run.dir=run"], cwd=folder, check=True, capture_output=True)
+    assert processes.run(*LONG, "hydra.run.dir=run", cwd=folder).returncode == 0
     return folder / "run"
 
 
 def stopped_after(folder: Path, words: list[str], epochs: int, *signals: signal.Signals) -> tuple[int, str]:
     """Start a command and send it signals once the run has so many records."""
-    command = [*REGBENCH, *words]
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with processes.start(*words, cwd=folder) as process:
         lines = folder / "run" / "metrics.jsonl"
         while process.poll() is None and not (lines.exists() and lines.read_text().count("\n") >= epochs):
             time.sleep(0.01)
         for number in signals:
             process.send_signal(number)
             time.sleep(0.05)
-        try:
-            _, said = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    return process.returncode, said
+        return process.wait(60), process.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -498,10 +482,7 @@ def test_an_own_regularizer(cli: Cli, tmp_path: Path) -> None:
     words = ["train", "--config-dir", "mine", "+reg=[my_noise,dropout]", *QUICK]
     assert cli(*words, "hydra.run.dir=run").returncode == 0
     assert summary(tmp_path / "run")["name"] == "my_noise+dropout"
-    model = subprocess.run(
-        [sys.executable, "-c", "import regbench; print(regbench.load('run', trust=True)[1:])"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+    model = processes.run(cwd=tmp_path, code="import regbench; print(regbench.load('run', trust=True)[1:])")
     assert "MLP" in model.stdout or "not subscriptable" in model.stderr  # it was built: my_noise was found
     done = cli(*words, "reg.my_noise.strength=much", "hydra.run.dir=other")
     refused(done, r"reg\.my_noise\.strength: must be a number, got 'much'", tmp_path)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.records.made import figures, member, write_run
 
 SEEDS = 8
@@ -42,14 +43,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compare(folder: Path, *words: str, columns: int = 120) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "regbench", "compare", *words],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": str(columns)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return processes.run("compare", *words, cwd=folder, COLUMNS=str(columns))
 
 
 def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:

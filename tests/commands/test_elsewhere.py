@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,9 @@ import pytest
 
 from regbench.composition.recorded import read_run
 from regbench.records.identity import identity
+from tests import processes
 from tests.conftest import CSV, compose
 
-REGBENCH = [sys.executable, "-m", "regbench"]
 QUICK = ["train.epochs=1", "model.width=8", "threads=1", "device=cpu"]
 NOISE = """
 from dataclasses import dataclass
@@ -39,8 +37,7 @@ class Net(nn.Sequential):
 
 
 def cli(folder: Path, *words: str) -> str:
-    environment = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run([*REGBENCH, *words], cwd=folder, env=environment, capture_output=True, text=True)
+    done = processes.run(*words, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -88,7 +85,7 @@ def test_data_that_have_changed_are_not_taken_for_those_of_the_run(home: Path) -
     with (home / "train.csv").open("a") as table:
         table.write(table_row(home / "train.csv"))
     for command in (["test", "run"], ["resume", "run", "train.epochs=2"]):
-        done = subprocess.run([*REGBENCH, *command], cwd=home, capture_output=True, text=True)
+        done = processes.run(*command, cwd=home)
         assert done.returncode == 2
         assert done.stderr.startswith("regbench: run: its data have changed since it was trained, ")
         assert done.stderr.count("\n") == 1
@@ -118,7 +115,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refused(folder: Path, *words: str) -> str:
-    done = subprocess.run([*REGBENCH, *words], cwd=folder, capture_output=True, text=True)
+    done = processes.run(*words, cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     return done.stderr
 
@@ -136,9 +133,7 @@ def test_code_of_one_s_own_is_found_from_another_folder_where_the_run_is_trusted
     cli(other, "test", "../home/run", "--trust")
     code = "import regbench; print(type(regbench.load('../home/run', trust={})).__name__)"
     for trust, printed in ((True, "Normalized\n"), (False, "")):
-        done = subprocess.run(
-            [sys.executable, "-c", code.format(trust)], cwd=other, capture_output=True, text=True
-        )
+        done = processes.run(cwd=other, code=code.format(trust))
         assert done.stdout == printed, done.stderr
     assert "; pass trust=True to regbench.load to import from there" in done.stderr
 
@@ -158,8 +153,9 @@ def test_a_library_is_not_replaced_by_a_file_beside_a_run(own: Path) -> None:
     record = run / ".hydra" / "hydra.yaml"
     record.write_text(record.read_text().replace(f"cwd: {own}\n", f"cwd: {theirs}\n"))
     assert f"cwd: {theirs}\n" in record.read_text()
-    refused(run, "test", ".")
-    cli(own, "test", str(run), "--trust")
+    untrusted = processes.fresh("test", ".", cwd=run)  # which has not imported sklearn yet
+    trusted = processes.fresh("test", str(run), "--trust", cwd=own)
+    assert (untrusted.returncode, trusted.returncode) == (2, 0), untrusted.stderr + trusted.stderr
     assert not [*own.parent.rglob("imported")]
 
 

@@ -331,7 +331,7 @@ def test_a_persons_unreadable_file_is_named_in_one_line(own, file, text, problem
 
 def test_listing_imports_neither_torch_nor_hydra():
     code = (
-        "import sys; from regbench.listing import main; main([]); "
+        "import sys; from regbench.commands.list import main; main([]); "
         "slow = {'torch', 'torchvision', 'hydra', 'omegaconf', 'numpy', 'sklearn'} & set(sys.modules); "
         "sys.exit(', '.join(sorted(slow)))"
     )

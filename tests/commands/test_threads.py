@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = """
 import threading, sys
-from regbench import threads
+from regbench.commands import threads
 threads.PATIENCE = 0.5
 ending = threading.Event()
 threading.Thread(target=lambda: ending.wait({wait}), name="mine").start()

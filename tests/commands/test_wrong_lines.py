@@ -14,7 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from regbench.assembly.optimization import build_optimizer
 from regbench.assembly.stack import build_stack
-from regbench.composition.compose import compose_jobs, parsed
+from regbench.composition.command_line import CommandLine
+from regbench.composition.compose import compose_jobs, read_line
 from regbench.composition.settings import read_settings
 from regbench.errors import LONGEST, ConfigError
 from tests.conftest import compose
@@ -22,8 +23,7 @@ from tests.conftest import compose
 
 def jobs(line: str, command: str = "train") -> int:
     """How many jobs a line makes, typed in a shell after `regbench COMMAND`."""
-    args = parsed(shlex.split(line), command)[0]
-    composed = compose_jobs(args)
+    composed = compose_jobs(read_line(shlex.split(line), command))
     for job in composed:
         read_settings(job.config)
     return len(composed)
@@ -70,7 +70,7 @@ def test_a_flag_that_is_not_offered_is_refused_by_each_command(
     line: str, sentence: str, command: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        parsed(shlex.split(line), command)
+        read_line(shlex.split(line), command)
     assert str(caught.value).startswith(f"{command}: {sentence}")
 
 
@@ -80,14 +80,21 @@ def test_a_flag_that_is_not_offered_is_refused_by_each_command(
      "--info", "-i defaults", "--help", "-h -m", "-- seed=3", "seed=3 --", "--hydra-help"],
 )  # fmt: skip
 def test_a_flag_that_is_offered_is_read(line: str) -> None:
-    parsed(shlex.split(line))
+    read_line(shlex.split(line))
 
 
 def test_what_follows_two_dashes_is_no_flag() -> None:
-    args, for_hydra = parsed(["seed=3", "--", "-m"])
-    assert not args.multirun
-    assert args.overrides == ["seed=3", "-m"]
-    assert "--multirun" not in for_hydra
+    line = read_line(["seed=3", "--", "-m"])
+    assert line == CommandLine(("seed=3", "-m"))
+    assert line.for_hydra() == ["seed=3", "-m"]
+
+
+def test_hydra_is_handed_a_line_without_the_flags_that_are_ours() -> None:
+    line = read_line(["-cd", ".", "seed=1,2", "--fail-fast", "-m", "--force"])
+    assert (line.force, line.fail_fast, line.multirun, line.config_dir) == (True, True, True, ".")
+    assert line.for_hydra() == ["--multirun", "--config-dir=.", "seed=1,2"]
+    shown = read_line(["--cfg=job", "--package", "train", "--resolve", "seed=3"])
+    assert shown.for_hydra() == ["--resolve", "--cfg=job", "--package=train", "seed=3"]
 
 
 HYDRA = [
@@ -209,7 +216,7 @@ def test_a_value_that_is_none_is_answered_by_its_key_and_in_short(line: str, sen
 
 
 def test_a_zero_with_a_sign_is_zero() -> None:
-    (job,) = compose_jobs(parsed(["train.lr=-0.0"])[0])
+    (job,) = compose_jobs(read_line(["train.lr=-0.0"]))
     assert str(job.config["train"]["lr"]) == "0.0"
 
 
@@ -218,7 +225,7 @@ def test_nothing_of_a_rerun_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     marker = tmp_path / "called"
     (tmp_path / "x.pickle").write_bytes(b"cos\nmkdir\n(S'" + str(marker).encode() + b"'\ntR.")
     with pytest.raises(ConfigError):
-        parsed(["--experimental-rerun", "x.pickle"])
+        read_line(["--experimental-rerun", "x.pickle"])
     assert not marker.exists()
 
 

@@ -7,7 +7,7 @@ import shlex
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from regbench.composition.compose import compose_jobs, parsed
+from regbench.composition.compose import compose_jobs, read_line
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 
@@ -22,7 +22,7 @@ def said(line: str) -> str:
 
 
 def check(line: str) -> None:
-    for job in compose_jobs(parsed(shlex.split(line))[0]):
+    for job in compose_jobs(read_line(shlex.split(line))):
         read_settings(job.config)
 
 
@@ -207,10 +207,10 @@ def test_what_is_to_be_typed_composes(line: str, right: str) -> None:
 def test_the_quoted_form_is_the_value_that_was_meant(value: str) -> None:
     complaint = said(f"{FOLDER} {shlex.quote(f'dataset.path={value}')}")
     (word,) = shlex.split(complaint.rpartition("type ")[2].removesuffix(" for one text"))
-    (job,) = compose_jobs(parsed([FOLDER, word])[0])
+    (job,) = compose_jobs(read_line([FOLDER, word]))
     assert job.config["dataset"]["path"].endswith(value.removeprefix("~"))
 
 
 def test_a_value_with_blanks_needs_no_quotes_of_hydra_s() -> None:
-    (job,) = compose_jobs(parsed([FOLDER, "dataset.path=my folder"])[0])
+    (job,) = compose_jobs(read_line([FOLDER, "dataset.path=my folder"]))
     assert job.config["dataset"]["path"].endswith("my folder")

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from regbench.composition.compose import compose_jobs
+from regbench.composition.compose import compose_jobs, read_line
 from regbench.composition.composer import ComposedJob
 from regbench.composition.paths import config_dir
 from regbench.errors import ConfigError
 
 
 def jobs(*words: str) -> list[ComposedJob]:
-    return compose_jobs(get_args_parser().parse_args(list(words)))
+    return compose_jobs(read_line(words))
 
 
 def stack(*words: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from regbench.composition.catalogue import entries
-from regbench.composition.compose import compose_jobs, parsed
+from regbench.composition.compose import compose_jobs, read_line
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 
@@ -29,7 +29,7 @@ def write(folder: Path, option: str, data: str | bytes) -> Path:
 
 
 def compose(folder: Path, *words: str) -> dict[str, object]:
-    (job,) = compose_jobs(parsed(["--config-dir", str(folder), *words])[0])
+    (job,) = compose_jobs(read_line(["--config-dir", str(folder), *words]))
     read_settings(job.config)
     return job.config
 

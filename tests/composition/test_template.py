@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from regbench.composition.compose import compose_jobs, in_sweep
+from regbench.composition.compose import compose_jobs, in_sweep, read_line
 from regbench.composition.composer import ComposedJob, Composer
 from regbench.errors import ConfigError
 
@@ -27,7 +26,7 @@ def cleared() -> Iterator[None]:
 
 def sweep(line: str, folder: Path | None = None) -> list[ComposedJob]:
     words = ["--config-dir", str(folder)] if folder else []
-    return compose_jobs(get_args_parser().parse_args(["-m", *words, *shlex.split(line)]))
+    return compose_jobs(read_line(["-m", *words, *shlex.split(line)]))
 
 
 def said(composer: Composer, words: list[str], number: int) -> str:

@@ -82,8 +82,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer
-from regbench.training import Diverged
-from regbench.holding import Held
+from regbench.training.loop import Diverged
+from regbench.folders.lock import Held
 
 class Odd(BaseException):
     pass

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import processes
 
 BLOCKED = """
 import sys
@@ -16,22 +15,15 @@ class NoTorch:
         if name == "torch":
             raise RuntimeError("torch was imported")
 sys.meta_path.insert(0, NoTorch())
-import regbench.cli
-sys.argv = ["regbench", *sys.argv[1:]]
-regbench.cli.main()
+import hydra, numpy, rich.console, rich.table
+from hydra.core.plugins import Plugins
+Plugins.instance()
 """
 
 
-def without_torch(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+def without_torch(folder: Path, line: str) -> processes.Done:
     """Run regbench in a process in which torch cannot be imported."""
-    return subprocess.run(
-        [sys.executable, "-c", BLOCKED, *line.split()],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return processes.run(*line.split(), cwd=folder, imported=BLOCKED)
 
 
 @pytest.mark.parametrize(

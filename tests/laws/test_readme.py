@@ -7,10 +7,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hydra._internal.utils import get_args_parser
 
 from regbench.cli import COMMANDS
-from regbench.composition.compose import compose_jobs
+from regbench.composition.compose import compose_jobs, read_line
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -30,7 +29,7 @@ def test_every_command_is_one(line: str) -> None:
     assert command in COMMANDS
     own = "--config-dir" in words or "model=own" in words or "dataset=own" in words
     if command == "train" and not own:
-        assert compose_jobs(get_args_parser().parse_args(words))
+        assert compose_jobs(read_line(words))
 
 
 def test_nothing_is_left_to_fill_in() -> None:

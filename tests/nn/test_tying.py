@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import copy
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from regbench.errors import ConfigError
 from regbench.nn.tying import tie
 from regbench.training.loop import Run, fit
 from regbench.types import ForwardPass
+from tests import processes
 from tests.conftest import compose, reg_node, tiny
 
 PAIR = ["layers.1.linear.weight", "layers.2.linear.weight"]
@@ -236,8 +235,8 @@ def test_a_model_of_a_person_s_own_is_tied_without_being_told(
 
 def test_a_loaded_model_is_tied_as_the_trained_one_was(tmp_path: Path) -> None:
     overrides = ["model.depth=3", "model.width=8", f"model.tie=[[{','.join(PAIR)}]]", "train.epochs=1"]
-    words = ["regbench", "train", *overrides, "hydra.run.dir=run", "threads=1", "device=cpu"]
-    subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True, cwd=tmp_path)
+    words = ["train", *overrides, "hydra.run.dir=run", "threads=1", "device=cpu"]
+    assert processes.run(*words, cwd=tmp_path).returncode == 0
     model = regbench.load(tmp_path / "run")
     first, second = weights_of(model)
     assert first is second

@@ -291,7 +291,7 @@ def test_neither_torch_nor_tensorflow_is_imported_even_where_it_is_installed(tmp
         (tmp_path / f"{name}.py").write_text("")
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
-        "from regbench.compare.events import write_events; from regbench.compare.report import Report;"
+        "from regbench.reports.tensorboard import write_events; from regbench.analysis.report import Report;"
         "write_events(Report('0', [], [], [], []), Path(sys.argv[1]) / 'out');"
         "sys.exit(', '.join({'torch', 'tensorflow'} & set(sys.modules)))"
     )

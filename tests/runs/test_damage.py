@@ -6,8 +6,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from regbench.commands import resume, train
 from regbench.commands import test as sealed
 from regbench.errors import ConfigError, as_typed
 from regbench.storage import archives, checkpoint
+from tests import processes
 from tests.folders.hydras import another_app
 from tests.storage.test_reading import LAUGHS, REFERENCES, odd
 
@@ -35,7 +34,8 @@ SMALL = [
 STACK = "+reg=[dropout,ema,early_stopping]"
 STOPPING = """
 import sys
-from regbench import cli, job
+from regbench import cli
+from regbench.runs import session as job
 save = job._Session._save
 def stopping(self, event):
     save(self, event)
@@ -56,8 +56,7 @@ for folder in ("whole", "part"):
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run that has ended, and with the same one, interrupted after two of its four epochs."""
     folder = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-c", STOPPING, "train", *SMALL, STACK]
-    subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    assert processes.run("train", *SMALL, STACK, cwd=folder, code=STOPPING).returncode == 0
     return folder
 
 
@@ -388,9 +387,8 @@ def test_a_sweep_runs_damaged_jobs_again_and_says_so(
     words = [*SMALL[1:], "train.epochs=1", "seed=0,1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
 
     def sweep() -> str:
-        command = [sys.executable, "-m", "regbench", "train", "-m", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert done.stderr == ""
+        done = processes.run("train", "-m", *words, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
     sweep()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,15 +14,15 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-REGBENCH = [sys.executable, "-m", "regbench"]
+from tests import processes
+
 SMALL = ["train.batch_size=32", "model.width=8", "dataset.num_train=97", "threads=1", "device=cpu"]
 CONSTANT = ["schedule=constant", *SMALL]
 STACK = ["+reg=[dropout,ema,early_stopping,sam]", "reg.early_stopping.patience=100"]
 
 
 def cli(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run([*REGBENCH, *words], cwd=folder, env=environment, capture_output=True, text=True)
+    return processes.run(*words, cwd=folder)
 
 
 def done(folder: Path, *words: str) -> str:
@@ -107,8 +105,7 @@ def test_a_finished_run_made_longer_is_the_longer_run(tmp_path: Path) -> None:
 def test_a_run_that_is_stopped_while_it_is_made_longer_goes_on(tmp_path: Path) -> None:
     done(tmp_path, "train", *CONSTANT, "train.epochs=2", "hydra.run.dir=run")
     done(tmp_path, "train", *CONSTANT, "train.epochs=300", "hydra.run.dir=whole")
-    with subprocess.Popen([*REGBENCH, "resume", "run", "train.epochs=300"], cwd=tmp_path, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL) as process:  # fmt: skip
+    with processes.start("resume", "run", "train.epochs=300", cwd=tmp_path) as process:
         while process.poll() is None and len(records_so_far(tmp_path / "run")) < 5:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)

@@ -16,6 +16,7 @@ import torch
 import regbench
 from regbench.storage import checkpoint
 from regbench.types import PADDING, UNKNOWN
+from tests import processes
 from tests.conftest import CSV
 
 QUICK = ["train.epochs=1", "threads=1", "device=cpu"]
@@ -23,8 +24,8 @@ TEXT = ["model=rnn", "model.width=8", "model.embedding=8", "dataset=text_csv", "
 
 
 def train(folder: Path, *words: str) -> Path:
-    command = [sys.executable, "-m", "regbench", "train", *QUICK, *words, f"hydra.run.dir={folder / 'run'}"]
-    subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    done = processes.run("train", *QUICK, *words, "hydra.run.dir=run", cwd=folder)
+    assert done.returncode == 0, done.stderr
     return folder / "run"
 
 

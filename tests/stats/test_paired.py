@@ -48,7 +48,7 @@ def half_signs(count: int) -> np.ndarray:
 
 def test_waits_neither_for_torch_nor_for_scipy_stats():
     slow = "[name for name in ('torch', 'scipy.stats') if name in sys.modules]"
-    script = f"import sys, regbench.compare.statistics; sys.exit(str({slow}) if {slow} else 0)"
+    script = f"import sys, regbench.stats.paired; sys.exit(str({slow}) if {slow} else 0)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 

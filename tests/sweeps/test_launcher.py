@@ -11,13 +11,13 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.composition.compose import parsed
+from regbench.composition.compose import read_line
 from regbench.sweeps import launcher as launching
 from regbench.sweeps.launcher import Launch
 
 
 def test_the_configurations_of_earlier_jobs_are_forgotten(tmp_path: Path) -> None:
-    args, _ = parsed(["-m", "seed=range(4)"])
+    line = read_line(["-m", "seed=range(4)"])
     known: list[Any] = []
     alive = []
 
@@ -28,18 +28,18 @@ def test_the_configurations_of_earlier_jobs_are_forgotten(tmp_path: Path) -> Non
         return int(cfg.seed)
 
     jobs = [([f"seed={seed}"], f"job{seed}") for seed in range(4)]
-    assert Launch(args, tmp_path)(task, jobs, lambda error: -1) == [0, 1, 2, 3]
+    assert Launch(line, tmp_path)(task, jobs, lambda error: -1) == [0, 1, 2, 3]
     assert alive == [0, 0, 0, 0]
     assert [folder.name for folder in sorted(tmp_path.iterdir())] == ["job0", "job1", "job2", "job3"]
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_a_folder_that_is_not_its_own_ends_no_other_job(tmp_path: Path, launcher: str) -> None:
-    args, _ = parsed(["-m", "seed=range(3)", f"hydra/launcher={launcher}", "threads=1"])
+    line = read_line(["-m", "seed=range(3)", f"hydra/launcher={launcher}", "threads=1"])
     (tmp_path / "job1").mkdir()
     (tmp_path / "job1" / "mine").touch()
     jobs = [([f"seed={seed}"], f"job{seed}") for seed in range(3)]
-    found = Launch(args, tmp_path)(lambda cfg: str(cfg.seed), jobs, str)
+    found = Launch(line, tmp_path)(lambda cfg: str(cfg.seed), jobs, str)
     assert (found[0], found[2]) == ("0", "2")
     assert found[1].startswith("hydra.sweep.dir: ")
     assert found[1].endswith("holds mine; name another one")

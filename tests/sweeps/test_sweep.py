@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,17 +10,15 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests import processes
+
 ROOT = Path(__file__).parents[2]
-REGBENCH = [sys.executable, "-m", "regbench"]
 QUICK = ["train.epochs=1", "train.batch_size=32", "model.width=8", "dataset.num_train=97", "device=cpu"]
 LINE = ["-m", "+reg=[],dropout", *QUICK]
 
 
 def cli(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(
-        [*REGBENCH, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
+    return processes.run(*words, cwd=folder)
 
 
 def folders(tmp_path: Path, name: str = "digits_mlp") -> dict[str, Path]:
@@ -54,11 +51,12 @@ def test_the_same_line_runs_only_what_is_not_finished(tmp_path: Path) -> None:
 
 
 def test_two_processes_share_a_sweep_and_run_no_job_twice(tmp_path: Path) -> None:
-    words = [*REGBENCH, "train", *LINE, "seed=0,1,2", "train.epochs=6", "sweep=shared"]
+    words = ["train", *LINE, "seed=0,1,2", "train.epochs=6", "sweep=shared"]
     words.remove("train.epochs=1")
-    started = [subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=300)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
+    with processes.start(*words, cwd=tmp_path) as one, processes.start(*words, cwd=tmp_path) as other:
+        statuses = [process.wait(300) for process in (one, other)]
+        said = [process.out for process in (one, other)]
+    assert statuses == [0, 0], said
     assert all("6 of 6 jobs finished" in text for text in said)
     for folder in folders(tmp_path, "shared").values():
         epochs = [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").read_text().splitlines()]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import processes
 
 SOURCE = """from torch import nn
 from regbench.regularizers.base import Regularizer
@@ -61,11 +61,7 @@ OWN = ["model=own", "model._target_=failing.Net", "+model.at=6"]
 
 def cli(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "failing.py").write_text(SOURCE)
-    everything = {**os.environ, "COLUMNS": "200", **environment}
-    return subprocess.run(
-        [sys.executable, "-m", "regbench", *words],
-        cwd=folder, env=everything, capture_output=True, text=True,
-    )  # fmt: skip
+    return processes.run(*words, cwd=folder, **environment)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ def test_a_terminal_of_no_width_is_a_narrow_one(tmp_path: Path, columns: str) ->
 
 
 def test_no_file_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
-    code = "from regbench import stdio; stdio.open_closed(); f = open('f', 'w'); print(1); g = f.fileno()"
+    code = (
+        "import regbench.terminal.stdio as s; s.open_closed(); f = open('f', 'w'); print(1); g = f.fileno()"
+    )
     assert (
         shell(f'{sys.executable} -c "{code}; assert g > 2" <&- >&- 2>&- && echo well', tmp_path).stdout
         == "well\n"

@@ -1,0 +1,110 @@
+"""Each script with its smallest arguments: it runs, says what it is to say, and keeps nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.conftest import Typed
+
+ROOT = Path(__file__).parents[2]
+ELSEWHERE = {
+    "chaos": "tests/sweeps/test_sweep.py",
+    "fuzz": "tests/fuzzing",
+}  # where it is called by another test
+SMALLEST = {  # script: words, and what it says
+    "bandit": (
+        ["--steps", "300", "--rewards", "1", "0"],
+        r"reward .*\n(.*\n)+largest difference [\d.]+e-\d\d",
+    ),
+    "bench_compare": (["--rounds", "1", "--only", "50 runs"], r"50 runs: [\d.]+ s \(.* 1 rounds\)"),
+    "bench_sweep": (
+        ["--jobs", "2", "--rounds", "1", "--only", "between"],
+        r"between two jobs: median -?[\d.]+ s on top of Hydra's own",
+    ),
+    "docs": (["--check"], r"^$"),
+    "mutate": (["rotation"], r"1 mutants of 1 regularizers: 0 survive"),
+    "pairs": (
+        ["--workers", "1", "--only", "batch_norm", "layer_norm"],
+        r"REFUSED batch_norm layer_norm mlp .*keep one\n(.*\n)+4 cases: 4 refused, 0 faults",
+    ),
+    "rates": (
+        [
+            "--only",
+            "resnet18",
+            "--seeds",
+            "1",
+            "--set",
+            "model.width=4",
+            "train.epochs=1",
+            "dataset.num_train=60",
+        ],
+        r"Chosen: 0\.03, beaten by a third or three times of it by [\d.]+ points at most\.",
+    ),
+    "results": (
+        [
+            "--only",
+            "digits",
+            "--members",
+            "rotation",
+            "--seeds",
+            "1",
+            "--set",
+            "train.epochs=1",
+            "model.width=2",
+        ],
+        r"\| baseline \| [\d.]+ \|.*\n\| rotation \| [\d.]+ \| .* [+-][\d.]+ \| 1 \|",
+    ),
+}
+LONG = {"rates", "results"}
+
+
+def scripts() -> list[str]:
+    """Every script in Python."""
+    files = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix]
+    return sorted(path.name for path in files if path.read_text().startswith("#!/usr/bin/env python"))
+
+
+def test_every_script_is_called_by_a_test() -> None:
+    assert {*SMALLEST, *ELSEWHERE, "bench"} == {*scripts()}
+    for name, place in ELSEWHERE.items():
+        files = [ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py")
+        assert any(name in path.read_text() for path in files)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in LONG else []) for name in SMALLEST]
+)
+def test_it_runs(typed: Typed, tmp_path: Path, name: str) -> None:
+    words, says = SMALLEST[name]
+    given = ["--folder", str(tmp_path / "runs")] if name in LONG else []
+    done = typed(name, *given, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(says, done.stdout), done.stdout
+
+
+@pytest.mark.long
+def test_the_loop_is_timed(typed: Typed) -> None:
+    on = ["dataset=digits", "train.batch_size=16"]
+    done = typed("bench", "--blocks", "1", "--rounds", "1", "--on", *on)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"flip_crop, CNN: median [\d.]+ of the bare loop's speed", done.stdout)
+    assert re.search(r"'memory_mb': \{'mlp': [\d.]+, 'cnn': [\d.]+\}", done.stdout)
+
+
+@pytest.mark.long
+def test_a_cost_is_timed(typed: Typed, real_data: Path) -> None:
+    done = typed("bench", "--cost", "--blocks", "1", "--rounds", "1", "--only", "cutout")
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        r"\| cutout \| [\d.]+ \(MLP 512-512, Fashion-MNIST\), [\d.]+ \(CNN.*\) \|  \|", done.stdout
+    )
+
+
+@pytest.mark.parametrize("name", scripts())
+def test_it_says_what_it_takes(typed: Typed, name: str) -> None:
+    done = typed(name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"usage: {name}" in done.stdout
