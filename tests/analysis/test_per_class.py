@@ -15,8 +15,8 @@ from regbench.records.reader import find, read_result
 from regbench.reports.drawings.classes import FEW
 from regbench.reports.drawings.palette import looks
 from regbench.reports.exports import as_json
+from regbench.reports.page.classes import class_table
 from regbench.reports.page.document import render
-from regbench.reports.page.tables import class_table
 from regbench.reports.tables import tables
 from tests.records.made import figures, write_run
 from tests.reports.drawings.shown import on_page

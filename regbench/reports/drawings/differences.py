@@ -104,8 +104,12 @@ def _by_verdict(
         some = [arm for arm in arms if arm.verdict and arm.verdict.word == word]
         found = [arm.differences[metric] for arm in some]
         means, places = scaled(metric, [d.mean for d in found]), [place[arm.name] for arm in some]
-        low, high = ([None if end is None else scaled(metric, [end])[0] for end in ends]
-                     for ends in ([d.low for d in found], [d.high for d in found]))  # fmt: skip
+        low, high = (
+            [None if end is None else scaled(metric, [end])[0] for end in ends]
+            for ends in ([d.low for d in found], [d.high for d in found])
+        )
+        if not any(end is not None for end in low):
+            low, high = [], []
         told = [
             f"{shortened(arm.name)}: {typeset(effect(metric, d))}" for arm, d in zip(some, found, strict=True)
         ]

@@ -7,12 +7,11 @@ import hashlib
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -20,12 +19,12 @@ from regbench.analysis.cohorts import shown
 from regbench.analysis.report import Comparison, Report
 from regbench.folders.outputs import write_output
 from regbench.records.reader import printable
-from regbench.reports.drawings.charts import CHARTS, Chart
 from regbench.reports.drawings.cost import frontier
 from regbench.reports.drawings.palette import Looks, looks
-from regbench.reports.page.drawing import figure_of
-from regbench.reports.page.paging import DRAWN, Paged, Part, listed, parts, scripted
-from regbench.reports.page.tables import SIGNS, changes, class_table, overview
+from regbench.reports.page.charts import charts_of
+from regbench.reports.page.classes import class_table
+from regbench.reports.page.paging import DRAWN, Paged, listed, parts
+from regbench.reports.page.tables import SIGNS, changes, overview
 from regbench.reports.portions import AT_ONCE
 from regbench.reports.wording import (
     UNADJUSTED,
@@ -126,14 +125,6 @@ def _environment() -> Environment:
     return environment
 
 
-def embedded(figure: go.Figure | None) -> dict[str, Any] | None:
-    """A figure's height, the least width that it needs, and its JSON as it may stand in a script element."""
-    if figure is None:
-        return None
-    least = (figure.layout.meta or {}).get("least", 0)
-    return {"height": figure.layout.height, "least": least, "json": scripted(figure.to_plotly_json())}
-
-
 def breakable(name: str) -> Markup:
     """A name that may go on in a new line after each plus and each comma."""
     return Markup("<wbr>").join(re.findall(r"[^+,]*[+,]|[^+,]+", name))
@@ -158,17 +149,6 @@ def _inline(text: str) -> Markup:
 
 def _digest(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A chart of a section; once for each part of the arms, where it is None if that has nothing of it."""
-
-    name: str
-    heading: str
-    caption: str
-    half: bool
-    figures: list[dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -222,7 +202,7 @@ def _section(place: int, comparison: Comparison, of_arms: Looks) -> dict[str, An
         "changes": [Paged(table) for table in changes(comparison, of_arms)],
         "classes": Paged(classes) if (classes := class_table(comparison, of_arms)) else None,
         "parts": [part.name for part in parts(comparison)],
-        "charts": _charts(comparison, of_arms),
+        "charts": charts_of(comparison, of_arms),
         "frontier": frontier(comparison),
         "pairs": [
             typeset(line)
@@ -244,31 +224,6 @@ def _section(place: int, comparison: Comparison, of_arms: Looks) -> dict[str, An
 def _counted(words: Sequence[str]) -> str:
     """How many of each verdict, such as `3 worse, 20 not resolved`."""
     return ", ".join(f"{words.count(word)} {word}" for word in SIGNS if word in words)
-
-
-def _charts(comparison: Comparison, of_arms: Looks) -> list[list[Shown]]:
-    """Every chart of which there is something, or something to be said instead; those beside each other."""
-    rows: list[list[Shown]] = []
-    heading = ""
-    for chart in CHARTS:
-        shown = _shown(chart, comparison, of_arms)
-        if shown is None:
-            continue
-        shown = replace(shown, heading="" if shown.heading == heading else shown.heading)
-        heading = chart.heading
-        if shown.half and rows and rows[-1][0].half:
-            rows[-1].append(shown)
-        else:
-            rows.append([shown])
-    return rows
-
-
-def _shown(chart: Chart, comparison: Comparison, of_arms: Looks) -> Shown | None:
-    several = parts(comparison) if chart.by_arms else [Part("", comparison)]
-    drawn = [chart.describe(part.comparison, of_arms, comparison) for part in several]
-    caption = next((one.caption for one in drawn if one), chart.missing)
-    figures = [embedded(figure_of(one, chart.half) if one else None) for one in drawn]
-    return Shown(chart.name, chart.heading, caption, chart.half, figures) if caption else None
 
 
 def _reads(comparison: Comparison) -> str:

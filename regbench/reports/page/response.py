@@ -11,8 +11,8 @@ from regbench import __version__
 from regbench.folders.outputs import write_output
 from regbench.reports.drawings.response import response
 from regbench.reports.drawings.sketch import Sketch
-from regbench.reports.page.document import SNAPSHOTS, document, embedded
-from regbench.reports.page.drawing import figure_of
+from regbench.reports.page.charts import embedded
+from regbench.reports.page.document import SNAPSHOTS, document
 from regbench.reports.page.tables import SIGNS
 from regbench.reports.response_text import DRAWN, pages, short
 from regbench.reports.wording import UNADJUSTED, title, typeset
@@ -63,7 +63,7 @@ def _section(place: int, sketch: Sketch) -> dict[str, Any]:
         "unresolved": unresolved,
         "about": [typeset(line) for line in rest if line not in curve.notes],
         "verdicts": verdicts,
-        "chart": embedded(figure_of(drawn) if (drawn := response(sketch)) else None),
+        "chart": embedded(response(sketch)),
         "zones": bool(sketch.zones),
         "hollow": any(one.diverged for one in curve.points),
         "tables": [_without(table, DRAWN) for table, _ in shown],

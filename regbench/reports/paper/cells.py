@@ -15,10 +15,10 @@ from regbench.reports.drawings.marks import Cells, Drawing
 from regbench.reports.drawings.palette import ALONE, INK
 from regbench.reports.paper.style import COLUMN, PAGE, broken, fitting, length, one_panel, panels_across
 
-NARROW = 3  # so many columns fit into one column of a page
+NARROW = 2  # so many columns fit into one column of a page
 FEW = 20  # names at an axis; of more so many are shown
 SHORT = 3  # signs that fit below a column
-SMALL = 5  # points of names beside as many cells
+MANY, SMALL = 5, 5  # columns of a square matrix from which on its names are small, and their points
 NAME = 16  # signs of a line of a name
 BESIDE = 1.1  # inches of the names at the left
 BARRED = 0.6  # inches of the scale at the right
@@ -106,7 +106,7 @@ def _label(axes: Axes, cells: Cells, square: bool) -> None:
         places = range(0, len(names), math.ceil(len(names) / FEW))
         lines = 1 if square or put == axes.set_xticks else 2
         put(list(places), [broken(one, NAME) for one in fitting([names[n] for n in places], lines * NAME)])
-    if square and max(len(cells.rows), len(cells.columns)) > NARROW:
+    if square and len(cells.columns) > MANY:
         axes.tick_params(labelsize=SMALL)
     if max(map(len, cells.columns)) > SHORT:
         axes.tick_params(axis="x", rotation=90)

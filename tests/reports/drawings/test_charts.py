@@ -13,7 +13,7 @@ from regbench.analysis.report import Comparison, Difference, Interaction, PerCla
 from regbench.reports.drawings.charts import CHARTS, Chart
 from regbench.reports.drawings.marks import Axis, Cells, Drawing, Panel, Series
 from regbench.reports.drawings.palette import Looks
-from regbench.reports.page import document
+from regbench.reports.page import charts, document
 from regbench.reports.paper import comparison as paper
 from regbench.reports.paper import style
 from tests.reports.drawings.shown import drawing, on_page, on_paper
@@ -115,7 +115,7 @@ def steps(comparison: Comparison, looks: Looks, whole: Comparison) -> Drawing:
 
 def test_a_new_chart_is_one_description(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(style, "FORMATS", {"svg": style.FORMATS["svg"]})
-    for place in (document, paper):
+    for place in (charts, paper):
         monkeypatch.setattr(place, "CHARTS", (Chart("steps", "Steps", steps),))
     found = report(comparison(arm("dropout", 0.95)))
     text = Words(document.render(found)).text
