@@ -15,7 +15,7 @@ from regbench.analysis.response import Response, Swept, response, value_at
 from regbench.composition.compose import keys_of
 from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
-from regbench.reports.drawings.response import sketch
+from regbench.reports.drawings.sketch import sketch
 from regbench.reports.response_text import LINES, PLAIN, pages
 from regbench.studies.study import (
     Condition,

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from regbench.analysis.report import Comparison
 
+AT_ONCE = 20  # arms of which a chart shows all; of more only some
+
 
 def portions(comparison: Comparison, size: int) -> list[Comparison]:
     """A comparison with so many of its arms beside the baseline, which is in each; in their order.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from regbench.analysis.report import Arm, Comparison, Design, Difference, Interaction, Verdict
-from regbench.analysis.words import number, probability
-from regbench.records.metrics import JUDGED, split_of
+from regbench.analysis.words import factor, number, probability
+from regbench.records.metrics import JUDGED, is_percent, split_of
 from regbench.records.metrics import title as title
 from regbench.records.metrics import unit as unit
 from regbench.records.reader import Excluded
@@ -21,7 +22,30 @@ PAIRED = {  # by the verdict on an interaction; the second where the two harm
     "synergy": ("help each other", "harm less than each alone adds up to"),
     "overlap": ("overlap", "get in each other's way"),
 }
+LONGEST = 36  # letters of a name in a chart; the tables have all of it
 ROWS = {"test": "the test split", "corruption": "corrupted rows of this validation split"}
+
+
+def with_unit(metric: str, difference: bool = False) -> str:
+    """A metric as an axis has it: `val accuracy (%)`."""
+    measure = unit(metric, difference)
+    return f"{title(metric)} ({measure})" if measure else title(metric)
+
+
+def scaled(metric: str, values: Iterable[float]) -> list[float]:
+    """Values of a metric as they are shown, with two digits more than anyone reads."""
+    decimals = 4 if is_percent(metric) else 6
+    return [round(value * factor(metric), decimals) for value in values]
+
+
+def typeset(text: str) -> str:
+    """A text with real minus signs: before a number that stands at its start, after a space or a bracket."""
+    return re.sub(r"(?<![^\s\[(>])-(?=\d)", "\N{MINUS SIGN}", text)
+
+
+def shortened(name: str) -> str:
+    """A name of at most `LONGEST` letters; a longer one loses its middle."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 13]}…{name[-12:]}"
 
 
 def interval(metric: str, difference: Difference) -> str:

@@ -12,12 +12,14 @@ from regbench.analysis.comparison import report
 from regbench.analysis.question import Question
 from regbench.analysis.report import Comparison, Report, Spread
 from regbench.records.reader import find, read_result
+from regbench.reports.drawings.classes import FEW
+from regbench.reports.drawings.palette import looks
 from regbench.reports.exports import as_json
-from regbench.reports.page.confusion import FEW, class_table, confusion, per_class
+from regbench.reports.page.classes import class_table
 from regbench.reports.page.document import render
-from regbench.reports.page.style import colours
 from regbench.reports.tables import tables
 from tests.records.made import figures, write_run
+from tests.reports.drawings.shown import on_page
 
 DASH = "\N{EN DASH}"
 NAMES = ["<b>cat</b>", "dog", "2026-11-23"]
@@ -77,12 +79,12 @@ def test_the_json_has_names_and_figures(two_seeds: tuple[Report, Comparison]) ->
 
 def test_the_charts_say_which_class_is_taken_for_which(two_seeds: tuple[Report, Comparison]) -> None:
     one = two_seeds[1]
-    matrix = confusion(one)
+    matrix = on_page("confusion", one)
     assert matrix is not None
     assert [title.text for title in matrix.layout.annotations] == ["baseline", "dropout"]
     assert [list(row) for row in matrix.data[0].z] == [[50, 37.5, 12.5], [25, 75, 0], [None] * 3]
     assert matrix.data[0].hovertext[0][1] == "&lt;b&gt;cat&lt;/b&gt; taken for dog: 37.5 %"
-    bars = per_class(one)
+    bars = on_page("per-class", one)
     assert bars is not None
     assert [list(row) for row in bars.data[0].z] == [[50, 75, None], [25, 50, None]]
     assert (
@@ -94,7 +96,7 @@ def test_the_charts_say_which_class_is_taken_for_which(two_seeds: tuple[Report, 
 
 def test_the_table_has_a_column_for_each_class(two_seeds: tuple[Report, Comparison]) -> None:
     made, one = two_seeds
-    table = class_table(one, colours(made)[0])
+    table = class_table(one, looks(made)[0])
     assert table is not None
     assert table.headings == ["<b>cat</b> (4)", "dog (2)", "2026-11-23 (0)"]
     assert [cell.text for cell in table.rows[0][2]] == ["50.00", "75.00", DASH]
@@ -113,7 +115,7 @@ def test_a_hundred_classes_are_compact(tmp_path: Path) -> None:
     names = [f"class {n}" for n in range(count)]
     run(tmp_path, 0, matrix, classes=names, class_rows={"train": [9] * count})
     one = compared(tmp_path)[1]
-    figure = confusion(one)
+    figure = on_page("confusion", one)
     assert figure is not None
     assert figure.layout.height < 700
     assert list(figure.layout.xaxis.ticktext) == names[::5]
@@ -126,7 +128,7 @@ def test_nothing_is_shown_of_runs_that_were_not_asked(tmp_path: Path) -> None:
     run(tmp_path, 0, FIRST, per_class=None)
     made, one = compared(tmp_path)
     assert one.arms[0].per_class is None
-    assert per_class(one) is confusion(one) is class_table(one, colours(made)[0]) is None
+    assert on_page("per-class", one) is on_page("confusion", one) is class_table(one, looks(made)[0]) is None
     assert "<h3>Classes</h3>" not in render(made)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from regbench.analysis.question import Question
 from regbench.analysis.response import Swept, response
-from regbench.reports.drawings.response import Sketch, sketch
+from regbench.reports.drawings.sketch import Sketch, sketch
 from tests.records.made import member
 from tests.records.planted import cohort, result
 

@@ -1,1 +1,1 @@
-"""What the drawings show, as plain values."""
+"""Every chart, described once in plain values that the page and paper both draw."""

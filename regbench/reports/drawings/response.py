@@ -1,257 +1,162 @@
-"""What both drawings of a response curve show: places on an axis, sides, means, and each seed's own line."""
+"""A response curve as a drawing: the metric above, the gap below."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 
-from regbench.analysis.cohorts import Cohort
-from regbench.analysis.metrics import note_of
 from regbench.analysis.report import Difference
-from regbench.analysis.response import Response, value_at
-from regbench.records.metrics import is_percent
+from regbench.analysis.response import Point
+from regbench.analysis.words import number, probability
+from regbench.reports.drawings.marks import Axis, Drawing, Mark, Panel, Rule, Series, Span
+from regbench.reports.drawings.palette import BASELINE, GREY, LINE, MARK, OTHER_SIDE, SIDES, Look
+from regbench.reports.drawings.sketch import Course, Sketch
 from regbench.reports.response_text import short
+from regbench.reports.wording import effect, scaled, shortened, title, typeset, unit, with_unit
 
-SPAN = 20.0  # values further apart than this ratio stand on a logarithmic axis
-MARGIN = 0.05  # of the values' extent, beside the outermost
-APART = 0.12  # of the others' extent at least, between them and a value that stands apart
-ROOM = 0.4  # of the extent of all runs, for the ends of intervals beyond them
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Where values stand, from left to right.
-
-    Attributes:
-        places: of each value: itself, or its decimal logarithm; of one that stands apart some place beside.
-        low: the left end.
-        high: the right end.
-        logarithmic: which of both.
-        breaks: places at which the axis is broken, since what lies beyond stands apart.
-    """
-
-    places: dict[float, float]
-    low: float
-    high: float
-    logarithmic: bool
-    breaks: list[float]
+GAP_HEIGHT = 0.56  # of the panel of the gap, beside that of the metric
+THIN, BOLD = 0.4, 1.4  # of the lines of seeds, and of the sign of the best
+MEANS = ("mean, 95 % interval", "mean")  # with several seeds, and with one
+SEEDS = "each seed"
 
 
-@dataclass(frozen=True)
-class Zone:
-    """A stretch of the axis, halfway to the next value, whose values lie on one side of the best."""
-
-    side: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One figure against the values.
-
-    Attributes:
-        figure: such as val/accuracy.
-        means: by value; None where there is no run.
-        baseline: what the line across stands for; None where there is none.
-        seeds: of each seed, its runs by value; None where there is no run.
-    """
-
-    figure: str
-    means: list[Difference | None]
-    baseline: Difference | None
-    seeds: dict[int, list[float | None]]
-
-    @property
-    def extent(self) -> tuple[float, float]:
-        """All runs and means; of the intervals, which two seeds make huge, what there is room for."""
-        known = [one for one in [*self.means, self.baseline] if one]
-        values = [run for runs in self.seeds.values() for run in runs if run is not None]
-        values += [one.mean for one in known]
-        ends = [end for one in known if (edges := self.edges(one)) for end in edges]
-        least, most = min(values), max(values)
-        room = ROOM * (most - least) or 0.01 * max(abs(most), 1.0)
-        low = max(least - room, min(ends, default=least))
-        high = min(most + room, max(ends, default=most))
-        return min(low, least) - room / 6, max(high, most) + room / 6
-
-    def edges(self, of: Difference | None) -> tuple[float, float] | None:
-        """The ends of an interval, if any, where an accuracy can lie; of other figures wherever they are."""
-        if of is None or of.low is None or of.high is None:
-            return None
-        if is_percent(self.figure) and not self.figure.startswith("gap/"):
-            return max(of.low, 0.0), min(of.high, 1.0)
-        return of.low, of.high
+def response(sketch: Sketch) -> Drawing | None:
+    """Means with bands, each seed, the baseline across, the sides of the best; None without a run."""
+    if not sketch.courses:
+        return None
+    panels = [_panel(sketch, course, place) for place, course in enumerate(sketch.courses)]
+    keys = dict.fromkeys(mark.key for panel in panels for mark in panel.marks if isinstance(mark, Series))
+    order = (sketch.best, *MEANS, SEEDS, sketch.off)
+    return Drawing(panels, keys=[key for key in order if key in keys], stacked=True)
 
 
-@dataclass(frozen=True)
-class Sketch:
-    """A response curve, and what its drawing needs beside: the panel of its metric and that of the gap."""
-
-    curve: Response
-    axis: Axis
-    zones: list[Zone]
-    panels: list[Panel]
-
-    @property
-    def values(self) -> list[float]:
-        """Those tried, in the order of all lists of a panel."""
-        return [one.value for one in self.curve.points if one.value is not None]
-
-    @property
-    def places(self) -> list[float]:
-        """Where they stand."""
-        return [self.axis.places[value] for value in self.values]
-
-    @property
-    def word(self) -> str:
-        """What is swept, in one word."""
-        return self.curve.key.rpartition(".")[2]
-
-    @property
-    def below(self) -> str:
-        """What stands below the axis."""
-        apart = [value for value, place in self.axis.places.items() if _beyond(place, self.axis)]
-        notes = ["logarithmic"] if self.axis.logarithmic else []
-        notes += [f"{' and '.join(map(short, apart))} apart"] if apart else []
-        return f"{self.curve.key} ({', '.join(notes)})" if notes else self.curve.key
-
-    @property
-    def off(self) -> str:
-        """What the line across is."""
-        base = self.curve.baseline
-        known = base is not None and base.value is not None
-        return f"baseline: off ({short(base.value)})" if base and known else "baseline: without it"
-
-    @property
-    def best(self) -> str:
-        """The best tried, and its interval."""
-        best = self.curve.best
-        if best is None:
-            return ""
-        ends = "" if best.low is None else f" ({short(best.low)} to {short(best.high)})"
-        return f"best tried: {short(best.value)}{ends}"
-
-
-def sketch(curve: Response, cohort: Cohort) -> Sketch:
-    """What is to be drawn of a curve.
-
-    Args:
-        curve: of these runs.
-        cohort: the runs, of which each is drawn.
-    """
-    values = [one.value for one in curve.points if one.value is not None]
-    line = axis(values, curve.off)
-    base = curve.baseline
-    panels = [
-        Panel(
-            curve.metric,
-            [one.score for one in curve.points],
-            base.score if base else None,
-            _runs(curve, cohort, curve.metric),
-        ),
-        Panel(
-            curve.gap_metric,
-            [one.gap for one in curve.points],
-            base.gap if base else None,
-            _runs(curve, cohort, curve.gap_metric),
-        ),
+def _panel(sketch: Sketch, course: Course, place: int) -> Panel:
+    below = place == len(sketch.courses) - 1
+    best = sketch.curve.best
+    marks: list[Mark] = [
+        Span(one.low, one.high, tint, above="" if place else one.side, ink=ink)
+        for one in sketch.zones
+        for tint, ink in [SIDES.get(one.side, OTHER_SIDE)]
     ]
-    return Sketch(curve, line, zones(curve, line), [one for one in panels if any(one.means)])
+    if best is not None:
+        marks.append(Rule(sketch.axis.places[best.value], "x", MARK, "dot"))
+    if len(course.seeds) > 1:
+        marks.append(_seeds(sketch, course))
+    if course.baseline is not None:
+        marks.append(_baseline(sketch, course, course.baseline))
+    marks.append(_means(sketch, course))
+    if best is not None:
+        marks += _best(sketch, course, best.value)
+    low, high = scaled(course.metric, course.extent)
+    difference = course.metric.startswith("gap/")
+    return Panel(
+        marks,
+        Axis(
+            sketch.below if below else "",
+            sketch.axis.low,
+            sketch.axis.high,
+            ticks=_ticks(sketch),
+            breaks=sketch.axis.breaks,
+        ),
+        Axis(with_unit(course.metric, difference), low, high),
+        height=GAP_HEIGHT if place else 1.0,
+    )
 
 
-def _runs(curve: Response, cohort: Cohort, figure: str) -> dict[int, list[float | None]]:
-    groups = {value_at(group.example.summary.config, curve.key): group for group in cohort.groups}
-    columns: list[dict[int, float]] = []
-    for one in curve.points:
-        results = groups[one.value].results if one.value in groups else {}
-        notes = {seed: note_of(results[seed], curve.at).figures for seed in one.seeds}
-        columns.append({seed: known[figure] for seed, known in notes.items() if figure in known})
-    return {
-        seed: [column.get(seed) for column in columns] for seed in sorted({s for c in columns for s in c})
-    }
+def _ticks(sketch: Sketch) -> list[tuple[float, str]]:
+    """The best and both ends before others."""
+    best, values = sketch.curve.best, sketch.values
+    wanted = dict.fromkeys([*([best.value] if best else []), *values[:1], *values[-1:], *values])
+    return [(sketch.axis.places[value], typeset(short(value))) for value in wanted]
 
 
-def axis(values: Iterable[float], off: float | None) -> Axis:
-    """The axis of some values: logarithmic where all but 0 span more than a factor of 20.
-
-    What would leave no room for the others stands apart: 0 at the left of logarithms, and an off value that
-    is further than that factor from all others, at the right.
-    """
-    rest = sorted(set(values))
-    far = rest[-1] if len(rest) > 1 and off == rest[-1] > SPAN * max(rest[-2], 0.0) > 0 else None
-    near = [value for value in rest if value != far]
-    positive = [value for value in near if value != 0]
-    logarithmic = bool(positive) and positive[0] > 0 and positive[-1] > SPAN * positive[0]
-    if logarithmic:
-        places = {value: math.log10(value) for value in positive}
-    else:
-        places = {value: value for value in near}
-    first, last = (end(places.values(), default=0.0) for end in (min, max))
-    gap = (last - first) * max(APART, 1 / max(1, len(places) - 1)) or 1.0
-    breaks = []
-    if logarithmic and len(positive) < len(near):
-        places[0.0] = first - gap
-        breaks.append(first - gap / 2)
-    if far is not None:
-        places[far] = last + gap
-        breaks.append(last + gap / 2)
-    first, last = (end(places.values(), default=0.0) for end in (min, max))
-    margin = MARGIN * (last - first) or 0.5
-    return Axis(dict(sorted(places.items())), first - margin, last + margin, logarithmic, breaks)
+def _shown(course: Course, values: Iterable[float | None]) -> list[float | None]:
+    """Values of a course as they are shown."""
+    return [None if value is None else scaled(course.metric, [value])[0] for value in values]
 
 
-def _beyond(place: float, axis: Axis) -> bool:
-    """Whether a place lies apart: at the left of the first break, or at the right of the last."""
-    middle = sum(axis.places.values()) / len(axis.places)
-    return any(place < one < middle or middle < one < place for one in axis.breaks)
+def _seeds(sketch: Sketch, course: Course) -> Series:
+    """One line after the other, with a hole between them."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    told: list[str] = []
+    for seed, runs in course.seeds.items():
+        x += [*sketch.places, None]
+        y += [*_shown(course, runs), None]
+        told += [
+            typeset(f"seed {seed}, {shortened(sketch.word)} {short(value)}: {number(course.metric, run)} ")
+            + unit(course.metric)
+            for value, run in zip(sketch.values, runs, strict=True)
+        ]
+        told.append("")
+    return Series(SEEDS, Look(GREY), x, y, joined="straight", weight=THIN, told=told)
 
 
-def zones(curve: Response, axis: Axis) -> list[Zone]:
-    """The sides of the best, from left to right; none where nobody can tell, as of a value that diverged."""
-    sides = [(one.side, axis.places[one.value]) for one in curve.points if one.value is not None]
-    found = [(side, [place for _, place in several]) for side, several in groupby(sides, lambda one: one[0])]
-    made = []
-    for number, (side, places) in enumerate(found):
-        low = (found[number - 1][1][-1] + places[0]) / 2 if number else axis.low
-        last = number == len(found) - 1
-        high = axis.high if last else (places[-1] + found[number + 1][1][0]) / 2
-        made += [Zone(side, low, high)] if side else []
-    return made
+def _baseline(sketch: Sketch, course: Course, known: Difference) -> Series:
+    ends = [sketch.axis.low, sketch.axis.high]
+    low, high = _band(course, [known, known])
+    said = f"{sketch.off}: {typeset(number(course.metric, known.mean))}"
+    return Series(
+        sketch.off,
+        Look(BASELINE),
+        ends,
+        scaled(course.metric, [known.mean] * 2),
+        joined="straight",
+        dash="dash",
+        signs=False,
+        low=low,
+        high=high,
+        ends="band",
+        told=[said, said],
+    )
 
 
-def ticks(sketch: Sketch, signs: float) -> list[tuple[float, str]]:
-    """Places and names of values whose names leave each other room, the best and both ends before others.
-
-    Args:
-        sketch: with the values.
-        signs: how many average signs the axis is long.
-    """
-    line, best, values = sketch.axis, sketch.curve.best, sketch.values
-    wanted = [*([best.value] if best else []), *values[:1], *values[-1:], *values]
-    taken: dict[float, str] = {}
-    for value in wanted:
-        place, name = line.places[value], short(value)
-        if all(
-            _room(line, place - other, signs) > (len(name) + len(there)) / 2 + 1
-            for other, there in taken.items()
-        ):
-            taken[place] = name
-    return sorted(taken.items())
+def _band(course: Course, of: Sequence[Difference | None]) -> tuple[list[float | None], list[float | None]]:
+    edges = [course.edges(one) for one in of]
+    low, high = ([None if one is None else one[end] for one in edges] for end in (0, 1))
+    return _shown(course, low), _shown(course, high)
 
 
-def _room(axis: Axis, distance: float, signs: float) -> float:
-    return abs(distance) / (axis.high - axis.low) * signs
+def _means(sketch: Sketch, course: Course) -> Series:
+    low, high = _band(course, course.means)
+    points = sketch.curve.points
+    several = any(map(course.edges, (one for known in sketch.courses for one in known.means)))
+    return Series(
+        MEANS[not several],
+        Look(LINE),
+        sketch.places,
+        _shown(course, [one.mean if one else None for one in course.means]),
+        joined="straight",
+        hollow=[bool(one.diverged) for one in points],
+        low=low,
+        high=high,
+        ends="band",
+        told=[_told(sketch, course, place, one) for place, one in enumerate(points)],
+    )
 
 
-def stretches(
-    places: Sequence[float], ends: Sequence[tuple[float, float] | None]
-) -> list[list[tuple[float, float, float]]]:
-    """The parts of a band without a hole: place, low, high of each value."""
-    found = []
-    for known, several in groupby(zip(places, ends, strict=True), lambda one: one[1] is not None):
-        if known:
-            found.append([(place, *edges) for place, edges in several if edges is not None])
-    return found
+def _told(sketch: Sketch, course: Course, place: int, point: Point) -> str:
+    """What a mean says when it is pointed at."""
+    known, metric = course.means[place], course.metric
+    if known is None:
+        return ""
+    measure = unit(metric, metric.startswith("gap/"))
+    words = [
+        f"{shortened(sketch.word)} {short(point.value)}: "
+        f"{title(metric)} {number(metric, known.mean)} {measure}"
+    ]
+    if known.low is not None and known.high is not None:
+        ends = f"{number(metric, known.low)} to {number(metric, known.high)}"
+        words.append(f"95 % interval {ends}, {known.n} seeds")
+    if metric == sketch.curve.metric and point.difference and point.verdict:
+        p = probability(point.verdict.p_adjusted)
+        words.append(f"{effect(metric, point.difference)} to the baseline, adjusted p {p}")
+        words.append(point.verdict.word)
+    return typeset("\n".join(words))
+
+
+def _best(sketch: Sketch, course: Course, best: float) -> list[Series]:
+    known = course.means[sketch.values.index(best)]
+    if known is None:
+        return []
+    look, place = Look(MARK, "diamond"), sketch.axis.places[best]
+    return [Series(sketch.best, look, [place], scaled(course.metric, [known.mean]), weight=BOLD)]

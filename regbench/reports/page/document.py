@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -20,11 +19,13 @@ from regbench.analysis.cohorts import shown
 from regbench.analysis.report import Comparison, Report
 from regbench.folders.outputs import write_output
 from regbench.records.reader import printable
-from regbench.reports.page.charts import BY_ARMS, OF_ALL, frontier
-from regbench.reports.page.confusion import FEW, class_table
-from regbench.reports.page.paging import AT_ONCE, DRAWN, Paged, listed, parts, scripted
-from regbench.reports.page.style import Colours, colours, typeset
+from regbench.reports.drawings.cost import frontier
+from regbench.reports.drawings.palette import Looks, looks
+from regbench.reports.page.charts import charts_of
+from regbench.reports.page.classes import class_table
+from regbench.reports.page.paging import DRAWN, Paged, listed, parts
 from regbench.reports.page.tables import SIGNS, changes, overview
+from regbench.reports.portions import AT_ONCE
 from regbench.reports.wording import (
     UNADJUSTED,
     about_pairs,
@@ -33,6 +34,7 @@ from regbench.reports.wording import (
     measured_on,
     sensitivity,
     title,
+    typeset,
 )
 
 SNAPSHOTS = {
@@ -63,14 +65,13 @@ def write_page(report: Report, path: Path) -> None:
 
 def render(report: Report) -> str:
     """The page as text. All that came from a configuration or a file name is escaped."""
-    palettes = colours(report)
     sections = [
-        _section(place, comparison, palette)
-        for place, (comparison, palette) in enumerate(zip(report.comparisons, palettes, strict=True), 1)
+        _section(place, comparison, of_arms)
+        for place, (comparison, of_arms) in enumerate(zip(report.comparisons, looks(report), strict=True), 1)
     ]
     return document(
         "page.html",
-        any(chart for section in sections for chart in section["charts"].values()),
+        any(any(chart.figures) for section in sections for row in section["charts"] for chart in row),
         report=report,
         terms=TERMS,
         sections=sections,
@@ -124,14 +125,6 @@ def _environment() -> Environment:
     return environment
 
 
-def embedded(figure: go.Figure | None) -> dict[str, Any] | None:
-    """A figure's height, the least width that it needs, and its JSON as it may stand in a script element."""
-    if figure is None:
-        return None
-    least = (figure.layout.meta or {}).get("least", 0)
-    return {"height": figure.layout.height, "least": least, "json": scripted(figure.to_plotly_json())}
-
-
 def breakable(name: str) -> Markup:
     """A name that may go on in a new line after each plus and each comma."""
     return Markup("<wbr>").join(re.findall(r"[^+,]*[+,]|[^+,]+", name))
@@ -183,7 +176,7 @@ def verdicts(comparison: Comparison) -> list[Said]:
     return sorted(found, key=lambda said: list(SIGNS).index(said.word) if said.word in SIGNS else len(SIGNS))
 
 
-def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, Any]:
+def _section(place: int, comparison: Comparison, of_arms: Looks) -> dict[str, Any]:
     """All that the template shows of one comparison."""
     arms = comparison.arms
     words = [arm.verdict.word for arm in arms if arm.verdict]
@@ -205,13 +198,11 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
         ],
         "snapshot": SNAPSHOTS.get(comparison.at, comparison.at),
         "unadjusted": UNADJUSTED,
-        "overview": [Paged(table) for table in overview(comparison, palette)],
-        "changes": [Paged(table) for table in changes(comparison, palette)],
-        "classes": Paged(classes) if (classes := class_table(comparison, palette)) else None,
-        "few_classes": len(comparison.classes) <= FEW,
+        "overview": [Paged(table) for table in overview(comparison, of_arms)],
+        "changes": [Paged(table) for table in changes(comparison, of_arms)],
+        "classes": Paged(classes) if (classes := class_table(comparison, of_arms)) else None,
         "parts": [part.name for part in parts(comparison)],
-        "charts": _charts(comparison, palette),
-        "reliability": any(arm.reliability for arm in arms),
+        "charts": charts_of(comparison, of_arms),
         "frontier": frontier(comparison),
         "pairs": [
             typeset(line)
@@ -233,16 +224,6 @@ def _section(place: int, comparison: Comparison, palette: Colours) -> dict[str, 
 def _counted(words: Sequence[str]) -> str:
     """How many of each verdict, such as `3 worse, 20 not resolved`."""
     return ", ".join(f"{words.count(word)} {word}" for word in SIGNS if word in words)
-
-
-def _charts(comparison: Comparison, palette: Colours) -> dict[str, list[dict[str, Any] | None]]:
-    """Every chart, once for each part of the arms where it has something of each; empty where it has not."""
-    drawn = {
-        name: [embedded(draw(part.comparison, palette, comparison)) for part in parts(comparison)]
-        for name, draw in BY_ARMS.items()
-    }
-    drawn |= {name: [embedded(draw(comparison))] for name, draw in OF_ALL.items()}
-    return {name: figures if any(figures) else [] for name, figures in drawn.items()}
 
 
 def _reads(comparison: Comparison) -> str:

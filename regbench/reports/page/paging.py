@@ -10,10 +10,10 @@ from typing import Any
 from markupsafe import Markup
 
 from regbench.analysis.report import Comparison
-from regbench.reports.page.tables import Cell, Table
-from regbench.reports.portions import portions
+from regbench.reports.page.tables import Cell, SortableTable
+from regbench.reports.portions import AT_ONCE, portions
 
-AT_ONCE = 20  # arms of which a chart shows all, and rows of a table; of more only some are shown
+ROWS = 20  # of a table; of more only some are shown
 DRAWN = 10  # arms in a chart beside the baseline where there are more: each has a colour of its own
 LISTED = 100  # entries of a list; more are a paged table
 NO_COLOUR = "transparent"
@@ -54,7 +54,7 @@ class Paged:
     class.
     """
 
-    table: Table
+    table: SortableTable
     heading: str = "arm"
 
     @property
@@ -70,7 +70,7 @@ class Paged:
     @property
     def first(self) -> list[tuple[str, str, list[Cell]]]:
         """The rows that stand in the page."""
-        return self.table.rows[:AT_ONCE]
+        return self.table.rows[:ROWS]
 
     @property
     def count(self) -> int:
@@ -80,7 +80,7 @@ class Paged:
     @property
     def json(self) -> Markup | None:
         """All rows; None where the first are all."""
-        if self.count <= AT_ONCE:
+        if self.count <= ROWS:
             return None
         return scripted([[name, colour, *map(_compact, cells)] for name, colour, cells in self.table.rows])
 
@@ -102,7 +102,7 @@ def listed(entries: Sequence[tuple[str, ...]], headings: Sequence[str]) -> Paged
         return None
     first, *others = headings
     rows = [(name, NO_COLOUR, [_cell(text) for text in texts]) for name, *texts in entries]
-    return Paged(Table([("", len(others))], others, rows), first)
+    return Paged(SortableTable([("", len(others))], others, rows), first)
 
 
 def _cell(text: str) -> Cell:

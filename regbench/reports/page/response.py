@@ -9,13 +9,13 @@ from typing import Any
 
 from regbench import __version__
 from regbench.folders.outputs import write_output
-from regbench.reports.drawings.response import Sketch
-from regbench.reports.page.document import SNAPSHOTS, document, embedded
-from regbench.reports.page.response_chart import chart
-from regbench.reports.page.style import typeset
+from regbench.reports.drawings.response import response
+from regbench.reports.drawings.sketch import Sketch
+from regbench.reports.page.charts import embedded
+from regbench.reports.page.document import SNAPSHOTS, document
 from regbench.reports.page.tables import SIGNS
 from regbench.reports.response_text import DRAWN, pages, short
-from regbench.reports.wording import UNADJUSTED, title
+from regbench.reports.wording import UNADJUSTED, title, typeset
 from regbench.terminal.columns import Table
 
 TERMS = (
@@ -63,7 +63,7 @@ def _section(place: int, sketch: Sketch) -> dict[str, Any]:
         "unresolved": unresolved,
         "about": [typeset(line) for line in rest if line not in curve.notes],
         "verdicts": verdicts,
-        "chart": embedded(chart(sketch)),
+        "chart": embedded(response(sketch)),
         "zones": bool(sketch.zones),
         "hollow": any(one.diverged for one in curve.points),
         "tables": [_without(table, DRAWN) for table, _ in shown],

@@ -1,35 +1,16 @@
-"""What the page's charts have in common: colours, signs, type, and text that plotly takes literally."""
+"""What the page's charts have in common: type, and text that plotly takes literally."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
-from regbench.analysis.report import Report
-from regbench.analysis.words import factor
-from regbench.reports.wording import unit
+from regbench.reports.drawings.marks import Ticks
+from regbench.reports.drawings.palette import FAINT, GREY, INK, Look
+from regbench.reports.wording import LONGEST, shortened
 
-INK, GREY, FAINT = "#222222", "#999999", "#e6e6e6"
-BASELINE = "#555555"
-GOOD, BAD, OPEN = "#0072B2", "#D55E00", "#888888"  # of verdicts
-# Okabe and Ito without black and yellow, which does not show on white; then some of Tol's
-PALETTE = (
-    "#E69F00",
-    "#0072B2",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#332288",
-    "#999933",
-    "#882255",
-    "#44AA99",
-    "#AA7744",
-)
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "pentagon")
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 AXIS = {
     "gridcolor": FAINT,
@@ -59,29 +40,21 @@ TEMPLATE = go.layout.Template(
     }
 )
 # between two $ plotly looks for TeX, and behind a % in the name of a line for a field
-ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%": "&#37;"}
-LONGEST = 36  # letters of a name in a chart; the tables have all of it
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%{": "&#37;{"}
 LEGEND = 1000  # pixels that the names of a legend share, about
-Colours = Mapping[str, str]
 Changes = dict[str, Any]  # of a layout, as a relayout takes them
 
 
 def literal(text: str) -> str:
-    """A text that plotly, which reads some HTML everywhere, shows as it is; a long one loses its middle."""
-    text = shortened(text)
+    """A text that plotly, which reads some HTML everywhere, shows as it is, on its lines."""
     for sign, entity in ENTITIES.items():
         text = text.replace(sign, entity)
-    return text
+    return text.replace("\n", "<br>")
 
 
-def shortened(text: str) -> str:
-    """A text of at most `LONGEST` letters; a longer one loses its middle."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 13]}…{text[-12:]}"
-
-
-def typeset(text: str) -> str:
-    """A text with real minus signs: before a number that stands at its start, after a space or a bracket."""
-    return re.sub(r"(?<![^\s\[(>])-(?=\d)", "\N{MINUS SIGN}", text)
+def literal_name(text: str) -> str:
+    """The same of a name, which loses its middle where it is long."""
+    return literal(shortened(text))
 
 
 def after_comma(unit: str) -> str:
@@ -89,32 +62,15 @@ def after_comma(unit: str) -> str:
     return f", {unit}" if unit else ""
 
 
-def scaled(figure: str, values: Iterable[float]) -> list[float]:
-    """Values of a figure as they are shown, with two digits more than anyone reads."""
-    decimals = 4 if unit(figure) == "%" else 6
-    return [round(value * factor(figure), decimals) for value in values]
+def symbol_of(look: Look) -> str:
+    """The sign of a look by plotly's name."""
+    return f"{look.symbol}-open" if look.hollow else look.symbol
 
 
 def faded(colour: str, opacity: float) -> str:
     """A colour such as `#0072B2` that lets others through."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
-
-
-def colours(report: Report) -> list[dict[str, str]]:
-    """The colour of each arm of each comparison; of a name the same throughout, where there are enough."""
-    names = [
-        list(dict.fromkeys(arm.name for arm in one.arms if arm.name != one.baseline))
-        for one in report.comparisons
-    ]
-    everyone = list(dict.fromkeys(name for several in names for name in several))
-    if len(everyone) <= len(PALETTE):
-        names = [everyone] * len(names)
-    return [
-        {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(several)}
-        | ({one.baseline: BASELINE} if one.baseline is not None else {})
-        for several, one in zip(names, report.comparisons, strict=True)
-    ]
 
 
 def legend_height(names: Sequence[str], width: int = LEGEND) -> int:
@@ -146,7 +102,7 @@ def resizable(
     figure.layout.meta = (figure.layout.meta or {}) | meta
 
 
-def above_row(place: int, *lines: str) -> Changes:
+def above_row(place: float, *lines: str) -> Changes:
     """A name and figures that stand over what is drawn of them."""
     look = {"xanchor": "left", "yanchor": "bottom", "yshift": 7, "align": "left", "showarrow": False}
     return {"text": "<br>".join(lines), "xref": "paper", "x": 0, "y": place, **look}
@@ -165,13 +121,15 @@ def whole_step(span: float) -> int:
     return next(digit * power for digit in (1, 2, 5, 10) if 6 * digit * power >= span)
 
 
-def named(places: Sequence[tuple[float, str]]) -> dict[str, Any]:
-    """An axis whose ticks are names, at numbers: plotly takes a name such as 2026-11-23 for a date."""
+def named(places: Ticks) -> dict[str, Any]:
+    """An axis whose ticks are texts, at numbers: plotly takes a name such as 2026-11-23 for a date."""
     return {
         "tickmode": "array",
         "tickvals": [place for place, _ in places],
-        "ticktext": [literal(name) for _, name in places],
-        "ticks": "",
-        "showgrid": False,
-        "zeroline": False,
+        "ticktext": [literal(text) for _, text in places],
     }
+
+
+def bare(places: Ticks) -> dict[str, Any]:
+    """An axis of nothing but names."""
+    return {**named(places), "ticks": "", "showgrid": False, "zeroline": False}

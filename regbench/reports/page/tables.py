@@ -11,8 +11,9 @@ from regbench.analysis.report import Arm, Comparison, Spread
 from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import number, probability
 from regbench.records.metrics import JUDGING, keys
-from regbench.reports.page.style import Colours, after_comma, typeset
-from regbench.reports.wording import interval, title, unit
+from regbench.reports.drawings.palette import Looks
+from regbench.reports.page.style import after_comma
+from regbench.reports.wording import interval, title, typeset, unit
 
 SIGNS = {"better": "▲", "worse": "▼", NOT_RESOLVED: "○"}
 RANKS = {"better": 0, NOT_RESOLVED: 2, "worse": 3}  # the baseline is 1
@@ -46,7 +47,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class SortableTable:
     """Groups of columns with how many each has, their headings, and for each arm name, colour and cells."""
 
     groups: list[tuple[str, int]]
@@ -54,7 +55,7 @@ class Table:
     rows: list[tuple[str, str, list[Cell]]]
 
 
-def overview(comparison: Comparison, palette: Colours) -> list[Table]:
+def overview(comparison: Comparison, looks: Looks) -> list[SortableTable]:
     """One row for each arm, with all that was measured, in as many tables as fit beside the arms' names."""
     metric = comparison.metric
     points = unit(metric, True)
@@ -81,7 +82,7 @@ def overview(comparison: Comparison, palette: Colours) -> list[Table]:
         *_costs(comparison),
         *([Column("test split", "reads", _reads)] if any(arm.test_reads for arm in comparison.arms) else []),
     ]
-    return _on_a_page(_table(columns, comparison.arms, palette))
+    return _on_a_page(_table(columns, comparison.arms, looks))
 
 
 def _shown(comparison: Comparison) -> tuple[str, ...]:
@@ -94,15 +95,15 @@ def _balanced(comparison: Comparison) -> list[Column]:
     return columns if comparison.uneven else []
 
 
-def changes(comparison: Comparison, palette: Colours) -> list[Table]:
+def changes(comparison: Comparison, looks: Looks) -> list[SortableTable]:
     """The differences to the baseline in every figure, of which only the metric's are tested."""
     arms = [arm for arm in comparison.arms if arm.verdict]
     columns = [Column("", _heading(name, True), partial(_difference, name)) for name in _shown(comparison)]
-    made = _table(columns, arms, palette)
+    made = _table(columns, arms, looks)
     return _on_a_page(made) if made.headings else []
 
 
-def _on_a_page(table: Table) -> list[Table]:
+def _on_a_page(table: SortableTable) -> list[SortableTable]:
     """A table as several, none wider than the page; groups of columns stay whole where they can."""
     widths = [_pixels(table, place) for place in range(len(table.headings))]
     room = PAGE - max((_name_pixels(name) for name, _, _ in table.rows), default=0)
@@ -116,7 +117,7 @@ def _on_a_page(table: Table) -> list[Table]:
     return [_some(table, part) for part in parts]
 
 
-def _groups(table: Table) -> list[list[int]]:
+def _groups(table: SortableTable) -> list[list[int]]:
     """The places of the columns, group by group; columns of no group stand for themselves."""
     made: list[list[int]] = []
     place = 0
@@ -127,17 +128,17 @@ def _groups(table: Table) -> list[list[int]]:
     return made
 
 
-def _some(table: Table, places: Sequence[int]) -> Table:
+def _some(table: SortableTable, places: Sequence[int]) -> SortableTable:
     """Some columns of a table."""
     names = [name for name, count in table.groups for _ in range(count)]
-    return Table(
+    return SortableTable(
         [(name, len(list(several))) for name, several in groupby(names[place] for place in places)],
         [table.headings[place] for place in places],
         [(name, colour, [cells[place] for place in places]) for name, colour, cells in table.rows],
     )
 
 
-def _pixels(table: Table, place: int) -> int:
+def _pixels(table: SortableTable, place: int) -> int:
     """About how wide a column is: its cells stand on one line, its heading is folded between words."""
     cells = [cells[place] for _, _, cells in table.rows]
     words = [8 * len(word) for word in table.headings[place].split()]
@@ -154,15 +155,15 @@ def _heading(figure: str, difference: bool) -> str:
     return title(figure) + after_comma(unit(figure, difference))
 
 
-def _table(columns: Iterable[Column], arms: Sequence[Arm], palette: Colours) -> Table:
+def _table(columns: Iterable[Column], arms: Sequence[Arm], looks: Looks) -> SortableTable:
     filled = [(column, [column.cell(arm) for arm in arms]) for column in columns]
     kept = [(column, cells) for column, cells in filled if any(cell is not None for cell in cells)]
     none = Cell("\N{EN DASH}")
-    return Table(
+    return SortableTable(
         [(name, len(list(several))) for name, several in groupby(kept, key=lambda one: one[0].group)],
         [column.heading for column, _ in kept],
         [
-            (arm.name, palette[arm.name], [cells[place] or none for _, cells in kept])
+            (arm.name, looks[arm.name].colour, [cells[place] or none for _, cells in kept])
             for place, arm in enumerate(arms)
         ],
     )

@@ -1,4 +1,4 @@
-"""Paper to draw on: sizes, fonts and colours of a journal, panels, labels that fit, and files."""
+"""Paper to draw on: sizes and fonts of a journal, panels, labels that fit, and files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from regbench.folders.outputs import MAKER
 
@@ -49,10 +51,10 @@ FORMATS: dict[str, dict[str, Any]] = {  # nothing that changes from call to call
     "svg": {"metadata": {"Creator": MAKER, "Date": None}},
     "png": {"metadata": {"Software": MAKER}, "dpi": 300},
 }
-GREY, PALE = "#4D4D4D", "#B3B3B3"
-# Okabe and Ito, 2008, https://jfly.uni-koeln.de/color/, the faintest last
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+MARKERS = {  # by the names of the palette
+    "circle": "o", "square": "s", "triangle-up": "^", "diamond": "D", "triangle-down": "v", "cross": "P",
+    "x": "X", "star": "*", "pentagon": "p",
+}  # fmt: skip
 ACROSS = (3, 4, 5)  # panels in a row: what leaves the fewest gaps
 MANY = 12  # panels; more stand in the longest rows, as large ones would not fit on a page
 ELLIPSIS = "\u2026"
@@ -63,7 +65,7 @@ def fitting(names: Sequence[str], longest: float = 36) -> list[str]:
     labels: list[str] = []
     for name in names:
         text = "".join(sign if _has_glyph(sign) else f"\\u{ord(sign):04x}" for sign in name)
-        text = text if _length(text) <= longest else _shortened(text, longest)
+        text = text if length(text) <= longest else _shortened(text, longest)
         label, count = text, 1
         while label in labels:
             count += 1
@@ -74,7 +76,7 @@ def fitting(names: Sequence[str], longest: float = 36) -> list[str]:
 
 def _shortened(text: str, longest: float) -> str:
     shown = (f"{text[:half]}{ELLIPSIS}{text[-half:]}" for half in range(int(longest), 0, -1))
-    return next(label for label in shown if _length(label) <= longest)
+    return next(label for label in shown if length(label) <= longest)
 
 
 def _font() -> FT2Font:
@@ -85,7 +87,8 @@ def _has_glyph(sign: str) -> bool:
     return _font().get_char_index(ord(sign)) != 0
 
 
-def _length(text: str) -> float:
+@cache
+def length(text: str) -> float:
     """The width of a text in average signs, which are 0.6 of the font's size wide."""
     font = _font()
     font.set_size(10, 72)
@@ -97,10 +100,10 @@ def broken(label: str, width: float) -> str:
     """A label on as many lines as it needs, broken after a space, + or _ where that will do."""
     lines = [""]
     for word in re.findall(r"[^ +_]*[ +_]|[^ +_]+", label):
-        if lines[-1] and _length(lines[-1] + word.rstrip()) > width:
+        if lines[-1] and length(lines[-1] + word.rstrip()) > width:
             lines.append("")
-        while _length(word.rstrip()) > width:
-            cut = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or _length(word[:n]) <= width)
+        while length(word.rstrip()) > width:
+            cut = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or length(word[:n]) <= width)
             lines[-1], word = word[:cut], word[cut:]
             lines.append("")
         lines[-1] += word
@@ -159,9 +162,9 @@ def label_below(panels: Sequence[Axes], text: str) -> None:
         panel.set_xlabel(text)
 
 
-def add_legend(figure: Figure, handles: Sequence[Line2D], labels: Sequence[str]) -> Legend:
+def add_legend(figure: Figure, handles: Sequence[Line2D | Patch], labels: Sequence[str]) -> Legend:
     """A legend below the panels, which makes room for it; as many columns as its longest label allows."""
-    widest = max(map(_length, labels)) * 0.6 * LEGEND / 72
+    widest = max(map(length, labels)) * 0.6 * LEGEND / 72
     columns = int((figure.get_figwidth() - 0.1) / (widest + 0.5))
     columns = max(1, min(len(labels), columns))
     figure.set_figheight(figure.get_figheight() + 0.1 + 0.15 * math.ceil(len(labels) / columns))

@@ -13,12 +13,12 @@ from regbench.analysis.comparison import report
 from regbench.analysis.question import Question
 from regbench.analysis.report import Comparison, Report
 from regbench.records.reader import find
-from regbench.reports.page.charts import calibration, cost, frontier, interactions
-from regbench.reports.page.curves import curves
+from regbench.reports.drawings.cost import frontier
+from regbench.reports.drawings.palette import looks
 from regbench.reports.page.document import render, verdicts, write_page
-from regbench.reports.page.forest import forest
-from regbench.reports.page.style import colours, literal
+from regbench.reports.page.style import literal, literal_name
 from tests.records.made import figures, member, write_run
+from tests.reports.drawings.shown import on_page
 from tests.reports.pages import MINUS, Opened, Words, until
 
 HOSTILE = [
@@ -142,7 +142,8 @@ def test_text_from_a_configuration_makes_no_element(words: Words) -> None:
 
 def test_plotly_is_given_no_markup_from_a_name() -> None:
     assert literal("<b>&amp;</b>") == "&lt;b&gt;&amp;amp;&lt;/b&gt;"
-    assert len(literal("x" * 500)) < 50
+    assert len(literal_name("x" * 500)) < 50
+    assert "%{" not in literal("%{x}")
 
 
 def test_a_text_that_no_encoding_has_is_still_written(tmp_path: Path) -> None:
@@ -218,20 +219,18 @@ def test_figures_that_were_not_measured_have_no_column(words: Words) -> None:
 
 
 def test_the_forest_has_each_difference_in_points_with_its_interval(usual: Comparison) -> None:
-    figure = forest(usual)
-    assert figure is not None
+    figure = on_page("differences", usual)
     better = next(trace for trace in figure.data if trace.name == "better")
     assert better.x == pytest.approx((1.0,))
     half = 2.262157 * 100 * (sum((d - 0.01) ** 2 for d in GOOD) / 9) ** 0.5 / 10**0.5  # Student's, 9 degrees
-    assert better.error_x.array == pytest.approx((half,), rel=1e-4)
+    assert better.error_x.array == pytest.approx((half,), abs=1e-4)
 
 
 def test_the_frontier_has_the_arms_than_which_none_is_cheaper_and_better(
     found: Report, usual: Comparison
 ) -> None:
     assert frontier(usual) == ["baseline", "dropout"]
-    figure = cost(usual, colours(found)[1])
-    assert figure is not None
+    figure = on_page("cost", usual)
     assert figure.data[0].x == (1.0, 1.5)
     assert figure.data[0].line.shape == "hv"
 
@@ -239,40 +238,38 @@ def test_the_frontier_has_the_arms_than_which_none_is_cheaper_and_better(
 def test_without_a_baseline_cost_is_in_seconds(tmp_path: Path) -> None:
     write_arm(tmp_path / "l2", ["l2"], [0.0] * 2, seconds=7.0)
     found = of(tmp_path)
-    figure = cost(found.comparisons[0], colours(found)[0])
-    assert figure is not None
+    figure = on_page("cost", found.comparisons[0])
     assert figure.data[1].x == (7.0,)
-    assert figure.layout.xaxis.title.text == "time, seconds"
+    assert figure.layout.xaxis.title.text == "time (s)"
 
 
 def test_a_reliability_diagram_leaves_empty_bins_out(found: Report, usual: Comparison) -> None:
-    figure = calibration(usual, colours(found)[1])
-    assert figure is not None
+    figure = on_page("reliability", usual)
     assert figure.data[1].x == (50.0, 90.0)
     assert figure.data[1].y == (40.0, 95.0)
 
 
-def test_without_bins_there_are_bars_of_the_calibration_error(tmp_path: Path) -> None:
+def test_without_bins_there_is_a_row_for_each_calibration_error(tmp_path: Path) -> None:
     one_arm(tmp_path)
     found = of(tmp_path)
-    figure = calibration(found.comparisons[0], colours(found)[0])
-    assert figure is not None
-    assert [(trace.type, trace.x) for trace in figure.data] == [("bar", (10.0,))]
+    figure = on_page("reliability", found.comparisons[0])
+    assert [(trace.name, trace.x) for trace in figure.data] == [("", (10.0,))]
+    assert [one.text for one in figure.layout.annotations] == ["10.00"]
+    assert figure.layout.yaxis.ticktext == ("baseline",)
 
 
 def test_the_heat_map_has_what_a_pair_does_beyond_the_sum(usual: Comparison) -> None:
-    figure = interactions(usual)
-    assert figure is not None
+    figure = on_page("interactions", usual)
     # together OPEN - 2 points, alone 1 point and OPEN: what is left over is -3 points
     assert list(map(list, figure.data[0].z)) == [[None, None], [pytest.approx(-3.0), None]]
-    assert any(f"overlap<br><b>{MINUS}3.00</b>" in one.text for one in figure.layout.annotations)
+    assert figure.data[0].text[1][0].startswith(f"overlap<br><b>{MINUS}3.00</b>")
+    assert figure.data[0].text[0][0].startswith("alone<br><b>+1.00</b>")
 
 
 def test_bands_that_two_seeds_make_huge_do_not_set_the_scale(tmp_path: Path) -> None:
     write_arm(tmp_path, [], [0.0, 0.05])
     found = of(tmp_path)
-    figure = curves(found.comparisons[0], colours(found)[0])
-    assert figure is not None
+    figure = on_page("curves", found.comparisons[0])
     low, high = figure.layout.yaxis.range  # means lie from 85.5 to 99 %
     assert 78 < low < 85.5 < 99 < high < 106
 
@@ -282,7 +279,7 @@ def test_an_arm_has_one_colour_in_every_comparison(tmp_path: Path) -> None:
         for stack in ([], ["dropout"], [other]):
             name = f"{width}{stack}"
             write_arm(tmp_path / name, stack, [0.0], config={"model": {"width": width}})
-    first, second = colours(of(tmp_path))
+    first, second = looks(of(tmp_path))
     assert first["dropout"] == second["dropout"] != first["baseline"] == second["baseline"]
     assert len({first["l2"], first["mixup"], first["dropout"]}) == 3
 
@@ -370,7 +367,7 @@ def test_prints_on_several_pages(opened: Opened) -> None:
 def test_hostile_names_are_shown_and_never_run(opened: Opened) -> None:
     """What the page's policy holds back the console tells, so that its silence speaks for both."""
     page = opened.page
-    page.evaluate("""Plotly.Fx.hover("comparison-1-forest", [{ curveNumber: 0, pointNumber: 0 }])""")
+    page.evaluate("""Plotly.Fx.hover("comparison-1-differences", [{ curveNumber: 0, pointNumber: 0 }])""")
     shown = page.locator("#comparison-1").locator(".legendtext, .ytick text, .hovertext")
     texts = shown.all_text_contents()
     assert any(text.startswith(HOSTILE[-1] + ": +6.00 points") for text in texts), "the first is the best"

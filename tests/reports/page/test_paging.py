@@ -14,15 +14,14 @@ from regbench.analysis.comparison import report
 from regbench.analysis.question import Question
 from regbench.analysis.report import Report
 from regbench.records.reader import find
-from regbench.reports.page.charts import cost, frontier
-from regbench.reports.page.curves import curves
+from regbench.reports.drawings.cost import frontier
+from regbench.reports.drawings.palette import looks
 from regbench.reports.page.document import render
-from regbench.reports.page.forest import forest
-from regbench.reports.page.overall import overall
-from regbench.reports.page.paging import AT_ONCE, DRAWN, LISTED, Paged, listed, parts, scripted
-from regbench.reports.page.style import colours
-from regbench.reports.page.tables import Cell, Table, overview
+from regbench.reports.page.paging import DRAWN, LISTED, Paged, listed, parts, scripted
+from regbench.reports.page.tables import Cell, SortableTable, overview
+from regbench.reports.portions import AT_ONCE
 from tests.records.made import figures, member, write_run
+from tests.reports.drawings.shown import on_page
 from tests.reports.pages import MINUS, Opened, Words, until
 
 ARMS, SEEDS = 45, 3
@@ -102,7 +101,7 @@ def test_few_arms_are_one_part_and_have_no_choice(found: Report) -> None:
     few = replace(one, arms=one.arms[:AT_ONCE])
     assert [part.comparison for part in parts(few)] == [few]
     text = render(replace(found, comparisons=[few]))
-    assert overall(few) is None
+    assert on_page("overall", few) is None
     assert not [tag for tag, a in Words(text).tags if tag == "select" or a.get("class") == "rows"]
 
 
@@ -114,31 +113,26 @@ def test_without_a_baseline_the_parts_have_all_arms(found: Report) -> None:
 
 def test_the_parts_of_a_chart_have_one_scale_and_one_frontier(found: Report) -> None:
     (one,) = found.comparisons
-    (palette,) = colours(found)
     first, *_, last = (part.comparison for part in parts(one))
-    for draw in (lambda c: curves(c, palette, one), lambda c: forest(c, one)):
-        a, b = draw(first), draw(last)
-        assert a is not None
-        assert b is not None
+    for name in ("curves", "differences"):
+        a, b = on_page(name, first, one), on_page(name, last, one)
         assert a.layout.xaxis.range == b.layout.xaxis.range
         assert a.layout.meta.get("views") == b.layout.meta.get("views")
-    a, b = cost(first, palette, one), cost(last, palette, one)
-    assert a is not None
-    assert b is not None
+    a, b = on_page("cost", first, one), on_page("cost", last, one)
     assert a.data[0].x == b.data[0].x
     assert len(a.data[0].x) == len(frontier(one))
     assert [(t.name, len(t.x)) for t in (a.data[1], b.data[1])] == [("other arms", 34), ("other arms", 40)]
 
 
 def test_arms_that_are_drawn_together_have_colours_of_their_own(found: Report) -> None:
-    (palette,) = colours(found)
+    (palette,) = looks(found)
     for part in parts(found.comparisons[0]):
         names = [arm.name for arm in part.comparison.arms]
-        assert len({palette[name] for name in names}) == len(names)
+        assert len({palette[name].colour for name in names}) == len(names)
 
 
 def test_all_differences_are_in_one_chart(found: Report) -> None:
-    figure = overall(found.comparisons[0])
+    figure = on_page("overall", found.comparisons[0])
     assert figure
     assert sorted(x for trace in figure.data for x in trace.x) == list(range(1, ARMS))
     best = next(y for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True) if x == 1)
@@ -146,7 +140,7 @@ def test_all_differences_are_in_one_chart(found: Report) -> None:
 
 
 def test_the_rows_beside_a_table_are_its_cells(found: Report) -> None:
-    table = overview(found.comparisons[0], colours(found)[0])[0]
+    table = overview(found.comparisons[0], looks(found)[0])[0]
     rows = json.loads(str(Paged(table).json))
     assert len(rows) == ARMS
     for (name, colour, cells), (read, look, *texts) in zip(table.rows, rows, strict=True):
@@ -157,9 +151,9 @@ def test_the_rows_beside_a_table_are_its_cells(found: Report) -> None:
 
 def test_a_short_table_is_all_there() -> None:
     rows = [(f"arm{place}", "#000", [Cell("1", sort=1)]) for place in range(AT_ONCE)]
-    short = Paged(Table([("", 1)], ["n"], rows))
+    short = Paged(SortableTable([("", 1)], ["n"], rows))
     assert (short.json, short.first) == (None, rows)
-    assert Paged(Table([("", 1)], ["n"], [*rows, rows[0]])).json is not None
+    assert Paged(SortableTable([("", 1)], ["n"], [*rows, rows[0]])).json is not None
 
 
 def test_a_long_list_becomes_a_table() -> None:

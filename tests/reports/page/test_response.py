@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from regbench.analysis.response import BEST, OVER, UNDER
-from regbench.reports.drawings.response import Sketch
+from regbench.reports.drawings.response import response
+from regbench.reports.drawings.sketch import Sketch
+from regbench.reports.page.drawing import figure_of
 from regbench.reports.page.response import render, write_page
-from regbench.reports.page.response_chart import chart
 from tests.reports.pages import Opened, Words, until
 from tests.reports.sketched import hill, made
 
@@ -32,10 +33,15 @@ def page(usual: Sketch) -> str:
     return render([usual, replace(usual, curve=evil)])
 
 
+def chart(sketch: Sketch) -> Any:
+    made = response(sketch)
+    assert made is not None
+    return figure_of(made)
+
+
 def trace(sketch: Sketch, name: str, panel: int = 0) -> Any:
     figure = chart(sketch)
-    assert figure is not None
-    found = [one for one in figure.data if one.legendgroup == name and one.mode != "none"]
+    found = [one for one in figure.data if one.legendgroup.startswith(name) and one.mode != "none"]
     return found[panel]
 
 
@@ -45,7 +51,7 @@ def test_the_chart_has_means_seeds_and_the_baseline_in_percent_over_the_values(u
     # seeds lie 0, 1 and 2 points above the hill of 0.9 - (p - 0.2)^2
     assert mean.y == pytest.approx([87.0, 90.0, 91.0, 87.0, 75.0])
     assert trace(usual, "mean", 1).y == pytest.approx([13.0, 10.0, 9.0, 13.0, 25.0]), "train accuracy is 1"
-    seeds = trace(usual, "seeds")
+    seeds = trace(usual, "each seed")
     assert seeds.y[6:11] == pytest.approx([87.0, 90.0, 91.0, 87.0, 75.0])
     assert seeds.y[5] is None
     assert trace(usual, "baseline").y == pytest.approx((87.0, 87.0))
@@ -54,9 +60,9 @@ def test_the_chart_has_means_seeds_and_the_baseline_in_percent_over_the_values(u
 
 def test_bands_are_students_intervals_over_the_seeds(usual: Sketch) -> None:
     figure = chart(usual)
-    assert figure is not None
     half = 4.302653 * 1.0 / 3**0.5  # t of 2 degrees, a standard deviation of one point, three seeds
-    bands = {one.legendgroup: one for one in figure.data if one.mode == "none" and one.yaxis == "y"}
+    found = [one for one in figure.data if one.mode == "none" and one.yaxis == "y"]
+    bands = {re.split("[,:]", one.legendgroup)[0]: one for one in found}
     assert bands["mean"].y[:5] == pytest.approx([m + half for m in (87, 90, 91, 87, 75)], abs=1e-3)
     assert bands["mean"].y[5:] == pytest.approx([m - half for m in (75, 87, 91, 90, 87)], abs=1e-3)
     assert bands["baseline"].y == pytest.approx([87 + half, 87 + half, 87 - half, 87 - half], abs=1e-3)
@@ -64,16 +70,16 @@ def test_bands_are_students_intervals_over_the_seeds(usual: Sketch) -> None:
 
 def test_the_sides_are_tinted_and_named_above(usual: Sketch) -> None:
     figure = chart(usual)
-    assert figure is not None
     assert [note.text for note in figure.layout.annotations] == [f"<b>{s}</b>" for s in (UNDER, BEST, OVER)]
-    tints = [(one.x0, one.x1) for one in figure.layout.shapes if one.type == "rect"]
-    assert [one[0] for one in tints[1:]] == [one[1] for one in tints[:-1]] == pytest.approx([0.15, 0.3])
-    assert [tints[0][0], tints[-1][1]] == list(figure.layout.xaxis.range)
+    for panel in ("x", "x2"):
+        shapes = [one for one in figure.layout.shapes if one.type == "rect" and one.xref == panel]
+        tints = [(one.x0, one.x1) for one in shapes]
+        assert [one[0] for one in tints[1:]] == [one[1] for one in tints[:-1]] == pytest.approx([0.15, 0.3])
+        assert [tints[0][0], tints[-1][1]] == list(figure.layout.xaxis.range)
 
 
 def test_an_axis_of_logarithms_is_broken_before_zero_in_both_panels() -> None:
     figure = chart(made(lambda p: 0.9 - p, (0.0, 1e-4, 1e-3, 1e-2)))
-    assert figure is not None
     assert figure.layout.xaxis2.tickvals == pytest.approx((-5, -4, -3, -2))
     assert figure.layout.xaxis2.ticktext == ("0", "0.0001", "0.001", "0.01")
     assert [(one.x, one.yref) for one in figure.layout.annotations if one.text == "//"] == [
@@ -125,7 +131,7 @@ def test_works_in_a_browser_alone_and_prints(browser: Any, page: str, tmp_path: 
         .filter((one) => one.visible === "legendonly").map((one) => one.legendgroup)"""
     entry.locator(".legendtoggle").click()
     until(opened.page, f"{hidden}.length > 0")
-    assert opened.page.evaluate(hidden) == ["seeds", "seeds"], "in both panels"
+    assert opened.page.evaluate(hidden) == ["each seed", "each seed"], "in both panels"
     assert len(re.findall(rb"/Type\s*/Page\b", opened.page.pdf(prefer_css_page_size=True))) > 1
     assert opened.page.evaluate("window.hit") is None
     assert opened.trouble == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -26,11 +27,14 @@ from regbench.analysis.report import (
     Spread,
     Verdict,
 )
+from regbench.reports.drawings.cost import frontier
+from regbench.reports.drawings.palette import BAD, BASELINE, GOOD, looks
 from regbench.reports.filenames import distinct
 from regbench.reports.paper import comparison as plots
 from regbench.reports.paper import style as panels
-from regbench.reports.paper.comparison import DRAWINGS, frontier, write_figures
-from regbench.reports.paper.style import COLORS, FORMATS, GREY, STYLE, fitting
+from regbench.reports.paper.comparison import figures, write_figures
+from regbench.reports.paper.style import FORMATS, STYLE, fitting
+from tests.reports.drawings.shown import chart
 
 HOSTILE = ["<script>alert(1)</script>", "$x^2$ \\frac{1}", "_hidden", "../../etc", "a\u4e2db", "W" * 200]
 
@@ -88,9 +92,10 @@ def report(*comparisons: Comparison) -> Report:
     return Report("0", list(comparisons), [], [], [])
 
 
-def drawn(of: Comparison, name: str) -> Figure | None:
+def drawn(of: Comparison, name: str) -> Any:
+    """A figure of one comparison; None where there is none of that name."""
     with rc_context(STYLE):
-        return DRAWINGS[name](of, plots._looks(of))
+        return dict(figures(of, looks(report(of))[0])).get(name)
 
 
 def lines(figure: Figure | None, panel: int = 0) -> list[list[tuple[float, float]]]:
@@ -104,15 +109,23 @@ def lines(figure: Figure | None, panel: int = 0) -> list[list[tuple[float, float
 
 def test_train_is_dashed_and_val_solid_in_percent_over_the_epochs():
     figure = drawn(comparison(arm("dropout", 0.95)), "accuracy")
-    assert lines(figure) == [[(1, 85), (2, 95)], [(1, 80), (2, 90)], [(1, 90), (2, 100)], [(1, 85), (2, 95)]]
-    assert [line.get_linestyle() for line in figure.axes[0].get_lines()] == ["--", "-", "--", "-"]
+    assert lines(figure)[::2] == [
+        [(1, 85), (2, 95)],
+        [(1, 90), (2, 100)],
+        [(1, 80), (2, 90)],
+        [(1, 85), (2, 95)],
+    ]
+    assert [line.get_linestyle() for line in figure.axes[0].get_lines()[::2]] == ["-", "--", "-", "--"]
+    assert {line.get_linestyle() for line in figure.axes[0].get_lines()[1::2]} == {"None"}, (
+        "two epochs have signs"
+    )
 
 
 def test_a_band_reaches_from_low_to_high_and_is_left_out_where_they_are_the_mean():
     bands = drawn(comparison(arm("dropout", 0.95)), "accuracy").axes[0].collections
     assert len(bands) == 2  # val of two arms; the band of train has no width
     corners = bands[1].get_paths()[0].vertices
-    assert (corners[:, 1].min(), corners[:, 1].max()) == pytest.approx((83, 97))
+    assert (corners[:, 1].min(), corners[:, 1].max()) == pytest.approx((78, 92))
 
 
 def test_many_arms_get_a_panel_each_beside_the_baseline():
@@ -120,70 +133,77 @@ def test_many_arms_get_a_panel_each_beside_the_baseline():
     figure = drawn(comparison(*others), "gap")
     assert len(figure.axes) == 6
     assert [axes.get_title() for axes in figure.axes] == [one.name for one in others]
-    assert lines(figure, 3) == [[(1, 5), (2, 5)], [(1, 5), (2, 5)]]
-    assert {axes.get_lines()[0].get_color() for axes in figure.axes} == {GREY}
+    assert lines(figure, 3)[::2] == [[(1, 5), (2, 5)], [(1, 5), (2, 5)]]
+    assert {axes.get_lines()[0].get_color() for axes in figure.axes} == {BASELINE}
+    assert figure.axes[3].get_lines()[-1].get_color() == looks(report(comparison(*others)))[0]["arm 3"].colour
 
 
 def test_differences_stand_in_points_with_their_intervals_the_best_on_top():
     of = comparison(arm("mixup", 0.95), arm("l2", 0.89, "not resolved"), arm("sam", 0.8, "worse"))
     figure = drawn(of, "differences")
-    assert lines(figure)[1:] == [
-        [(4, 0), (7, 0)],
-        [(5, 0)],
-        [(-2, 1), (1, 1)],
-        [(-1, 1)],
-        [(-11, 2), (-8, 2)],
-        [(-10, 2)],
-    ]
+    assert lines(figure)[1:] == [[(5, 3)], [(-1, 2)], [(-10, 1)]]
     axes = figure.axes[0]
+    intervals = [one.get_segments()[0].round(6).tolist() for one in axes.collections]
+    assert intervals == [[[4, 3], [7, 3]], [[-2, 2], [1, 2]], [[-11, 1], [-8, 1]]]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["mixup", "l2", "sam"]
-    assert axes.get_ylim()[0] > axes.get_ylim()[1]
-    faces = [line.get_markerfacecolor() for line in axes.get_lines() if line.get_marker() == "o"]
-    assert faces == [COLORS[0], "white", COLORS[1]]
+    assert list(axes.get_yticks()) == [3, 2, 1]
+    faces = [line.get_markerfacecolor() for line in axes.get_lines()[1:]]
+    assert faces == [GOOD, "white", BAD]
 
 
 def test_the_axis_says_the_unit_and_that_intervals_are_unadjusted_and_of_one_seed_shows_no_interval():
     of = comparison(arm("mixup", 0.95))
     said = drawn(of, "differences").axes[0].get_xlabel()
-    assert said == "difference in val accuracy\n(percentage points)\n95 % intervals, unadjusted"
+    assert (
+        said == "difference in val accuracy to baseline\n(points; right is better)\n95 % interval, unadjusted"
+    )
     single = replace(of.arms[1], differences={"val/accuracy": Difference(1, 0.05, None, None, None, "")})
     figure = drawn(replace(of, arms=[of.arms[0], single]), "differences")
-    assert lines(figure)[1:] == [[(5, 0)]]
+    assert lines(figure)[1:] == [[(5, 1)]]
+    assert not figure.axes[0].collections
     assert "interval" not in figure.axes[0].get_xlabel()
 
 
 def test_a_difference_in_loss_is_in_nats_and_says_that_less_is_better():
     loss = replace(arm("mixup"), differences={"val/loss": Difference(2, -0.25, 0.1, -0.5, 0.0, "t")})
     figure = drawn(comparison(loss, metric="val/loss"), "differences")
-    assert lines(figure)[1:] == [[(-0.5, 0), (0, 0)], [(-0.25, 0)]]
-    assert figure.axes[0].get_xlabel().split("\n")[1:] == [
-        "(nats)",
-        "95 % intervals, unadjusted",
-        "less is better",
-    ]
+    assert lines(figure)[1:] == [[(-0.25, 1)]]
+    assert figure.axes[0].collections[0].get_segments()[0].tolist() == [[-0.5, 1], [0, 1]]
+    assert figure.axes[0].get_xlabel().replace("\n", " ") == (
+        "difference in val NLL to baseline (nats; left is better) 95 % interval, unadjusted"
+    )
 
 
 def test_the_frontier_keeps_what_no_other_beats_in_cost_and_merit():
-    points = [(1, 90), (2, 89), (3, 95), (3, 94), (0.5, 80), (1, 90), (4, 95)]
-    assert frontier(points) == [(0.5, 80), (1, 90), (3, 95)]
+    points = {
+        "a": (1, 90),
+        "b": (2, 89),
+        "c": (3, 95),
+        "d": (3, 94),
+        "e": (0.5, 80),
+        "f": (1, 90),
+        "g": (4, 95),
+    }
+    arms = [arm(name, merit / 100, seconds=2 * cost) for name, (cost, merit) in points.items()]
+    assert frontier(comparison(arms=arms)) == ["e", "a", "c"]
 
 
 def test_cost_is_in_multiples_of_the_baselines_time_or_in_seconds_without_one():
     of = comparison(arm("slow", 0.95, seconds=6.0), arm("poor", 0.8, seconds=4.0))
     figure = drawn(of, "cost")
     assert lines(figure) == [[(1, 90), (3, 95)], [(2, 80)], [(3, 95)], [(1, 90)]]
-    assert figure.axes[0].get_xlabel() == "training time (multiples of the baseline's)"
+    assert figure.axes[0].get_xlabel() == "time (multiples of baseline's)"
     alone = [replace(one, cost={}) for one in of.arms]
     figure = drawn(replace(of, baseline=None, arms=alone), "cost")
     assert lines(figure)[1:] == [[(4, 80)], [(6, 95)], [(2, 90)]]
-    assert figure.axes[0].get_xlabel() == "training time (s)"
+    assert figure.axes[0].get_xlabel() == "time (s)"
 
 
 def test_costs_far_apart_stand_on_a_logarithmic_axis_with_plain_numbers():
     figure = drawn(comparison(arm("slow", 0.95, seconds=200.0)), "cost")
-    assert figure.axes[0].get_xscale() == "log"
-    figure.draw_without_rendering()
-    assert "10" in [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    places = {label.get_text(): label.get_position()[0] for label in figure.axes[0].get_xticklabels()}
+    assert (places["1"], places["10"], places["100"]) == (0, 1, 2)
+    assert [line[0][0] for line in lines(figure)[1:]] == [2, 0]
 
 
 def test_reliability_has_the_bins_with_rows_beside_the_diagonal():
@@ -206,16 +226,17 @@ def test_the_heat_map_has_interactions_below_the_diagonal_and_each_alone_on_it()
     ]  # fmt: skip
     figure = drawn(comparison(interactions=pairs), "interactions")
     axes = figure.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["l2", "mixup", "sam"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["mixup", "sam", "l2"]
     values = axes.get_images()[0].get_array().filled(np.nan)
-    expected = [[np.nan, np.nan, np.nan], [1, np.nan, np.nan], [np.nan, -4, np.nan]]
+    expected = [[np.nan, np.nan, np.nan], [-4, np.nan, np.nan], [1, np.nan, np.nan]]
     np.testing.assert_allclose(values, expected)
-    assert {text.get_position(): text.get_text() for text in axes.texts} == {
-        (0, 0): "(+1.0)",
-        (1, 1): "(+2.0)",
-        (2, 2): "(+3.0)",
-        (0, 1): "+1.0",
-        (1, 2): "\u22124.0\noverlap",
+    shown = {text.get_position(): text.get_text().split("\n")[:2] for text in axes.texts}
+    assert shown == {
+        (0, 0): ["alone", "+2.00"],
+        (1, 1): ["alone", "+3.00"],
+        (2, 2): ["alone", "+1.00"],
+        (0, 1): ["overlap", "\u22124.00"],
+        (0, 2): ["not resolved", "+1.00"],
     }
 
 
@@ -224,10 +245,12 @@ def test_what_has_nothing_to_show_is_not_written(tmp_path):
     assert write_figures(report(comparison(arms=[bare]), comparison(arms=[])), tmp_path) == []
     assert write_figures(report(), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
-    assert [name for name in DRAWINGS if drawn(comparison(), name)] == ["accuracy", "gap", "reliability"]
+    with rc_context(STYLE):
+        alone = [name for name, _ in figures(comparison(), looks(report(comparison()))[0])]
+    assert alone == ["accuracy", "gap", "cost", "reliability"]
 
 
-WIDTHS = {"gap": 3.3, "reliability": 6.9}  # inches
+WIDTHS = {"differences": 3.3, "reliability": 6.9}  # inches
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +258,7 @@ def written(tmp_path_factory):
     """What two figures are written as, and whether a setting of matplotlib's has changed."""
     folder, before = tmp_path_factory.mktemp("figures"), dict(rcParams)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plots, "DRAWINGS", {name: DRAWINGS[name] for name in WIDTHS})
+        patch.setattr(plots, "CHARTS", [chart(name) for name in WIDTHS])
         paths = write_figures(report(comparison(arm("dropout", 0.95))), folder)
     return paths, dict(rcParams) == before
 
@@ -260,7 +283,7 @@ def test_a_figure_comes_as_pdf_svg_and_png_one_or_two_columns_wide(written):
 
 
 def test_the_same_report_gives_the_same_bytes(written, tmp_path, monkeypatch):
-    monkeypatch.setattr(plots, "DRAWINGS", {"gap": DRAWINGS["gap"]})
+    monkeypatch.setattr(plots, "CHARTS", [chart("differences")])
     again = write_figures(report(comparison(arm("dropout", 0.95))), tmp_path)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written[0][:3]]
 
@@ -273,7 +296,7 @@ def test_hostile_names_stay_in_the_folder_and_are_shown_as_they_are(tmp_path, mo
     folder = tmp_path / "figures"
     evil = comparison(*(arm(name, 0.9 + i / 100) for i, name in enumerate(HOSTILE)))
     names = ["../../out", "/etc/passwd", "../../OUT", "", "a b.c"]
-    monkeypatch.setattr(plots, "DRAWINGS", {"cost": DRAWINGS["cost"]})
+    monkeypatch.setattr(plots, "CHARTS", [chart("cost")])
     monkeypatch.setattr(panels, "FORMATS", {"svg": FORMATS["svg"]})
     plain = comparison(arm("dropout"))
     written = write_figures(
@@ -317,7 +340,7 @@ def test_labels_beside_each_other_do_not_overlap_with_ten_arms():
     others = [arm(f"label_smoothing+technique{i}", 0.9 + i / 500) for i in range(10)]
     for name in ("accuracy", "differences", "cost"):
         with rc_context(STYLE):
-            figure = DRAWINGS[name](comparison(*others), plots._looks(comparison(*others)))
+            figure = drawn(comparison(*others), name)
             figure.draw_without_rendering()
         shown = [axes.title for axes in figure.axes] + [legend for legend in figure.legends]
         shown += [text for axes in figure.axes for text in (axes.xaxis.label, *_in_view(axes))]
@@ -333,18 +356,18 @@ def test_of_many_arms_there_are_several_figures_none_larger_than_a_page():
     names = [f"arm{place:02}" for place in range(35)]
     many = comparison(*(arm(name) for name in names))
     with rc_context(STYLE):
-        figures = dict(plots._figures(many))
-    assert [name for name in figures if name.startswith("differences")] == ["differences-1", "differences-2"]
+        made = dict(figures(many, looks(report(many))[0]))
+    assert [name for name in made if name.startswith("differences")] == ["differences-1", "differences-2"]
     labels = [
         tick.get_text()
         for name in ("differences-1", "differences-2")
-        for tick in figures[name].axes[0].get_yticklabels()
+        for tick in made[name].axes[0].get_yticklabels()
     ]
     assert labels == names
-    assert {name.rpartition("-")[0] or name for name in figures} == {
-        "accuracy", "gap", "differences", "cost", "reliability",
+    assert {name.rpartition("-")[0] or name for name in made} == {
+        "accuracy", "gap", "differences", "cost", "reliability", "overall",
     }  # fmt: skip
-    heights = {name: float(figure.get_size_inches()[1]) for name, figure in figures.items()}
+    heights = {name: float(figure.get_size_inches()[1]) for name, figure in made.items()}
     assert max(heights.values()) < 11, heights
 
 

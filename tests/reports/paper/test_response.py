@@ -12,16 +12,20 @@ import pytest
 from matplotlib import rc_context
 
 from regbench.analysis.response import BELOW, BEST, OVER, UNDER
-from regbench.reports.drawings.response import Panel, Sketch, axis, ticks, zones
+from regbench.reports.drawings.marks import fitting_ticks
+from regbench.reports.drawings.palette import LINE
+from regbench.reports.drawings.response import response
+from regbench.reports.drawings.sketch import Course, Sketch, axis, zones
 from regbench.reports.paper import style as panels
-from regbench.reports.paper.response import draw, write_figures
+from regbench.reports.paper.drawing import figures_of
+from regbench.reports.paper.response import write_figures
 from regbench.reports.paper.style import COLUMN, FORMATS, STYLE
 from tests.reports.sketched import hill, made
 
 
 def drawn(sketch: Sketch) -> Any:
     with rc_context(STYLE):
-        figure = draw(sketch)
+        [(_, figure)] = figures_of(response(sketch))
         figure.draw_without_rendering()
     return figure
 
@@ -30,13 +34,20 @@ def thick(axes: Any, style: str) -> list[tuple[float, ...]]:
     return [tuple(np.round(one.get_ydata(), 6)) for one in axes.get_lines() if one.get_linestyle() == style]
 
 
+def seeds(axes: Any) -> list[tuple[float, ...]]:
+    """Each seed's values: they are one line, with a hole after each seed."""
+    (line, *_) = thick(axes, "-")
+    holes = [place for place, value in enumerate(line) if np.isnan(value)]
+    return [line[start:end] for start, end in zip([0, *(hole + 1 for hole in holes)], holes, strict=False)]
+
+
 def test_means_stand_over_the_values_in_percent_and_the_gap_below_in_points() -> None:
     above, below = drawn(made(hill, (0.0, 0.1, 0.2, 0.4))).axes
     assert thick(above, "-")[-1] == (87, 90, 91, 87), "seeds lie 0, 1 and 2 points above 0.9 - (p - 0.2)^2"
-    assert thick(above, "-")[:3] == [tuple(m + s for m in (86, 89, 90, 86)) for s in (0, 1, 2)]
+    assert seeds(above) == [tuple(m + s for m in (86, 89, 90, 86)) for s in (0, 1, 2)]
     assert thick(above, "--") == [(87, 87)]
     assert thick(below, "-")[-1] == (13, 10, 9, 13)
-    assert thick(below, "-")[:3] == [tuple(m - s for m in (14, 11, 10, 14)) for s in (0, 1, 2)]
+    assert seeds(below) == [tuple(m - s for m in (14, 11, 10, 14)) for s in (0, 1, 2)]
     assert [one.get_ylabel() for one in (above, below)] == ["val accuracy (%)", "accuracy gap\n(points)"]
     assert [one.get_text() for one in below.get_xticklabels()] == ["0", "0.1", "0.2", "0.4"]
     assert [one.get_text() for one in above.texts] == [UNDER, BEST, OVER]
@@ -48,8 +59,9 @@ def test_a_hole_breaks_the_line_and_a_value_that_diverged_is_hollow() -> None:
     line = thick(figure.axes[0], "-")[-1]
     assert np.isnan(line[1])
     assert not np.isnan(line[0])
-    points = [one for one in figure.axes[0].get_lines() if one.get_marker() == "o"]
-    assert [one.get_markerfacecolor() for one in points].index("white") == 3
+    points = {one.get_markerfacecolor(): one for one in figure.axes[0].get_lines() if one.get_marker() == "o"}
+    assert list(points["white"].get_xdata()) == [0.4]
+    assert 0.4 not in points[LINE].get_xdata()
 
 
 def test_values_are_logarithms_only_where_all_but_zero_span_more_than_a_factor_of_twenty() -> None:
@@ -84,12 +96,13 @@ def test_ticks_leave_each_other_room_and_the_best_has_one() -> None:
     sketch = made(lambda p: 0.9 - abs(p - 0.204), values)
     assert sketch.curve.best is not None
     assert sketch.curve.best.value == pytest.approx(0.204)
-    assert [name for _, name in ticks(sketch, 44)] == ["0", "0.204", "0.6"]
-    assert len(ticks(sketch, 5000)) == 11
+    below = response(sketch).panels[-1].x
+    assert [name for _, name in fitting_ticks(below, 44)] == ["0", "0.204", "0.6"]
+    assert len(fitting_ticks(below, 5000)) == 11
 
 
 def test_intervals_that_two_seeds_make_huge_do_not_set_the_scale() -> None:
-    panel = made(lambda p: 0.8 + p / 10, (0.0, 0.5, 1.0), seeds=2).panels[0]
+    panel = made(lambda p: 0.8 + p / 10, (0.0, 0.5, 1.0), seeds=2).courses[0]
     known = panel.means[0]
     assert known is not None
     assert known.high == pytest.approx(0.805 + 12.706 * 0.005, abs=1e-4)  # t of 1 degree
@@ -99,12 +112,12 @@ def test_intervals_that_two_seeds_make_huge_do_not_set_the_scale() -> None:
 
 def test_an_accuracy_cannot_lie_above_one_and_a_gap_can_lie_below_zero() -> None:
     sketch = made(lambda p: 0.99, (0.0, 0.5), seeds=2)
-    accuracy, gap = sketch.panels
+    accuracy, gap = sketch.courses
     assert accuracy.edges(accuracy.means[0]) == (pytest.approx(0.9315, abs=1e-3), 1.0)
     edges = gap.edges(gap.means[0])
     assert edges is not None
     assert edges[0] < 0
-    assert Panel("val/accuracy", [], None, {}).edges(None) is None
+    assert Course("val/accuracy", [], None, {}).edges(None) is None
 
 
 @pytest.mark.parametrize("name", ["../../etc", "$x^2$ \\frac{1}", "a\u4e2db", "W" * 200])
