@@ -22,6 +22,7 @@ FAMILIES = {  # sizes and epochs at which the baseline learns most rows, in half
     "rnn on text": ["model=rnn", "model.width=16", "model.embedding=16", "train.epochs=12", *SENTENCES],
     "transformer on text": [*TOKENS, "train.epochs=8", *SENTENCES],
 }
+LIKE_ANOTHER = {"cnn", "rnn", "transformer on text"}  # of the same kind as one of the others
 # the learning rate of torch's and the papers' recipes; what keeps within bounds here does so at smaller ones
 RECIPE = ["train.lr=0.1", "train.batch_size=32", "threads=1", "device=cpu"]
 
@@ -53,7 +54,10 @@ def least(family: str) -> float:
     return (1 / run.data.num_classes + baseline) / 2
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(name, marks=pytest.mark.long if name in LIKE_ANOTHER else []) for name in FAMILIES],
+)
 @pytest.mark.parametrize("name", all_regs())
 def test_a_default_does_not_keep_a_model_from_learning(name: str, family: str) -> None:
     try:
