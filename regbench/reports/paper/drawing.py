@@ -29,7 +29,7 @@ from regbench.reports.paper.style import (
 HEIGHT, SQUARE, LOW = 2.3, 3.0, 1.4  # inches of a panel: alone, square, in a row of several
 UPPER = 1.9  # of the upper one of panels that share an axis
 WIDTH = 40  # signs of a line below a panel
-UPWARDS = 11.0  # signs of an inch beside it
+UPWARDS = 12.0  # signs of an inch beside it
 
 
 def figures_of(drawing: Drawing) -> Iterator[tuple[str, Figure]]:
