@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from regbench.errors import ConfigError
-from regbench.targets.boundary import reason, stops
+from regbench.instantiation.boundary import reason, stops
 
 
 class Wrapper:

@@ -6,8 +6,8 @@ import functools
 from typing import Any
 
 from regbench.composition.catalogue import Entry, entries
+from regbench.instantiation.locating import locate
 from regbench.regularizers.base import Regularizer
-from regbench.targets.locating import locate
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from itertools import combinations
 from regbench.analysis.choosing import one_rate
 from regbench.analysis.cohorts import Cohort, Group
 from regbench.analysis.comparison import interactions, interactions_design
-from regbench.analysis.metrics import Notes, note_of, paired, spread
+from regbench.analysis.notes import Notes, note_of, paired, spread
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Interaction, Spread, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from regbench.analysis.cohorts import ABSENT, shown
-from regbench.analysis.metrics import note_of
+from regbench.analysis.notes import note_of
 from regbench.analysis.report import Chosen
 from regbench.errors import counted, listed
 from regbench.records.metrics import CHOOSING

@@ -10,7 +10,7 @@ import numpy as np
 
 from regbench.analysis.choosing import one_rate
 from regbench.analysis.cohorts import Cohort, Group
-from regbench.analysis.metrics import Notes, note_of, paired
+from regbench.analysis.notes import Notes, note_of, paired
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge

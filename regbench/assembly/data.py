@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import torch
 
-from regbench.assembly.source import make_source
+from regbench.assembly.dataset_source import make_source
 from regbench.composition.settings import Config
 from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
+from regbench.instantiation.boundary import refusing
+from regbench.instantiation.fields import checked
 from regbench.storage.digests import digest_of
 from regbench.streams import keyed_draws
-from regbench.targets.boundary import refusing
-from regbench.targets.fields import checked
 from regbench.types import Dataset, Split
 
 

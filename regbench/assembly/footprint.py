@@ -14,8 +14,8 @@ from torch.nn.modules import module as registry
 from regbench.composition.kinds import MODEL
 from regbench.composition.settings import whole
 from regbench.errors import ConfigError
+from regbench.instantiation.fields import make_and_tell
 from regbench.storage.reading import machine_memory
-from regbench.targets.fields import make_and_tell
 
 COPIES = 3  # of each weight: itself, its gradient, the optimizer's memory of it
 MOST_MODULES = 20_000

@@ -16,14 +16,14 @@ from regbench.assembly.remedies import remedy
 from regbench.composition.kinds import MODEL
 from regbench.composition.settings import Config
 from regbench.errors import ConfigError
+from regbench.instantiation.boundary import refusing
+from regbench.instantiation.checking import look
+from regbench.instantiation.fields import converted, make_and_tell
+from regbench.instantiation.signatures import takes
 from regbench.nn.logits import checked_logits
 from regbench.nn.normalization import Normalization, Normalized
 from regbench.nn.tying import tie
 from regbench.streams import kept_draws, seed_draws
-from regbench.targets.boundary import refusing
-from regbench.targets.fields import converted, make_and_tell
-from regbench.targets.looking import look
-from regbench.targets.signatures import takes
 from regbench.types import Dataset
 
 

@@ -11,11 +11,11 @@ from torch import nn
 from regbench.composition.kinds import OPTIMIZER, SCHEDULE
 from regbench.composition.settings import LARGEST_SINGLE, Config
 from regbench.errors import ConfigError
+from regbench.instantiation.boundary import refusing, shown
+from regbench.instantiation.checking import look
+from regbench.instantiation.fields import make
+from regbench.instantiation.signatures import takes
 from regbench.optimizers import innermost
-from regbench.targets.boundary import refusing, shown
-from regbench.targets.fields import make
-from regbench.targets.looking import look
-from regbench.targets.signatures import takes
 
 HELD = ("_target_", "lr")  # what an optimizer is made with in any case
 

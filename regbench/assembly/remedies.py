@@ -11,10 +11,10 @@ from torch.nn.modules.conv import _ConvNd
 
 from regbench.composition.settings import Config
 from regbench.errors import ConfigError
+from regbench.instantiation.boundary import refusing
+from regbench.instantiation.locating import locate
+from regbench.instantiation.signatures import takes
 from regbench.nn.logits import checked_logits
-from regbench.targets.boundary import refusing
-from regbench.targets.locating import locate
-from regbench.targets.signatures import takes
 from regbench.types import Dataset
 
 # what others' models call the channels of an image, the length of its side, and the number of classes

@@ -17,10 +17,10 @@ from regbench.composition.kinds import look_at
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
 from regbench.errors import ConfigError
 from regbench.images.checks import require_pixels
+from regbench.instantiation.boundary import refusing, shown
 from regbench.records.metrics import NEEDS_IMAGES
 from regbench.regularizers.base import MemberError, Stack, hooks
 from regbench.streams import Clock
-from regbench.targets.boundary import refusing, shown
 from regbench.training.loop import Run
 from regbench.types import Dataset
 

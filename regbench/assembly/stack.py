@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from regbench.composition.kinds import REGULARIZER
 from regbench.composition.settings import Config
 from regbench.errors import ConfigError
+from regbench.instantiation.fields import make
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.streams import keyed_draws
-from regbench.targets.fields import make
 
 
 def build_stack(members: Config | None, key: str = "reg", seed: int = 0) -> Stack:

@@ -14,8 +14,8 @@ from regbench.composition.trust import HELP, Trust, require_trusted
 from regbench.errors import ConfigError, printable
 from regbench.folders.claims import require_ours
 from regbench.folders.lock import locked
-from regbench.targets.boundary import refusing
-from regbench.targets.looking import Distrust
+from regbench.instantiation.boundary import refusing
+from regbench.instantiation.checking import Distrust
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.screen import Screen
 

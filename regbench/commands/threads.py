@@ -32,7 +32,7 @@ def leave_in_time(status: object) -> None:
 def _leave(status: object) -> None:
     going = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
     if going:
-        from regbench.targets.boundary import shown
+        from regbench.instantiation.boundary import shown
 
         stdio.say(
             f"regbench: {shown(going[0].name, 50)}, a thread, has not ended after {PATIENCE:g} s and is left"
@@ -45,7 +45,7 @@ def _leave(status: object) -> None:
 def _say(failed: Any) -> None:
     if failed.exc_type is SystemExit:
         return
-    from regbench.targets.boundary import kind_of, reason, shown
+    from regbench.instantiation.boundary import kind_of, reason, shown
 
     error = failed.exc_value
     name = shown(failed.thread.name, 50) if failed.thread else "one"

@@ -13,8 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from regbench.composition.option_files import said_of_yaml
+from regbench.composition.option_sources import OptionFiles, why_not_there
 from regbench.composition.settings import SETTINGS, meant
-from regbench.composition.sources import OptionFiles, why_not_there
 from regbench.composition.spelling import bare, in_quotes, typed
 from regbench.errors import brief, nearest
 

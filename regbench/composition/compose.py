@@ -14,11 +14,11 @@ from regbench.composition.complaints import flat
 from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import PRIMARY
+from regbench.composition.option_sources import require_folder
 from regbench.composition.overrides import refuse_odd
 from regbench.composition.ranges import refuse_many
 from regbench.composition.recorded import import_from
 from regbench.composition.settings import likely
-from regbench.composition.sources import require_folder
 from regbench.composition.spelling import bare, typed
 from regbench.errors import ConfigError
 from regbench.terminal.bar import shown

@@ -21,10 +21,10 @@ from regbench.composition.copies import copier
 from regbench.composition.hydra_interface import COMMAND_LINE, PRIMARY, loader_of
 from regbench.composition.hydra_settings import choices_of_options, own_words, require_known
 from regbench.composition.option_files import MADE
+from regbench.composition.option_sources import OptionFiles, refuse_shadowed, refuse_unnamed
 from regbench.composition.ranges import jobs_of, refuse_endless
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import PARTS, SETTINGS, settled
-from regbench.composition.sources import OptionFiles, refuse_shadowed, refuse_unnamed
 from regbench.composition.template import Shared, Templates
 from regbench.composition.unresolved import unresolved
 from regbench.composition.words import Words

@@ -11,8 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
+from regbench.instantiation.checking import Distrust, Kind, look, look_within
 from regbench.regularizers.base import Regularizer, Stack
-from regbench.targets.looking import Distrust, Kind, look, look_within
 
 
 def _has(cls: type, *names: str) -> bool:

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from regbench.composition import hydra_record
 from regbench.composition.option_files import MADE
 from regbench.composition.trust import UNTRUSTED, Trust, environment_for, import_for
+from regbench.instantiation.checking import Distrust
 from regbench.storage.files import write_text
-from regbench.targets.looking import Distrust
 
 
 def read_run(

@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.errors import ConfigError, alike, brief, did_you_mean
+from regbench.instantiation.fields import checked, converted, require_number
+from regbench.instantiation.signatures import hints_of
 from regbench.records.identity import is_path, stack_name
 from regbench.records.metrics import Asked
-from regbench.targets.fields import checked, converted, require_number
-from regbench.targets.signatures import hints_of
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 MOST_THREADS = 1024

@@ -15,9 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
 from regbench.errors import ConfigError
-from regbench.targets.boundary import shown
-from regbench.targets.looking import Distrust
-from regbench.targets.origins import in_a_run
+from regbench.instantiation.boundary import shown
+from regbench.instantiation.checking import Distrust
+from regbench.instantiation.origins import in_a_run
 
 HELP = "import from the folders that the run was trained in, and call what it names as if you had typed it"
 OURS = "REGBENCH_"  # environment variables that any run may refer to

@@ -15,10 +15,10 @@ from torch import Tensor
 from regbench.data.checks.counts import by_class
 from regbench.data.checks.duplicates import Part, of_test
 from regbench.data.checksums import digest_of_files
-from regbench.data.images.decoding import Images, Reading, bad_ones, decoded_once, how_read
-from regbench.data.images.files import ARCHIVES, STRAY, UNREADABLE, what_of
-from regbench.data.images.layout import WHOLE, Layout, Listed, read_layout
-from regbench.data.images.pixels import color_of
+from regbench.data.image_files.decoding import Images, Reading, bad_ones, decoded_once, how_read
+from regbench.data.image_files.files import ARCHIVES, STRAY, UNREADABLE, what_of
+from regbench.data.image_files.layout import WHOLE, Layout, Listed, read_layout
+from regbench.data.image_files.pixels import color_of
 from regbench.data.memory import require_memory
 from regbench.data.splits import fifth_apart
 from regbench.errors import counted

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regbench.data.images.pixels import eight_bits
+from regbench.data.image_files.pixels import eight_bits
 from regbench.data.memory import require_memory
 from regbench.data.person_code import in_a_sentence
 from regbench.terminal.bar import numbers

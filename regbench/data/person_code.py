@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from regbench.targets.boundary import kind_of, reason, stops
+from regbench.instantiation.boundary import kind_of, reason, stops
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from regbench.data.text.tokens import Tokenizer
+from regbench.data.text_files.tokens import Tokenizer
 
 
 class Source(Protocol):

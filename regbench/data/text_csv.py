@@ -14,9 +14,9 @@ import torch
 from regbench.data.checks.suspicions import MOST_NAMED
 from regbench.data.checksums import digest_of_files
 from regbench.data.splits import fifth_apart
-from regbench.data.text.file import content_of, decoded, read_better_as, require_encoding
-from regbench.data.text.sentences import Labelled, Text, is_unspaced, labelled
-from regbench.data.text.tables import Columns, Row, TextRows, read_table, visible
+from regbench.data.text_files.file import content_of, decoded, read_better_as, require_encoding
+from regbench.data.text_files.sentences import Labelled, Text, is_unspaced, labelled
+from regbench.data.text_files.tables import Columns, Row, TextRows, read_table, visible
 from regbench.data.typed import typed
 from regbench.errors import counted, listed
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch.hub import download_url_to_file
 
 from regbench.data.downloads import obtain_whole
-from regbench.data.text.sentences import Labelled, Text, labelled
+from regbench.data.text_files.sentences import Labelled, Text, labelled
 
 SIX_CLASSES = ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from regbench.composition.settings import Config
-from regbench.targets.looking import Distrust
+from regbench.instantiation.checking import Distrust
 
 
 @dataclass(frozen=True)

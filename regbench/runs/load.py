@@ -15,14 +15,14 @@ from regbench.assembly.stack import build_stack
 from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import read_settings
 from regbench.composition.trust import UNTRUSTED, Trust, require_trusted
-from regbench.data.text.tokens import Tokenizer
+from regbench.data.text_files.tokens import Tokenizer
 from regbench.errors import ConfigError
+from regbench.instantiation.boundary import refusing
 from regbench.nn.normalization import Normalization, Normalized
 from regbench.records.files import RECORD_VERSION, undamaged
 from regbench.records.identity import identity, is_path
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.streams import Clock, kept_draws, seed_draws
-from regbench.targets.boundary import refusing
 from regbench.weights import load_plain_state, plain_state
 
 

@@ -16,13 +16,13 @@ from regbench.composition.trust import Trust, require_trusted
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import Autocast, evaluate
 from regbench.folders.placement import refuse_unwritable
+from regbench.instantiation.boundary import reason as reason_of
+from regbench.instantiation.boundary import refusing
 from regbench.nn.snapshots import WithWeights
 from regbench.records.files import undamaged
 from regbench.records.summary import Sealed
 from regbench.runs.load import load_model, require_same_run
 from regbench.storage import checkpoint_form
-from regbench.targets.boundary import reason as reason_of
-from regbench.targets.boundary import refusing
 from regbench.training.loop import Run, autocast_for
 from regbench.types import Dataset
 from regbench.weights import load_plain_state

@@ -14,6 +14,8 @@ from regbench.assembly.stack import build_stack
 from regbench.composition.settings import Config, read_settings
 from regbench.errors import ConfigError
 from regbench.folders.ownership import EVENTS
+from regbench.instantiation.boundary import kind_of, raised, refusing, shown, stops, trace
+from regbench.instantiation.boundary import reason as reason_of
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, RECORD_VERSION, SUMMARY
 from regbench.records.identity import identity
 from regbench.records.status import Status
@@ -30,8 +32,6 @@ from regbench.runs.sinks import JsonLines, Sink, Sinks, TensorBoard
 from regbench.runs.summary import best_of
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.storage.files import write_json
-from regbench.targets.boundary import kind_of, raised, refusing, shown, stops, trace
-from regbench.targets.boundary import reason as reason_of
 from regbench.training.audit import audit
 from regbench.training.loop import Diverged, EpochEnd, Run, fit
 

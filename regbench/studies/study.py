@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import environment
-from regbench.analysis.metrics import note_of
+from regbench.analysis.notes import note_of
 from regbench.analysis.question import Question, refuse_metric, refuse_unmeasured
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options

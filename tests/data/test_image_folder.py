@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from regbench.data.image_files.pixels import decode
 from regbench.data.image_folder import ImageFolder
-from regbench.data.images.pixels import decode
 from regbench.data.splits import SplitOptions, carve
 
 GREEN = (10, 200, 30)

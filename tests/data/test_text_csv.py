@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from regbench.assembly.model import build_model
 from regbench.data.splits import SplitOptions, carve
-from regbench.data.text.sentences import is_unspaced
-from regbench.data.text.tokens import characters_of
 from regbench.data.text_csv import TextCSV
+from regbench.data.text_files.sentences import is_unspaced
+from regbench.data.text_files.tokens import characters_of
 from regbench.errors import ConfigError
 
 

@@ -18,9 +18,9 @@ from regbench.assembly.stack import build_stack
 from regbench.composition.settings import resolved  # noqa: F401  (registers the resolvers)
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import gaps, measure
+from regbench.instantiation.locating import locate
 from regbench.regularizers.base import Regularizer, Stack, hooks
 from regbench.streams import Stream
-from regbench.targets.locating import locate
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, batch_order, fit
 from regbench.types import Record

@@ -21,9 +21,9 @@ from tensorboard.util import tensor_util
 
 from regbench.analysis.report import Arm, Comparison, Curve, Report, RunNote
 from regbench.composition.catalogue import entries, off_values
+from regbench.instantiation.locating import locate
 from regbench.reports.event_files import MARK
 from regbench.reports.tensorboard import write_events
-from regbench.targets.locating import locate
 
 FIGURES = {"val/accuracy": 0.9, "val/loss": 0.3, "gap/accuracy": 0.1, "train/accuracy": 1.0, "seconds": 2.0}
 DROPOUT = {"name": "dropout", "values": {"p": 0.5, "mode": "inverted"}, "off": {"p": 0.0}}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from regbench.analysis.cohorts import Cohort
-from regbench.analysis.metrics import note_of
+from regbench.analysis.notes import note_of
 from regbench.analysis.report import Difference
 from regbench.analysis.response import Response, value_at
 from regbench.records.metrics import is_percent

@@ -12,10 +12,10 @@ import torch
 
 from regbench.composition.kinds import OPTIMIZER
 from regbench.errors import ConfigError
+from regbench.instantiation.checking import ANYTHING
+from regbench.instantiation.fields import checked, converted, make, make_and_tell
+from regbench.instantiation.locating import locate
 from regbench.sites import Where
-from regbench.targets.fields import checked, converted, make, make_and_tell
-from regbench.targets.locating import locate
-from regbench.targets.looking import ANYTHING
 
 NAN, INFINITY = float("nan"), float("inf")
 

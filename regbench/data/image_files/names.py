@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from regbench.data.images.files import folders_in
+from regbench.data.image_files.files import folders_in
 from regbench.errors import listed
 
 SPLITS = {  # in lower case

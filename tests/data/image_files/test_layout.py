@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from regbench.data.images.layout import Layout, read_layout
+from regbench.data.image_files.layout import Layout, read_layout
 
 SPLIT = ("train/cat", "train/dog")
 

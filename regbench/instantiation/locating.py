@@ -11,7 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from regbench.errors import ConfigError
-from regbench.targets.boundary import refusing, shown
+from regbench.instantiation.boundary import refusing, shown
 
 MOST_PARTS = 32  # of a path
 Vet = Callable[[ModuleSpec], None]

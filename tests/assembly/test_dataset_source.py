@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from regbench.assembly.data import content_of, load_data
-from regbench.assembly.source import make_source
+from regbench.assembly.dataset_source import make_source
 from regbench.errors import ConfigError
 
 CODE = """

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from regbench.data.images.files import ARCHIVES, STRAY, folders_in, has_images, images_in, is_hidden, what_of
-from regbench.data.images.names import names_of, split_of
+from regbench.data.image_files.files import (
+    ARCHIVES,
+    STRAY,
+    folders_in,
+    has_images,
+    images_in,
+    is_hidden,
+    what_of,
+)
+from regbench.data.image_files.names import names_of, split_of
 from regbench.data.typed import typed
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from regbench.targets.boundary import is_a_persons, is_of_python
+from regbench.instantiation.boundary import is_a_persons, is_of_python
 
 RECORD = ".hydra"  # a folder of this name makes another one that of a run
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
-from regbench.data.text.sentences import Labelled, Text, labelled
-from regbench.data.text.tokens import words_of
-from regbench.data.text.words import Vocabulary, lexicon_of, numbered
+from regbench.data.text_files.sentences import Labelled, Text, labelled
+from regbench.data.text_files.tokens import words_of
+from regbench.data.text_files.words import Vocabulary, lexicon_of, numbered
 from regbench.types import Dataset, Split
 
 SENTENCES = [["b", "a", "b"], ["c"], []]

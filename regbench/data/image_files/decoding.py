@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regbench.data.images.pixels import DEEPEST, Color, decode
+from regbench.data.image_files.pixels import DEEPEST, Color, decode
 from regbench.errors import listed
 from regbench.storage.files import replaced
 from regbench.storage.folders import undone_on_failure

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from regbench.analysis.metrics import curves, note_of, reliability
+from regbench.analysis.notes import curves, note_of, reliability
 from regbench.records.course import Epoch
 from tests.records.made import figures, result
 

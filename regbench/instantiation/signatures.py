@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, Union
 
 from regbench.errors import ConfigError
-from regbench.targets.boundary import refusing
+from regbench.instantiation.boundary import refusing
 
 
 def parameters_of(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regbench.data.text.tokens import Tokenizer
+from regbench.data.text_files.tokens import Tokenizer
 from regbench.types import PADDING, UNKNOWN
 
 FIRST_WORD = 2  # ids below are PADDING and UNKNOWN

@@ -13,9 +13,9 @@ from enum import Enum
 from typing import Any, Literal, Union
 
 from regbench.errors import ConfigError, brief, nearest
-from regbench.targets.boundary import refusing
-from regbench.targets.looking import ANYTHING, Kind, asked_for, look, require_made
-from regbench.targets.signatures import hints_of, parameters_of, takes
+from regbench.instantiation.boundary import refusing
+from regbench.instantiation.checking import ANYTHING, Kind, asked_for, look, require_made
+from regbench.instantiation.signatures import hints_of, parameters_of, takes
 
 
 def make(node: Mapping[str, Any], key: str, kind: Kind = ANYTHING, /, **given: Any) -> Any:

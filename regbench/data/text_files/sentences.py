@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from regbench.data.memory import require_memory
-from regbench.data.text.tokens import CUTS
-from regbench.data.text.words import FIRST_WORD, Vocabulary, lexicon_of, numbered
+from regbench.data.text_files.tokens import CUTS
+from regbench.data.text_files.words import FIRST_WORD, Vocabulary, lexicon_of, numbered
 
 MOST_CUT = 5  # per cent of the rows that may be longer than `length` without a warning
 COVERED = (95, 99)  # per cent of the rows, of which the warning says what length covers them

@@ -14,10 +14,10 @@ from regbench.composition.kinds import DATASET
 from regbench.data.map_style import MapStyle
 from regbench.data.person_code import in_a_sentence
 from regbench.errors import ConfigError
+from regbench.instantiation.checking import look
+from regbench.instantiation.fields import checked, converted, make
+from regbench.instantiation.signatures import hints_of
 from regbench.streams import keyed_draws
-from regbench.targets.fields import checked, converted, make
-from regbench.targets.looking import look
-from regbench.targets.signatures import hints_of
 
 KEY = "dataset"
 TRAINS = ("train", "training", "trainval")  # what a torch Dataset calls its train part

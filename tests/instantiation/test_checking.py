@@ -16,7 +16,7 @@ from torch import nn
 from regbench.composition.kinds import DATASET, MODEL, OPTIMIZER, REGULARIZER, SCHEDULE, look_at
 from regbench.composition.trust import Trust
 from regbench.errors import ConfigError
-from regbench.targets.looking import Kind, look, look_within
+from regbench.instantiation.checking import Kind, look, look_within
 
 called: list[str] = []
 hidden = functools.partial(functools.partial(shutil.rmtree), "canary")

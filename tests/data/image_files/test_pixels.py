@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regbench.data.images.pixels import Decoded, color_of, decode, is_image
+from regbench.data.image_files.pixels import Decoded, color_of, decode, is_image
 
 HALF = 128  # of 255, opaque
 

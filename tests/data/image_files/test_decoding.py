@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regbench.data.images.decoding import Images, Reading, decoded_once
+from regbench.data.image_files.decoding import Images, Reading, decoded_once
 
 HOW = Reading(size=2, channels=1, background="white", skip=True)
 

@@ -12,9 +12,9 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from regbench.errors import ConfigError
-from regbench.targets.boundary import is_a_persons, is_of_python, shown
-from regbench.targets.locating import NotThere, locate
-from regbench.targets.origins import (
+from regbench.instantiation.boundary import is_a_persons, is_of_python, shown
+from regbench.instantiation.locating import NotThere, locate
+from regbench.instantiation.origins import (
     builds_on_torch,
     file_of,
     in_a_run,
@@ -24,7 +24,7 @@ from regbench.targets.origins import (
     is_own,
     is_standard,
 )
-from regbench.targets.signatures import classes_in, hints_of
+from regbench.instantiation.signatures import classes_in, hints_of
 
 OF_HYDRA = ("_args_", "_convert_", "_partial_", "_recursive_")
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from regbench.errors import ConfigError
-from regbench.targets.boundary import raised, refusing, stops, trace
-from regbench.targets.fields import make
-from regbench.targets.locating import locate
+from regbench.instantiation.boundary import raised, refusing, stops, trace
+from regbench.instantiation.fields import make
+from regbench.instantiation.locating import locate
 
 SOURCE = """class Odd(Exception):
     pass

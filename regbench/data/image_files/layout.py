@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from regbench.data.images.advice import advice, require_outermost
-from regbench.data.images.files import (
+from regbench.data.image_files.advice import advice, require_outermost
+from regbench.data.image_files.files import (
     ARCHIVES,
     HIDDEN,
     NO_SPLIT,
@@ -23,7 +23,7 @@ from regbench.data.images.files import (
     what_of,
     why_not,
 )
-from regbench.data.images.names import SPLITS, are_like_splits, names_of, some, split_of
+from regbench.data.image_files.names import SPLITS, are_like_splits, names_of, some, split_of
 from regbench.data.typed import typed
 
 WHOLE = ""  # the split of images that are in none
