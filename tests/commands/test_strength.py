@@ -10,7 +10,7 @@ import pytest
 
 from regbench.commands.strength import main
 from regbench.errors import ConfigError
-from regbench.reports.paper import style as panels
+from regbench.reports.paper import style
 
 QUICK = ["train.epochs=1", "train.batch_size=32", "model.width=8", "dataset.num_train=97", "device=cpu"]
 
@@ -74,7 +74,7 @@ def test_where_all_other_strengths_are_off_the_key_itself_turns_its_member_off(
 def test_whatever_else_is_swept_gives_a_curve_each_in_the_page_and_in_figures(
     found: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(panels, "FORMATS", {"svg": panels.FORMATS["svg"]})
+    monkeypatch.setattr(style, "FORMATS", {"svg": style.FORMATS["svg"]})
     drawn = ("--html", "page.html", "--figures", "new/figures")
     curves = found("+reg=dropout", "reg.dropout.p=0,0.5", "model.depth=1,2", "seed=0", *drawn)
     assert [one["name"] for one in curves] == [f"digits mlp dropout model.depth={depth}" for depth in (1, 2)]

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from regbench.data import memory as room
+from regbench.data import memory
 from regbench.data.image_folder import ImageFolder
 from regbench.data.text_csv import TextCSV
 
 
 def test_what_does_not_fit_is_refused_and_what_does_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_available", lambda: 1000)
-    room.require_memory(1000, "rows")
+    monkeypatch.setattr(memory, "_available", lambda: 1000)
+    memory.require_memory(1000, "rows")
     with pytest.raises(ValueError, match=r"^rows must fit into memory twice, 1e-06 GB, got 1e-06 GB$"):
-        room.require_memory(1001, "rows")
+        memory.require_memory(1001, "rows")
 
 
 def test_where_nobody_says_how_much_there_is_anything_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_available", lambda: None)
-    room.require_memory(10**30, "rows")
+    monkeypatch.setattr(memory, "_available", lambda: None)
+    memory.require_memory(10**30, "rows")
 
 
 def test_a_size_of_images_that_none_have_is_refused(tmp_path: Path) -> None:

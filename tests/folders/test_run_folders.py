@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from regbench.commands import ablate, train
-from regbench.commands import plan as planning
+from regbench.commands import ablate, plan, train
 from regbench.errors import ConfigError
 from regbench.folders.claims import mark
 from regbench.runs import session
@@ -70,12 +69,12 @@ def test_a_job_s_folder_that_is_a_person_s_is_refused_by_all_that_would_run_it(h
     (folder / "summary.json").write_text("precious")
     said = rf"^hydra\.sweep\.dir: {folder} must be a new or an empty folder"
     is_refused(train.main, ["-m", *words], said, here)
-    is_refused(planning.main, words, said, here)
+    is_refused(plan.main, words, said, here)
     is_refused(ablate.main, words, said, here)
     is_refused(ablate.main, ["--plan", *words], said, here)
     (folder / "summary.json").unlink()
     mark(folder)
-    assert planning.main([*words, *QUICK]) == 0
+    assert plan.main([*words, *QUICK]) == 0
 
 
 @pytest.mark.parametrize("key", ["hydra.sweep.dir=.", "hydra.sweep.dir=/", "hydra.sweep.dir=file"])
@@ -83,7 +82,7 @@ def test_a_sweep_is_refused_where_no_sweep_can_stand(here: Path, key: str) -> No
     (here / "file").touch()
     said = rf"^{key.partition('=')[0]}: .*must be a folder"
     is_refused(train.main, ["-m", "seed=0,1", key], said, here)
-    is_refused(planning.main, ["seed=0,1", key], said, here)
+    is_refused(plan.main, ["seed=0,1", key], said, here)
 
 
 @pytest.mark.parametrize("then", ["gone", "a person's"])

@@ -6,7 +6,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as vision
 
-from regbench.images import operations as image_ops
+from regbench.images import operations
 from regbench.images.checks import require_pixels
 from regbench.types import Split
 
@@ -56,7 +56,7 @@ def test_each_example_agrees_with_torchvision_at_its_own_strength(name: str, cha
     theirs, strengths = THEIRS[name]
     given = images(channels)
     before = given.clone()
-    ours = getattr(image_ops, name)(given, torch.tensor(strengths))
+    ours = getattr(operations, name)(given, torch.tensor(strengths))
     expected = torch.stack([theirs(i, s) for i, s in zip(given, strengths, strict=True)])
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
     assert torch.equal(given, before)
@@ -67,20 +67,20 @@ def test_each_example_agrees_with_torchvision_at_its_own_strength(name: str, cha
 def test_large_images_are_equalized_as_torchvision_does(channels: int):
     # only from 256 pixels on does a step exceed 0
     given = images(channels, 40, 32).square()
-    ours = image_ops.equalize(given, torch.zeros(4))
+    ours = operations.equalize(given, torch.zeros(4))
     torch.testing.assert_close(ours, torch.stack([vision.equalize(i) for i in given]))
     assert not torch.allclose(ours[:3], given[:3], atol=0.1)
 
 
 def test_a_quarter_turn_is_exact():
     square = images(3, 6, 6)
-    turned = image_ops.rotate(square, torch.full((4,), 90.0))
+    turned = operations.rotate(square, torch.full((4,), 90.0))
     torch.testing.assert_close(turned, square.rot90(1, (2, 3)))
 
 
 def test_a_shift_moves_whole_pixels_and_leaves_black_behind():
     given = images(1, 4, 5)
-    moved = image_ops.translate(given, torch.tensor([1, 0, -2, 0]), torch.tensor([2, 0, 0, 5]))
+    moved = operations.translate(given, torch.tensor([1, 0, -2, 0]), torch.tensor([2, 0, 0, 5]))
     assert torch.equal(moved[0, :, 1:, 2:], given[0, :, :-1, :-2])
     assert not moved[0, :, :1].any()
     assert not moved[0, :, :, :2].any()
@@ -91,14 +91,14 @@ def test_a_shift_moves_whole_pixels_and_leaves_black_behind():
 
 def test_a_third_of_the_color_circle_turns_red_into_green():
     red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)
-    green = image_ops.hue(red, torch.tensor([1 / 3]))
+    green = operations.hue(red, torch.tensor([1 / 3]))
     torch.testing.assert_close(green.flatten(), torch.tensor([0.0, 1.0, 0.0]))
 
 
 def test_each_example_is_given_the_operation_chosen_for_it():
-    given, names = images(3), list(image_ops.OPS)
+    given, names = images(3), list(operations.OPS)
     chosen = torch.tensor([names.index(n) for n in ("identity", "solarize", "brightness", "translate_x")])
-    changed = image_ops.apply_each(given, chosen, torch.tensor([7.0, 0.0, -0.5, 2.0]))
+    changed = operations.apply_each(given, chosen, torch.tensor([7.0, 0.0, -0.5, 2.0]))
     assert torch.equal(changed[0], given[0])
     torch.testing.assert_close(changed[1], 1 - given[1])
     torch.testing.assert_close(changed[2], given[2] * 0.5)
@@ -107,7 +107,7 @@ def test_each_example_is_given_the_operation_chosen_for_it():
 
 def test_a_pixel_of_an_image_too_small_for_it_is_not_sharpened():
     small = images(1, 2, 6)
-    assert torch.equal(image_ops.sharpness(small, torch.full((4,), 1.9)), small)
+    assert torch.equal(operations.sharpness(small, torch.full((4,), 1.9)), small)
 
 
 def test_refuses_what_is_no_image_in_its_range():
@@ -123,6 +123,6 @@ def test_refuses_what_is_no_image_in_its_range():
 
 def test_a_pixel_at_the_threshold_is_inverted():
     pixels = torch.tensor([0.25, 0.5, 0.75]).view(1, 1, 1, 3)
-    inverted = image_ops.solarize(pixels, torch.tensor([0.5]))
+    inverted = operations.solarize(pixels, torch.tensor([0.5]))
     assert inverted.flatten().tolist() == [0.25, 0.5, 0.25]
-    assert image_ops.solarize(pixels, torch.tensor([0.25])).flatten().tolist() == [0.75, 0.5, 0.25]
+    assert operations.solarize(pixels, torch.tensor([0.25])).flatten().tolist() == [0.75, 0.5, 0.25]

@@ -14,8 +14,7 @@ import pytest
 import torch
 
 import regbench
-from regbench.commands import plan as planning
-from regbench.commands import resume, train
+from regbench.commands import plan, resume, train
 from regbench.commands import test as sealed
 from regbench.errors import ConfigError, as_typed
 from regbench.runs import checkpoints
@@ -358,7 +357,7 @@ def test_what_is_no_run_folder_is_one_sentence(
 def test_plan_refuses_what_is_no_folder(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "circle").symlink_to("circle")
-    said = refusal(planning.main, *SMALL, f"hydra.sweep.dir={tmp_path / name}")
+    said = refusal(plan.main, *SMALL, f"hydra.sweep.dir={tmp_path / name}")
     assert said.startswith("hydra.sweep.dir: ")
     assert why in said
 
@@ -399,7 +398,7 @@ def test_a_sweep_runs_damaged_jobs_again_and_says_so(
         (job / "summary.json").unlink()
     change(jobs[1] / "last.pt", put(WIDE, "model"))
     flip(jobs[2] / "best.pt")
-    planning.main(words)
+    plan.main(words)
     assert f"{jobs[0].name} would be run again: summary.json cannot be read: " in capsys.readouterr().out
     said = sweep()
     assert f"{jobs[0].name} is run again: summary.json cannot be read: " in said

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from regbench.terminal import bar as progress
+from regbench.terminal import bar
 from regbench.terminal.bar import _bar, shown
 
 LATER = 1000.0  # seconds
@@ -29,7 +29,7 @@ def test_nothing_is_shown_of_short_work(terminal: bool) -> None:
 def test_in_a_file_long_work_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     where, out = console(terminal=False)
     clock = iter([0.0, 0.5, 1.0, 1.5, 3.0, *[LATER] * 500])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(bar.time, "monotonic", lambda: next(clock))
     with shown(range(500), "preparing", where) as each:
         assert len(list(each)) == 500
     assert out.getvalue() == "preparing: 3 of 500\n"
@@ -38,7 +38,7 @@ def test_in_a_file_long_work_is_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_in_a_file_nothing_is_shown_of_few_items(monkeypatch: pytest.MonkeyPatch) -> None:
     where, out = console(terminal=False)
     clock = iter([0.0, *[LATER] * 5])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(bar.time, "monotonic", lambda: next(clock))
     with shown(range(5), "preparing", where) as each:
         assert len(list(each)) == 5
     assert out.getvalue() == ""
@@ -46,7 +46,7 @@ def test_in_a_file_nothing_is_shown_of_few_items(monkeypatch: pytest.MonkeyPatch
 
 def test_in_a_terminal_long_work_has_a_bar_that_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     where, out = console(terminal=True)
-    monkeypatch.setattr(progress, "SOON", -1.0)
+    monkeypatch.setattr(bar, "SOON", -1.0)
     with shown(range(5), "preparing", where) as each:
         for number in each:
             assert not number or "preparing" in out.getvalue()
@@ -57,7 +57,7 @@ def test_in_a_terminal_long_work_has_a_bar_that_does_not_stay(monkeypatch: pytes
 
 def test_the_bar_is_gone_before_what_ends_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     where, out = console(terminal=True)
-    monkeypatch.setattr(progress, "SOON", -1.0)
+    monkeypatch.setattr(bar, "SOON", -1.0)
 
     def work() -> None:
         with shown(range(5), "preparing", where) as each:

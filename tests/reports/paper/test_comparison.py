@@ -31,7 +31,7 @@ from regbench.reports.drawings.cost import frontier
 from regbench.reports.drawings.palette import BAD, BASELINE, GOOD, looks
 from regbench.reports.filenames import distinct
 from regbench.reports.paper import comparison as plots
-from regbench.reports.paper import style as panels
+from regbench.reports.paper import style
 from regbench.reports.paper.comparison import figures, write_figures
 from regbench.reports.paper.style import FORMATS, STYLE, fitting
 from tests.reports.drawings.shown import chart
@@ -297,7 +297,7 @@ def test_hostile_names_stay_in_the_folder_and_are_shown_as_they_are(tmp_path, mo
     evil = comparison(*(arm(name, 0.9 + i / 100) for i, name in enumerate(HOSTILE)))
     names = ["../../out", "/etc/passwd", "../../OUT", "", "a b.c"]
     monkeypatch.setattr(plots, "CHARTS", [chart("cost")])
-    monkeypatch.setattr(panels, "FORMATS", {"svg": FORMATS["svg"]})
+    monkeypatch.setattr(style, "FORMATS", {"svg": FORMATS["svg"]})
     plain = comparison(arm("dropout"))
     written = write_figures(
         report(*(replace(plain if i else evil, name=name) for i, name in enumerate(names))), folder

@@ -16,7 +16,7 @@ from regbench.reports.drawings.marks import fitting_ticks
 from regbench.reports.drawings.palette import LINE
 from regbench.reports.drawings.response import response
 from regbench.reports.drawings.sketch import Course, Sketch, axis, zones
-from regbench.reports.paper import style as panels
+from regbench.reports.paper import style
 from regbench.reports.paper.drawing import figures_of
 from regbench.reports.paper.response import write_figures
 from regbench.reports.paper.style import COLUMN, FORMATS, STYLE
@@ -124,7 +124,7 @@ def test_an_accuracy_cannot_lie_above_one_and_a_gap_can_lie_below_zero() -> None
 def test_a_name_stays_in_the_folder_and_is_no_formula(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(panels, "FORMATS", {"svg": FORMATS["svg"]})
+    monkeypatch.setattr(style, "FORMATS", {"svg": FORMATS["svg"]})
     sketch = made(hill, (0.0, 0.2), seeds=1)
     evil = replace(sketch, curve=replace(sketch.curve, name=name, key=f"reg.{name}.p"))
     (path,) = write_figures([evil], tmp_path / "figures")
@@ -158,7 +158,7 @@ def test_below_and_above_are_drawn_where_nobody_knows_which_way_regularizes() ->
 
 
 def test_the_same_curve_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(panels, "FORMATS", {"svg": FORMATS["svg"]})
+    monkeypatch.setattr(style, "FORMATS", {"svg": FORMATS["svg"]})
     sketch = made(hill, (0.0, 0.2, 0.4), name="digits mlp")
     (first,) = write_figures([sketch], tmp_path / "a")
     (again,) = write_figures([sketch], tmp_path / "b")
