@@ -57,11 +57,9 @@ def test_a_folder_s_name_is_read_as_it_is(name: str) -> None:
 def test_a_job_is_recorded_alike_by_whatever_launcher(tmp_path: Path) -> None:
     """In this process it is composed by us, in another one by Hydra."""
     found = []
-    for launcher in ("basic", "joblib"):
-        root = tmp_path / launcher
-        line = read_line(
-            ["-m", "seed=0,1", "+reg=dropout", "hydra.verbose=false", f"hydra/launcher={launcher}"]
-        )
+    for way in ("basic", "joblib"):
+        root = tmp_path / way
+        line = read_line(["-m", "seed=0,1", "+reg=dropout", "hydra.verbose=false", f"hydra/launcher={way}"])
         words = ["+reg=dropout", "reg.dropout.p=0.25", "seed=1", "threads=1"]
         assert Launch(line, root)(lambda cfg: str(cfg.seed), [(words, "job")], str) == ["1"]
         record = root / "job" / ".hydra"
