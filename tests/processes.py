@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -213,14 +213,21 @@ def _become(streams: tuple[int, ...], words: list[str], cwd: str, code: str, env
         os._exit(status)
 
 
-def typed(words: list[str], python: Callable[[], Any] | None = None) -> int:
-    """The exit status of a line, run to the end of the process as `python -m regbench` would run it."""
+def typed(words: Sequence[str], python: Callable[[], Any] | None = None, script: Path | None = None) -> int:
+    """The exit status of a line, run to the end of the process.
+
+    Args:
+        words: of the line.
+        python: what is called in place of the command.
+        script: the folder of the script that was typed; None: it was `python -m regbench`.
+    """
     from regbench.cli import main
 
     sys.argv = ["regbench", *words]
-    sys.orig_argv = [*REGBENCH, *words]
-    sys.path[0] = os.getcwd()
-    sys.modules["__main__"].__spec__ = importlib.util.find_spec("regbench.__main__")
+    sys.orig_argv = [*(REGBENCH if script is None else ["regbench"]), *words]
+    sys.path[0] = str(script or Path.cwd())
+    if script is None:
+        sys.modules["__main__"].__spec__ = importlib.util.find_spec("regbench.__main__")
     try:
         (python or main)()
         status = 0

@@ -8,13 +8,15 @@ import os
 import resource
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
+
+from tests.processes import typed
 
 MOST = 3e9  # bytes in memory
 BEYOND = 12 * 2**30  # bytes of address space above what the parent has: no case may starve the machine
@@ -136,7 +138,7 @@ def _become(
             os.execv(sys.executable, [sys.executable, "-P", "-c", START, *words])
         if output:
             os.dup2(os.open(output, os.O_WRONLY), 1)
-        code = _type(words, python)
+        code = typed(words, partial(_call, python) if python else None, script=ROOT)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -158,26 +160,6 @@ def _hold(limits: Mapping[int, int]) -> None:
         resource.setrlimit(number, (most, most))
 
 
-def _type(words: Sequence[str], python: str) -> int:
-    """Run the command line as Python would run the script; the exit status."""
-    from regbench.cli import main
-
-    sys.argv = ["regbench", *words]
-    sys.orig_argv = ["regbench", *words]
-    sys.path[0] = str(ROOT)
-    try:
-        _call(python) if python else main()
-        code = 0
-    except SystemExit as error:
-        code = _status(error.code)
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    return code
-
-
 def _call(python: str) -> None:
     """Run Python; a refusal is said as the command line says it."""
     from regbench.errors import ConfigError
@@ -187,10 +169,3 @@ def _call(python: str) -> None:
     except ConfigError as error:
         print(f"regbench: {error}", file=sys.stderr)
         raise SystemExit(2) from error
-
-
-def _status(code: object) -> int:
-    if code is None or isinstance(code, int):
-        return (code or 0) & 255
-    print(code, file=sys.stderr)
-    return 1
