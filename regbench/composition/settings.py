@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -126,11 +127,17 @@ def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, An
     config = _sound(config)
     train = config.get("train")
     for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
-        for name, hint in hints_of(kind).items():
-            if name in part and int in (hint, *get_args(hint)):
+        for name in _integers(kind):
+            if name in part:
                 part[name] = whole(part[name])
     _make_absolute({name: node for name, node in config.items() if isinstance(node, dict)}, typed_in)
     return config
+
+
+@functools.cache
+def _integers(kind: type) -> tuple[str, ...]:
+    """The fields that take a whole number; asked of each job of a sweep, and found once."""
+    return tuple(name for name, hint in hints_of(kind).items() if int in (hint, *get_args(hint)))
 
 
 def whole(value: Any) -> Any:
