@@ -96,7 +96,7 @@ def _balanced(comparison: Comparison) -> list[Column]:
 
 
 def changes(comparison: Comparison, looks: Looks) -> list[SortableTable]:
-    """The differences to the baseline in every figure, of which only the metric's are tested."""
+    """The differences to the baseline in every metric, of which only the metric's are tested."""
     arms = [arm for arm in comparison.arms if arm.verdict]
     columns = [Column("", _heading(name, True), partial(_difference, name)) for name in _shown(comparison)]
     made = _table(columns, arms, looks)
