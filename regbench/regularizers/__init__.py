@@ -1,1 +1,1 @@
-"""Regularizers: one file for each technique of `configs/reg`."""
+"""Regularizers, losses of their own among them: one file for each technique of `configs/reg`."""
