@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,21 +14,11 @@ from regbench.records.course import read_lines
 from regbench.runs.sinks import JsonLines, Sink, Sinks, TensorBoard, grid
 from regbench.types import Record
 from tests.folders.hydras import contents
+from tests.storage.full_disk import file_size_limit
 
 FIRST = Record(1, {"train/loss": 2.5, "val/loss": 2.75, "val/accuracy": 0.125})
 SECOND = Record(2, {"train/loss": 1.5, "val/loss": 2.0, "val/accuracy": 0.5})
 THIRD = Record(3, {"train/loss": 0.5, "val/loss": 3.0, "val/accuracy": 0.25})
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """No file may grow beyond a size, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def written(path: Path, *records: Record, history: tuple[Record, ...] = ()) -> list[str]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import torch
 
 from regbench.storage import checkpoint
 from regbench.storage.checkpoint import BEST, LAST, PREVIOUS
+from tests.storage.full_disk import file_size_limit
 
 
 class Trap:
@@ -25,17 +23,6 @@ class Trap:
 
     def __reduce__(self) -> Any:
         return os.mkdir, (str(self.folder),)
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """No file may grow beyond a size, as on a disk that is nearly full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def truncate(path: Path, share: float = 0.5) -> None:

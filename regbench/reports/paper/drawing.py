@@ -60,7 +60,7 @@ def _alone(drawing: Drawing, panel: Panel) -> Figure:
     draw(axes, panel)
     dress(axes, panel)
     _title(axes, panel, drawing.note, height)
-    _add_legend(figure, drawing, [panel], drawing.keys)
+    _add_legend(figure, [panel], drawing.keys)
     return figure
 
 
@@ -75,7 +75,7 @@ def _across(drawing: Drawing, panel: Panel, keys: Sequence[str]) -> Figure:
         axes.set_title(broken(label, 17))
     label_below(grid, panel.x.title)
     figure.supylabel(broken(panel.y.title, 24), fontsize=8)
-    _add_legend(figure, drawing, [panel], drawing.common)
+    _add_legend(figure, [panel], drawing.common)
     return figure
 
 
@@ -94,7 +94,7 @@ def _stack(drawing: Drawing) -> Figure:
         dress(axes, panel)
         _title(axes, panel, "", height)
     figure.align_ylabels(grid)
-    _add_legend(figure, drawing, panels, drawing.keys)
+    _add_legend(figure, panels, drawing.keys)
     return figure
 
 
@@ -104,7 +104,7 @@ def _title(axes: Axes, panel: Panel, note: str, height: float) -> None:
     axes.set_ylabel(broken(panel.y.title, UPWARDS * height))
 
 
-def _add_legend(figure: Figure, drawing: Drawing, panels: Sequence[Panel], keys: Sequence[str]) -> None:
+def _add_legend(figure: Figure, panels: Sequence[Panel], keys: Sequence[str]) -> None:
     """Below the panels: what each key is, and each dash."""
     marks = [mark for panel in panels for mark in panel.marks]
     there = [key for key in keys if any(getattr(mark, "key", None) == key for mark in marks)]
