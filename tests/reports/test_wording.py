@@ -12,7 +12,7 @@ from regbench.analysis.question import Question
 from regbench.analysis.report import Comparison, Design, Difference, Interaction, Verdict
 from regbench.analysis.words import probability
 from regbench.records.reader import Found, Result
-from regbench.reports.wording import about_pairs, limits, measured_on, said, sensitivity, together
+from regbench.reports.wording import about_pairs, limits, measured_on, said, sensitivity, together, with_unit
 from tests.records.made import figures, result
 
 HALF = 0.001  # of an interval
@@ -163,3 +163,12 @@ def test_each_metric_is_of_rows_of_its_own() -> None:
     assert measured_on("val/loss") == "this validation split"
     assert measured_on("test/loss") == "the test split"
     assert measured_on("corruption/accuracy") == "corrupted rows of this validation split"
+
+
+def test_an_axis_has_a_metric_with_its_unit_in_brackets_and_a_difference_in_points() -> None:
+    assert [with_unit(metric) for metric in ("val/accuracy", "val/loss", "val/brier")] == [
+        "val accuracy (%)",
+        "val NLL (nats)",
+        "val Brier",
+    ]
+    assert with_unit("val/accuracy", difference=True) == "val accuracy (points)"
