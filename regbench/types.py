@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from regbench.tasks import Classification, Regression, Task
+
 PADDING, UNKNOWN = 0, 1  # token ids: what fills a row up, and words that the vocabulary lacks
 
 
@@ -21,7 +23,8 @@ class Batch:
 
     Attributes:
         inputs: (B, ...) float; images in [0, 1] as (B, C, H, W). Token ids (B, T) stay integer.
-        targets: (B, C) float, each row a distribution; a label is a one-hot row.
+        targets: (B, K) float, as the task has them (`regbench.tasks`): a distribution over the classes, of
+            which a label is a one-hot row, or standardized numbers.
     """
 
     inputs: Tensor
@@ -51,7 +54,7 @@ class ForwardPass:
     Attributes:
         model: the model in training mode.
         batch: as shown to the model, after every batch hook.
-        logits: (B, C).
+        logits: (B, K): logits of the classes, or the predicted numbers.
         hidden: output of each hidden site in forward order; empty unless a member asks for them
             (`Regularizer.records_hidden`).
         class_weights: (C,), the `weight` of the cross-entropy: each row of it is
@@ -71,12 +74,13 @@ class Split:
 
     Attributes:
         inputs: (N, ...): uint8 pixels, floats in [0, 1], or int64 token ids.
-        labels: (N,) int64, as training is told them.
-        num_classes: C.
+        labels: (N,) int64, as training is told them; (N, K) float where numbers are predicted, standardized.
+        num_classes: C; of numbers K.
         scale: the stored pixel value that means 1.0.
         true_labels: (N,) int64 where `labels` hold noise, else None.
         mirrors: whether a mirrored image keeps its label (false for digits and letters).
         vocabulary: number of token ids, padding and unknown among them; None where inputs are no tokens.
+        numbers: what is known of the targets where they are numbers; None where they are classes.
     """
 
     inputs: Tensor
@@ -86,16 +90,21 @@ class Split:
     true_labels: Tensor | None = None
     mirrors: bool = True
     vocabulary: int | None = None
+    numbers: Regression | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def task(self) -> Task:
+        """What is predicted of a row."""
+        return self.numbers or Classification(self.num_classes)
 
     def __getitem__(self, rows: Tensor | slice) -> Batch:
         inputs = self.inputs[rows]
         if inputs.dtype == torch.uint8:
             inputs = inputs.to(torch.get_default_dtype()).div_(self.scale)
-        one_hot = torch.eye(self.num_classes, device=self.labels.device)
-        return Batch(inputs, one_hot[self.labels[rows]])
+        return Batch(inputs, self.task.targets_of(self.labels[rows]))
 
     @property
     def is_images(self) -> bool:
@@ -128,7 +137,7 @@ class Dataset:
         val: judges; every gap is measured here, and it chooses nothing.
         read_test: reads the sealed test split; called after the run, and counted. None where there is none.
         in_shape: per-example shape of the inputs.
-        num_classes: C.
+        num_classes: C; of numbers K.
         note: what was found, and how the inputs were made of it, a sentence a line; may be empty.
         warnings: what is seldom meant: labels that look wrong, rows that stand in train and in val.
         classes: the C names of the classes, in the order of their labels.
@@ -151,6 +160,11 @@ class Dataset:
     def vocabulary(self) -> int | None:
         """Number of token ids; None where inputs are no tokens."""
         return self.train.vocabulary
+
+    @property
+    def task(self) -> Task:
+        """What is predicted of a row."""
+        return self.train.task
 
     @property
     def measured(self) -> Split:

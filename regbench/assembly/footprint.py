@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules import module as registry
 
 from regbench.composition.kinds import MODEL
-from regbench.composition.settings import whole
+from regbench.composition.settings import MODEL_KEYS, whole
 from regbench.errors import ConfigError
 from regbench.instantiation.fields import make_and_tell
 from regbench.storage.reading import machine_memory
@@ -38,7 +38,7 @@ def require_room(node: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """
     if not str(node.get("_target_")).startswith("regbench."):
         return
-    values = {name: value for name, value in node.items() if name not in ("lr", "tie")}
+    values = {name: value for name, value in node.items() if name not in MODEL_KEYS}
     wholes = {name: whole(value) for name, value in values.items()}
     numbers = {n: v for n, v in wholes.items() if isinstance(v, int) and not isinstance(v, bool)}
     largest = max(numbers, key=lambda name: numbers[name], default="_target_")

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 from regbench.assembly.footprint import require_room
 from regbench.assembly.remedies import remedy
 from regbench.composition.kinds import MODEL
-from regbench.composition.settings import Config
+from regbench.composition.settings import MODEL_KEYS, Config
 from regbench.errors import ConfigError
 from regbench.instantiation.boundary import refusing
 from regbench.instantiation.checking import look
@@ -70,7 +70,7 @@ def build_net(node: Config, in_shape: Sequence[int], num_classes: int, vocabular
         ConfigError: it cannot be made, is no module, takes no token ids where inputs are such, or a tie is
             wrong.
     """
-    values = {name: value for name, value in node.items() if name not in ("lr", "tie")}
+    values = {name: value for name, value in node.items() if name not in MODEL_KEYS}
     given = {"in_shape": tuple(in_shape), "num_classes": num_classes, "vocabulary": vocabulary}
     _require_tokens_taken(node, vocabulary)
     net, taken = make_and_tell(values, "model", MODEL, given)

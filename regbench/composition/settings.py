@@ -24,6 +24,8 @@ RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by it
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
 MOST_MEANT = 3  # keys that are named for one that is not known
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
+# keys of the model's part that are not for its class: they stand there whatever the class is
+MODEL_KEYS = ("lr", "tie", "sites", "own_noise", "init", "freeze")
 
 
 @dataclass
@@ -66,6 +68,9 @@ class TrainSettings:
     accumulate: int
     evaluate_every: int
     class_weights: list[float] | str | None = None
+    monitor: str | None = None
+    lr_factors: dict[str, float] | None = None
+    layerwise_lr_decay: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "evaluate_every"):

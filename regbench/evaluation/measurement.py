@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regbench.evaluation.calibration import calibration, mean
@@ -88,7 +87,7 @@ def predict(
 def plain(logits: Tensor, split: Split) -> dict[str, float]:
     """Cross-entropy in nats, and accuracy."""
     pairs = zip(logits.split(CHUNK), split.labels.split(CHUNK), strict=True)
-    loss = [F.cross_entropy(*pair, reduction="none") for pair in pairs]
+    loss = [split.task.row_losses(*pair) for pair in pairs]
     return {"loss": mean(torch.cat(loss)), "accuracy": mean(logits.argmax(1) == split.labels)}
 
 

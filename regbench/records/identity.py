@@ -102,7 +102,17 @@ def stem(config: Mapping[str, Any]) -> str:
     return f"{name}_seed{config['seed']}"
 
 
-LATER = {"train.class_weights": None}  # keys that older runs lack, at the value that is what these did
+# keys that older runs lack, at the value that is what these did
+LATER = {
+    "train.class_weights": None,
+    "train.monitor": None,
+    "train.lr_factors": None,
+    "train.layerwise_lr_decay": 1.0,
+    "model.sites": "auto",
+    "model.own_noise": "keep",
+    "model.init": None,
+    "model.freeze": [],
+}
 
 
 def without_later(config: Mapping[str, Any]) -> dict[str, Any]:

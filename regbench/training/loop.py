@@ -11,7 +11,6 @@ from operator import add
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regbench.evaluation.measurement import gaps, measure
@@ -194,7 +193,7 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
-        loss = F.cross_entropy(logits, batch.targets, run.class_weights)
+        loss = run.data.task.loss(logits, batch.targets, run.class_weights)
     return {"data": run.reg.transform_loss(loss)} | run.reg.penalties(forward)
 
 

@@ -14,6 +14,7 @@ import regbench
 
 PACKAGE = Path(regbench.__file__).parent
 VOCABULARY = [  # what a person's own part may import; the whole of the top level, but for the entrance
+    "tasks",
     "types",
     "sites",
     "streams",
@@ -74,7 +75,10 @@ GUESTS = {
     "omegaconf": ["composition.*", "sweeps.*", "commands.train"],
     "tensorboard": ["reports.*", "runs.sinks"],
     "torch.utils.tensorboard": ["runs.sinks"],
-    "torchvision": ["data.*"],
+    "torchvision": ["data.*", "models.torchvision"],
+    "timm": ["models.timm"],
+    "polars": ["data.*"],
+    "safetensors": ["storage.*"],
     "PIL": ["data.*"],
     "rich": ["terminal.*", "runs.*", "sweeps.*", "commands.*"],
     "scipy": ["stats.*", "analysis.notes"],

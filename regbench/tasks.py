@@ -1,0 +1,129 @@
+"""What is predicted: how labels become targets, what a row of targets may be, and the loss between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Loss = Literal["squared", "huber", "absolute"]
+SUM_TOLERANCE = 1e-4  # of a distribution's row: what mixing in single precision leaves of its sum
+
+
+class Task(Protocol):
+    """What every part that does not care what is predicted asks of it.
+
+    Attributes:
+        speaks_of_classes: whether labels are numbers of classes and a row of targets is a distribution.
+        outputs: K, how many numbers a model returns for a row.
+        name: in words.
+    """
+
+    speaks_of_classes: ClassVar[bool]
+    name: ClassVar[str]
+
+    @property
+    def outputs(self) -> int: ...
+
+    def targets_of(self, labels: Tensor) -> Tensor:
+        """Labels (N, ...) as a split stores them, to rows of targets (N, K)."""
+
+    def loss(self, outputs: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
+        """The mean data loss over a batch, a scalar, of outputs and targets (B, K)."""
+
+    def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The loss of every row, (N,), of outputs (N, K) and labels as a split stores them."""
+
+    def require_targets(self, targets: Tensor) -> None:
+        """Refuse targets (B, K) that no batch hook may leave behind.
+
+        Raises:
+            ValueError: they are none of this task.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """One of C classes: targets are rows of probabilities, the loss is the cross-entropy in nats.
+
+    Attributes:
+        num_classes: C.
+    """
+
+    speaks_of_classes: ClassVar[bool] = True
+    name: ClassVar[str] = "classification"
+
+    num_classes: int
+
+    @property
+    def outputs(self) -> int:
+        return self.num_classes
+
+    def targets_of(self, labels: Tensor) -> Tensor:
+        return torch.eye(self.num_classes, device=labels.device)[labels]
+
+    def loss(self, outputs: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
+        return F.cross_entropy(outputs, targets, class_weights)
+
+    def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, labels, reduction="none")
+
+    def require_targets(self, targets: Tensor) -> None:
+        if (targets < 0).any() or ((targets.sum(1) - 1).abs() > SUM_TOLERANCE).any():
+            raise ValueError("each row of targets must be a distribution over the classes")
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """K numbers: targets are standardized by train; the loss is the mean over rows and numbers.
+
+    With d = output - target, both standardized: squared d^2; absolute |d|; huber d^2 / 2 where |d| <= 1,
+    else |d| - 1/2 (Huber, 1964, https://doi.org/10.1214/aoms/1177703732).
+
+    Attributes:
+        mean: of each of the K targets over the kept train rows, in its own unit.
+        std: likewise, above 0; a standardized target times this plus the mean is the target.
+        targets: their names.
+        unit: what they are counted in, one for all; empty where nobody has said.
+        loss_form: which of the three losses.
+    """
+
+    speaks_of_classes: ClassVar[bool] = False
+    name: ClassVar[str] = "regression"
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    targets: Sequence[str] = ("target",)
+    unit: str = ""
+    loss_form: Loss = "squared"
+
+    @property
+    def outputs(self) -> int:
+        return len(self.mean)
+
+    def targets_of(self, labels: Tensor) -> Tensor:
+        return labels
+
+    def loss(self, outputs: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
+        return _LOSSES[self.loss_form](outputs, targets)
+
+    def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return _LOSSES[self.loss_form](outputs, labels, reduction="none").mean(1)
+
+    def require_targets(self, targets: Tensor) -> None:
+        if not targets.isfinite().all():
+            raise ValueError("targets must be finite numbers")
+
+    def in_units(self, values: Tensor) -> Tensor:
+        """Standardized values (N, K) in the unit of the targets."""
+        mean, std = (
+            torch.tensor(each, dtype=values.dtype, device=values.device) for each in (self.mean, self.std)
+        )
+        return values * std + mean
+
+
+_LOSSES = {"squared": F.mse_loss, "huber": F.huber_loss, "absolute": F.l1_loss}
