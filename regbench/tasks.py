@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -126,4 +126,4 @@ class Regression:
         return values * std + mean
 
 
-_LOSSES = {"squared": F.mse_loss, "huber": F.huber_loss, "absolute": F.l1_loss}
+_LOSSES: dict[Loss, Callable[..., Tensor]] = {"squared": F.mse_loss, "huber": F.huber_loss, "absolute": F.l1_loss}

@@ -103,7 +103,7 @@ def stem(config: Mapping[str, Any]) -> str:
 
 
 # keys that older runs lack, at the value that is what these did
-LATER = {
+LATER: dict[str, Any] = {
     "train.class_weights": None,
     "train.monitor": None,
     "train.lr_factors": None,
