@@ -81,8 +81,9 @@ def test_stands_inside_or_around_another_wrapper_alike(other):
 
 def test_goes_on_from_its_state_in_the_middle_of_k_steps():
     whole = descent(Lookahead(0.25, 3), 7)
-    weight, first, second = nn.Parameter(torch.tensor(8.0, dtype=torch.float64)), *(
-        Lookahead(0.25, 3) for _ in range(2)
+    weight, first, second = (
+        nn.Parameter(torch.tensor(8.0, dtype=torch.float64)),
+        *(Lookahead(0.25, 3) for _ in range(2)),
     )
     optimizer = first.prepare_optimizer(torch.optim.SGD([weight], lr=0.5))
     values = [stepped(weight, optimizer) for _ in range(4)]
