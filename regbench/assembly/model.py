@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from regbench.assembly.footprint import require_room
 from regbench.assembly.remedies import remedy
+from regbench.assembly.sites import mark_sites, settle_noise, told_of_noise
 from regbench.composition.kinds import MODEL
 from regbench.composition.settings import MODEL_KEYS, Config
 from regbench.errors import ConfigError
@@ -20,6 +20,7 @@ from regbench.instantiation.boundary import refusing
 from regbench.instantiation.checking import look
 from regbench.instantiation.fields import converted, make_and_tell
 from regbench.instantiation.signatures import takes
+from regbench.nn.buffers import kept_buffers
 from regbench.nn.logits import checked_logits
 from regbench.nn.normalization import Normalization, Normalized
 from regbench.nn.tying import tie
@@ -60,6 +61,8 @@ def build_model(node: Config, data: Dataset, seed: int, dataset: Config | None =
     except ConfigError as error:
         advice = remedy(str(error), node, dataset or {}, data, model.net, fits)
         raise ConfigError(f"{error}{advice}") from error.__cause__
+    said = [model.note, *told_of_noise(model.net), mark_sites(model, node, data.in_shape, data.vocabulary)]
+    model.note = "\n".join(filter(None, said))
     return model
 
 
@@ -78,6 +81,7 @@ def build_net(node: Config, in_shape: Sequence[int], num_classes: int, vocabular
         raise ConfigError(_no_tokens(node))
     _initialize_lazy(net, in_shape, vocabulary)
     _tie_weights(net, node)
+    settle_noise(net, node)
     return net
 
 
@@ -208,20 +212,3 @@ def _some(names: Sequence[str]) -> str:
     """A few names out of many."""
     few, more = list(names[:2]), len(names) - 2
     return f"{', '.join(few)} and {more} more parameters" if more > 0 else " and ".join(few)
-
-
-@contextmanager
-def kept_buffers(model: nn.Module) -> Iterator[None]:
-    """Whatever forward passes within do to buffers, running statistics among them, is undone after it."""
-    held = [
-        (module, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None and not is_lazy(buffer)
-    ]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for module, name, buffer, before in held:
-                module._buffers[name] = buffer.copy_(before)

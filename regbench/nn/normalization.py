@@ -70,14 +70,18 @@ class Normalized(nn.Module):
     a person's own returns more than that in training.
 
     Attributes:
-        note: what a person should know of the model; empty where there is nothing.
+        input: a site before the net, where its own modules are no sites; None where nothing stands there.
+        note: what a person should know of the model, a sentence a line; empty where there is nothing.
+        sought: the end of a sentence about a site that the net lacks.
     """
 
     def __init__(self, normalization: nn.Module, net: nn.Module) -> None:
         super().__init__()
         self.normalization = normalization
         self.net = net
-        self.note = ""
+        self.input: nn.Module | None = None
+        self.note = self.sought = ""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return logits_of(self.net(self.normalization(inputs)))
+        inputs = self.normalization(inputs)
+        return logits_of(self.net(inputs if self.input is None else self.input(inputs)))

@@ -14,6 +14,7 @@ from regbench.regularizers.base import Regularizer, hooks
 from regbench.sites import recording
 from regbench.training.loop import Run, train_step
 from regbench.types import Batch, ForwardPass
+from regbench.weights import plain_name
 
 PROBE_ROWS = 64
 
@@ -202,7 +203,7 @@ def update_facts(present: Probe, absent: Probe) -> list[str]:
 
 def short(name: str) -> str:
     """The place in the person's own model: the site's name, without our wrapping."""
-    return name.removeprefix("net.").split(".after.")[0].split(".around.")[0].removesuffix(".body")
+    return plain_name(name).removeprefix("net.").split(".after.")[0].split(".around.")[0].removesuffix(".body")
 
 
 def model_name(run: Run) -> str:
@@ -218,4 +219,4 @@ def model_warnings(probe: Probe, logits: Tensor) -> list[str]:
         logits: those of some rows, in evaluation, after its steps.
     """
     note = getattr(probe.run.model, "note", "")
-    return [f"{model_name(probe.run)}: {said}" for said in [*([note] if note else []), *doubts(logits)]]
+    return [f"{model_name(probe.run)}: {said}" for said in [*note.splitlines(), *doubts(logits)]]
