@@ -49,13 +49,13 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     with refusing("model: "):
         model = build_model(config["model"], data, settings.seed, config["dataset"]).to(device)
     data = data.to(device)
-    with _members_prepare():
+    with members_prepare():
         stack.check_data(data.train)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)
     optimizer = build_optimizer(config["optimizer"], model, train.lr)
-    with _members_prepare():
+    with members_prepare():
         optimizer = stack.prepare_optimizer(optimizer)
     return Run(
         model=model,
@@ -79,7 +79,12 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
 
 
 @contextmanager
-def _members_prepare() -> Iterator[None]:
+def members_prepare() -> Iterator[None]:
+    """Tell what a member refuses in one sentence that begins with its key.
+
+    Raises:
+        ConfigError: one refuses.
+    """
     try:
         with refusing("reg: ", MemberError):
             yield
