@@ -49,6 +49,21 @@ def _original(module: nn.Module, name: str) -> Tensor | None:
     return behind.original if hasattr(behind, "original") else behind.original1
 
 
+def fresh_weights(model: nn.Module) -> list[Tensor]:
+    """The parameters that have no starting point where a model starts from weights: those of a new head.
+
+    A module that holds some lists their names in an attribute `fresh`.
+    """
+    found = [(m, name) for m in model.modules() for name in getattr(m, "fresh", ())]
+    return [weight for module, name in found if (weight := _original(module, name)) is not None]
+
+
+def plain_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Every parameter under each name that it has in `plain_state`: one that is tied has several."""
+    state = model.state_dict(keep_vars=True)
+    return {_plain(name): tensor for name, tensor in state.items() if isinstance(tensor, nn.Parameter)}
+
+
 def plain_state(model: nn.Module) -> dict[str, Tensor]:
     """The model's state under the names that it has without parametrizations (W, not its mask)."""
     return {_plain(name): tensor for name, tensor in model.state_dict().items()}

@@ -26,8 +26,7 @@ class Probe:
         self.rows = min(PROBE_ROWS, run.batch_size, len(run.data.train))
         self.terms: list[dict[str, Tensor]] = []
         run.model.train()
-        for group in run.optimizer.param_groups:
-            group["lr"] = run.lr
+        run.set_rate(1.0)
 
     def batch(self, index: int) -> Batch:
         """Other train rows for every step."""
