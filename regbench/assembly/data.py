@@ -43,7 +43,7 @@ def content_of(config: Config, recorded: str | None = None) -> str:
         ConfigError: the dataset or the weights cannot be read, or the weights are not those recorded.
     """
     before = "" if recorded is None else parts_of_content(config, recorded)[1]
-    return joined_content(data_content_of(config), initial_digest(config["model"], before))
+    return joined_content(data_content_of(config), initial_digest(config.get("model", {}), before))
 
 
 def data_content_of(config: Config) -> str:

@@ -226,6 +226,7 @@ def _require_alike(
 
 def _mark(net: nn.Module, fresh: Sequence[str]) -> None:
     parameters = dict(net.named_parameters(remove_duplicate=False))
+    net.fresh = ()  # type: ignore[assignment]
     for name in fresh:
         if name in parameters:
             holder, _, last = name.rpartition(".")
