@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from regbench.assembly.footprint import require_room
+from regbench.assembly.freezing import freeze
+from regbench.assembly.initial_weights import read_initial, start_from
 from regbench.assembly.remedies import remedy
 from regbench.assembly.sites import mark_sites, settle_noise, told_of_noise
 from regbench.composition.kinds import MODEL
@@ -27,15 +29,20 @@ from regbench.nn.tying import tie
 from regbench.streams import kept_draws, seed_draws
 from regbench.types import Dataset
 
+Begin = Callable[[nn.Module], None]
 
-def build_model(node: Config, data: Dataset, seed: int, dataset: Config | None = None) -> nn.Module:
-    """The plain model with its normalization in front, its initial weights fixed by the seed.
+
+def build_model(
+    node: Config, data: Dataset, seed: int, dataset: Config | None = None, initial: bool = True
+) -> nn.Module:
+    """The plain model with its normalization in front, its initial weights fixed by the seed or by a file.
 
     Args:
         node: the model's part of the configuration.
         data: what it is to learn.
         seed: of the run.
         dataset: the dataset's part of the configuration, for advice where the two do not fit.
+        initial: read the file of weights that it starts from, if there is one; a checkpoint's need none.
 
     Raises:
         ConfigError: it cannot be made, or does not return logits (B, C) in both of its modes.
@@ -46,32 +53,51 @@ def build_model(node: Config, data: Dataset, seed: int, dataset: Config | None =
     )
     normalization = Normalization.of(data.train) if data.vocabulary is None else nn.Identity()
 
-    def built(words: Config) -> Normalized:
+    start, notes = read_initial(node) if initial else None, []
+
+    def begin(net: nn.Module) -> None:
+        if start is not None:
+            notes.append(start_from(net, start, data.num_classes))
+
+    def built(words: Config, begin: Begin | None = None) -> Normalized:
         seed_draws(seed)
-        net = build_net({**node, **words}, data.in_shape, data.num_classes, data.vocabulary)
+        net = build_net({**node, **words}, data.in_shape, data.num_classes, data.vocabulary, begin)
         return Normalized(normalization, net)
 
     def fits(words: Config) -> None:
         try_out(built(words), inputs, data.num_classes)
 
-    model = built({})
+    model = built({}, begin)
     inputs = data.train[:2].inputs
     try:
-        model.note = try_out(model, inputs, data.num_classes)
+        notes.append(try_out(model, inputs, data.num_classes))
     except ConfigError as error:
         advice = remedy(str(error), node, dataset or {}, data, model.net, fits)
         raise ConfigError(f"{error}{advice}") from error.__cause__
-    said = [model.note, *told_of_noise(model.net), mark_sites(model, node, data.in_shape, data.vocabulary)]
-    model.note = "\n".join(filter(None, said))
+    notes += [*told_of_noise(model.net), mark_sites(model, node, data.in_shape, data.vocabulary)]
+    model.note = "\n".join(filter(None, notes))
     return model
 
 
-def build_net(node: Config, in_shape: Sequence[int], num_classes: int, vocabulary: int | None) -> nn.Module:
-    """The plain model of a configuration, weights tied as it says, none of them left uninitialized.
+def build_net(
+    node: Config,
+    in_shape: Sequence[int],
+    num_classes: int,
+    vocabulary: int | None,
+    begin: Begin | None = None,
+) -> nn.Module:
+    """The plain model of a configuration, weights tied and frozen as it says, none of them uninitialized.
+
+    Args:
+        node: the model's part of the configuration.
+        in_shape: per-example shape of the inputs.
+        num_classes: C.
+        vocabulary: number of token ids; None where inputs are none.
+        begin: gives the model weights to start from, before they are tied.
 
     Raises:
-        ConfigError: it cannot be made, is no module, takes no token ids where inputs are such, or a tie is
-            wrong.
+        ConfigError: it cannot be made, is no module, takes no token ids where inputs are such, or a tie or
+            what is to be frozen is wrong.
     """
     values = {name: value for name, value in node.items() if name not in MODEL_KEYS}
     given = {"in_shape": tuple(in_shape), "num_classes": num_classes, "vocabulary": vocabulary}
@@ -80,7 +106,10 @@ def build_net(node: Config, in_shape: Sequence[int], num_classes: int, vocabular
     if vocabulary is not None and "vocabulary" not in taken:
         raise ConfigError(_no_tokens(node))
     _initialize_lazy(net, in_shape, vocabulary)
+    if begin is not None:
+        begin(net)
     _tie_weights(net, node)
+    freeze(net, node)
     settle_noise(net, node)
     return net
 

@@ -12,6 +12,7 @@ from regbench.assembly.data import load_data, rows_by_class
 from regbench.assembly.device import find_device
 from regbench.assembly.model import build_model
 from regbench.assembly.optimization import build_optimizer, build_schedule
+from regbench.assembly.parameter_groups import grouped
 from regbench.assembly.stack import build_stack
 from regbench.composition.kinds import look_at
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
@@ -25,13 +26,14 @@ from regbench.training.loop import Run
 from regbench.types import Dataset
 
 
-def build_run(config: Config, stack: Stack | None = None, learn: bool = True) -> Run:
+def build_run(config: Config, stack: Stack | None = None, learn: bool = True, initial: bool = True) -> Run:
     """Everything that a run needs, on its device.
 
     Args:
         config: a resolved configuration.
         stack: use this one instead of the configuration's.
         learn: let the members learn from the train split (`prepare_data`), which may take long.
+        initial: read the weights that the model starts from; False where a checkpoint's are to come.
 
     Raises:
         ConfigError: anything in the configuration that cannot be.
@@ -47,14 +49,15 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     clock = Clock()
     stack.bind(settings.seed, clock)
     with refusing("model: "):
-        model = build_model(config["model"], data, settings.seed, config["dataset"]).to(device)
+        model = build_model(config["model"], data, settings.seed, config["dataset"], initial).to(device)
     data = data.to(device)
     with members_prepare():
         stack.check_data(data.train)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)
-    optimizer = build_optimizer(config["optimizer"], model, train.lr)
+    groups = grouped(model, train)
+    optimizer = build_optimizer(config["optimizer"], model, train.lr, groups.params)
     with members_prepare():
         optimizer = stack.prepare_optimizer(optimizer)
     return Run(
@@ -74,6 +77,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         evaluate=settings.evaluate,
         class_weights=None if weights is None else weights.to(device),
         warnings=warnings,
+        note=groups.note,
         clock=clock,
     )
 

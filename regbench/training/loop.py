@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from regbench.evaluation.measurement import gaps, measure
 from regbench.nn.logits import still_logits
-from regbench.optimizers import update
+from regbench.optimizers import LR_FACTOR, update
 from regbench.regularizers.base import Stack
 from regbench.sites import recording
 from regbench.streams import Clock, keyed_seed, seed_draws
@@ -31,6 +31,7 @@ class Run:
     Attributes:
         class_weights: (C,) of the data loss, their mean over the train rows 1; None where all weigh alike.
         warnings: what of the settings is seldom meant with these data.
+        note: how the settings were understood, a sentence a line; may be empty.
     """
 
     model: nn.Module
@@ -49,6 +50,7 @@ class Run:
     evaluate: Sequence[str] = ()
     class_weights: Tensor | None = None
     warnings: Sequence[str] = ()
+    note: str = ""
     clock: Clock = field(default_factory=Clock)
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -62,6 +64,11 @@ class Run:
     def target_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The data loss, a scalar, where no member has one of its own."""
         return self.data.task.loss(outputs, targets, self.class_weights)
+
+    def set_rate(self, factor: float) -> None:
+        """Let every group of parameters learn at this factor of `lr`, times its own factor."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * factor * group.get(LR_FACTOR, 1.0)
 
 
 def autocast_for(device: torch.device, bf16: bool) -> AbstractContextManager[Any]:
@@ -130,8 +137,7 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
         run.clock.step = epoch * len(order) + step
         run.reg.begin_step(run.clock.step / (steps - 1) if steps > 1 else 1.0)
         factor = run.schedule((run.clock.step + 0.5) / steps)
-        for group in run.optimizer.param_groups:
-            group["lr"] = run.lr * factor
+        run.set_rate(factor)
         for name, term in train_step(run, run.data.train[rows]).items():
             totals[name] = totals.get(name, 0.0) + term * len(rows)
         if (step + 1) % STEPS_BETWEEN_CHECKS == 0 or step + 1 == len(order):

@@ -14,7 +14,7 @@ from regbench.regularizers.base import Regularizer, hooks
 from regbench.sites import recording
 from regbench.training.loop import Run, train_step
 from regbench.types import Batch, ForwardPass
-from regbench.weights import plain_name
+from regbench.weights import unmarked
 
 PROBE_ROWS = 64
 
@@ -27,8 +27,7 @@ class Probe:
         self.rows = min(PROBE_ROWS, run.batch_size, len(run.data.train))
         self.terms: list[dict[str, Tensor]] = []
         run.model.train()
-        for group in run.optimizer.param_groups:
-            group["lr"] = run.lr
+        run.set_rate(1.0)
 
     def batch(self, index: int) -> Batch:
         """Other train rows for every step."""
@@ -203,7 +202,7 @@ def update_facts(present: Probe, absent: Probe) -> list[str]:
 
 def short(name: str) -> str:
     """The place in the person's own model: the site's name, without our wrapping."""
-    return plain_name(name).removeprefix("net.").split(".after.")[0].split(".around.")[0].removesuffix(".body")
+    return unmarked(name).removeprefix("net.").split(".after.")[0].split(".around.")[0].removesuffix(".body")
 
 
 def model_name(run: Run) -> str:
