@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 Loss = Literal["squared", "huber", "absolute"]
+LOSSES: tuple[Loss, ...] = get_args(Loss)
 SUM_TOLERANCE = 1e-4  # of a distribution's row: what mixing in single precision leaves of its sum
 
 
@@ -109,21 +110,39 @@ class Regression:
         return labels
 
     def loss(self, outputs: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
-        return _LOSSES[self.loss_form](outputs, targets)
+        return _FUNCTIONS[self.loss_form](outputs, targets)
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        return _LOSSES[self.loss_form](outputs, labels, reduction="none").mean(1)
+        return _FUNCTIONS[self.loss_form](outputs, labels, reduction="none").mean(1)
 
     def require_targets(self, targets: Tensor) -> None:
         if not targets.isfinite().all():
             raise ValueError("targets must be finite numbers")
 
+    def standardized(self, values: Tensor) -> Tensor:
+        """Values (N, K) float64 in the unit of the targets, to labels (N, K) as a split stores them.
+
+        Raises:
+            ValueError: one is so far from the mean that it is no number of that precision.
+        """
+        mean, std = self._moments(values)
+        labels = ((values - mean) / std).to(torch.get_default_dtype())
+        if not labels.isfinite().all():
+            far = values[~labels.isfinite()][0].item()
+            raise ValueError(f"targets must lie nearer to those of train, got {far:g}")
+        return labels
+
     def in_units(self, values: Tensor) -> Tensor:
         """Standardized values (N, K) in the unit of the targets."""
+        mean, std = self._moments(values)
+        return values * std + mean
+
+    def _moments(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, (K,) each, beside some values."""
         mean, std = (
             torch.tensor(each, dtype=values.dtype, device=values.device) for each in (self.mean, self.std)
         )
-        return values * std + mean
+        return mean, std
 
 
-_LOSSES: dict[Loss, Callable[..., Tensor]] = {"squared": F.mse_loss, "huber": F.huber_loss, "absolute": F.l1_loss}
+_FUNCTIONS: dict[Loss, Callable[..., Tensor]] = {"squared": F.mse_loss, "huber": F.huber_loss, "absolute": F.l1_loss}
