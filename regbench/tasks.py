@@ -22,10 +22,12 @@ class Task(Protocol):
         speaks_of_classes: whether labels are numbers of classes and a row of targets is a distribution.
         outputs: K, how many numbers a model returns for a row.
         name: in words.
+        returned: what a model returns, in words.
     """
 
     speaks_of_classes: ClassVar[bool]
     name: ClassVar[str]
+    returned: ClassVar[str]
 
     @property
     def outputs(self) -> int: ...
@@ -38,6 +40,10 @@ class Task(Protocol):
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The loss of every row, (N,), of outputs (N, K) and labels as a split stores them."""
+
+    @property
+    def spread(self) -> tuple[str, str, Callable[[Tensor], float]]:
+        """What mixing and smoothing change of targets (B, K): its name, its unit, and how it is found."""
 
     def require_targets(self, targets: Tensor) -> None:
         """Refuse targets (B, K) that no batch hook may leave behind.
@@ -57,6 +63,7 @@ class Classification:
 
     speaks_of_classes: ClassVar[bool] = True
     name: ClassVar[str] = "classification"
+    returned: ClassVar[str] = "logits"
 
     num_classes: int
 
@@ -72,6 +79,10 @@ class Classification:
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(outputs, labels, reduction="none")
+
+    @property
+    def spread(self) -> tuple[str, str, Callable[[Tensor], float]]:
+        return "target entropy", " nats", _entropy
 
     def require_targets(self, targets: Tensor) -> None:
         if (targets < 0).any() or ((targets.sum(1) - 1).abs() > SUM_TOLERANCE).any():
@@ -95,6 +106,7 @@ class Regression:
 
     speaks_of_classes: ClassVar[bool] = False
     name: ClassVar[str] = "regression"
+    returned: ClassVar[str] = "numbers"
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -114,6 +126,10 @@ class Regression:
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return _FUNCTIONS[self.loss_form](outputs, labels, reduction="none").mean(1)
+
+    @property
+    def spread(self) -> tuple[str, str, Callable[[Tensor], float]]:
+        return "standard deviation of the targets", "", _deviation
 
     def require_targets(self, targets: Tensor) -> None:
         if not targets.isfinite().all():
@@ -145,4 +161,18 @@ class Regression:
         return mean, std
 
 
-_FUNCTIONS: dict[Loss, Callable[..., Tensor]] = {"squared": F.mse_loss, "huber": F.huber_loss, "absolute": F.l1_loss}
+def _entropy(targets: Tensor) -> float:
+    """Of distributions (B, C), the mean over rows in nats."""
+    return torch.special.entr(targets.double()).sum(1).mean().item()
+
+
+def _deviation(targets: Tensor) -> float:
+    """Over rows, the mean over numbers (B, K)."""
+    return targets.double().std(0, correction=0).mean().item()
+
+
+_FUNCTIONS: dict[Loss, Callable[..., Tensor]] = {
+    "squared": F.mse_loss,
+    "huber": F.huber_loss,
+    "absolute": F.l1_loss,
+}

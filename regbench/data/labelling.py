@@ -161,7 +161,7 @@ class Values:
 
 
 def strata(labels: Tensor) -> Tensor:
-    """What a cut keeps the proportions of, (N,) int64: the classes; of numbers the tenths of the first target.
+    """What a cut keeps the proportions of, (N,) int64: classes; of numbers the tenths of the first target.
 
     Equal numbers are in one stratum, which is then the larger.
     """

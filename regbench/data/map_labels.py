@@ -14,8 +14,8 @@ from regbench.data.person_code import in_a_sentence
 
 MOST_NUMBERS = 10_000  # of one row: what is longer is a picture
 HINT = (
-    "; floats that are not all whole are numbers to predict, and a dataset that means whole ones says so by an "
-    "attribute number_names"
+    "; floats that are not all whole are numbers to predict, and a dataset that means whole ones says so by "
+    "an attribute number_names"
 )
 
 
@@ -128,7 +128,9 @@ def as_numbers(labels: Sequence[Label], width: int, split: str) -> Tensor:
         if numbers is None or len(numbers) != width:
             each = "a number" if width == 1 else f"{width} numbers"
             got = repr(label) if numbers is None else f"{len(numbers)}"
-            raise ValueError(f"the label of {split} row {row} must be {each} as that of the others, got {got}")
+            raise ValueError(
+                f"the label of {split} row {row} must be {each} as that of the others, got {got}"
+            )
         rows.append(numbers)
     return torch.tensor(rows, dtype=torch.float64).reshape(-1, width)
 

@@ -27,9 +27,9 @@ class MapStyle:
     """Read the rows of map-style datasets into memory; without a dataset for test a fifth of train is.
 
     Inputs are images of Pillow, tensors (C, H, W) or of another shape, or arrays; labels numbers from 0,
-    names, or rows with one 1. Classes have the names in the dataset's `classes`, where it has such. Labels that
-    are floats, or rows of them, not all whole, are numbers to predict, and so are others where the dataset
-    names them in `number_names`; it may say more of them in `unit` and `loss_form`.
+    names, or rows with one 1. Classes have the names in the dataset's `classes`, where it has such. Labels
+    that are floats, or rows of them, not all whole, are numbers to predict, and so are others where the
+    dataset names them in `number_names`; it may say more of them in `unit` and `loss_form`.
 
     Args:
         parts: the dataset of each split: train, and val or test where there are such.
@@ -63,7 +63,9 @@ class MapStyle:
             return ()
         width = max(len(numbers_of(label) or ()) for label in labels if isinstance(label, tuple) or named)
         if named and len(names) != width:
-            raise ValueError(f"number_names must be {counted(width, 'name')}, one for each number, got {len(names)}")
+            raise ValueError(
+                f"number_names must be {counted(width, 'name')}, one for each number, got {len(names)}"
+            )
         own = [str(name) for name in names] if named else [f"number {place}" for place in range(width)]
         return own if named or width > 1 else ["number"]
 

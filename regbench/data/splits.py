@@ -134,8 +134,9 @@ def _has_test(source: Source) -> bool:
 def stratified_order(labels: Tensor, generator: torch.Generator) -> Tensor:
     """An order of the rows (N,) in which every prefix holds the classes in proportion.
 
-    Of numbers to predict, (N, K), the tenths by the first of them stand for classes (`strata`). The r-th row, from 0, of a class of n rows in random order has the key (r + 0.5) / n; rows are sorted by
-    key, equal keys in random order. Up to a key t a class has n * t rows, to within half a row.
+    Of numbers to predict, (N, K), the tenths by the first of them stand for classes (`strata`). The r-th row,
+    from 0, of a class of n rows in random order has the key (r + 0.5) / n; rows are sorted by key, equal keys
+    in random order. Up to a key t a class has n * t rows, to within half a row.
     """
     labels = strata(labels)
     shuffled = torch.randperm(len(labels), generator=generator)

@@ -77,17 +77,22 @@ def test_strata_of_equal_numbers_are_one():
     assert sorted([*train.tolist(), *test.tolist()]) == list(range(50))
 
 
+CONSTANT = r"^the target price must vary over the train rows, got 3\.5 in all 40$"
+NOISY = r"^label_noise needs classes, got numbers to predict and label_noise=0\.1$"
+ROWS = column(*range(60))
+
+
 @pytest.mark.parametrize(
     ("source", "asked", "said"),
     [
-        (Measured(column(*[3.5] * 60)), options(), r"^the target price must vary over the train rows, got 3\.5 in all 40$"),
-        (Measured(column(*range(60))), options(label_noise=0.1), r"^label_noise needs classes, got numbers to predict and label_noise=0\.1$"),
-        (Measured(column(*range(60), float("inf"))), options(), r"^labels must be finite numbers, got inf in row 60$"),
-        (Measured(column(*range(60)).float()), options(), r"^labels must be float64 \(60, 1\)"),
-        (Measured(column(*range(60)), targets=("a", "b")), options(), r"^labels must be float64 \(60, 2\)"),
-        (Measured(column(*(1e200 * row for row in range(60)))), options(), r"^targets must be of a size"),
+        (Measured(column(*[3.5] * 60)), options(), CONSTANT),
+        (Measured(ROWS), options(label_noise=0.1), NOISY),
+        (Measured(column(*range(60), float("inf"))), options(), r"^labels must be finite .* inf in row 60$"),
+        (Measured(ROWS.float()), options(), r"^labels must be float64 \(60, 1\)"),
+        (Measured(ROWS, targets=("a", "b")), options(), r"^labels must be float64 \(60, 2\)"),
+        (Measured(1e200 * ROWS), options(), r"^targets must be of a size"),
     ],
-)  # fmt: skip # noqa: E501
+)
 def test_refuses_what_cannot_be_learned(source: Measured, asked: SplitOptions, said: str):
     with pytest.raises(ValueError, match=said):
         carve(source, asked)
