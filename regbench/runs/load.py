@@ -107,7 +107,7 @@ def _built(
             with refusing(unfit):
                 normalization = _normalization(tensors, len(state["in_shape"]))
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
-        plain = Normalized(normalization, net)
+        plain = Normalized(normalization, net, state["num_classes"])
         mark_sites(plain, config["model"], state["in_shape"], state["vocabulary"])
         model: Any = stack.prepare_model(plain)
     with refusing(unfit):

@@ -226,7 +226,7 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
         output = run.forward(batch.inputs)
-    logits = still_logits(output, *batch.targets.shape).float()
+    logits = still_logits(output, *batch.targets.shape, run.data.task.returned).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
