@@ -46,7 +46,9 @@ def mark_sites(model: Normalized, node: Config, in_shape: Sequence[int], vocabul
     if has_sites(model.net):
         if wanted != {}:
             name = type(model.net).__name__
-            raise ConfigError(f"model: sites must be auto for {name}, which marks its own, got {node['sites']}")
+            raise ConfigError(
+                f"model: sites must be auto for {name}, which marks its own, got {node['sites']}"
+            )
         return ""
     if wanted is None:
         return ""
@@ -123,11 +125,15 @@ def _require_alike(model: Normalized, rows: Tensor, plain: Tensor, marking: Mark
                 handles.callback(hook.remove)
             again = _output(model, rows)
         if not torch.equal(again, plain):
-            raise ConfigError("model: sites would change what it computes, which modules of its read or run alone")
+            raise ConfigError(
+                "model: sites would change what it computes, which modules of its read or run alone"
+            )
     except Exception:
         marking.undo()
         raise
-    reached |= {site for site in marking.sites if isinstance(site, Probabilities)}  # the fused form passes them
+    reached |= {
+        site for site in marking.sites if isinstance(site, Probabilities)
+    }  # the fused form passes them
     past = [site for site in marking.sites if site not in reached]
     if past and named:
         paths = [name for name, module in model.net.named_modules() if module in past]

@@ -195,4 +195,3 @@ def _heads(layer: nn.Module, seen: Seen) -> tuple[int, ...]:
 
 def _holds_tensors(module: nn.Module) -> bool:
     return bool(list(module.parameters()) or list(module.buffers()))
-

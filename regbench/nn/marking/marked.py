@@ -229,7 +229,9 @@ def _without_prefix(site: nn.Module, state: dict[str, Any], prefix: str, _metada
     for name in [name for name in state if name.startswith(inner)]:
         plain = f"{prefix}{name[len(inner) :]}"
         if plain in state:
-            raise ValueError(f"two tensors are called {plain}: one of the model's, one of what acts at a site")
+            raise ValueError(
+                f"two tensors are called {plain}: one of the model's, one of what acts at a site"
+            )
         state[plain] = state.pop(name)
     metadata = getattr(state, "_metadata", {})
     for name in [name for name in metadata if f"{name}.".startswith(inner)]:
