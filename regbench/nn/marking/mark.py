@@ -13,7 +13,7 @@ from regbench.errors import listed, nearest
 from regbench.nn.marking.attending import Attending, Fused, Probabilities
 from regbench.nn.marking.marked import Behind, Marked, Renew, Turns, calm
 from regbench.nn.marking.places import RULES, Found, Noise, Place, View, maps
-from regbench.nn.marking.trace import Seen, watched
+from regbench.nn.marking.trace import Seen, Trace, watched
 from regbench.sites import Kind, Site
 
 Globs = Literal["auto"] | list[str]
@@ -78,7 +78,7 @@ def mark(net: nn.Module, rows: Tensor, wanted: Wanted) -> Marking:
     _require_one_kind(places)
     marking = Marking([])
     for place in places:
-        _put(net, place, marking)
+        _put(net, place, view.trace, marking)
     return marking
 
 
@@ -147,7 +147,7 @@ def _require_one_kind(places: Sequence[Place]) -> None:
             )
 
 
-def _put(net: nn.Module, place: Place, marking: Marking) -> None:
+def _put(net: nn.Module, place: Place, trace: Trace, marking: Marking) -> None:
     holders = [
         (parent, name)
         for parent in net.modules()
@@ -155,7 +155,11 @@ def _put(net: nn.Module, place: Place, marking: Marking) -> None:
         if module is place.module
     ]
     several = len(place.calls) > 1 and not _holds_tensors(place.module)
-    new = _turns(net, place) if several else _site(place, place.calls[-1], _only(place.calls))
+    new = (
+        _turns(net, place, trace)
+        if several
+        else _site(place, place.calls[-1], trace, _only(place.calls))
+    )
     for parent, name in holders:
         parent._modules[name] = new
         marking.places.append((parent, name, place.module, new))
@@ -163,16 +167,18 @@ def _put(net: nn.Module, place: Place, marking: Marking) -> None:
             parent.register_forward_pre_hook(Fused(new))
 
 
-def _site(place: Place, seen: Seen, only: tuple[int, ...] | None = None) -> Marked:
+def _site(place: Place, seen: Seen, trace: Trace, only: tuple[int, ...] | None = None) -> Marked:
     shape, axis = seen.shape, min(seen.axis, len(seen.shape) - 1)
     if place.form is Attending:
         shape, axis = _heads(place.module, seen), 0
     noisy = place.noise == "all" or (place.noise == "last" and seen is place.calls[-1])
-    return place.form(place.kind, shape, axis, place.module, noisy, seen.position, only)
+    site = place.form(place.kind, shape, axis, place.module, noisy, seen.position, only)
+    site.separates = trace.separates(seen)
+    return site
 
 
-def _turns(net: nn.Module, place: Place) -> Turns:
-    turns = Turns([_site(place, seen) for seen in place.calls])
+def _turns(net: nn.Module, place: Place, trace: Trace) -> Turns:
+    turns = Turns([_site(place, seen, trace) for seen in place.calls])
     shared = [
         module
         for module in place.calls[0].within
