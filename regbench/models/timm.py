@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any, Literal
 
 from torch import nn
@@ -71,9 +70,10 @@ def timm_model(
 
 def _timm() -> Any:
     try:
-        return import_module("timm")
+        import timm
     except ModuleNotFoundError as error:
         raise ConfigError("model=timm needs timm; type pip install 'regbench[timm]'") from error
+    return timm
 
 
 def _tell_size(net: nn.Module, size: tuple[int, int], patch: tuple[int, int]) -> None:

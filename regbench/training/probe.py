@@ -203,7 +203,9 @@ def update_facts(present: Probe, absent: Probe) -> list[str]:
 
 def short(name: str) -> str:
     """The place in the person's own model: the site's name, without our wrapping."""
-    return plain_name(name).removeprefix("net.").split(".after.")[0].split(".around.")[0].removesuffix(".body")
+    return (
+        plain_name(name).removeprefix("net.").split(".after.")[0].split(".around.")[0].removesuffix(".body")
+    )
 
 
 def model_name(run: Run) -> str:

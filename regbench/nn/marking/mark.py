@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -61,7 +62,7 @@ def mark(net: nn.Module, rows: Tensor, wanted: Wanted) -> Marking:
     """Put sites into a model, in place; what it computes and the names in its state stay as they are.
 
     Args:
-        net: without sites; its forward pass is run once, its random draws and buffers are kept by the caller.
+        net: without sites; the forward pass of a copy is run once, random draws are kept by the caller.
         rows: (2, ...), floats or token ids.
         wanted: for each kind `auto` or globs over the paths of modules; kinds that are left out are `auto`.
 
@@ -73,17 +74,25 @@ def mark(net: nn.Module, rows: Tensor, wanted: Wanted) -> Marking:
         if kind not in RULES:
             raise ValueError(f"sites must be of kinds {', '.join(RULES)}, got {kind!r}{nearest(kind, RULES)}")
     calm(net)
-    view = View(_paths(net), watched(net, rows))
+    copied = twin(net)
+    paths = {name: module for name, module in copied.named_modules() if name}
+    view = View(paths, watched(copied, rows))
     places = list(_places(view, wanted))
     _require_one_kind(places)
     marking = Marking([])
+    ours = dict(zip(copied.modules(), net.modules(), strict=True))
     for place in places:
-        _put(net, place, view.trace, marking)
+        place.module = ours[place.module]
+        _put(net, place, view.trace, ours, marking)
     return marking
 
 
-def _paths(net: nn.Module) -> dict[str, nn.Module]:
-    return {name: module for name, module in net.named_modules() if name}
+def twin(net: nn.Module) -> nn.Module:
+    """A copy to be run in a model's stead, so that nothing moves in it; itself where it cannot be copied."""
+    try:
+        return copy.deepcopy(net)
+    except (TypeError, RuntimeError):  # as of locks, and tensors that are no leaves
+        return net
 
 
 def _places(view: View, wanted: Wanted) -> Iterator[Place]:
@@ -147,7 +156,9 @@ def _require_one_kind(places: Sequence[Place]) -> None:
             )
 
 
-def _put(net: nn.Module, place: Place, trace: Trace, marking: Marking) -> None:
+def _put(
+    net: nn.Module, place: Place, trace: Trace, ours: Mapping[nn.Module, nn.Module], marking: Marking
+) -> None:
     holders = [
         (parent, name)
         for parent in net.modules()
@@ -156,7 +167,7 @@ def _put(net: nn.Module, place: Place, trace: Trace, marking: Marking) -> None:
     ]
     several = len(place.calls) > 1 and not _holds_tensors(place.module)
     new = (
-        _turns(net, place, trace)
+        _turns(net, place, trace, ours)
         if several
         else _site(place, place.calls[-1], trace, _only(place.calls))
     )
@@ -177,14 +188,14 @@ def _site(place: Place, seen: Seen, trace: Trace, only: tuple[int, ...] | None =
     return site
 
 
-def _turns(net: nn.Module, place: Place, trace: Trace) -> Turns:
+def _turns(net: nn.Module, place: Place, trace: Trace, ours: Mapping[nn.Module, nn.Module]) -> Turns:
     turns = Turns([_site(place, seen, trace) for seen in place.calls])
     shared = [
         module
         for module in place.calls[0].within
         if all(any(module is one for one in seen.within) for seen in place.calls)
     ]
-    (shared[-1] if shared else net).register_forward_pre_hook(Renew(turns))
+    (ours[shared[-1]] if shared else net).register_forward_pre_hook(Renew(turns))
     return turns
 
 
@@ -201,4 +212,3 @@ def _heads(layer: nn.Module, seen: Seen) -> tuple[int, ...]:
 
 def _holds_tensors(module: nn.Module) -> bool:
     return bool(list(module.parameters()) or list(module.buffers()))
-

@@ -19,7 +19,9 @@ from regbench.sites import Kind
 # torch, timm and transformers keep their activations in modules of this name
 ACTIVATIONS = re.compile(r"(^|.*\.)activations?")
 NO_ACTIVATION = (nn.MultiheadAttention, nn.Softmax, nn.Softmin, nn.LogSoftmax, nn.Softmax2d)
-SKIPS = re.compile(r"drop_?path|stochastic_?depth", re.IGNORECASE)  # a class, or the name that a block gives it
+SKIPS = re.compile(
+    r"drop_?path|stochastic_?depth", re.IGNORECASE
+)  # a class, or the name that a block gives it
 Form = type[Marked]
 Noise = Literal["all", "last", "none"]
 
@@ -112,7 +114,11 @@ def attentions(view: View, paths: list[str]) -> Found:
             found[path] = Attending
         elif isinstance(module, nn.Softmax) and seen.output.ndim > 3 and _sums_to_one(seen.output):
             found[path] = Marked
-        elif isinstance(module, _DropoutNd | nn.Identity) and seen.inputs.ndim > 3 and _sums_to_one(seen.inputs):
+        elif (
+            isinstance(module, _DropoutNd | nn.Identity)
+            and seen.inputs.ndim > 3
+            and _sums_to_one(seen.inputs)
+        ):
             found[path] = Probabilities
     softmaxes = {id(view.trace.of(view.paths[p])[-1].output) for p, form in found.items() if form is Marked}
     return {

@@ -103,7 +103,7 @@ def watched(net: nn.Module, rows: Tensor) -> Trace:
     """Run a model once in training mode and see what its modules do.
 
     Args:
-        net: whose random draws and running statistics the caller keeps.
+        net: whose running statistics are moved.
         rows: (2, ...), floats or token ids.
 
     Raises:
