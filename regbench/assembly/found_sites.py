@@ -78,7 +78,7 @@ def found_sites(words: Sequence[str], extra: Path | None = None) -> list[FoundSi
 
 
 def _touched(model: nn.Module, members: Mapping[str, Any], seed: int, train: Any) -> list[Kind]:
-    """The kinds of the sites at which a stack puts something into a copy of a model; none where it refuses."""
+    """The kinds of the sites at which a stack puts something, in a copy of a model; none where it refuses."""
     changed = copy.deepcopy(model)
     with suppress(ConfigError, MemberError), refusing("reg: ", MemberError):
         stack = build_stack(members, seed=seed).bind(seed, Clock())

@@ -38,8 +38,8 @@ JSON_KEYS = """
   parameters  a list of objects: name, type ("" where no source tells), default, required
   refused     why it cannot act on the model of --model; null where it can, or was not asked
 
-`regbench list sites model=NAME` prints where regularizers can act in a model, and takes the words of train; with
---json a list of objects:
+`regbench list sites model=NAME` prints where regularizers can act in a model, and takes the words of train;
+with --json a list of objects:
   kind        input, embedding, norm, hidden, attention, recurrent or branch
   path        of the place in the model
   shape       of what passes there, without the rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -271,7 +272,7 @@ def test_a_module_may_have_attributes_of_a_sites_names() -> None:
 
         def forward(self, x: Tensor) -> Tensor:
             out = self.body(self.relu(self.conv1(x)))
-                return self.relu(out + x)
+            return self.relu(out + x)
 
     plain = nn.Sequential(nn.Conv2d(3, 4, 1), Odd(), nn.Flatten(), nn.Linear(144, 2))
     net = marked(copy.deepcopy(plain))
@@ -574,15 +575,33 @@ def test_globs_name_places_and_kinds_that_are_left_out_are_found_by_type() -> No
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"hidden": ["blokcs.0.relu"]}, r"must name modules of the model, got 'blokcs.0.relu'; did you mean 'blocks.0.relu'\?"),
-        ({"hiden": []}, r"must be of kinds embedding, norm, hidden, attention, branch, got 'hiden'; did you mean 'hidden'\?"),
-        ({"embedding": ["fc"]}, "must name an nn.Embedding that is given the model's token ids in a forward pass, got 'fc', which names fc"),
-        ({"branch": ["fc"]}, "must name a module whose output has its input's shape in a forward pass, got 'fc'"),
-        ({"hidden": ["blocks.?"]}, "must name each module under one kind, got blocks.0 under hidden and branch"),
+        (
+            {"hidden": ["blokcs.0.relu"]},
+            "sites.hidden must name modules of the model, got 'blokcs.0.relu'; did you mean 'blocks.0.relu'?",
+        ),
+        (
+            {"hiden": []},
+            "sites must be of kinds embedding, norm, hidden, attention, branch, got 'hiden'; "
+            "did you mean 'hidden'?",
+        ),
+        (
+            {"embedding": ["fc"]},
+            "sites.embedding must name an nn.Embedding that is given the model's token ids in a forward "
+            "pass, got 'fc', which names fc",
+        ),
+        (
+            {"branch": ["fc"]},
+            "sites.branch must name a module whose output has its input's shape in a forward pass, got 'fc', "
+            "which names fc",
+        ),
+        (
+            {"hidden": ["blocks.?"]},
+            "sites must name each module under one kind, got blocks.0 under hidden and branch",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_name_is_refused(wanted: dict[str, list[str]], said: str) -> None:
-    with pytest.raises(ValueError, match=rf"^sites(\.\w+)? {said}"):
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         mark(Net(), ROWS, wanted)
 
 

@@ -98,10 +98,7 @@ def twin(net: nn.Module) -> nn.Module:
 def _places(view: View, wanted: Wanted) -> Iterator[Place]:
     for kind, rule in RULES.items():
         globs = wanted.get(kind, "auto")
-        if globs == "auto":
-            found = rule.auto(view, list(view.paths))
-        else:
-            found = _named(view, kind, globs)
+        found = rule.auto(view, list(view.paths)) if globs == "auto" else _named(view, kind, globs)
         noise: Noise = "all" if globs != "auto" or kind != "hidden" else "none"
         made = [
             Place(path, view.paths[path], kind, form, view.trace.of(view.paths[path]), noise)

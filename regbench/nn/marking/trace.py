@@ -1,4 +1,4 @@
-"""One forward pass of a model, watched: which modules run in what order, on what, and what is added to what."""
+"""One forward pass of a model, watched: which modules run, in what order, on what, and what adds to what."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def _node(tensor: Tensor) -> Any:
 
 
 def _leads(output: Any, source: Any, through: re.Pattern[str], ends: bool = True) -> bool:
-    """Whether a way in torch's graph leads from an output to a source through an operation, and little else."""
+    """Whether a way in torch's graph leads from an output to a source by an operation, and little else."""
     if output is None or source is None or output is source:
         return False
     waiting, done = [(output, False)], set()
