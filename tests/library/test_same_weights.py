@@ -91,7 +91,12 @@ def command_line(name: str, members: dict[str, Any]) -> tuple[nn.Module, nn.Modu
     """What `regbench train` trains."""
     words = [f"train.epochs={EPOCHS}", f"train.batch_size={BATCH}", f"train.lr={LR}", f"seed={SEED}"]
     config = compose(
-        f"model={name}", *MODELS[name][1], *words, f"dataset.num_train={ROWS}", "device=cpu", "schedule=cosine"
+        f"model={name}",
+        *MODELS[name][1],
+        *words,
+        f"dataset.num_train={ROWS}",
+        "device=cpu",
+        "schedule=cosine",
     )
     nodes = {member: reg_node(member, **values) for member, values in members.items()}
     run = build_run(config | {"reg": nodes})
