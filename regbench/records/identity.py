@@ -17,6 +17,7 @@ NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it r
 NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")
 
 INITIAL = "+init:"  # before the digest of the weights that a run starts from, in a `content`
+INITIAL_DIGITS = 16  # of it, where it stands for the file among a run's conditions
 PATHS = ("model.init",)  # keys, beside those of a name that says so, whose value is a path
 
 
@@ -54,7 +55,7 @@ def conditions(config: Mapping[str, Any], content: str = "") -> dict[str, Any]:
     if data:
         flat["dataset.content"] = data
     if initial:
-        flat["model.init"] = initial
+        flat["model.init"] = initial[:INITIAL_DIGITS]
     return dict(sorted(flat.items()))
 
 

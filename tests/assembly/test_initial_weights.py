@@ -250,7 +250,7 @@ def test_the_files_content_counts_and_not_where_it_lies(file: Path) -> None:
 def test_runs_from_other_weights_are_compared_under_other_conditions(file: Path) -> None:
     config = starting(file)
     named = conditions(config, content_of(config))
-    assert named["model.init"] == content_of(config).rpartition(":")[2]
+    assert named["model.init"] == content_of(config).rpartition(":")[2][:16]
     assert "dataset.content" not in named, "the digits are the same"
 
 
