@@ -9,6 +9,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
 Scope = Literal["weights", "all"]
+MARKED = "_marked_module"  # under this name a site in a model of others holds the module that stood there
 
 
 def regularized_weights(model: nn.Module, scope: Scope = "weights") -> list[tuple[str, Tensor]]:
@@ -86,6 +87,12 @@ def load_plain_state(model: nn.Module, state: dict[str, Tensor]) -> None:
 
 def plain_name(name: str) -> str:
     """The name of a tensor in a plain model: a.parametrizations.weight.original -> a.weight."""
+    name = unmarked(name)
     if "parametrizations." not in name:
         return name
     return name.replace("parametrizations.", "").removesuffix(".original")
+
+
+def unmarked(name: str) -> str:
+    """A parameter's or module's name as in the model without sites: a._marked_module.weight -> a.weight."""
+    return name.replace(f"{MARKED}.", "").removesuffix(f".{MARKED}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -15,6 +14,7 @@ from regbench.assembly.footprint import require_room
 from regbench.assembly.freezing import freeze
 from regbench.assembly.initial_weights import read_initial, start_from
 from regbench.assembly.remedies import remedy
+from regbench.assembly.sites import mark_sites, settle_noise, told_of_noise
 from regbench.composition.kinds import MODEL
 from regbench.composition.settings import MODEL_KEYS, Config
 from regbench.errors import ConfigError
@@ -22,6 +22,7 @@ from regbench.instantiation.boundary import refusing
 from regbench.instantiation.checking import look
 from regbench.instantiation.fields import converted, make_and_tell
 from regbench.instantiation.signatures import takes
+from regbench.nn.buffers import kept_buffers
 from regbench.nn.logits import checked_logits
 from regbench.nn.normalization import Normalization, Normalized
 from regbench.nn.tying import tie
@@ -61,19 +62,20 @@ def build_model(
     def built(words: Config, begin: Begin | None = None) -> Normalized:
         seed_draws(seed)
         net = build_net({**node, **words}, data.in_shape, data.num_classes, data.vocabulary, begin)
-        return Normalized(normalization, net)
+        return Normalized(normalization, net, data.num_classes)
 
     def fits(words: Config) -> None:
-        try_out(built(words), inputs, data.num_classes)
+        try_out(built(words), inputs, data.num_classes, data.task.returned)
 
     model = built({}, begin)
     inputs = data.train[:2].inputs
     try:
-        notes.append(try_out(model, inputs, data.num_classes))
+        notes.append(try_out(model, inputs, data.num_classes, data.task.returned))
     except ConfigError as error:
         advice = remedy(str(error), node, dataset or {}, data, model.net, fits)
         raise ConfigError(f"{error}{advice}") from error.__cause__
-    model.note = "; ".join(filter(None, notes))
+    notes += [*told_of_noise(model.net), mark_sites(model, node, data.in_shape, data.vocabulary)]
+    model.note = "\n".join(filter(None, notes))
     return model
 
 
@@ -108,6 +110,7 @@ def build_net(
         begin(net)
     _tie_weights(net, node)
     freeze(net, node)
+    settle_noise(net, node)
     return net
 
 
@@ -160,7 +163,7 @@ def _tie_weights(net: nn.Module, node: Config) -> None:
         raise ConfigError(f"model: {error}") from error
 
 
-def try_out(model: Normalized, inputs: Tensor, num_classes: int) -> str:
+def try_out(model: Normalized, inputs: Tensor, num_classes: int, called: str = "logits") -> str:
     """Show a model two rows, and one as the last of an evaluation may be, in evaluation and in training.
 
     Neither its running statistics nor anybody's random numbers are moved.
@@ -168,7 +171,8 @@ def try_out(model: Normalized, inputs: Tensor, num_classes: int) -> str:
     Args:
         model: any, on the CPU.
         inputs: (2, ...), or (1, ...) of a dataset that has no more.
-        num_classes: C.
+        num_classes: C, or K of numbers.
+        called: what it returns, in words.
 
     Returns:
         What a person should know of it, or nothing.
@@ -182,19 +186,19 @@ def try_out(model: Normalized, inputs: Tensor, num_classes: int) -> str:
         model.eval()
         with torch.no_grad():
             for rows in (inputs, inputs[:1]):
-                _logits(model, rows, num_classes, "")
+                _logits(model, rows, num_classes, called)
         model.train()
-        note = _note(model, _logits(model, inputs, num_classes, " in training"))
+        note = _note(model, _logits(model, inputs, num_classes, called, " in training"), called)
     if not torch.equal(inputs, before):
         raise ConfigError("model: must leave its inputs as they are, and its forward pass changes them")
     return note
 
 
-def _logits(model: nn.Module, rows: Tensor, num_classes: int, when: str) -> Tensor:
+def _logits(model: nn.Module, rows: Tensor, num_classes: int, called: str, when: str = "") -> Tensor:
     with _in_forward(rows, when):
         output = model(rows)
     try:
-        return checked_logits(output, len(rows), num_classes)
+        return checked_logits(output, len(rows), num_classes, called)
     except ValueError as error:
         raise ConfigError(f"model: {error}{when}") from error
 
@@ -203,7 +207,7 @@ def _in_forward(rows: Tensor, when: str = "") -> Any:
     return refusing(f"model: must take inputs of shape {tuple(rows.shape)}{when}, and says: ")
 
 
-def _note(model: nn.Module, logits: Tensor) -> str:
+def _note(model: nn.Module, logits: Tensor, called: str) -> str:
     """Which parameters the logits do not depend on, so that no step trains them.
 
     Raises:
@@ -216,8 +220,8 @@ def _note(model: nn.Module, logits: Tensor) -> str:
         raise ConfigError(f"model: must have parameters to train, and {reason}")
     if not logits.requires_grad:
         raise ConfigError(
-            "model: its logits must have a gradient, and none leads back to its parameters (no_grad, detach, "
-            "or a new tensor made of numbers)"
+            f"model: its {called} must have a gradient, and none leads back to its parameters (no_grad, "
+            "detach, or a new tensor made of numbers)"
         )
     with refusing("model: must have a gradient in training, and says: "):
         gradients = torch.autograd.grad(
@@ -226,32 +230,15 @@ def _note(model: nn.Module, logits: Tensor) -> str:
     without = [n for n, g in zip(trained, gradients, strict=True) if g is None]
     if len(without) == len(trained):
         raise ConfigError(
-            "model: its logits must depend on its parameters, and depend on none that is trained"
+            f"model: its {called} must depend on its parameters, and depend on none that is trained"
         )
     if not without:
         return ""
     names = _some([name.removeprefix("net.") for name in without])
-    return f"its logits do not depend on {names}, so nothing trains {'it' if len(without) == 1 else 'them'}"
+    return f"its {called} do not depend on {names}, so nothing trains {'it' if len(without) == 1 else 'them'}"
 
 
 def _some(names: Sequence[str]) -> str:
     """A few names out of many."""
     few, more = list(names[:2]), len(names) - 2
     return f"{', '.join(few)} and {more} more parameters" if more > 0 else " and ".join(few)
-
-
-@contextmanager
-def kept_buffers(model: nn.Module) -> Iterator[None]:
-    """Whatever forward passes within do to buffers, running statistics among them, is undone after it."""
-    held = [
-        (module, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None and not is_lazy(buffer)
-    ]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for module, name, buffer, before in held:
-                module._buffers[name] = buffer.copy_(before)

@@ -19,7 +19,8 @@ from regbench.composition.settings import Config, Settings, TrainSettings, read_
 from regbench.errors import ConfigError
 from regbench.images.checks import require_pixels
 from regbench.instantiation.boundary import refusing, shown
-from regbench.records.metrics import NEEDS_IMAGES
+from regbench.nn.checks import require_classes
+from regbench.records.metrics import NEEDS_CLASSES, NEEDS_IMAGES
 from regbench.regularizers.base import MemberError, Stack, hooks
 from regbench.streams import Clock
 from regbench.training.loop import Run
@@ -51,14 +52,14 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
     with refusing("model: "):
         model = build_model(config["model"], data, settings.seed, config["dataset"], initial).to(device)
     data = data.to(device)
-    with _members_prepare():
+    with members_prepare():
         stack.check_data(data.train)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)
     groups = grouped(model, train)
     optimizer = build_optimizer(config["optimizer"], model, train.lr, groups.params)
-    with _members_prepare():
+    with members_prepare():
         optimizer = stack.prepare_optimizer(optimizer)
     return Run(
         model=model,
@@ -83,7 +84,12 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
 
 
 @contextmanager
-def _members_prepare() -> Iterator[None]:
+def members_prepare() -> Iterator[None]:
+    """Tell what a member refuses in one sentence that begins with its key.
+
+    Raises:
+        ConfigError: one refuses.
+    """
     try:
         with refusing("reg: ", MemberError):
             yield
@@ -124,6 +130,8 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
     asked = train.class_weights
     if asked is None:
         return None
+    with refusing("train: class_weights "):
+        require_classes(data.train)
     for name, leaf in stack.leaves():
         if "data_loss" in hooks(type(leaf)) and not (leaf.weighs_classes or leaf.is_off):
             raise ConfigError(
@@ -139,6 +147,9 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
 def _check_evaluate(settings: Settings, data: Dataset) -> None:
     if settings.evaluate_test and data.read_test is None:
         raise ConfigError("evaluate_test: must be false for a dataset that has no test split, got true")
+    for word in [one for one in settings.evaluate if one in NEEDS_CLASSES]:
+        with refusing(f"evaluate: {word} "):
+            require_classes(data.train)
     for word in [one for one in settings.evaluate if one in NEEDS_IMAGES]:
         if data.vocabulary is not None:
             raise ConfigError(f"evaluate: {word} needs images, got a text dataset")

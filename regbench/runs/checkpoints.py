@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from regbench.assembly.model import kept_buffers
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import predict
+from regbench.nn.buffers import kept_buffers
 from regbench.records.files import RECORD_VERSION
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.summary import best_of

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from regbench.assembly.data import content_of
 from regbench.assembly.model import build_net
+from regbench.assembly.sites import mark_sites
 from regbench.assembly.stack import build_stack
 from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import read_settings
@@ -106,7 +107,9 @@ def _built(
             with refusing(unfit):
                 normalization = _normalization(tensors, len(state["in_shape"]))
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
-        model: Any = stack.prepare_model(Normalized(normalization, net))
+        plain = Normalized(normalization, net, state["num_classes"])
+        mark_sites(plain, config["model"], state["in_shape"], state["vocabulary"])
+        model: Any = stack.prepare_model(plain)
     with refusing(unfit):
         checkpoint_form.require_like(tensors, plain_state(model))
         load_plain_state(model, tensors)

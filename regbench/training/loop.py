@@ -57,6 +57,14 @@ class Run:
         """The number format of forward passes, in training and in evaluation."""
         return autocast_for(self.device, self.bf16)
 
+    def forward(self, inputs: Tensor) -> Any:
+        """What the model returns for a batch's inputs."""
+        return self.model(inputs)
+
+    def target_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The data loss, a scalar, where no member has one of its own."""
+        return self.data.task.loss(outputs, targets, self.class_weights)
+
     def set_rate(self, factor: float) -> None:
         """Let every group of parameters learn at this factor of `lr`, times its own factor."""
         for group in self.optimizer.param_groups:
@@ -148,12 +156,19 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
 
 def batch_order(run: Run, epoch: int) -> list[Tensor]:
     """The rows of each batch of an epoch: the same for every stack and on every device."""
-    generator = torch.Generator().manual_seed(keyed_seed(run.seed, "order", epoch))
-    order = torch.randperm(len(run.data.train), generator=generator).to(run.device)
-    batches = list(order.split(run.batch_size))
-    if len(batches) > 1 and len(batches[-1]) == 1:  # normalization by a batch of one is undefined
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
+    return batches(len(run.data.train), run.batch_size, run.seed, epoch, run.device)
+
+
+def batches(
+    rows: int, batch_size: int, seed: int, epoch: int, device: torch.device | str = "cpu"
+) -> list[Tensor]:
+    """The rows of each batch of an epoch, drawn by the seed; a last batch of one row joins the one before."""
+    generator = torch.Generator().manual_seed(keyed_seed(seed, "order", epoch))
+    order = torch.randperm(rows, generator=generator).to(device)
+    found = list(order.split(batch_size))
+    if len(found) > 1 and len(found[-1]) == 1:  # normalization by a batch of one is undefined
+        found[-2:] = [torch.cat(found[-2:])]
+    return found
 
 
 def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
@@ -167,7 +182,7 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
     run.clock.passes = 0
     first: dict[str, Tensor] = {}
 
-    def closure(probe: bool = False) -> Tensor:
+    def closure(probe: bool) -> Tensor:
         run.optimizer.zero_grad()
         values = []
         for run.clock.micro, (micro, share) in enumerate(shown):
@@ -180,26 +195,42 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
             if run.clock.passes == 0:
                 for name, term in terms.items():
                     first[name] = first.get(name, 0.0) + term.detach() * share
+        return reduce(add, values)
+
+    make_update(run, closure)
+    return first
+
+
+def make_update(run: Run, closure: Callable[[bool], Tensor]) -> None:
+    """Update the weights once, by the gradient that the closure leaves, with every member's edits.
+
+    Args:
+        run: of which model, stack, optimizer and clock are used; the clock stands at the first pass.
+        closure: a pass over the step's whole batch: puts the gradient into the parameters and returns the
+            loss. True asks for the gradient of the data loss alone.
+    """
+
+    def edited(probe: bool = False) -> Tensor:
+        value = closure(probe)
         if not probe:
             run.reg.edit_gradients(run.model)
         run.clock.passes += 1
-        return reduce(add, values)
+        return value
 
-    update(run.optimizer, closure)
+    update(run.optimizer, edited)
     run.reg.edit_weights(run.model)
     run.reg.end_step(run.model)
-    return first
 
 
 def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
-        output = run.model(batch.inputs)
-    logits = still_logits(output, *batch.targets.shape).float()
+        output = run.forward(batch.inputs)
+    logits = still_logits(output, *batch.targets.shape, run.data.task.returned).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
-        loss = run.data.task.loss(logits, batch.targets, run.class_weights)
+        loss = run.target_loss(logits, batch.targets)
     return {"data": run.reg.transform_loss(loss)} | run.reg.penalties(forward)
 
 
