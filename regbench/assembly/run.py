@@ -18,7 +18,8 @@ from regbench.composition.settings import Config, Settings, TrainSettings, read_
 from regbench.errors import ConfigError
 from regbench.images.checks import require_pixels
 from regbench.instantiation.boundary import refusing, shown
-from regbench.records.metrics import NEEDS_IMAGES
+from regbench.nn.checks import require_classes
+from regbench.records.metrics import NEEDS_CLASSES, NEEDS_IMAGES
 from regbench.regularizers.base import MemberError, Stack, hooks
 from regbench.streams import Clock
 from regbench.training.loop import Run
@@ -120,6 +121,8 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
     asked = train.class_weights
     if asked is None:
         return None
+    with refusing("train: class_weights "):
+        require_classes(data.train)
     for name, leaf in stack.leaves():
         if "data_loss" in hooks(type(leaf)) and not (leaf.weighs_classes or leaf.is_off):
             raise ConfigError(
@@ -135,6 +138,9 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
 def _check_evaluate(settings: Settings, data: Dataset) -> None:
     if settings.evaluate_test and data.read_test is None:
         raise ConfigError("evaluate_test: must be false for a dataset that has no test split, got true")
+    for word in [one for one in settings.evaluate if one in NEEDS_CLASSES]:
+        with refusing(f"evaluate: {word} "):
+            require_classes(data.train)
     for word in [one for one in settings.evaluate if one in NEEDS_IMAGES]:
         if data.vocabulary is not None:
             raise ConfigError(f"evaluate: {word} needs images, got a text dataset")

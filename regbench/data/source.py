@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from regbench.data.text_files.tokens import Tokenizer
+from regbench.tasks import Loss
 
 
 class Source(Protocol):
@@ -94,6 +95,27 @@ class Named(Protocol):
     @property
     def classes(self) -> Sequence[str]:
         """The num_classes names, in the order of the labels."""
+
+
+@runtime_checkable
+class Numeric(Protocol):
+    """A source that may predict numbers: then `train`, `val` and `test` return labels (N, K) float64.
+
+    They are in their unit, as the person has them; whoever cuts the rows standardizes them by the train rows
+    that are kept. `num_classes` is then not asked for.
+    """
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """The K names of what is predicted; empty where that are classes after all."""
+
+    @property
+    def unit(self) -> str:
+        """What they are counted in, one for all, such as EUR; empty where nobody has said."""
+
+    @property
+    def loss_form(self) -> Loss:
+        """The data loss."""
 
 
 @runtime_checkable

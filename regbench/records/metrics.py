@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Asked = Literal["calibration", "corruption", "per_class"]  # what `evaluate` may ask for
-Kind = Literal["accuracy", "loss", "calibration", "classes alike", "wrong labels"]  # as tables group them
+# as tables group them
+Kind = Literal["accuracy", "numbers", "loss", "calibration", "classes alike", "wrong labels"]
 
 JUDGED = "val/accuracy"  # what a verdict is on, unless another is asked for
 CHOOSING = "select/accuracy"  # what the best epoch is chosen by
@@ -50,7 +51,7 @@ class Metric:
 
     name: str
     title: str
-    unit: Literal["share", "nats", ""]
+    unit: Literal["share", "nats", "target", ""]
     low: float
     high: float | None
     better: Literal["more", "less"]
@@ -66,11 +67,28 @@ class Metric:
 
 CLEAN = ("train", "select", "val", "test")
 NOISE = "label noise"
+NUMBERS = "numbers to predict"
 METRICS = (
     Metric(
         "accuracy", "{} accuracy", "share", 0, 1, "more", "accuracy", (*CLEAN, "corruption"),
         "share of rows whose largest logit is their label's",
         gap="`train/accuracy - val/accuracy`", curve=True, titles=(("gap", "accuracy gap"),),
+    ),
+    Metric(
+        "r2", "{} R2", "", float("-inf"), 1, "more", "numbers", CLEAN,
+        "1 - sum of (output - target)^2 / sum of (target - its mean over the split)^2, the mean over targets; "
+        "0 is what the best constant reaches",
+        gap="`train/r2 - val/r2`", needs=NUMBERS, curve=True, titles=(("gap", "R2 gap"),),
+    ),
+    Metric(
+        "rmse", "{} RMSE", "target", 0, None, "less", "numbers", CLEAN,
+        "root of the mean squared error over rows and targets",
+        gap="`val/rmse - train/rmse`", needs=NUMBERS, titles=(("gap", "RMSE gap"),),
+    ),
+    Metric(
+        "mae", "{} MAE", "target", 0, None, "less", "numbers", CLEAN,
+        "mean absolute error over rows and targets",
+        needs=NUMBERS,
     ),
     Metric(
         "loss", "{} loss", "nats", 0, None, "less", "loss", CLEAN, "mean cross-entropy",
@@ -119,6 +137,7 @@ METRICS = (
 )  # fmt: skip
 BY_NAME = {metric.name: metric for metric in METRICS}
 NEEDS_IMAGES: tuple[Asked, ...] = ("corruption",)
+NEEDS_CLASSES: tuple[Asked, ...] = ("corruption", "per_class")  # calibration, of numbers, is nothing
 
 
 def split_of(key: str) -> str:

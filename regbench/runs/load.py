@@ -106,7 +106,7 @@ def _built(
             with refusing(unfit):
                 normalization = _normalization(tensors, len(state["in_shape"]))
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
-        model: Any = stack.prepare_model(Normalized(normalization, net))
+        model: Any = stack.prepare_model(Normalized(normalization, net, state["num_classes"]))
     with refusing(unfit):
         checkpoint_form.require_like(tensors, plain_state(model))
         load_plain_state(model, tensors)

@@ -51,6 +51,7 @@ def summarize(
     """Everything but why the run ended and what was measured after it."""
     evaluated = [record for record in history if "val/loss" in record.metrics]
     splits = {"train": run.data.train, "select": run.data.select, "val": run.data.val}
+    class_rows = {name: rows_by_class(split) for name, split in splits.items()}
     rows, each = len(run.data.train) * len(history), found["flops_per_example"]
     return Summary(
         version=RECORD_VERSION,
@@ -68,7 +69,7 @@ def summarize(
         num_classes=run.data.num_classes,
         classes=list(run.data.classes),
         rows=PerSplit(**{name: len(split) for name, split in splits.items()}),
-        class_rows=PerSplit(**{name: rows_by_class(split) for name, split in splits.items()}),
+        class_rows=PerSplit(**class_rows) if all(class_rows.values()) else None,
         parameters=sum(p.numel() for p in run.model.parameters()),
         flops=Flops(per_example=each, total=each * rows),
         status=status,

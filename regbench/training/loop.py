@@ -189,11 +189,12 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
         output = run.model(batch.inputs)
-    logits = still_logits(output, *batch.targets.shape).float()
+    task = run.data.task
+    logits = still_logits(output, *batch.targets.shape, task.returned).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
-        loss = run.data.task.loss(logits, batch.targets, run.class_weights)
+        loss = task.loss(logits, batch.targets, run.class_weights)
     return {"data": run.reg.transform_loss(loss)} | run.reg.penalties(forward)
 
 
