@@ -54,6 +54,7 @@ def _state(ongoing: Ongoing, evaluated: nn.Module) -> dict[str, Any]:
         "vocabulary": run.data.vocabulary,
         "classes": list(run.data.classes),
         "tokens": run.data.tokens,
+        "columns": None if run.data.columns is None else list(run.data.columns),
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "reg": run.reg.state_dict(),

@@ -17,6 +17,10 @@ MOST = 10**8  # values of an input, classes, token ids: what is made of them mus
 MOST_THREADS = 4096
 MOST_SAID = 10**5  # values in what the audit has found
 EXTRA = "_extra_state"  # what a module keeps beside tensors, by the end of its name in a state_dict
+COLUMNS: dict[str, dict[str, Any]] = {  # by kind, the fields of regbench.data.table_files.inputs
+    "numbers": {"name": str, "mean": float, "std": float, "quantiles": list[float], "indicator": bool},
+    "categories": {"name": str, "categories": list[str], "missing": bool, "others": bool},
+}
 KEYS = {
     "version": int,
     "identity": str,
@@ -169,6 +173,7 @@ def _check_data(state: Mapping[str, Any]) -> None:
     names = state.get("classes") or [str(number) for number in range(classes)]
     named = isinstance(names, list) and all(isinstance(name, str) for name in names)
     _must(named and len(names) == classes, "classes must be a name for each class")
+    _check_columns(state.get("columns"), shape)
     tokens = state.get("tokens")
     if tokens is not None:
         _must(
@@ -181,6 +186,32 @@ def _check_data(state: Mapping[str, Any]) -> None:
         _must(listed and isinstance(tokens["cut"], str), "tokens must have words of text")
         length = tokens["length"]
         _must(type(length) is int and 1 <= length <= MOST, "tokens must have a length of at least 1")
+
+
+def _check_columns(columns: Any, shape: list[int]) -> None:
+    """How the columns of a table become inputs; there are none of other data, nor in older checkpoints."""
+    if columns is None:
+        return
+    said = "columns must say of each column how it becomes inputs"
+    _must(isinstance(columns, list) and all(isinstance(one, dict) for one in columns), said)
+    width = 0
+    for column in columns:
+        fields = COLUMNS.get(str(column.get("kind")), {})
+        _must(bool(fields) and column.keys() == {"kind", *fields}, said)
+        for name, kind in fields.items():
+            value = column[name]
+            if kind in (list[str], list[float]):
+                inner = str if kind == list[str] else float
+                _must(isinstance(value, list | tuple) and all(type(one) is inner for one in value), said)
+            else:
+                _must(type(value) is kind, said)
+        numbers = [column.get("mean", 0.0), column.get("std", 0.0), *column.get("quantiles", ())]
+        _must(all(-FINITE < one < FINITE for one in numbers) and numbers[1] >= 0, said)
+        if "std" in column:
+            width += (column["std"] > 0) + column["indicator"]
+        else:
+            width += len(column["categories"]) + column["missing"] + column["others"]
+    _must(shape == [width], "columns must make as many inputs as in_shape has")
 
 
 def _must(holds: bool, what: str) -> None:

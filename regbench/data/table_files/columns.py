@@ -40,7 +40,9 @@ class Unfit(ValueError):
     """A column that no input can be made of; says why."""
 
 
-def columns_of(cells: Cells, names: Sequence[str], named: Sequence[str], ignored: Sequence[str]) -> list[Column]:
+def columns_of(
+    cells: Cells, names: Sequence[str], named: Sequence[str], ignored: Sequence[str]
+) -> list[Column]:
     """What each of some columns is.
 
     Args:
@@ -203,8 +205,8 @@ def _require_categories(cells: Cells, name: str, values: pl.Series) -> None:
     if there.str.contains(DATE).all():
         raise Unfit(_dated(_shown(cells, name, row)))
     different = there.n_unique()
-    words = there.str.count_matches(r"\S+").mean()
-    if different > max(FEWEST_TEXTS, len(there) / 2) and float(words or 0) >= WORDS_OF_A_TEXT:
+    words = there.str.count_matches(r"\S+").sum()
+    if different > max(FEWEST_TEXTS, len(there) / 2) and words >= WORDS_OF_A_TEXT * len(there):
         raise Unfit(
             f"must hold numbers or categories, got free text, {_shown(cells, name, row)}: make columns of "
             "what it says (a model for text takes it by dataset=text_csv)"
@@ -216,8 +218,10 @@ def _require_categories(cells: Cells, name: str, values: pl.Series) -> None:
 
 
 def _dated(found: str) -> str:
-    return f"must hold numbers or categories, got dates, {found}: put what counts of them, such as the year, "\
+    return (
+        f"must hold numbers or categories, got dates, {found}: put what counts of them, such as the year, "
         "into columns of numbers"
+    )
 
 
 def _naming(name: str) -> str:

@@ -144,14 +144,12 @@ def _frame(path: str, body: str, names: list[str], delimiter: str) -> pl.DataFra
     """All records below the header, blank ones too."""
     header = delimiter.join(map(str, range(len(names))))  # polars would take the width from a blank line
     try:
-        frame = pl.read_csv(
-            io.BytesIO(f"{header}\n{body}".encode()), separator=delimiter, infer_schema=False
-        )
+        frame = pl.read_csv(io.BytesIO(f"{header}\n{body}".encode()), separator=delimiter, infer_schema=False)
     except (pl.exceptions.PolarsError, UnicodeError) as error:
         said = " ".join(str(error).split("\n")[0].split())
         raise ValueError(
-            f"{path} must be a CSV file, got one that polars cannot read ({said}); a value that holds a quote "
-            "must stand in quotes, and the quote be doubled"
+            f"{path} must be a CSV file, got one that polars cannot read ({said}); a value that holds a "
+            "quote must stand in quotes, and the quote be doubled"
         ) from error
     values = pl.all().str.strip_chars()
     frame = frame.select(pl.when(values != "").then(values))

@@ -82,11 +82,14 @@ class TableEncoding:
             more = f", rarer ones than {self.rare} together in {together}" if together else ""
             inputs = sum(column.width for column in categories)
             said.append(
-                f"{counted(len(categories), 'column')} of categories, as {counted(inputs, 'input')} of 0 and 1{more}"
+                f"{counted(len(categories), 'column')} of categories, as {counted(inputs, 'input')} of "
+                f"0 and 1{more}"
             )
         if self.constant:
             names = listed(map(repr, self.constant), MOST_NAMED)
-            said.append(f"left out, as train has one value: {counted(len(self.constant), 'column')} ({names})")
+            said.append(
+                f"left out, as train has one value: {counted(len(self.constant), 'column')} ({names})"
+            )
         return "; ".join([*said, *self._unseen(train, val)])
 
     def _unseen(self, train: Tensor, val: Tensor) -> list[str]:
@@ -101,7 +104,9 @@ class TableEncoding:
                 missing += int(later.isnan().sum())
         said = [f"{counted(strange, 'value')} of val of categories that train lacks"] if strange else []
         if missing:
-            said.append(f"{counted(missing, 'value')} missing in val where train misses none, taken for the mean")
+            said.append(
+                f"{counted(missing, 'value')} missing in val where train misses none, taken for the mean"
+            )
         return said
 
 

@@ -38,7 +38,10 @@ class NumberInputs:
         return (self.std > 0) + self.indicator
 
     def fill(self, inputs: np.ndarray, values: np.ndarray) -> None:
-        """Write the inputs (N, width), zeros before, of numbers (N,); NaN is missing and counts as the mean, 0."""
+        """Write the inputs (N, width), zeros before, of numbers (N,).
+
+        NaN is a missing value, which counts as the mean, 0.
+        """
         missing = np.isnan(values)
         if self.std > 0:
             scores = (values - self.mean) / self.std

@@ -5,21 +5,50 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import ClassVar
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from regbench.data.memory import require_memory
-from regbench.data.source import Predicted
-from regbench.data.splits import fifth_apart
 from regbench.data.table_files.columns import Column
+from regbench.data.table_files.csv_rows import Cells
 from regbench.data.table_files.encoding import Numbers, TableEncoding, encoding_of
+from regbench.tasks import Loss
 
-Loss = Literal["squared", "huber", "absolute"]
+
+@dataclass(frozen=True)
+class Taken:
+    """Rows of a file that have a target.
+
+    Attributes:
+        cells: the file.
+        rows: (N,), their numbers among the file's.
+        inputs: (N, columns) float64, see `TableRows`.
+        labels: (N,) int64 classes, or (N, 1) float64 numbers.
+        groups: (N,), the name of each row's group; None where there are no groups.
+    """
+
+    cells: Cells
+    rows: np.ndarray
+    inputs: Tensor
+    labels: Tensor
+    groups: np.ndarray | None
+
+    def __getitem__(self, chosen: Tensor) -> Taken:
+        groups = None if self.groups is None else self.groups[chosen.numpy()]
+        return Taken(self.cells, self.rows[chosen.numpy()], self.inputs[chosen], self.labels[chosen], groups)
+
+    @property
+    def labelled(self) -> tuple[Tensor, Tensor]:
+        return self.inputs, self.labels
+
+    def origin(self, row: int) -> str:
+        """The place of a row, for a person to look it up."""
+        return f"{self.cells.place(int(self.rows[row]))} of {Path(self.cells.path).name}"
 
 
-@dataclass
 class TableRows(ABC):
     """Rows of columns, each a number or a category, as a source of standardized inputs.
 
@@ -30,10 +59,8 @@ class TableRows(ABC):
     Attributes:
         numbers: standardize: minus the mean, by the standard deviation; quantile: normal scores.
         rare: categories that train has in fewer rows have one input together, at least 1.
+        unit: what numbers to predict are counted in; may be empty.
         loss: of numbers to predict.
-
-    Raises:
-        ValueError: a field is out of range.
     """
 
     scale: ClassVar[float] = 1.0
@@ -41,11 +68,8 @@ class TableRows(ABC):
 
     numbers: Numbers
     rare: int
+    unit: str = ""
     loss: Loss
-
-    def __post_init__(self) -> None:
-        if self.rare < 1:
-            raise ValueError(f"rare must be at least 1, got {self.rare}")
 
     @property
     @abstractmethod
@@ -59,8 +83,12 @@ class TableRows(ABC):
 
     @property
     @abstractmethod
-    def predicts(self) -> Predicted | None:
-        """The numbers that are predicted; None for classes."""
+    def targets(self) -> Sequence[str]:
+        """The names of the numbers that are predicted; none where that are classes."""
+
+    @property
+    def loss_form(self) -> Loss:
+        return self.loss
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -69,7 +97,7 @@ class TableRows(ABC):
 
     @property
     def num_classes(self) -> int:
-        return len(self.classes) if self.predicts is None else len(self.predicts.targets)
+        return len(self.classes) or len(self.targets)
 
     def encoding_of(self, train: Tensor) -> TableEncoding:
         """The inputs by the rows (N, columns) that the train split has kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +50,8 @@ def target_of(cells: Cells, name: str, asked: Asked) -> Target:
         )
     if texts(series).null_count() == len(series):
         raise ValueError(
-            f"{cells.path}: target {shown_name(name)!r} must hold values, got none in all {len(series):,} rows"
+            f"{cells.path}: target {shown_name(name)!r} must hold values, got none in all "
+            f"{len(series):,} rows"
         )
     if asked == "classification":
         return Target(name, _classes(cells, name))
@@ -68,7 +70,9 @@ def target_of(cells: Cells, name: str, asked: Asked) -> Target:
 
 
 def labels_of(cells: Cells, target: Target) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that have a target, by number, and their targets: classes (N,) int64, or numbers (N, 1) float64.
+    """The rows that have a target, by number, and their targets.
+
+    These are classes (N,) int64, or numbers (N, 1) float64.
 
     Raises:
         ValueError: one is no class of the first file, or no finite number.
@@ -77,7 +81,7 @@ def labels_of(cells: Cells, target: Target) -> tuple[np.ndarray, np.ndarray]:
     if target.classes is None:
         numbers = _finite(cells, target.name, *parsed(series))
         there = numbers.is_not_null()
-        return there.arg_true().to_numpy(), numbers.filter(there).to_numpy()[:, None]
+        return there.arg_true().to_numpy(), numbers.filter(there).to_numpy(writable=True)[:, None]
     values = texts(series)
     codes = values.cast(pl.Enum(target.classes), strict=False).to_physical()
     strange = values.is_not_null() & codes.is_null()
@@ -88,7 +92,7 @@ def labels_of(cells: Cells, target: Target) -> tuple[np.ndarray, np.ndarray]:
             f"got {brief(values[row], 40)!r} in {cells.place(row)}"
         )
     there = values.is_not_null()
-    return there.arg_true().to_numpy(), codes.filter(there).cast(pl.Int64).to_numpy()
+    return there.arg_true().to_numpy(), codes.filter(there).cast(pl.Int64).to_numpy(writable=True)
 
 
 def _classes(cells: Cells, name: str) -> tuple[str, ...]:
@@ -111,15 +115,14 @@ def _classes(cells: Cells, name: str) -> tuple[str, ...]:
             f"{shown} must hold each class in at least 2 rows, got {brief(values[row], 40)!r} in "
             f"{cells.place(row)} alone{more}; leave the row out, or join classes"
         )
-    return tuple(sorted(sizes, key=_in_order(list(sizes))))
+    return tuple(_in_order(sizes))
 
 
-def _in_order(names: list[str]) -> object:
+def _in_order(names: Iterable[str]) -> list[str]:
     try:
-        numbers = {name: float(name) for name in names}
+        return sorted(names, key=float)
     except ValueError:
-        return None
-    return numbers.__getitem__
+        return sorted(names)
 
 
 def _numbers(cells: Cells, name: str, numbers: pl.Series | None, odd: pl.Series | None) -> Target:
