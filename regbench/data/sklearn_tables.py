@@ -21,8 +21,10 @@ from regbench.data.table_files.encoding import Numbers
 from regbench.data.table_files.rows import TableRows
 from regbench.tasks import Loss
 
-MEASURES = ("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity")
-MEASURES += ("concave points", "symmetry", "fractal dimension")
+MEASURES = (
+    *("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity"),
+    *("concave points", "symmetry", "fractal dimension"),
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ DIABETES_SHA256 = "839c546b0b4ac02c2e6cbe5e5c92313cefa993446c9733e9b49477cc3f96e
 class SklearnRows(TableRows):
     """Rows of numbers alone, of which a fifth, the same one for ever, is kept apart as the test split."""
 
-    rare: int = 1  # there are no categories
+    rare = 1  # there are no categories
+    loss: Loss = "squared"
     columns_named: Sequence[str]
 
     @property
@@ -129,7 +132,6 @@ class SklearnClasses(SklearnRows):
     """
 
     targets: ClassVar[tuple[str, ...]] = ()
-    loss: ClassVar[Loss] = "squared"  # of nothing
 
     name: Literal["iris", "wine", "breast_cancer"]
     numbers: Numbers
