@@ -104,7 +104,7 @@ def branches(view: View, paths: list[str]) -> Found:
 
 
 def attentions(view: View, paths: list[str]) -> Found:
-    """torch's attention, softmaxes of an attention, and dropouts of its probabilities."""
+    """Torch's attention, softmaxes of an attention, and dropouts of its probabilities."""
     found: Found = {}
     for path in paths:
         module, seen = view.paths[path], view.seen(path)
