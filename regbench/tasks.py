@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Name = Literal["classification", "regression"]
 Loss = Literal["squared", "huber", "absolute"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 SUM_TOLERANCE = 1e-4  # of a distribution's row: what mixing in single precision leaves of its sum
@@ -26,7 +27,7 @@ class Task(Protocol):
     """
 
     speaks_of_classes: ClassVar[bool]
-    name: ClassVar[str]
+    name: ClassVar[Name]
     returned: ClassVar[str]
 
     @property
@@ -62,7 +63,7 @@ class Classification:
     """
 
     speaks_of_classes: ClassVar[bool] = True
-    name: ClassVar[str] = "classification"
+    name: ClassVar[Name] = "classification"
     returned: ClassVar[str] = "logits"
 
     num_classes: int
@@ -105,7 +106,7 @@ class Regression:
     """
 
     speaks_of_classes: ClassVar[bool] = False
-    name: ClassVar[str] = "regression"
+    name: ClassVar[Name] = "regression"
     returned: ClassVar[str] = "numbers"
 
     mean: tuple[float, ...]
@@ -169,6 +170,16 @@ def _entropy(targets: Tensor) -> float:
 def _deviation(targets: Tensor) -> float:
     """Over rows, the mean over numbers (B, K)."""
     return targets.double().std(0, correction=0).mean().item()
+
+
+def require_classes(task: Task) -> None:
+    """Refuse numbers to predict where something speaks of classes; the caller puts in front what does.
+
+    Raises:
+        ValueError: no classes are predicted.
+    """
+    if not task.speaks_of_classes:
+        raise ValueError("needs classes, got numbers to predict")
 
 
 _FUNCTIONS: dict[Loss, Callable[..., Tensor]] = {

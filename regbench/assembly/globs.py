@@ -30,8 +30,8 @@ def matched(
     for glob in globs:
         named = {id(p): p for name, p in parameters.items() if _names(glob, name)}
         if not named:
-            holders = {name.rpartition(".")[0] for name in parameters} - {""}
-            close = nearest(glob.strip("*."), [*parameters, *holders])
+            holders = {path for name in parameters for path in _paths(name)}
+            close = nearest(glob.strip("*."), holders)
             raise ConfigError(f"{what} must name parameters, and {brief(glob)!r} names none{close}")
         found[glob] = list(named.values())
     return found
@@ -39,5 +39,10 @@ def matched(
 
 def _names(glob: str, name: str) -> bool:
     """Whether a glob is that of a parameter, or of a module around it."""
+    return any(fnmatchcase(path, glob) for path in _paths(name))
+
+
+def _paths(name: str) -> list[str]:
+    """The paths of the modules around a parameter, and its own."""
     pieces = name.split(".")
-    return any(fnmatchcase(".".join(pieces[:end]), glob) for end in range(1, len(pieces) + 1))
+    return [".".join(pieces[:end]) for end in range(1, len(pieces) + 1)]

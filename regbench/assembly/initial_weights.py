@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regbench.composition.settings import Config
-from regbench.errors import ConfigError, brief, listed, nearest, of_the_system
+from regbench.errors import ConfigError, brief, listed, nearest
 from regbench.instantiation.fields import converted
 from regbench.storage import weight_files
 
@@ -103,7 +103,8 @@ def read_initial(node: Config) -> InitialWeights | None:
 def _refused(path: Path, error: Exception) -> ConfigError:
     if isinstance(error, ConfigError):
         return error
-    return ConfigError(f"model: init: {brief(path)} {of_the_system(error) or error}")
+    said = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+    return ConfigError(f"model: init must be a file of weights, and {brief(path)} {said}")
 
 
 def _plainly_named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -200,7 +201,7 @@ def _require_all(
         return
     said = [f"lacks {listed(missing, MOST_NAMED)}"] if missing else []
     said += [f"has {listed(odd, MOST_NAMED)}, which the model lacks"] if odd else []
-    close = nearest(odd[0] if odd else missing[0], missing or own) if odd else nearest(missing[0], theirs)
+    close = nearest(odd[0], missing or own) if odd else ""
     raise ConfigError(
         f"model: init must hold the model's weights, and {brief(path)} {' and '.join(said)}{close}"
     )

@@ -171,7 +171,7 @@ def _make_absolute(node: Any, typed_in: str | None, key: str = "") -> None:
     """Make the paths in a node absolute, in place; `key` is its own."""
     for name, value in node.items() if isinstance(node, dict) else ():
         inner = f"{key}.{name}".lstrip(".")
-        path_due = name == "root" or is_path(str(name)) or inner in PATHS
+        path_due = name == "root" or is_path(str(name), value) or inner in PATHS
         if isinstance(value, dict):
             _make_absolute(value, typed_in, inner)
         elif isinstance(value, str) and value not in ("", "???") and path_due:

@@ -57,8 +57,9 @@ class MapStyle:
             ValueError: the dataset has another number of names.
         """
         labels, dataset = self._read["train"].labels, self._parts["train"]
-        names = getattr(dataset, "number_names", None)
-        named = isinstance(names, list | tuple) and bool(names)
+        found = getattr(dataset, "number_names", None)
+        names = [str(name) for name in found] if isinstance(found, list | tuple) else []
+        named = bool(names)
         if not are_numbers(labels, named):
             return ()
         width = max(len(numbers_of(label) or ()) for label in labels if isinstance(label, tuple) or named)
@@ -66,8 +67,9 @@ class MapStyle:
             raise ValueError(
                 f"number_names must be {counted(width, 'name')}, one for each number, got {len(names)}"
             )
-        own = [str(name) for name in names] if named else [f"number {place}" for place in range(width)]
-        return own if named or width > 1 else ["number"]
+        if named:
+            return names
+        return [f"number {place}" for place in range(width)] if width > 1 else ["number"]
 
     @property
     def unit(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -152,3 +152,28 @@ class Traced(Protocol):
 
     def origin(self, part: str, row: int) -> str:
         """The place of a row that `train` or `val`, as the part says, returned: a file, a line of a file."""
+
+
+@runtime_checkable
+class OfColumns(Protocol):
+    """An encoding that makes standardized inputs of the columns of a table, and can say how."""
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """Shape of one example, which nobody knew before: (F,)."""
+
+    @property
+    def columns(self) -> Sequence[int]:
+        """For each of the F inputs the number of the column that it is made of."""
+
+    @property
+    def kept(self) -> Sequence[Mapping[str, Any]]:
+        """Kept with the checkpoint, so that a loaded model takes rows of a table."""
+
+
+@runtime_checkable
+class Grouped(Protocol):
+    """A source whose rows may belong to groups that never part between splits."""
+
+    def groups(self) -> Tensor | None:
+        """The group (N,) int64 of each row that `train` returns; None where rows stand alone."""

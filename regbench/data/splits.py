@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,7 +12,18 @@ from torch import Tensor
 from regbench.data.checks.duplicates import Part
 from regbench.data.checks.inspection import inspected, origin
 from regbench.data.labelling import Labelling, labelling_of, strata
-from regbench.data.source import Encoded, Encoding, Judged, Reporting, Source, Tokenizing, Untested
+from regbench.data.row_groups import groups_apart
+from regbench.data.source import (
+    Encoded,
+    Encoding,
+    Grouped,
+    Judged,
+    OfColumns,
+    Reporting,
+    Source,
+    Tokenizing,
+    Untested,
+)
 from regbench.tasks import Regression
 from regbench.types import Dataset, Split
 
@@ -56,8 +68,9 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     Of n rows in stratified order the first k are val and the next k select, k = min(5000, n // 6); the rest
     is train, of which a prefix is kept. So fewer train rows are always among more of them, and val and
     select do not depend on their number. Where the source has a val split of its own that is val, and the
-    first k rows are select. Only train labels are ever made wrong. Numbers to predict are standardized by
-    the train rows that are kept, in every split.
+    first k rows are select. Where the source's rows are in groups these stay whole, and val and select have
+    about so many rows (`regbench.data.row_groups`). Only train labels are ever made wrong. Numbers to predict
+    are standardized by the train rows that are kept, in every split.
 
     Raises:
         ValueError: a split would be empty, there are fewer rows than asked for, or the source's rows do not
@@ -67,22 +80,22 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     rows, labels = source.train()
     kind = labelling_of(source)
     kind.require_noise(options.label_noise)
-    _require_labels(kind, rows, labels)
-    order = stratified_order(labels, generator)
-    held_out = min(MOST_HELD_OUT, len(order) // 6)
+    _require_labels(source, kind, rows, labels)
+    held_out = min(MOST_HELD_OUT, len(labels) // 6)
     own = source.val() if isinstance(source, Judged) else None
     cut = "val" if own is None else "select"
-    _require_rows(cut, held_out, f"6 rows make one of {cut}, and the source has {len(order)}")
+    _require_rows(cut, held_out, f"6 rows make one of {cut}, and the source has {len(labels)}")
+    order, sizes = _order(source, labels, [held_out] * (2 if own is None else 1), generator)
     if own is None:
-        taken, order = order[:held_out], order[held_out:]
+        taken, order = order[: sizes[0]], order[sizes[0] :]
         judging = (rows[taken], labels[taken])
         val_origin = origin(source, "train", taken)
     else:
-        _require_labels(kind, *own)
+        _require_labels(source, kind, *own)
         _require_rows("val", len(own[1]), "the source's own has no rows")
         judging = own
         val_origin = origin(source, "val", torch.arange(len(own[1])))
-    select, rest = order[:held_out], order[held_out:]
+    select, rest = order[: sizes[-1]], order[sizes[-1] :]
     kept = rest[: _num_kept(len(rest), options)]
     learned = rows[kept]
     encode = _encoding(source, learned)
@@ -105,13 +118,38 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
         select=cut_from.split(rows[select], labels[select]),
         val=cut_from.split(*judging),
         read_test=cut_from.test if _has_test(source) else None,
-        in_shape=tuple(source.in_shape),
+        in_shape=_in_shape(source, encode),
         num_classes=kind.outputs,
         note="\n".join(filter(None, [told_by_source, encode.note(learned, judging[0]), *facts])),
         warnings=(*(source.warnings() if isinstance(source, Reporting) else ()), *doubts),
         classes=names,
         tokens=_tokens(encode),
+        columns=encode.kept if isinstance(encode, OfColumns) else None,
     )
+
+
+def _order(
+    source: Source, labels: Tensor, held_out: Sequence[int], generator: torch.Generator
+) -> tuple[Tensor, Sequence[int]]:
+    """An order of the rows that begins with those held out, and how many these are.
+
+    Args:
+        source: of the rows.
+        labels: of its train rows.
+        held_out: how many rows each split is to have; groups that stay whole give about so many.
+        generator: of the order.
+    """
+    groups = source.groups() if isinstance(source, Grouped) else None
+    if groups is None:
+        return stratified_order(labels, generator), held_out
+    shares = [size / len(labels) for size in held_out]
+    train, *parts = groups_apart(groups, strata(labels), [1 - sum(shares), *shares], generator)
+    rest = train[stratified_order(labels[train], generator)]
+    return torch.cat([*parts, rest]), [len(part) for part in parts]
+
+
+def _in_shape(source: Source, encode: Encoding) -> tuple[int, ...]:
+    return tuple(encode.in_shape if isinstance(encode, OfColumns) else source.in_shape)
 
 
 def _tokens(encode: Encoding) -> dict[str, Any] | None:
@@ -214,9 +252,11 @@ class _Cut:
             ValueError: they are not what the source says of them.
         """
         source, inputs = self.source, self.encode(rows)
-        expected, found = (len(labels), *source.in_shape), tuple(inputs.shape)
+        expected, found = (len(labels), *_in_shape(source, self.encode)), tuple(inputs.shape)
         if found != expected:
             raise ValueError(f"inputs must have the shape {expected}, got {found}")
+        if isinstance(source, Encoded):
+            _require_finite(inputs)
         told = labels if self.numbers is None else self.numbers.standardized(labels)
         return Split(
             inputs,
@@ -226,11 +266,12 @@ class _Cut:
             mirrors=source.mirrors,
             vocabulary=self.encode.size,
             numbers=self.numbers,
+            columns=tuple(self.encode.columns) if isinstance(self.encode, OfColumns) else None,
         )
 
     def test(self) -> Split:
         rows, labels = self.source.test()
-        _require_labels(self.kind, rows, labels)
+        _require_labels(self.source, self.kind, rows, labels)
         _require_rows("test", len(labels), "the source has no test rows")
         return self.split(rows, labels)
 
@@ -252,10 +293,14 @@ def _require_rows(split: str, rows: int, reason: str) -> None:
         raise ValueError(f"the {split} split is empty: {reason}")
 
 
-def _require_labels(kind: Labelling, rows: Tensor, labels: Tensor) -> None:
-    """Refuse labels that are not what the source says of them, and inputs that are no numbers."""
+def _require_labels(source: Source, kind: Labelling, rows: Tensor, labels: Tensor) -> None:
+    """Refuse labels that are not what the source says of them, and inputs that are no numbers.
+
+    Rows that are encoded may have gaps, and are looked at when they have become inputs.
+    """
     kind.require(rows, labels)
-    _require_finite(rows)
+    if not isinstance(source, Encoded):
+        _require_finite(rows)
 
 
 def _require_finite(rows: Tensor) -> None:

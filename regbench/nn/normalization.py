@@ -33,8 +33,11 @@ class Normalization(nn.Module):
         """Measure mean and (biased) standard deviation per channel over all rows and pixels of a split.
 
         Inputs of shape (N, C, H, W) give buffers of shape (C, 1, 1); a standard deviation below 1e-3 counts
-        as 1e-3.
+        as 1e-3. The inputs of a table are standardized already, and stay as they are: mean 0, deviation 1.
         """
+        if split.columns is not None:
+            plain = torch.zeros(split.inputs.shape[1:], device=split.inputs.device)
+            return cls(plain, plain + 1)
         channels, *pixels = split.inputs.shape[1:]
         mean, squares = _moments(split)
         std = (squares - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_STD)

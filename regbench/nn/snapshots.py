@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regbench.weights import Scope, unmarked, regularized_weights
+from regbench.weights import Scope, regularized_weights, unmarked
 
 
 class WithWeights(nn.Module):

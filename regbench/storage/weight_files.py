@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regbench.errors import brief
 from regbench.storage import archives, checkpoint
 from regbench.storage.reading import machine_memory, opened, sentence, there
 
@@ -36,7 +35,7 @@ def file_of(path: Path) -> Path:
         return path
     found = [path / name for name in (checkpoint.BEST, checkpoint.LAST) if there(path / name)]
     if not found:
-        raise ValueError(f"a folder must be that of a run that has kept weights, and {brief(path)} has none")
+        raise ValueError("is a folder, and not that of a run that has kept weights")
     return found[0]
 
 
@@ -98,11 +97,11 @@ def _of_torch(file: io.BufferedReader, zipped: bool) -> Any:
         with warnings.catch_warnings(action="ignore"):
             return torch.load(file, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:
-        if "eights only" not in str(error):
-            raise ValueError(f"is no whole file of torch's: {sentence(error)}") from error
-        raise ValueError(
-            "holds code or objects beside weights, which are not run; save the model's state_dict() alone"
-        ) from error
+        if "nsupported global" in str(error) or "nsupported class" in str(error):
+            raise ValueError(
+                "holds code or objects beside weights, which are not run; save the model's state_dict() alone"
+            ) from error
+        raise ValueError("is no whole file of torch's: it cannot be unpickled") from error
     except Exception as error:  # what is made of any bytes at all may fail in any way
         raise ValueError(f"is no whole file of torch's: {sentence(error)}") from error
 
@@ -119,14 +118,14 @@ def _weights_in(found: Any) -> dict[str, Tensor]:
         return isinstance(value, Mapping) and any(isinstance(one, Tensor) for one in value.values())
 
     if not isinstance(found, Mapping):
-        raise ValueError(f"must hold tensors by name, and holds {type(found).__name__}")
+        raise ValueError(f"holds no tensors by name, but {type(found).__name__}")
     keys = [key for key in (EVALUATED, *HELD_UNDER) if holds_tensors(found.get(key))]
     inner = found[keys[0]] if keys and not holds_tensors(found) else found
     if not holds_tensors(inner):
-        raise ValueError(f"must hold tensors by name, by itself or under {', '.join(HELD_UNDER)}")
+        raise ValueError(f"holds no tensors by name, neither by itself nor under {', '.join(HELD_UNDER)}")
     odd = next((name for name, one in inner.items() if not isinstance(name, str)), None)
     if odd is not None:
-        raise ValueError(f"must name its tensors by words, got {odd!r}")
+        raise ValueError(f"has a tensor whose name is no word: {odd!r}")
     return {name: tensor for name, tensor in inner.items() if isinstance(tensor, Tensor)}
 
 

@@ -32,6 +32,7 @@ class Run:
         class_weights: (C,) of the data loss, their mean over the train rows 1; None where all weigh alike.
         warnings: what of the settings is seldom meant with these data.
         note: how the settings were understood, a sentence a line; may be empty.
+        monitor: the metric of select that picks the best epoch.
     """
 
     model: nn.Module
@@ -51,6 +52,7 @@ class Run:
     class_weights: Tensor | None = None
     warnings: Sequence[str] = ()
     note: str = ""
+    monitor: str = "select/accuracy"
     clock: Clock = field(default_factory=Clock)
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -226,7 +228,8 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
         output = run.forward(batch.inputs)
-    logits = still_logits(output, *batch.targets.shape, run.data.task.returned).float()
+    task = run.data.task
+    logits = still_logits(output, len(batch), batch.targets.shape[1], task.returned).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
