@@ -15,9 +15,9 @@ from regbench.types import Batch, Split
 
 @dataclass
 class CutMix(Regularizer):
-    """Paste a part of another example into each one, and mix their targets by how much is shown of each.
+    """Paste a rectangle of another image into each one, and mix their targets by the pixels shown of each.
 
-    Of images a rectangle is pasted. With share ~ Beta(alpha, alpha) it has the sides H * sqrt(1 - share) and
+    With share ~ Beta(alpha, alpha) the rectangle has the sides H * sqrt(1 - share) and
     W * sqrt(1 - share), rounded down to an even number of pixels as in the authors' code, and its center at a
     pixel drawn uniformly from all of the image; what stands over the border is cut off. It comes from the
     same place of image j, where j is the row's place in a random permutation of the batch. The targets become
@@ -25,11 +25,11 @@ class CutMix(Regularizer):
     share, as parts are cut off. Departure from the paper, which draws one rectangle for a batch: that is
     per=batch; per=example draws one for each row.
 
-    Of a table (1 - share) * columns, rounded down, are pasted, drawn uniformly from all; the inputs of a
-    category are one column. kept is then the share of columns that are still row i's.
+    Of a table it pastes columns instead (Kadra et al., 2021, https://arxiv.org/abs/2106.11189):
+    (1 - share) * columns, rounded down, drawn uniformly from all; the inputs of a category are one column.
+    kept is then the share of columns that are still row i's.
 
-    Paper: Yun et al., 2019, https://arxiv.org/abs/1905.04899, section 3.1 (alpha=1, per=batch); of tables:
-    Kadra, Lindauer, Hutter and Grabocka, 2021, https://arxiv.org/abs/2106.11189
+    Paper: Yun et al., 2019, https://arxiv.org/abs/1905.04899, section 3.1 (alpha=1, per=batch)
 
     Attributes:
         alpha: both parameters of the beta distribution, at least 0; 0 pastes nothing.

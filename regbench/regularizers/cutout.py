@@ -16,16 +16,18 @@ from regbench.types import Batch, Split
 
 @dataclass
 class Cutout(Regularizer):
-    """Cover a part of each example with the mean of the train rows.
+    """Cover a square of each image with the mean of the train rows.
 
-    Of images it is a square. This has `size` pixels a side and its center at a pixel drawn uniformly from all
+    The square has `size` pixels a side and its center at a pixel drawn uniformly from all
     of the image, so part of it may lie outside: with an even size of at most H, on images of H by H,
     ((size - size^2 / (4 H)) / H)^2 of the pixels are covered on average. The mean of the channel is what
     the model sees as 0, the paper's fill. Every example has draws of its own; they do not depend on p or
-    size. Of a table it is `size` columns, drawn uniformly from all; the inputs of a category are one column.
+    size.
 
-    Paper: DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552, section 3.2; of tables: Kadra,
-    Lindauer, Hutter and Grabocka, 2021, https://arxiv.org/abs/2106.11189
+    Of a table it covers `size` columns instead, drawn uniformly from all (Kadra et al., 2021,
+    https://arxiv.org/abs/2106.11189); the inputs of a category are one column.
+
+    Paper: DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552, section 3.2
 
     Attributes:
         p: share of the examples that are covered at all, in [0, 1].

@@ -19,7 +19,7 @@ QUICK = ["train.epochs=1", "threads=1", "device=cpu", "model.width=8", "dataset=
 
 
 def write(folder: Path) -> None:
-    lines = [f"{'' if n % 7 == 0 else n},{'pqr'[n % 3]},{'no yes'.split()[n % 2]}" for n in range(90)]
+    lines = [f"{'' if n % 7 == 0 else n},{'pqr'[n % 3]},{['no', 'yes'][n % 2]}" for n in range(90)]
     (folder / "mine.csv").write_text("\n".join(["size,kind,y", *lines]))
     (folder / "later.csv").write_text("\n".join(["y,kind,size", "yes,q,3", "no,new,"]))
 
