@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from safetensors import safe_open
 import regbench
 from regbench.errors import ConfigError
 from regbench.runs.export import programs
-from regbench.runs.export.folder import refuse_others
+from regbench.runs.export.folder import Exported, refuse_others, write
 from tests import processes
 from tests.conftest import CSV
 
@@ -119,17 +118,16 @@ def test_what_is_said_of_model_and_inputs(case: tuple[Path, list[str]]) -> None:
         assert about["normalization"]["mean"] == run.normalization.mean.flatten().tolist()
 
 
-def test_an_export_takes_the_place_of_an_earlier_one_and_of_nothing_else(
-    case: tuple[Path, list[str]], tmp_path: Path
-) -> None:
-    folder, ways = case
-    if "By its own class" in ways:
-        pytest.skip("one is enough")
-    out = Path(shutil.copytree(folder / "out", tmp_path / "out"))
-    (out / "model.onnx").write_bytes(b"old")
-    done("export", str(folder / "run"), "--to", "out", "--weights", "last", cwd=tmp_path)
-    assert json.loads((out / "model.json").read_text())["weights"] == "last"
-    assert (out / "model.onnx").read_bytes() != b"old"
+def test_an_export_takes_the_place_of_an_earlier_one_and_leaves_nothing_of_it(tmp_path: Path) -> None:
+    model = b'{"made_by": "regbench 0.1.0"}'
+    out = tmp_path / "new" / "out"
+    write(out, Exported({"model.json": model, "model.onnx": b"old", "README.md": b"old"}, []))
+    refuse_others(out)
+    write(out, Exported({"model.json": model, "README.md": b"new"}, ["model.onnx cannot be made"]))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        "model.json": model,
+        "README.md": b"new",
+    }
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,22 @@ import numpy as np
 FILE = Path(__file__).with_name("preprocessing.json")
 PADDING, UNKNOWN = 0, 1  # token ids
 OUTERMOST = 1e-7  # the quantile of the smallest value; it would be mapped to minus infinity
-NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "?")
+NO_VALUE = (
+    "",
+    "#n/a",
+    "#na",
+    "-nan",
+    "<na>",
+    "?",
+    "missing",
+    "n/a",
+    "na",
+    "nan",
+    "nat",
+    "nil",
+    "none",
+    "null",
+)
 CUTS = {
     "words": lambda text: re.findall(r"\w+(?:['\u2019]\w+)*|[^\w\s]", text.lower()),
     "spaces": lambda text: text.lower().split(),
