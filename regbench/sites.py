@@ -46,6 +46,7 @@ class Site(nn.Module):
         self.after = nn.Sequential()  # each takes the output and returns it changed
         self.replaced = False
         self.position = 0  # where the order of modules is not that in which they run
+        self.separates: bool | None = None  # whether all that a row becomes passes here; None: see the names
 
     @property
     def untouched(self) -> bool:

@@ -16,11 +16,12 @@ from regbench.instantiation.fields import converted
 from regbench.nn.buffers import kept_buffers
 from regbench.nn.logits import logits_of
 from regbench.nn.marking.attending import Probabilities
-from regbench.nn.marking.mark import Marking, Wanted, has_sites, mark
+from regbench.nn.marking.mark import Marking, Wanted, has_sites, mark, twin
 from regbench.nn.normalization import Normalized
 from regbench.nn.own_noise import own_noise, silence
 from regbench.sites import Site
 from regbench.streams import keyed_draws
+from regbench.weights import plain_name
 
 OwnNoise = Literal["keep", "off"]
 SEE = "; `regbench list sites` shows what was found in it, model.sites={KIND: [PATH]} names more"
@@ -56,7 +57,7 @@ def mark_sites(model: Normalized, node: Config, in_shape: Sequence[int], vocabul
     rows = _rows(in_shape, vocabulary)
     note = ""
     with kept_buffers(model), refusing("model: sites: "):
-        plain = _output(model, rows)
+        plain = _output(twin(model.net), rows)
         try:
             marking = _marked(model, rows, wanted)
             _require_alike(model, rows, plain, marking, bool(wanted))
@@ -98,14 +99,14 @@ def _rows(in_shape: Sequence[int], vocabulary: int | None) -> Tensor:
         return torch.randint(1, max(2, vocabulary), (2, *in_shape))
 
 
-def _output(model: Normalized, rows: Tensor) -> Tensor:
-    with keyed_draws("sites"), torch.no_grad(), kept_buffers(model):
-        return logits_of(model.net.train()(rows))
+def _output(net: nn.Module, rows: Tensor) -> Tensor:
+    with keyed_draws("sites"), torch.no_grad():
+        return logits_of(net.train()(rows))
 
 
 def _marked(model: Normalized, rows: Tensor, wanted: Wanted) -> Marking:
     try:
-        with keyed_draws("sites"), kept_buffers(model):
+        with keyed_draws("sites"):
             return mark(model.net, rows, wanted)
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error
@@ -117,31 +118,34 @@ def _require_alike(model: Normalized, rows: Tensor, plain: Tensor, marking: Mark
     Raises:
         ConfigError: it computes something else, or goes past a site that was asked for.
     """
-    reached: set[nn.Module] = set()
+    reached: set[str] = set()
+    copied = twin(model.net)
     try:
         with ExitStack() as handles:
-            for site in marking.sites:
-                hook = site.register_forward_pre_hook(lambda module, _: reached.add(module))
-                handles.callback(hook.remove)
-            again = _output(model, rows)
+            for path, module in copied.named_modules():
+                if isinstance(module, Site):
+                    hook = module.register_forward_pre_hook(lambda *_, path=path: reached.add(path))  # type: ignore[misc]
+                    handles.callback(hook.remove)
+            again = _output(copied, rows)
         if not torch.equal(again, plain):
             raise ConfigError(
-                "model: sites would change what it computes, which modules of its read or run alone"
+                "model: sites would change what it computes, for it reads its modules otherwise than by "
+                "calling them"
             )
-    except Exception:
+    except BaseException:
         marking.undo()
         raise
-    reached |= {
-        site for site in marking.sites if isinstance(site, Probabilities)
-    }  # the fused form passes them
-    past = [site for site in marking.sites if site not in reached]
+    paths = {site: path for path, site in model.net.named_modules() if isinstance(site, Site)}
+    # the fused form of an attention passes by, while nothing acts, what its other form calls
+    past = [
+        site for site in marking.sites if not isinstance(site, Probabilities) and paths[site] not in reached
+    ]
     if past and named:
-        paths = [name for name, module in model.net.named_modules() if module in past]
         raise ConfigError(
-            f"model: sites must be modules that its forward pass calls as attributes, got "
-            f"{listed(paths, SHOWN)}"
+            "model: sites must be modules that its forward pass calls as attributes, got "
+            f"{listed((plain_name(paths[site]) for site in past), SHOWN)}"
         )
-    marking.undo(but=[site for site in marking.sites if site in reached])
+    marking.undo(but=[site for site in marking.sites if site not in past])
 
 
 def settle_noise(net: nn.Module, node: Config) -> None:

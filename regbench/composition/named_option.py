@@ -1,4 +1,4 @@
-"""One option by its name, without a command line, and without Hydra, which a person's program may use itself."""
+"""One option by its name: without a command line, or Hydra, which a person's own program may use itself."""
 
 from __future__ import annotations
 

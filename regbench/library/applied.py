@@ -44,7 +44,7 @@ class Applied:
         self.terms: dict[str, Tensor] = {}
         self._shown: list[Batch] = []  # of this step, as the model sees them
         self._place = 0  # of the next batch of this pass
-        self._probing = False
+        self._probing, self._ahead = False, False
         self._epoch: int | None = None  # that the members have been told of
 
     @property
@@ -169,13 +169,36 @@ class Applied:
 
         return self.optimizer.step(closure)
 
+    def step_ahead(self, closure: Callable[[], Tensor]) -> Tensor:
+        """The update now, where a trainer calls the optimizer's `step` later by itself, without a closure.
+
+        That call then does nothing. So a member that makes several passes over a batch works there too.
+
+        Args:
+            closure: computes the loss by `loss`, and its gradient; gradients are set to zero before it.
+
+        Returns:
+            The loss; of several passes that of the first.
+        """
+
+        def zeroed() -> Tensor:
+            self.optimizer.zero_grad()
+            return closure()
+
+        value = self.optimizer.step(zeroed)
+        self._ahead = True
+        return value
+
     def _step(self, closure: Callable[[], Any] | None) -> Any:
         """What the optimizer's `step` does now: the update, with all that the members do before and after."""
         before = len(self._shown)
+        ahead, self._ahead = self._ahead, False
+        if ahead and closure is None and not before:
+            return None
         if closure is None and not before:
             raise ConfigError(
-                "optimizer: must step after a loss of this stack in training mode, and none was asked for since "
-                "the last step; call model.train(), and `loss` in the place of the loss function"
+                "optimizer: must step after a loss of this stack in training mode, and none was asked for "
+                "since the last step; call model.train(), and `loss` in the place of the loss function"
             )
         values: list[Any] = []
 

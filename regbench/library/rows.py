@@ -41,7 +41,7 @@ def columns(rows: Rows, what: str, most: int | None = None) -> tuple[Tensor, Ten
 
 def _read(rows: Any, what: str, most: int | None) -> tuple[Tensor, Tensor]:
     collate = rows.collate_fn if isinstance(rows, DataLoader) else default_collate
-    dataset = rows.dataset if isinstance(rows, DataLoader) else rows
+    dataset: Any = rows.dataset if isinstance(rows, DataLoader) else rows
     there = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if isinstance(dataset, IterableDataset) or not there or isinstance(dataset, Mapping | str):
         raise ConfigError(

@@ -122,5 +122,12 @@ def test_the_yaml_holds_the_constructors_arguments_and_builds(name: str) -> None
 
 
 def test_every_yaml_is_a_model_of_ours_or_a_persons_own() -> None:
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*TARGETS, "rnn", "transformer", "own"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {
+        *TARGETS,
+        "rnn",
+        "transformer",
+        "own",
+        "timm",
+        "torchvision",
+    }
     assert yaml.safe_load((CONFIGS / "own.yaml").read_text()) == {"_target_": "???"}

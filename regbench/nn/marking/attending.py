@@ -40,7 +40,7 @@ class _Around:
 
 
 class Fused:
-    """Before an attention of timm's kind runs: its fused form is taken only where nothing acts at the site."""
+    """Before an attention of timm's kind runs: it is fused only where nothing acts at the site."""
 
     def __init__(self, site: Site) -> None:
         self.site = site

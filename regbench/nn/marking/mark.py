@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,7 +14,7 @@ from regbench.errors import listed, nearest
 from regbench.nn.marking.attending import Attending, Fused, Probabilities
 from regbench.nn.marking.marked import Behind, Marked, Renew, Turns, calm
 from regbench.nn.marking.places import RULES, Found, Noise, Place, View, maps
-from regbench.nn.marking.trace import Seen, watched
+from regbench.nn.marking.trace import Seen, Trace, watched
 from regbench.sites import Kind, Site
 
 Globs = Literal["auto"] | list[str]
@@ -61,7 +62,7 @@ def mark(net: nn.Module, rows: Tensor, wanted: Wanted) -> Marking:
     """Put sites into a model, in place; what it computes and the names in its state stay as they are.
 
     Args:
-        net: without sites; its forward pass is run once, its random draws and buffers are kept by the caller.
+        net: without sites; the forward pass of a copy is run once, random draws are kept by the caller.
         rows: (2, ...), floats or token ids.
         wanted: for each kind `auto` or globs over the paths of modules; kinds that are left out are `auto`.
 
@@ -73,26 +74,31 @@ def mark(net: nn.Module, rows: Tensor, wanted: Wanted) -> Marking:
         if kind not in RULES:
             raise ValueError(f"sites must be of kinds {', '.join(RULES)}, got {kind!r}{nearest(kind, RULES)}")
     calm(net)
-    view = View(_paths(net), watched(net, rows))
+    copied = twin(net)
+    paths = {name: module for name, module in copied.named_modules() if name}
+    view = View(paths, watched(copied, rows))
     places = list(_places(view, wanted))
     _require_one_kind(places)
     marking = Marking([])
+    ours = dict(zip(copied.modules(), net.modules(), strict=True))
     for place in places:
-        _put(net, place, marking)
+        place.module = ours[place.module]
+        _put(net, place, view.trace, ours, marking)
     return marking
 
 
-def _paths(net: nn.Module) -> dict[str, nn.Module]:
-    return {name: module for name, module in net.named_modules() if name}
+def twin(net: nn.Module) -> nn.Module:
+    """A copy to be run in a model's stead, so that nothing moves in it; itself where it cannot be copied."""
+    try:
+        return copy.deepcopy(net)
+    except (TypeError, RuntimeError):  # as of locks, and tensors that are no leaves
+        return net
 
 
 def _places(view: View, wanted: Wanted) -> Iterator[Place]:
     for kind, rule in RULES.items():
         globs = wanted.get(kind, "auto")
-        if globs == "auto":
-            found = rule.auto(view, list(view.paths))
-        else:
-            found = _named(view, kind, globs)
+        found = rule.auto(view, list(view.paths)) if globs == "auto" else _named(view, kind, globs)
         noise: Noise = "all" if globs != "auto" or kind != "hidden" else "none"
         made = [
             Place(path, view.paths[path], kind, form, view.trace.of(view.paths[path]), noise)
@@ -147,7 +153,9 @@ def _require_one_kind(places: Sequence[Place]) -> None:
             )
 
 
-def _put(net: nn.Module, place: Place, marking: Marking) -> None:
+def _put(
+    net: nn.Module, place: Place, trace: Trace, ours: Mapping[nn.Module, nn.Module], marking: Marking
+) -> None:
     holders = [
         (parent, name)
         for parent in net.modules()
@@ -155,7 +163,11 @@ def _put(net: nn.Module, place: Place, marking: Marking) -> None:
         if module is place.module
     ]
     several = len(place.calls) > 1 and not _holds_tensors(place.module)
-    new = _turns(net, place) if several else _site(place, place.calls[-1], _only(place.calls))
+    new = (
+        _turns(net, place, trace, ours)
+        if several
+        else _site(place, place.calls[-1], trace, _only(place.calls))
+    )
     for parent, name in holders:
         parent._modules[name] = new
         marking.places.append((parent, name, place.module, new))
@@ -163,22 +175,24 @@ def _put(net: nn.Module, place: Place, marking: Marking) -> None:
             parent.register_forward_pre_hook(Fused(new))
 
 
-def _site(place: Place, seen: Seen, only: tuple[int, ...] | None = None) -> Marked:
+def _site(place: Place, seen: Seen, trace: Trace, only: tuple[int, ...] | None = None) -> Marked:
     shape, axis = seen.shape, min(seen.axis, len(seen.shape) - 1)
     if place.form is Attending:
         shape, axis = _heads(place.module, seen), 0
     noisy = place.noise == "all" or (place.noise == "last" and seen is place.calls[-1])
-    return place.form(place.kind, shape, axis, place.module, noisy, seen.position, only)
+    site = place.form(place.kind, shape, axis, place.module, noisy, seen.position, only)
+    site.separates = trace.separates(seen)
+    return site
 
 
-def _turns(net: nn.Module, place: Place) -> Turns:
-    turns = Turns([_site(place, seen) for seen in place.calls])
+def _turns(net: nn.Module, place: Place, trace: Trace, ours: Mapping[nn.Module, nn.Module]) -> Turns:
+    turns = Turns([_site(place, seen, trace) for seen in place.calls])
     shared = [
         module
         for module in place.calls[0].within
         if all(any(module is one for one in seen.within) for seen in place.calls)
     ]
-    (shared[-1] if shared else net).register_forward_pre_hook(Renew(turns))
+    (ours[shared[-1]] if shared else net).register_forward_pre_hook(Renew(turns))
     return turns
 
 

@@ -84,9 +84,13 @@ class Marked(Site):
         except AttributeError:
             if MARKED not in modules or name.startswith("__"):
                 raise
-            return getattr(modules[MARKED], name)
+        stands, stood = modules[MARKED], self.__dict__.get("stood", ())
+        return getattr(stands if hasattr(stands, name) or not stood else stood[0], name)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "body" and MARKED in self._modules:
+            # of what stands here now it is not known what a parent reads of it: in a tuple, it is no module
+            self.__dict__.setdefault("stood", (self._modules[MARKED],))
         super().__setattr__(MARKED if name == "body" else name, value)
         if name == "replaced" and value:
             self.register_forward_hook(_be_seen)

@@ -134,7 +134,7 @@ def outputs(view: View, paths: list[str]) -> Found:
 
 
 def shape_keeping(view: View, paths: list[str]) -> Found:
-    """Any modules whose outputs have their inputs' shape: f of x + f(x), or what may be normalized by another."""
+    """Any modules whose outputs have their inputs' shape: f of x + f(x), or a normalization of one's own."""
     return {p: Marked for p in paths if _keeps_shape(view, p)}
 
 

@@ -1,4 +1,4 @@
-"""One forward pass of a model, watched: which modules run in what order, on what, and what is added to what."""
+"""One forward pass of a model, watched: which modules run, in what order, on what, and what adds to what."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from regbench.nn.logits import logits_of
 from regbench.nn.marking.marked import Call
 
 # operations that a block may end in behind its sum, by the names of their nodes in torch's graph
@@ -21,7 +22,7 @@ ENDS = re.compile(
     r"Backward\d*"
 )
 NORMALIZES = re.compile(r"((Native|Cudnn|Miopen)?(Layer|Batch|Group)Norm|FusedRmsNorm)Backward\d*")
-SUM, PRODUCT = re.compile(r"Add\w*Backward\d*"), re.compile(r"Mul\w*Backward\d*")
+SUM, PRODUCT = re.compile(r"Add(c\w+)?Backward\d*"), re.compile(r"Mul\w*Backward\d*")
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 
@@ -39,6 +40,7 @@ class Seen:
             normalization behind the sum.
         gate: whether the output is the inputs times something.
         within: the modules that were running, outermost first.
+        node: of the output in torch's graph.
     """
 
     position: int
@@ -49,6 +51,7 @@ class Seen:
     residual: bool
     gate: bool
     within: list[nn.Module]
+    node: Any
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,12 +87,23 @@ class Trace:
         """The calls of a module; none where it was not reached."""
         return self.calls.get(module, [])
 
+    def separates(self, seen: Seen) -> bool:
+        """Whether every way from the model's inputs to its output leads through the output of a call."""
+        output = logits_of(self.output)
+        if self.rows.is_floating_point():
+            sources = {self.rows.grad_fn}
+        else:  # token ids have no gradient: what looks them up begins the graph
+            sources = {one.node for calls in self.calls.values() for one in calls if one.inputs is self.rows}
+        if not isinstance(output, Tensor) or seen.node is None or seen.node in sources:
+            return False
+        return not _reached(output.grad_fn, sources, seen.node)
+
 
 def watched(net: nn.Module, rows: Tensor) -> Trace:
     """Run a model once in training mode and see what its modules do.
 
     Args:
-        net: whose random draws and running statistics the caller keeps.
+        net: whose running statistics are moved.
         rows: (2, ...), floats or token ids.
 
     Raises:
@@ -105,6 +119,20 @@ def watched(net: nn.Module, rows: Tensor) -> Trace:
         handles.enter_context(_unfused(net))
         trace.output = net.train()(source)
     return trace
+
+
+def _reached(output: Any, sources: set[Any], without: Any) -> bool:
+    """Whether a way leads from an output to one of the sources that does not pass a node."""
+    waiting, done = [output], {without, None}
+    while waiting:
+        node = waiting.pop()
+        if node in done:
+            continue
+        if node in sources:
+            return True
+        done.add(node)
+        waiting += [following for following, _ in node.next_functions]
+    return False
 
 
 class _Watch:
@@ -148,6 +176,7 @@ class _Watch:
             residual=intact and _leads(_node(first), node, SUM),
             gate=_leads(_node(first), node, PRODUCT, ends=False),
             within=[one for one, *_ in self.running],
+            node=_node(first),
         )
         self.trace.calls.setdefault(module, []).append(seen)
 
@@ -180,7 +209,7 @@ def _node(tensor: Tensor) -> Any:
 
 
 def _leads(output: Any, source: Any, through: re.Pattern[str], ends: bool = True) -> bool:
-    """Whether a way in torch's graph leads from an output to a source through an operation, and little else."""
+    """Whether a way in torch's graph leads from an output to a source by an operation, and little else."""
     if output is None or source is None or output is source:
         return False
     waiting, done = [(output, False)], set()
