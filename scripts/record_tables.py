@@ -16,7 +16,6 @@ from regbench.records.environment import Environment
 from regbench.records.metrics import MEASURED, METRICS, NUMBERS, Metric
 from regbench.records.summary import PerWeights, Summary
 
-
 UNITS = {"nats": "nats", "target": "the targets' unit"}
 
 

@@ -110,7 +110,7 @@ def test_what_is_said_of_model_and_inputs(case: tuple[Path, list[str]]) -> None:
         json.loads((folder / "out" / f"{n}.json").read_text()) for n in ("model", "preprocessing")
     )
     run = regbench.load(str(folder / "run"))
-    assert model["loads_by_its_call"] == ("By its own class" in ways)
+    assert (model["outside"] == model["call"]) == ("By its own class" in ways)
     assert model["outputs"] == (len(about["classes"]) if about["classes"] else len(about["numbers"]["mean"]))
     if about["task"] == "classification":
         assert tuple(about["classes"]) == run.classes

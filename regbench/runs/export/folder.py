@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 from collections.abc import Mapping
@@ -126,7 +127,7 @@ def export(folder: Path, weights: str, trust: Trust) -> Exported:
         "in_shape": list(state["in_shape"]),
         "outputs": state["num_classes"],
         "stack": config["reg"],
-        "loads_by_its_call": _loads(call, model, tensors, state),
+        "outside": next((one for one in _outside(call) if _loads(one, model, tensors, state)), None),
     }
     files[MODEL] = readme.as_json(plain)
     files[PREPROCESSING] = readme.as_json(about)
@@ -167,17 +168,29 @@ def _call(node: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {name: value for name, value in given.items() if takes(target, name)}
 
 
+def _outside(call: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Calls that may make the same model without regbench: its own, or what a module of ours says."""
+    target = str(call["_target_"])
+    if any(isinstance(value, dict) for value in call.values()):
+        return []  # an argument is made by a call of its own
+    if not target.startswith("regbench."):
+        return [dict(call)]
+    plain_call = getattr(importlib.import_module(target.rpartition(".")[0]), "plain_call", None)
+    return (
+        [plain_call(**{name: value for name, value in call.items() if name != "_target_"})]
+        if plain_call
+        else []
+    )
+
+
 def _loads(
     call: Mapping[str, Any], model: Any, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]
 ) -> bool:
     """Whether the call alone makes a model of others that takes these weights and computes the same."""
-    target = str(call["_target_"])
-    if target.startswith("regbench.") or any(isinstance(value, dict) for value in call.values()):
-        return False
     rows = programs.example(tuple(state["in_shape"]), state["vocabulary"], programs.ROWS)
     try:
         with refusing("model: "), kept_draws(), torch.no_grad():
-            net = locate(target, "model")(
+            net = locate(call["_target_"], "model")(
                 **{name: value for name, value in call.items() if name != "_target_"}
             )
             own = {name[4:]: one for name, one in tensors.items() if name.startswith("net.")}

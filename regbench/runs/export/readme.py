@@ -87,8 +87,8 @@ def _blocks(
         yield "With torch alone", HERE, WITH_TORCH.format(**words)
     if "model.onnx" in files:
         yield "With onnxruntime", HERE, WITH_ONNX.format(**words)
-    if model["loads_by_its_call"]:
-        call = model["call"]
+    if model["outside"]:
+        call = model["outside"]
         words |= {"module": call["_target_"].rpartition(".")[0], "call": _call(call)}
         words["in_units"] = _in_units(about["numbers"])
         yield "By its own class", f"{HERE} What defines the class must be installed.", BY_CALL.format(**words)
