@@ -81,3 +81,17 @@ def _tell_size(net: nn.Module, size: tuple[int, int], patch: tuple[int, int]) ->
     for module in net.modules():
         if hasattr(module, "grid_size") and hasattr(module, "img_size"):
             module.img_size, module.patch_size = size, patch  # type: ignore[assignment]
+
+
+def plain_call(in_shape: Sequence[int], num_classes: int, name: str, **values: Any) -> dict[str, Any]:
+    """The call of timm that makes the same model, if nothing of it was adapted.
+
+    Args:
+        in_shape: (channels, height, width).
+        num_classes: C.
+        name: of the model.
+        values: what `timm_model` was given beside.
+    """
+    more = {key: value for key, value in values.items() if key not in ("vocabulary", "pretrained", "stem")}
+    given = {"num_classes": num_classes, "in_chans": in_shape[0], **more}
+    return {"_target_": "timm.create_model", "model_name": name, **given}

@@ -19,6 +19,7 @@ from regbench.nn.small_inputs import (
 )
 
 Stem = Literal["auto", "keep"]
+ADAPTING = ("in_shape", "vocabulary", "pretrained", "stem")  # what torchvision's own functions do not take
 
 
 def torchvision_model(
@@ -94,3 +95,15 @@ def _transformer(
         with_patches(net, patch, channels)
     with_channels(net, channels, pretrained)
     return net
+
+
+def plain_call(num_classes: int, name: str, **values: Any) -> dict[str, Any]:
+    """The call of torchvision that makes the same model, if nothing of it was adapted.
+
+    Args:
+        num_classes: C.
+        name: of the model.
+        values: what `torchvision_model` was given beside.
+    """
+    more = {key: value for key, value in values.items() if key not in ADAPTING}
+    return {"_target_": "torchvision.models.get_model", "name": name, "num_classes": num_classes, **more}
