@@ -265,7 +265,11 @@ def test_the_audit_tells_of_a_model_that_marking_would_change(name: str) -> None
 
 MODULES = "sites.hidden must name modules of the model, got"
 WRONG: list[tuple[str, Any, str]] = [
-    ("Listed", {"hidden": ["act"]}, "sites must be modules that its forward pass calls as attributes, got act"),
+    (
+        "Listed",
+        {"hidden": ["act"]},
+        "sites must be modules that its forward pass calls as attributes, got act",
+    ),
     (
         "InPlace",
         {"hidden": ["act"]},
@@ -337,7 +341,7 @@ def test_noise_is_kept_or_off(word: Any) -> None:
 
 # --- Hugging Face
 
-HF = '''
+HF = """
 from transformers import ViTConfig, ViTForImageClassification
 
 def vit(num_classes, in_shape):
@@ -345,7 +349,7 @@ def vit(num_classes, in_shape):
     config = ViTConfig(**sizes, image_size=in_shape[1], patch_size=4, num_channels=in_shape[0],
                        num_labels=num_classes, hidden_dropout_prob=0.1)
     return ViTForImageClassification(config)
-'''
+"""
 
 
 def test_a_vision_transformer_of_hugging_face(tmp_path: Path) -> None:

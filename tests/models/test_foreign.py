@@ -80,7 +80,7 @@ def test_a_mistake_is_one_sentence(words: str, said: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("make", [torchvision_model, timm_model])
 def test_text_is_refused(make: object) -> None:
-    with pytest.raises(ValueError, match="^name=resnet18 takes images, got a text dataset$"):
+    with pytest.raises(ValueError, match=r"^name=resnet18 takes images, got a text dataset$"):
         make((16,), 2, "resnet18", vocabulary=9)  # type: ignore[operator]
 
 

@@ -74,7 +74,16 @@ def test_a_network_that_takes_no_large_images_is_left_alone() -> None:
 
 @pytest.mark.parametrize(
     ("pixels", "patch", "want"),
-    [(8, 16, 2), (16, 16, 2), (28, 16, 4), (32, 16, 4), (64, 16, 8), (224, 16, 16), (224, 32, 28), (31, 16, 16)],
+    [
+        (8, 16, 2),
+        (16, 16, 2),
+        (28, 16, 4),
+        (32, 16, 4),
+        (64, 16, 8),
+        (224, 16, 16),
+        (224, 32, 28),
+        (31, 16, 16),
+    ],
 )
 def test_patches_are_the_smallest_that_leave_at_most_64(pixels: int, patch: int, want: int) -> None:
     assert smaller_patch((3, pixels, pixels), patch) == want
