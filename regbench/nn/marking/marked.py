@@ -178,7 +178,8 @@ class Turns(nn.ModuleList):
         turn, self.turn = self.turn, self.turn + 1
         if turn < len(self):
             return self[turn](*args, **kwargs)
-        return self[0].body(*args, **kwargs)
+        first: Any = self[0]
+        return first.body(*args, **kwargs)
 
 
 class Renew:
