@@ -11,11 +11,13 @@ from dataclasses import replace
 import torch
 
 from regbench.assembly.dataset_source import make_source
+from regbench.assembly.initial_weights import initial_digest
 from regbench.composition.settings import Config
 from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
 from regbench.instantiation.boundary import refusing
 from regbench.instantiation.fields import checked
+from regbench.records.identity import joined_content, parts_of_content
 from regbench.storage.digests import digest_of
 from regbench.streams import keyed_draws
 from regbench.types import Dataset, Split
@@ -30,8 +32,22 @@ def load_data(node: Config) -> Dataset:
     return _load_data(json.dumps(node))
 
 
-def content_of(config: Config) -> str:
-    """A digest of the person's own data, for a configuration's identity; empty where checksums pin the data.
+def content_of(config: Config, recorded: str | None = None) -> str:
+    """A digest of what is the person's own, data and initial weights, for a configuration's identity.
+
+    Args:
+        config: resolved.
+        recorded: what it was when the run began; where the file of its initial weights is gone, that counts.
+
+    Raises:
+        ConfigError: the dataset or the weights cannot be read, or the weights are not those recorded.
+    """
+    before = "" if recorded is None else parts_of_content(config, recorded)[1]
+    return joined_content(data_content_of(config), initial_digest(config.get("model", {}), before))
+
+
+def data_content_of(config: Config) -> str:
+    """A digest of the person's own data; empty where checksums pin the data.
 
     Raises:
         ConfigError: the dataset cannot be read.
@@ -79,5 +95,7 @@ def _read(split: Callable[[], Split]) -> Split:
 
 
 def rows_by_class(split: Split) -> list[int]:
-    """How many rows of each class a split holds, as training is told them."""
+    """How many rows of each class a split holds, as training is told them; empty where there are none."""
+    if not split.task.speaks_of_classes:
+        return []
     return torch.bincount(split.labels, minlength=split.num_classes).tolist()

@@ -135,8 +135,12 @@ def _outside_branches(model: nn.Module, where: Where) -> list[int]:
         ValueError: there is none, or one of them lies within a branch.
     """
     branches = tuple(f"{name}." for name, _ in sites(model, "branch"))
-    names = [name for name, _ in select(model, "hidden", "all")]
-    free = [index for index, name in enumerate(names) if not name.startswith(branches)]
+    hidden = select(model, "hidden", "all")
+    names = [name for name, _ in hidden]
+    apart = [
+        not name.startswith(branches) if site.separates is None else site.separates for name, site in hidden
+    ]
+    free = [index for index, is_apart in enumerate(apart) if is_apart]
     if not free:
         raise ValueError(f"the model must have hidden sites outside residual branches, got {names} within")
     if isinstance(where, list):

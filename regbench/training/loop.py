@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from regbench.evaluation.measurement import gaps, measure
 from regbench.nn.logits import still_logits
-from regbench.optimizers import update
+from regbench.optimizers import LR_FACTOR, update
 from regbench.regularizers.base import Stack
 from regbench.sites import recording
 from regbench.streams import Clock, keyed_seed, seed_draws
@@ -31,6 +31,8 @@ class Run:
     Attributes:
         class_weights: (C,) of the data loss, their mean over the train rows 1; None where all weigh alike.
         warnings: what of the settings is seldom meant with these data.
+        note: how the settings were understood, a sentence a line; may be empty.
+        monitor: the metric of select that picks the best epoch.
     """
 
     model: nn.Module
@@ -49,6 +51,8 @@ class Run:
     evaluate: Sequence[str] = ()
     class_weights: Tensor | None = None
     warnings: Sequence[str] = ()
+    note: str = ""
+    monitor: str = "select/accuracy"
     clock: Clock = field(default_factory=Clock)
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -62,6 +66,11 @@ class Run:
     def target_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The data loss, a scalar, where no member has one of its own."""
         return self.data.task.loss(outputs, targets, self.class_weights)
+
+    def set_rate(self, factor: float) -> None:
+        """Let every group of parameters learn at this factor of `lr`, times its own factor."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * factor * group.get(LR_FACTOR, 1.0)
 
 
 def autocast_for(device: torch.device, bf16: bool) -> AbstractContextManager[Any]:
@@ -130,8 +139,7 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
         run.clock.step = epoch * len(order) + step
         run.reg.begin_step(run.clock.step / (steps - 1) if steps > 1 else 1.0)
         factor = run.schedule((run.clock.step + 0.5) / steps)
-        for group in run.optimizer.param_groups:
-            group["lr"] = run.lr * factor
+        run.set_rate(factor)
         for name, term in train_step(run, run.data.train[rows]).items():
             totals[name] = totals.get(name, 0.0) + term * len(rows)
         if (step + 1) % STEPS_BETWEEN_CHECKS == 0 or step + 1 == len(order):
@@ -220,7 +228,8 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
         output = run.forward(batch.inputs)
-    logits = still_logits(output, *batch.targets.shape).float()
+    task = run.data.task
+    logits = still_logits(output, len(batch), batch.targets.shape[1], task.returned).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
