@@ -9,6 +9,7 @@ from torch import nn
 
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import gaps
+from regbench.library.front import unfronted
 from regbench.library.gap import some_of
 from regbench.library.outputs import measured
 from regbench.library.own_run import OwnRun
@@ -25,7 +26,8 @@ class Applied(Steps):
     `end_epoch`. All else the members do within the optimizer's `step`.
 
     Attributes:
-        model: the model, prepared: the same object unless a member has wrapped it.
+        model: the model, prepared; the same object.
+        note: what a person should know of it, a sentence a line.
         optimizer: the one that was given, whose `step` is the members' too; None before there is one.
         reg: the members, as they are now.
         epochs: of the whole run.
@@ -41,7 +43,7 @@ class Applied(Steps):
     @property
     def eval_model(self) -> nn.Module:
         """What is to be evaluated: the model, or what a member puts in its place, as averaged weights."""
-        return self.reg.eval_model(self.model)
+        return unfronted(self.reg.eval_model(self._run.model))
 
     def end_epoch(
         self,
@@ -62,7 +64,7 @@ class Applied(Steps):
         Raises:
             ConfigError: rows cannot be read, or a member finds no metric that it needs.
         """
-        evaluated = self.eval_model
+        evaluated = self.reg.eval_model(self._run.model)
         splits = {"train": train, "select": select, "val": val}
         found: dict[str, float] = {}
         read = {n: split_of(rows, n, self._run.data.task) for n, rows in splits.items() if rows is not None}
@@ -85,7 +87,7 @@ class Applied(Steps):
 
     def final_model(self) -> nn.Module:
         """What to keep at the end: the evaluated model, with the weights of the epoch that a member kept."""
-        return self.reg.final_model(self.eval_model)
+        return unfronted(self.reg.final_model(self.reg.eval_model(self._run.model)))
 
     def state_dict(self) -> dict[str, Any]:
         """All that has changed in the members since they were applied, and where the run stands.

@@ -8,9 +8,9 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from regbench.assembly.model import kept_buffers
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import evaluate
+from regbench.nn.buffers import kept_buffers
 from regbench.nn.logits import described, logits_of
 from regbench.nn.normalization import Normalized
 from regbench.streams import kept_draws
@@ -33,6 +33,8 @@ def outputs_of(model: nn.Module, inputs: Tensor) -> int:
         inputs = inputs.to(torch.get_default_dtype()).div_(255.0)
     with kept_modes(model), kept_buffers(model), kept_draws([]):
         outputs = logits_of(model.eval()(inputs.to(where)))
+    if isinstance(outputs, Tensor) and outputs.shape == inputs.shape[:1]:
+        return 1  # one number a row
     if not isinstance(outputs, Tensor) or outputs.ndim != 2 or len(outputs) != len(inputs):
         raise ConfigError(
             f"model: must return logits or numbers of shape (B, K), got {described(outputs)} for "
@@ -45,7 +47,7 @@ def measured(model: nn.Module, split: Split) -> dict[str, float]:
     """The metrics of a split in evaluation mode; each module's own mode is put back."""
     where = next((tensor.device for tensor in model.parameters()), split.inputs.device)
     with kept_modes(model):
-        return evaluate(Normalized(nn.Identity(), model), split.to(where), nullcontext)
+        return evaluate(Normalized(nn.Identity(), model, split.num_classes), split.to(where), nullcontext)
 
 
 @contextmanager

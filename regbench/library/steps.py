@@ -10,11 +10,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from regbench.errors import ConfigError, counted
+from regbench.library.front import unfronted
 from regbench.library.optimizer import prepared, stepping
 from regbench.library.own_run import OwnRun
 from regbench.library.rows import targets_of
 from regbench.nn.logits import still_logits
 from regbench.regularizers.base import Stack
+from regbench.sites import Site
 from regbench.training.loop import make_update, objective
 from regbench.types import Batch
 
@@ -38,7 +40,12 @@ class Steps:
 
     @property
     def model(self) -> nn.Module:
-        return self._run.model
+        return unfronted(self._run.model)
+
+    @property
+    def note(self) -> str:
+        """What a person should know of the model, as noise of its own, a sentence a line; may be empty."""
+        return getattr(self._run.model, "note", "")
 
     @property
     def reg(self) -> Stack:
@@ -72,7 +79,7 @@ class Steps:
         """
         if self.optimizer is not None:
             raise ConfigError("optimizer: must be one for each model, and this one has an optimizer already")
-        self._run.optimizer = prepared(self.reg, self.model, optimizer, self._step)
+        self._run.optimizer = prepared(self.reg, self._run.model, optimizer, self._step)
         self.optimizer = optimizer
         return optimizer
 
@@ -94,15 +101,31 @@ class Steps:
         """
         run, task = self._run, self._run.data.task
         run.own_forward = forward
+        self._heed_input(self.model.training, forward is not None)
         if not self.model.training:
             targets = targets_of(labels, task)
-            outputs = still_logits(run.forward(inputs), *targets.shape).float()
+            outputs = still_logits(run.forward(inputs), *targets.shape, task.returned).float()
             return run.target_loss(outputs, targets)
         batch = self._show(inputs, labels)
         self.terms = objective(run, batch)
         total = self.terms["data"] if self._probing else reduce(add, self.terms.values())
         self.terms = {name: term.detach() for name, term in self.terms.items()}
         return total
+
+    def _heed_input(self, training: bool, called_past: bool) -> None:
+        """Put the site before the person's model, which only its front has, into the model's mode.
+
+        Raises:
+            ConfigError: a member acts there, and a person's own forward goes past it.
+        """
+        site = getattr(self._run.model, "input", None)
+        if not isinstance(site, Site) or site.untouched:
+            return
+        site.train(training)
+        if called_past:
+            raise ConfigError(
+                "forward: must be left out beside members that act at the inputs, before the model is called"
+            )
 
     def _show(self, inputs: Any, labels: Tensor) -> Batch:
         """The batch as the members have made it in the step's first pass."""

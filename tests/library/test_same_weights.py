@@ -22,6 +22,7 @@ from regbench.schedules import Cosine
 from regbench.training.loop import EpochEnd, fit
 from regbench.weights import plain_state
 from tests.conftest import all_regs, compose, reg_node
+from tests.library.nets import Plain
 
 ROWS, EPOCHS, BATCH, LR, SEED = 97, 3, 32, 0.05, 7  # 97 = 3 * 32 + 1: the last batch would hold one row
 Step = Callable[[Applied, Any, Tensor, Tensor], None]
@@ -35,6 +36,7 @@ MODELS: dict[str, tuple[Callable[..., nn.Module], list[str]]] = {
         lambda **given: ResNet(depth=8, width=4, norm="batch", **given),
         ["model.depth=8", "model.width=4"],
     ),
+    "own": (Plain, ["model._target_=tests.library.nets.Plain"]),  # without a site
     "transformer": (
         lambda **given: Transformer(
             width=8, depth=2, heads=2, vocabulary=None, patch=None, share_layers=1, norm="layer", **given
@@ -123,6 +125,8 @@ STACKS = {
     "dropout and decay": ("mlp", {"dropout": {"p": 0.3}, "l2": {"strength": 0.01}}),
     "four": ("mlp", {"l2": {}, "dropout": {"p": 0.3}, "label_smoothing": {}, "mixup": {"alpha": 0.5}}),
     "depth": ("resnet", {"stochastic_depth": {"p_last": 0.5}, "ema": {}, "cutout": {}}),
+    "found sites": ("own", {"dropout": {"where": "all"}, "stochastic_depth": {"p_last": 0.5}, "l2": {}}),
+    "found input": ("own", {"dropout": {"where": "input"}, "group_norm": {}}),
     "gates": ("mlp", {"adaptive_dropout": {"form": "learned"}, "batch_norm": {}}),
     "stopping": ("mlp", {"early_stopping": {"patience": 1, "min_delta": 10.0}}),
 }
