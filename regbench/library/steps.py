@@ -104,7 +104,7 @@ class Steps:
         self._heed_input(self.model.training, forward is not None)
         if not self.model.training:
             targets = targets_of(labels, task)
-            outputs = still_logits(run.forward(inputs), *targets.shape, task.returned).float()
+            outputs = still_logits(run.forward(inputs), len(targets), task.outputs, task.returned).float()
             return run.target_loss(outputs, targets)
         batch = self._show(inputs, labels)
         self.terms = objective(run, batch)
