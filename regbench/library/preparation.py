@@ -47,9 +47,9 @@ def prepare(
     require_untouched(model)
     split = learned_from(stack, model, train, num_classes, task)
     front = fronted(model, split, sites, own_noise)
+    _APPLIED.add(model)  # also where a member refuses, for the ones before it have been put in by then
     run = run_of(stack, front, split, seed=seed, epochs=epochs, loss=loss, class_weights=class_weights)
     applied = Applied(run, steps)
-    _APPLIED.add(model)
     if optimizer is not None:
         applied.prepare_optimizer(optimizer)
     return applied
@@ -64,9 +64,7 @@ def require_untouched(model: nn.Module) -> None:
     if not isinstance(model, nn.Module):
         raise ConfigError(f"model: must be a torch module, got {brief(type(model).__name__)}")
     if model in _APPLIED:
-        raise ConfigError(
-            "model: a stack has been applied to it already; build it anew, or take a copy from before"
-        )
+        raise ConfigError("model: a stack has been applied to it already, in whole or in part; build it anew")
 
 
 def _steps(train: Any, epochs: Any, steps_per_epoch: Any) -> int:

@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from torch.utils.data import DataLoader, TensorDataset
 
 import regbench
+from tests.library.nets import net, rows, sgd
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "library.md").read_text()
@@ -35,6 +37,18 @@ def test_every_block_runs(
     assert "dropout + l2 + mixup + early_stopping, seed 0" in said
     assert "dropout acts" in said
     assert "gap" in said
+
+
+def test_the_readme_shows_a_loop_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(
+        r"```python\n(import regbench\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    model = net()
+    loader = DataLoader(TensorDataset(*rows()), batch_size=32)
+    exec(block, {"model": model, "optimizer": sgd(model), "loader": loader, "val_loader": loader})
+    said = capsys.readouterr().out
+    assert "sam acts" in said
+    assert "48 train rows, 48 val rows" in said
 
 
 def test_the_table_lists_the_names_that_are_public() -> None:
