@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, brief, listed
 from regbench.evaluation.measurement import gaps
 from regbench.library.front import unfronted
 from regbench.library.gap import some_of
@@ -106,6 +106,10 @@ class Applied(Steps):
         Raises:
             ConfigError: it is another stack's.
         """
+        if not {"step", "history", "reg"} <= state.keys():
+            raise ConfigError(
+                f"state: must be what state_dict returned, got the keys {brief(listed(state)) or 'none'}"
+            )
         reg = state["reg"]
         if reg.keys() != self.reg.members.keys():
             raise ConfigError(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
+import torch
 from torch import nn
 
 from regbench.assembly.sites import mark_sites, settle_noise, told_of_noise
@@ -38,15 +40,26 @@ def fronted(model: nn.Module, train: Split, sites: Sites, own_noise: OwnNoise) -
     """
     front = model if isinstance(model, Normalized) else Front(model, train.num_classes)
     settle_noise(front.net, {"own_noise": own_noise})
-    device = next((parameter.device for parameter in model.parameters()), None)
+    first = next(model.parameters(), torch.empty(0))
     node = {"sites": sites if isinstance(sites, str) else dict(sites)}
     front.cpu()  # where the rows are that show what its modules return
-    said = mark_sites(front, node, tuple(train.inputs.shape[1:]), train.vocabulary)
-    if device is not None:
-        front.to(device)
+    with _numbers_of(first.dtype):
+        said = mark_sites(front, node, tuple(train.inputs.shape[1:]), train.vocabulary)
+    front.to(first.device)
     front.note = "\n".join(filter(None, [front.note, *told_of_noise(front.net), said]))
     front.sought = SEE if front.sought else ""
     return front
+
+
+@contextmanager
+def _numbers_of(dtype: torch.dtype) -> Iterator[None]:
+    """Within, tensors are made in this precision, where it is one."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype if dtype.is_floating_point else before)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def unfronted(module: nn.Module) -> nn.Module:

@@ -118,6 +118,9 @@ def stack(
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed: must be a whole number in [0, 2^32 - 1], got {brief(repr(seed))}")
+    odd = next((name for name in names if not isinstance(name, str)), None)
+    if odd is not None:
+        raise ConfigError(f"reg: must be names of regularizers, got {brief(repr(odd))}")
     twice = next((name for name in names if name in members or names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(
@@ -132,9 +135,7 @@ def stack(
         raise ConfigError(f"reg: {error}") from error
 
 
-def _member(name: Any, values: Any, seed: int, config_dir: str | Path | None) -> Regularizer:
-    if not isinstance(name, str):
-        raise ConfigError(f"reg: must be names of regularizers, got {brief(repr(name))}")
+def _member(name: str, values: Any, seed: int, config_dir: str | Path | None) -> Regularizer:
     if isinstance(values, Regularizer):
         return copy.deepcopy(values)
     if not isinstance(values, Mapping):

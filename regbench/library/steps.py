@@ -138,6 +138,8 @@ class Steps:
                     f"loss: must show the same {counted(len(self._shown), 'batch')} in every pass"
                 )
             return self._shown[place]
+        if len(inputs) != len(labels):
+            raise ConfigError(f"labels: must be one for each of {len(inputs)} inputs, got {len(labels)}")
         if place == 0:
             self._begin_step()
         batch = Batch(inputs, targets_of(labels, self._run.data.task))

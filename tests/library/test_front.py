@@ -121,6 +121,16 @@ def test_one_number_a_row_needs_no_axis() -> None:
         )
 
 
+def test_a_model_in_double_precision_is_marked() -> None:
+    model = plain().double()
+    inputs = rows()[0].double()
+    stack = regbench.stack(stochastic_depth={"p_last": 0.5})
+    stack.apply(model, sgd(model), train=(inputs, rows()[1]), epochs=1, steps_per_epoch=1).step(
+        inputs, rows()[1]
+    )
+    assert {p.dtype for p in model.parameters()} == {torch.float64}
+
+
 def test_what_a_member_asks_of_the_model_are_logits() -> None:
     """A member that runs the model by itself, on one that returns an object."""
 
