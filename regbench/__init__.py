@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from regbench.library.applied import Applied
-    from regbench.library.front import dataset, normalized
+    from regbench.library.catalogue import dataset, normalized
     from regbench.library.gap import Gap, gap
     from regbench.library.order import BatchSampler
     from regbench.library.probing import audit
@@ -36,9 +36,9 @@ _WHERE = {  # imported when they are first asked for, as torch takes seconds to 
     "Gap": "library.gap",
     "Stack": "library.stack",
     "audit": "library.probing",
-    "dataset": "library.front",
+    "dataset": "library.catalogue",
     "gap": "library.gap",
-    "normalized": "library.front",
+    "normalized": "library.catalogue",
     "stack": "library.stack",
 }
 

@@ -1,48 +1,72 @@
-"""What stands before a model and its rows: the standardization, and the datasets of the catalogue."""
+"""A person's model as the members see it, and the person's own again."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import nn
 
-from regbench.assembly.data import load_data
-from regbench.composition.named_option import named_option
-from regbench.library.rows import Rows, columns
-from regbench.nn.normalization import Normalization, Normalized
-from regbench.types import Dataset, Split
+from regbench.assembly.sites import mark_sites, settle_noise, told_of_noise
+from regbench.nn.normalization import Normalized
+from regbench.nn.snapshots import WithWeights
+from regbench.types import Split
+
+Sites = Literal["auto", "none"] | Mapping[str, list[str]]
+OwnNoise = Literal["keep", "off"]
+SEE = "; sites={KIND: [PATH]} names more, by globs over the paths of its modules"
 
 
-def normalized(model: nn.Module, train: Rows) -> nn.Module:
-    """A model behind the standardization of its inputs per channel, by mean and deviation of the train rows.
+class Front(Normalized):
+    """A person's model behind nothing: it takes a batch's inputs and returns nothing but logits (B, C)."""
 
-    So that members see images in [0, 1], as augmentations need them, and the model standardized ones; put
-    the transform that standardizes out of the dataset.
-
-    Args:
-        model: takes standardized inputs (B, C, ...).
-        train: rows of floats, or of bytes, which are pixels; as for `Stack.apply`.
-
-    Raises:
-        ConfigError: the rows cannot be read.
-    """
-    if not isinstance(train, Split):
-        inputs, _ = columns(train, "train")
-        train = Split(inputs, torch.zeros(len(inputs), dtype=torch.int64), 1)  # its labels are not asked for
-    return Normalized(Normalization.of(train), model)
+    def __init__(self, net: nn.Module, outputs: int) -> None:
+        super().__init__(nn.Identity(), net, outputs)
 
 
-def dataset(name: str, *, config_dir: str | Path | None = None, **values: Any) -> Dataset:
-    """A dataset by its name (`regbench list dataset`), cut into train, select and val as in `regbench train`.
+def fronted(model: nn.Module, train: Split, sites: Sites, own_noise: OwnNoise) -> Normalized:
+    """The model as members see it, its places marked where it marks none.
 
     Args:
-        name: of the option.
-        config_dir: a folder of further options.
-        **values: that count before those of its file, such as num_train=500, split_seed=1 or root.
+        model: of a person, or standardized by `regbench.normalized`.
+        train: rows that say what its inputs are like.
+        sites: `auto`, `none`, or globs over the paths of its modules by kind.
+        own_noise: off switches off the dropout and the stochastic depth that it brings along.
 
     Raises:
-        ConfigError: there is no such dataset, or it cannot be read.
+        ConfigError: `sites` is wrong, or names what cannot be marked.
     """
-    return load_data(named_option("dataset", name, values, config_dir))
+    front = model if isinstance(model, Normalized) else Front(model, train.num_classes)
+    settle_noise(front.net, {"own_noise": own_noise})
+    first = next(model.parameters(), torch.empty(0))
+    node = {"sites": sites if isinstance(sites, str) else dict(sites)}
+    front.cpu()  # where the rows are that show what its modules return
+    with _numbers_of(first.dtype):
+        said = mark_sites(front, node, tuple(train.inputs.shape[1:]), train.vocabulary)
+    front.to(first.device)
+    front.note = "\n".join(filter(None, [front.note, *told_of_noise(front.net), said]))
+    front.sought = SEE if front.sought else ""
+    return front
+
+
+@contextmanager
+def _numbers_of(dtype: torch.dtype) -> Iterator[None]:
+    """Within, tensors are made in this precision, where it is one."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype if dtype.is_floating_point else before)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def unfronted(module: nn.Module) -> nn.Module:
+    """The person's own model again, or a view of it with other weights."""
+    if isinstance(module, Front):
+        return module.net
+    if isinstance(module, WithWeights) and isinstance(module.model, Front):
+        own = {n.removeprefix("net."): tensor for n, tensor in module.state.items() if n.startswith("net.")}
+        return WithWeights(module.model.net, own)
+    return module

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
-from regbench.assembly.model import kept_buffers
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import evaluate
+from regbench.instantiation.boundary import refusing
+from regbench.nn.buffers import kept_buffers
 from regbench.nn.logits import described, logits_of
 from regbench.nn.normalization import Normalized
 from regbench.streams import kept_draws
@@ -31,8 +32,10 @@ def outputs_of(model: nn.Module, inputs: Tensor) -> int:
     where = next(model.parameters(), inputs).device
     if inputs.dtype == torch.uint8:
         inputs = inputs.to(torch.get_default_dtype()).div_(255.0)
-    with kept_modes(model), kept_buffers(model), kept_draws([]):
+    with kept_modes(model), kept_buffers(model), kept_draws([]), _in_forward(inputs):
         outputs = logits_of(model.eval()(inputs.to(where)))
+    if isinstance(outputs, Tensor) and outputs.shape == inputs.shape[:1]:
+        return 1  # one number a row
     if not isinstance(outputs, Tensor) or outputs.ndim != 2 or len(outputs) != len(inputs):
         raise ConfigError(
             f"model: must return logits or numbers of shape (B, K), got {described(outputs)} for "
@@ -44,8 +47,14 @@ def outputs_of(model: nn.Module, inputs: Tensor) -> int:
 def measured(model: nn.Module, split: Split) -> dict[str, float]:
     """The metrics of a split in evaluation mode; each module's own mode is put back."""
     where = next((tensor.device for tensor in model.parameters()), split.inputs.device)
-    with kept_modes(model):
-        return evaluate(Normalized(nn.Identity(), model), split.to(where), nullcontext)
+    with kept_modes(model), _in_forward(split.inputs):
+        return evaluate(Normalized(nn.Identity(), model, split.num_classes), split.to(where), nullcontext)
+
+
+def _in_forward(inputs: Tensor) -> AbstractContextManager[None]:
+    return refusing(
+        f"model: must take inputs of shape (B, {', '.join(map(str, inputs.shape[1:]))}), and says: "
+    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from regbench.nn.logits import logits_of
+from regbench.nn.logits import as_column, logits_of
 from regbench.training.loop import Run
 
 
@@ -25,7 +25,9 @@ class OwnRun(Run):
     own_forward: Callable[[Any], Any] | None = None
 
     def forward(self, inputs: Tensor) -> Any:
-        return logits_of((self.own_forward or self.model)(inputs))
+        if self.own_forward is None:
+            return self.model(inputs)
+        return as_column(logits_of(self.own_forward(inputs)), self.data.num_classes)
 
     def target_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         if self.own_loss is not None:

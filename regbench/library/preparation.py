@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from regbench.assembly.run import members_prepare
 from regbench.errors import ConfigError, brief
 from regbench.library.applied import Applied
+from regbench.library.front import OwnNoise, Sites, fronted
 from regbench.library.outputs import outputs_of
 from regbench.library.own_run import OwnRun
 from regbench.library.rows import Rows, columns, split_of, task_of
@@ -38,15 +39,17 @@ def prepare(
     task: Task | None,
     loss: Callable[[Tensor, Tensor], Tensor] | None,
     class_weights: Tensor | None,
+    sites: Sites,
+    own_noise: OwnNoise,
 ) -> Applied:
     """See `Stack.apply`; the stack is taken as it is, and not copied."""
     steps = _steps(train, epochs, steps_per_epoch)
     require_untouched(model)
     split = learned_from(stack, model, train, num_classes, task)
-    run = run_of(stack, model, split, seed=seed, epochs=epochs, loss=loss, class_weights=class_weights)
+    front = fronted(model, split, sites, own_noise)
+    _APPLIED.add(model)  # also where a member refuses, for the ones before it have been put in by then
+    run = run_of(stack, front, split, seed=seed, epochs=epochs, loss=loss, class_weights=class_weights)
     applied = Applied(run, steps)
-    _APPLIED.add(run.model)
-    _APPLIED.add(model)
     if optimizer is not None:
         applied.prepare_optimizer(optimizer)
     return applied
@@ -61,9 +64,7 @@ def require_untouched(model: nn.Module) -> None:
     if not isinstance(model, nn.Module):
         raise ConfigError(f"model: must be a torch module, got {brief(type(model).__name__)}")
     if model in _APPLIED:
-        raise ConfigError(
-            "model: a stack has been applied to it already; build it anew, or take a copy from before"
-        )
+        raise ConfigError("model: a stack has been applied to it already, in whole or in part; build it anew")
 
 
 def _steps(train: Any, epochs: Any, steps_per_epoch: Any) -> int:

@@ -9,12 +9,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from regbench.instantiation.boundary import refusing
+from regbench.library.front import OwnNoise, Sites, fronted
 from regbench.library.optimizer import within_wrappers
 from regbench.library.own_run import OwnRun
 from regbench.library.preparation import learned_from, require_untouched, run_of
 from regbench.library.rows import Rows, split_of
 from regbench.library.stack import Stack
-from regbench.nn.normalization import Normalized
+from regbench.optimizers import LR_FACTOR
 from regbench.regularizers.base import Stack as Members
 from regbench.tasks import Task
 from regbench.training import audit as training
@@ -35,6 +36,8 @@ def audit(
     task: Task | None = None,
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     class_weights: Tensor | None = None,
+    sites: Sites = "auto",
+    own_noise: OwnNoise = "keep",
 ) -> Audit:
     """Proof that each member acts on this model: a few steps of copies, with the member and without it.
 
@@ -53,6 +56,8 @@ def audit(
         task: likewise.
         loss: likewise.
         class_weights: likewise.
+        sites: likewise.
+        own_noise: likewise.
 
     Returns:
         Findings for each member and warnings about the whole; printed, a line for each fact.
@@ -70,7 +75,7 @@ def audit(
         fresh: Members = copy.deepcopy(stack)
         run = run_of(
             fresh.without(without) if without else fresh,
-            own if isinstance(own, Normalized) else Normalized(nn.Identity(), own),
+            fronted(own, rows, sites, own_noise),
             rows,
             seed=stack.seed,
             epochs=epochs,
@@ -80,9 +85,11 @@ def audit(
             val=judged,
             batch_size=min(batch_size, len(rows)),
         )
-        run.lr = its_optimizer.param_groups[0]["lr"]
         run.schedule = schedule or run.schedule
         run.optimizer = within_wrappers(run.reg, run.model, its_optimizer)
+        run.lr = max(group["lr"] for group in its_optimizer.param_groups)
+        for group in its_optimizer.param_groups:
+            group[LR_FACTOR] = group["lr"] / run.lr if run.lr else 1.0
         return run
 
     with refusing("audit: the first step is refused: "):

@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, default_colla
 
 from regbench.data.person_code import in_a_sentence
 from regbench.errors import ConfigError, brief
+from regbench.instantiation.boundary import refusing
+from regbench.streams import kept_draws
 from regbench.tasks import SUM_TOLERANCE, Classification, Regression, Task
 from regbench.types import Split
 
@@ -51,7 +53,7 @@ def _read(rows: Any, what: str, most: int | None) -> tuple[Tensor, Tensor]:
     count = len(dataset) if most is None else min(most, len(dataset))
     chunks: list[tuple[Tensor, Tensor]] = []
     for start in range(0, count, READ_AT_ONCE):
-        with in_a_sentence(f"{what}: "):
+        with refusing(""), in_a_sentence(f"{what}: reading a row"), kept_draws([]):
             batch = collate([dataset[row] for row in range(start, min(start + READ_AT_ONCE, count))])
         chunks.append(pair_of(batch, what))
     if not chunks:
@@ -88,7 +90,7 @@ def pair_of(batch: Any, what: str) -> tuple[Tensor, Tensor]:
 def _tensor(values: Any, what: str) -> Tensor:
     if isinstance(values, Tensor):
         return values
-    with in_a_sentence(what):
+    with refusing(""), in_a_sentence(what):
         return torch.as_tensor(np.asarray(values))
 
 

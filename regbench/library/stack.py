@@ -13,6 +13,7 @@ from regbench.assembly.stack import build_stack
 from regbench.composition.named_option import named_option
 from regbench.errors import ConfigError, brief
 from regbench.library.applied import Applied
+from regbench.library.front import OwnNoise, Sites
 from regbench.library.preparation import prepare
 from regbench.library.rows import Rows
 from regbench.regularizers import base
@@ -49,6 +50,8 @@ class Stack(base.Stack):
         task: Task | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         class_weights: Tensor | None = None,
+        sites: Sites = "auto",
+        own_noise: OwnNoise = "keep",
     ) -> Applied:
         """Prepare a model, in place, and its optimizer for a training loop of one's own.
 
@@ -68,6 +71,10 @@ class Stack(base.Stack):
             loss: of (outputs (B, K), targets (B, K)), a scalar, in the place of the cross-entropy, or of the
                 mean squared error. Targets are what the members have made of the labels, and labels one-hot.
             class_weights: (C,) of the cross-entropy.
+            sites: where members may act in a model that holds no `regbench.sites.Site`: `auto` finds places
+                by type, `none` marks none, a mapping from kinds to globs over paths of modules names them.
+                Names in the model's state stay as they are.
+            own_noise: off switches off dropout and stochastic depth that the model brings along.
 
         Raises:
             ConfigError: a member refuses the model (such as one without the sites it needs), the data or the
@@ -85,6 +92,8 @@ class Stack(base.Stack):
             task=task,
             loss=loss,
             class_weights=class_weights,
+            sites=sites,
+            own_noise=own_noise,
         )
 
 
@@ -109,6 +118,9 @@ def stack(
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed: must be a whole number in [0, 2^32 - 1], got {brief(repr(seed))}")
+    odd = next((name for name in names if not isinstance(name, str)), None)
+    if odd is not None:
+        raise ConfigError(f"reg: must be names of regularizers, got {brief(repr(odd))}")
     twice = next((name for name in names if name in members or names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(
@@ -123,9 +135,7 @@ def stack(
         raise ConfigError(f"reg: {error}") from error
 
 
-def _member(name: Any, values: Any, seed: int, config_dir: str | Path | None) -> Regularizer:
-    if not isinstance(name, str):
-        raise ConfigError(f"reg: must be names of regularizers, got {brief(repr(name))}")
+def _member(name: str, values: Any, seed: int, config_dir: str | Path | None) -> Regularizer:
     if isinstance(values, Regularizer):
         return copy.deepcopy(values)
     if not isinstance(values, Mapping):

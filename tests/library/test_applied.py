@@ -382,6 +382,32 @@ def test_labels_of_another_shape_are_refused() -> None:
     sentence = r"^labels: must be whole numbers \(B,\) or probabilities \(B, 3\), got torch.float32 \(48,\)$"
     with pytest.raises(ConfigError, match=sentence):
         applied.loss(rows()[0], rows()[1].float())
+    with pytest.raises(ConfigError, match=r"^labels: must be one for each of 48 inputs, got 3$"):
+        applied.loss(rows()[0], rows()[1][:3])
+
+
+def test_a_state_of_something_else_is_refused() -> None:
+    applied = applied_to(regbench.stack("ema"), net())
+    with pytest.raises(ConfigError, match=r"^state: must be what state_dict returned, got the keys none$"):
+        applied.load_state_dict({})
+    with pytest.raises(ConfigError, match=r"^reg: the state must be of ema, got one of no members$"):
+        applied.load_state_dict(applied_to(regbench.stack(), net()).state_dict())
+
+
+def test_a_model_that_does_not_take_the_rows_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^model: must take inputs of shape \(B, 1, 4, 4\), and says: mat1"
+    ):
+        applied_to(regbench.stack(), nn.Linear(3, 3))
+
+
+def test_double_precision_stays_so() -> None:
+    model = net().double()
+    inputs = rows()[0].double()
+    applied = applied_to(regbench.stack("dropout", "ema"), model, train=(inputs, rows()[1]))
+    applied.step(inputs, rows()[1])
+    assert {p.dtype for p in model.parameters()} == {torch.float64}
+    assert torch.get_default_dtype() == torch.float32
 
 
 def test_a_loss_beside_a_member_that_has_one_is_refused() -> None:

@@ -29,6 +29,11 @@ class Pairs(Dataset[Any]):
         return {"pixel_values": value, "labels": label} if self.as_mapping else (value.numpy(), label)
 
 
+class Failing(Pairs):
+    def __getitem__(self, row: int) -> Any:
+        raise KeyError("lost")
+
+
 class Endless(IterableDataset[Any]):
     """No row of it has a number."""
 
@@ -119,6 +124,7 @@ def test_the_gap_is_that_of_the_command_line() -> None:
 
 REFUSED = [
     (Endless(), "val: must be (inputs, labels), a map-style Dataset, a DataLoader or a Split, got Endless"),
+    (Failing(False), "val: reading a row raises KeyError: 'lost' (test_gap.py, line "),
     ((rows()[0], rows()[1][:2]), "val: must have rows, and a label for each, got 48 inputs and 2 labels"),
     (
         TensorDataset(rows()[0]),

@@ -17,11 +17,13 @@ from regbench.library.applied import Applied
 from regbench.models.cnn import CNN
 from regbench.models.mlp import MLP
 from regbench.models.resnet import ResNet
+from regbench.models.rnn import RNN
 from regbench.models.transformer import Transformer
 from regbench.schedules import Cosine
 from regbench.training.loop import EpochEnd, fit
 from regbench.weights import plain_state
-from tests.conftest import all_regs, compose, reg_node
+from tests.conftest import CSV, SENTENCES, all_regs, compose, reg_node
+from tests.library.nets import Plain
 
 ROWS, EPOCHS, BATCH, LR, SEED = 97, 3, 32, 0.05, 7  # 97 = 3 * 32 + 1: the last batch would hold one row
 Step = Callable[[Applied, Any, Tensor, Tensor], None]
@@ -34,6 +36,11 @@ MODELS: dict[str, tuple[Callable[..., nn.Module], list[str]]] = {
     "resnet": (
         lambda **given: ResNet(depth=8, width=4, norm="batch", **given),
         ["model.depth=8", "model.width=4"],
+    ),
+    "own": (Plain, ["model._target_=tests.library.nets.Plain"]),  # without a site
+    "rnn": (
+        lambda **given: RNN(cell="lstm", embedding=8, width=8, depth=1, **given),
+        ["model.width=8", "model.embedding=8", *SENTENCES],
     ),
     "transformer": (
         lambda **given: Transformer(
@@ -66,13 +73,20 @@ def by_closure(applied: Applied, optimizer: Any, inputs: Tensor, labels: Tensor)
 
 def own_loop(name: str, members: dict[str, Any], step: Step) -> tuple[nn.Module, nn.Module, Applied]:
     """A loop of plain PyTorch; what is not PyTorch's is called as docs/library.md has it."""
-    data = regbench.dataset("digits", num_train=ROWS)
-    inputs, labels = data.train.inputs / 16, data.train.labels
-    torch.manual_seed(SEED)
-    plain = MODELS[name][0](in_shape=data.in_shape, num_classes=10)
-    model = regbench.normalized(plain, (inputs, labels))
+    if name == "rnn":
+        data = regbench.dataset("text_csv", path=str(CSV), length=12, num_train=ROWS)
+        inputs, labels = data.train.inputs, data.train.labels
+        torch.manual_seed(SEED)
+        given = {"num_classes": data.num_classes, "vocabulary": data.vocabulary}
+        model: nn.Module = MODELS[name][0](in_shape=data.in_shape, **given)
+    else:
+        data = regbench.dataset("digits", num_train=ROWS)
+        inputs, labels = data.train.inputs / 16, data.train.labels
+        torch.manual_seed(SEED)
+        plain = MODELS[name][0](in_shape=data.in_shape, num_classes=10)
+        model = regbench.normalized(plain, (inputs, labels))
     optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, nesterov=True)
-    sampler = regbench.BatchSampler(ROWS, BATCH, seed=SEED)
+    sampler = regbench.BatchSampler(len(labels), BATCH, seed=SEED)
     loader = DataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
     stack = regbench.stack(seed=SEED, **members)
     applied = stack.apply(model, optimizer, train=data.train, epochs=EPOCHS, steps_per_epoch=len(loader))
@@ -84,7 +98,7 @@ def own_loop(name: str, members: dict[str, Any], step: Step) -> tuple[nn.Module,
             rate.step()
         if applied.end_epoch(select=data.select):
             break
-    return applied.model, applied.final_model(), applied
+    return model, applied.final_model(), applied
 
 
 def command_line(name: str, members: dict[str, Any]) -> tuple[nn.Module, nn.Module, list[Any]]:
@@ -109,6 +123,8 @@ def require_same(name: str, members: dict[str, Any], step: Step) -> None:
     got, got_final, applied = own_loop(name, members, step)
     for one, other in ((got, wanted), (got_final, wanted_final)):
         mine, theirs = plain_state(one), plain_state(other)
+        if name == "rnn":  # nothing stands before it in a loop of one's own
+            theirs = {n.removeprefix("net."): tensor for n, tensor in theirs.items()}
         assert mine.keys() == theirs.keys()
         assert [n for n in mine if not torch.equal(mine[n], theirs[n])] == []
     assert len(applied.history) == len(records)
@@ -123,6 +139,9 @@ STACKS = {
     "dropout and decay": ("mlp", {"dropout": {"p": 0.3}, "l2": {"strength": 0.01}}),
     "four": ("mlp", {"l2": {}, "dropout": {"p": 0.3}, "label_smoothing": {}, "mixup": {"alpha": 0.5}}),
     "depth": ("resnet", {"stochastic_depth": {"p_last": 0.5}, "ema": {}, "cutout": {}}),
+    "words": ("rnn", {"word_dropout": {}, "embedding_dropout": {}, "variational_dropout": {}, "l2": {}}),
+    "found sites": ("own", {"dropout": {"where": "all"}, "stochastic_depth": {"p_last": 0.5}, "l2": {}}),
+    "found input": ("own", {"dropout": {"where": "input"}, "group_norm": {}}),
     "gates": ("mlp", {"adaptive_dropout": {"form": "learned"}, "batch_norm": {}}),
     "stopping": ("mlp", {"early_stopping": {"patience": 1, "min_delta": 10.0}}),
 }

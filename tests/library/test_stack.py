@@ -84,6 +84,7 @@ REFUSED: list[tuple[list[Any], dict[str, Any], str]] = [
         {"dropout": {"p": 0.2}},
         "reg.dropout: given twice; the second one needs a name of its own, and is given as a Regularizer",
     ),
+    ([["dropout"]], {}, "reg: must be names of regularizers, got ['dropout']"),
     ([3], {}, "reg: must be names of regularizers, got 3"),
     ([], {"seed": -1}, "seed: must be a whole number in [0, 2^32 - 1], got -1"),
     (["dropout"], {"config_dir": "nowhere"}, "--config-dir: must be a folder, got nowhere"),
