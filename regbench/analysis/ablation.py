@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from regbench.analysis.choosing import one_rate
@@ -15,7 +15,7 @@ from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Interaction, Spread, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
 from regbench.errors import listed
-from regbench.records.metrics import smaller_is_better
+from regbench.records.metrics import Terms, smaller_is_better
 
 Members = tuple[str, ...]  # names of a stack's first level, in order; () is the baseline
 BASELINE = "baseline"
@@ -87,6 +87,7 @@ class Ablation:
         pairs: interactions of those pairs that were run, at the empty stack.
         pairs_design: what the tests of them can find; None where there is none.
         notes: sentences on what a person should know before believing it.
+        terms: what is predicted, and in which unit.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Ablation:
     pairs: list[Interaction]
     pairs_design: Design | None
     notes: list[str]
+    terms: Terms = field(default=Terms())
 
 
 def subsets(members: Sequence[str], pairs: bool = False, factorial: bool = False) -> list[Members]:
@@ -158,6 +160,7 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
         pairs=pairs,
         pairs_design=interactions_design(pairs),
         notes=[*_notes(tried), *one_rate(cohort.shared)],
+        terms=cohort.groups[0].example.summary.terms,
     )
 
 

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from regbench.errors import ConfigError, did_you_mean, nearest
-from regbench.records.metrics import JUDGED, JUDGING, split_of
-from regbench.records.reader import printable
+from regbench.records.metrics import CLASSES, JUDGING, NUMBERS, Terms, split_of
+from regbench.records.reader import Result, printable
+
+METRIC_HELP = (
+    f"what verdicts are on (default: {Terms(CLASSES).judged}, of numbers to predict {Terms(NUMBERS).judged})"
+)
 
 
-def refuse_metric(command: str, metric: str) -> None:
-    """Refuse what no verdict can be on.
+def refuse_metric(command: str, metric: str | None) -> None:
+    """Refuse what no verdict can be on; where none is asked for the runs decide.
 
     Raises:
         ConfigError: the metric is none of a split that judges.
     """
+    if metric is None:
+        return
     split, _, what = metric.partition("/")
     if split in JUDGING and what:
         return
@@ -38,6 +44,19 @@ def refuse_unmeasured(command: str, metric: str, measured: Iterable[str]) -> Non
     if metric not in known:
         listed = f"; there are {', '.join(known)}" if known else ""
         raise ConfigError(f"{command}: --metric: no run that counts has measured {printable(metric)}{listed}")
+
+
+def judged_of(command: str, metric: str | None, results: Iterable[Result]) -> str:
+    """What the verdicts are on: the metric that is asked for, else what decides in these runs.
+
+    Raises:
+        ConfigError: some of the runs predict classes, and some numbers.
+    """
+    one_of = {result.summary.terms.task: result for result in results}
+    if len(one_of) > 1:
+        places = [f"classes ({one_of[CLASSES].folder})", f"numbers ({one_of[NUMBERS].folder})"]
+        raise ConfigError(f"{command}: the runs must predict one kind of thing, got {' and '.join(places)}")
+    return metric or Terms(next(iter(one_of), CLASSES)).judged
 
 
 def refuse_keys(command: str, keys: Iterable[str], known: Collection[str]) -> None:
@@ -84,7 +103,7 @@ class Question:
         best_of: keys such as train.lr, of whose values each stack is compared at its best by select.
     """
 
-    metric: str = JUDGED
+    metric: str = Terms().judged
     at: Literal["last", "best"] = "last"
     baseline: str | None = None
     best_of: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, judge
 from regbench.errors import listed
-from regbench.records.metrics import smaller_is_better
+from regbench.records.metrics import Terms, smaller_is_better
 from regbench.stats.paired import bootstrap_best
 
 UNDER, OVER, BEST = "under-regularized", "over-regularized", "as good as any"
@@ -87,6 +87,7 @@ class Response:
         best: None where the values that did not diverge share no seed.
         design: what the tests can find; None where there is nothing to test.
         notes: sentences on what a person should know before believing it.
+        terms: what is predicted, and in which unit.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Response:
     best: Best | None
     design: Design | None
     notes: list[str]
+    terms: Terms = field(default=Terms())
 
 
 @dataclass(frozen=True)
@@ -149,9 +151,10 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
     everyone = sorted(
         {s for v in wanted for s in taken[v]} | {s for v in wanted if v in groups for s in groups[v].diverged}
     )
+    terms = cohort.groups[0].example.summary.terms
     gap = f"gap/{question.metric.rpartition('/')[2]}"
     if not any(gap in note.figures for notes in taken.values() for note in notes.values()):
-        gap = "gap/accuracy"
+        gap = f"gap/{terms.decider.name}"
 
     def point(value: float | None) -> Point:
         notes, group = taken[value], groups.get(value)
@@ -193,6 +196,7 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         best=best,
         design=design(tested, "values"),
         notes=[*_remarks(points, baseline, best, swept), *one_rate(cohort.shared, what="values")],
+        terms=terms,
     )
 
 

@@ -79,5 +79,7 @@ def _read(split: Callable[[], Split]) -> Split:
 
 
 def rows_by_class(split: Split) -> list[int]:
-    """How many rows of each class a split holds, as training is told them."""
+    """How many rows of each class a split holds, as training is told them; empty where there are none."""
+    if not split.task.speaks_of_classes:
+        return []
     return torch.bincount(split.labels, minlength=split.num_classes).tolist()

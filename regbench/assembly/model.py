@@ -48,15 +48,15 @@ def build_model(node: Config, data: Dataset, seed: int, dataset: Config | None =
     def built(words: Config) -> Normalized:
         seed_draws(seed)
         net = build_net({**node, **words}, data.in_shape, data.num_classes, data.vocabulary)
-        return Normalized(normalization, net)
+        return Normalized(normalization, net, data.num_classes)
 
     def fits(words: Config) -> None:
-        try_out(built(words), inputs, data.num_classes)
+        try_out(built(words), inputs, data.num_classes, data.task.returned)
 
     model = built({})
     inputs = data.train[:2].inputs
     try:
-        model.note = try_out(model, inputs, data.num_classes)
+        model.note = try_out(model, inputs, data.num_classes, data.task.returned)
     except ConfigError as error:
         advice = remedy(str(error), node, dataset or {}, data, model.net, fits)
         raise ConfigError(f"{error}{advice}") from error.__cause__
@@ -130,7 +130,7 @@ def _tie_weights(net: nn.Module, node: Config) -> None:
         raise ConfigError(f"model: {error}") from error
 
 
-def try_out(model: Normalized, inputs: Tensor, num_classes: int) -> str:
+def try_out(model: Normalized, inputs: Tensor, num_classes: int, called: str = "logits") -> str:
     """Show a model two rows, and one as the last of an evaluation may be, in evaluation and in training.
 
     Neither its running statistics nor anybody's random numbers are moved.
@@ -138,7 +138,8 @@ def try_out(model: Normalized, inputs: Tensor, num_classes: int) -> str:
     Args:
         model: any, on the CPU.
         inputs: (2, ...), or (1, ...) of a dataset that has no more.
-        num_classes: C.
+        num_classes: C, or K of numbers.
+        called: what it returns, in words.
 
     Returns:
         What a person should know of it, or nothing.
@@ -152,19 +153,19 @@ def try_out(model: Normalized, inputs: Tensor, num_classes: int) -> str:
         model.eval()
         with torch.no_grad():
             for rows in (inputs, inputs[:1]):
-                _logits(model, rows, num_classes, "")
+                _logits(model, rows, num_classes, called)
         model.train()
-        note = _note(model, _logits(model, inputs, num_classes, " in training"))
+        note = _note(model, _logits(model, inputs, num_classes, called, " in training"), called)
     if not torch.equal(inputs, before):
         raise ConfigError("model: must leave its inputs as they are, and its forward pass changes them")
     return note
 
 
-def _logits(model: nn.Module, rows: Tensor, num_classes: int, when: str) -> Tensor:
+def _logits(model: nn.Module, rows: Tensor, num_classes: int, called: str, when: str = "") -> Tensor:
     with _in_forward(rows, when):
         output = model(rows)
     try:
-        return checked_logits(output, len(rows), num_classes)
+        return checked_logits(output, len(rows), num_classes, called)
     except ValueError as error:
         raise ConfigError(f"model: {error}{when}") from error
 
@@ -173,7 +174,7 @@ def _in_forward(rows: Tensor, when: str = "") -> Any:
     return refusing(f"model: must take inputs of shape {tuple(rows.shape)}{when}, and says: ")
 
 
-def _note(model: nn.Module, logits: Tensor) -> str:
+def _note(model: nn.Module, logits: Tensor, called: str) -> str:
     """Which parameters the logits do not depend on, so that no step trains them.
 
     Raises:
@@ -186,8 +187,8 @@ def _note(model: nn.Module, logits: Tensor) -> str:
         raise ConfigError(f"model: must have parameters to train, and {reason}")
     if not logits.requires_grad:
         raise ConfigError(
-            "model: its logits must have a gradient, and none leads back to its parameters (no_grad, detach, "
-            "or a new tensor made of numbers)"
+            f"model: its {called} must have a gradient, and none leads back to its parameters (no_grad, "
+            "detach, or a new tensor made of numbers)"
         )
     with refusing("model: must have a gradient in training, and says: "):
         gradients = torch.autograd.grad(
@@ -196,12 +197,12 @@ def _note(model: nn.Module, logits: Tensor) -> str:
     without = [n for n, g in zip(trained, gradients, strict=True) if g is None]
     if len(without) == len(trained):
         raise ConfigError(
-            "model: its logits must depend on its parameters, and depend on none that is trained"
+            f"model: its {called} must depend on its parameters, and depend on none that is trained"
         )
     if not without:
         return ""
     names = _some([name.removeprefix("net.") for name in without])
-    return f"its logits do not depend on {names}, so nothing trains {'it' if len(without) == 1 else 'them'}"
+    return f"its {called} do not depend on {names}, so nothing trains {'it' if len(without) == 1 else 'them'}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -15,10 +15,11 @@ from regbench.assembly.optimization import build_optimizer, build_schedule
 from regbench.assembly.stack import build_stack
 from regbench.composition.kinds import look_at
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.images.checks import require_pixels
 from regbench.instantiation.boundary import refusing, shown
-from regbench.records.metrics import NEEDS_IMAGES
+from regbench.nn.checks import require_classes
+from regbench.records.metrics import NEEDS_CLASSES, NEEDS_IMAGES, Terms, on_select
 from regbench.regularizers.base import MemberError, Stack, hooks
 from regbench.streams import Clock
 from regbench.training.loop import Run
@@ -74,6 +75,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         evaluate=settings.evaluate,
         class_weights=None if weights is None else weights.to(device),
         warnings=warnings,
+        monitor=_monitor(train, data),
         clock=clock,
     )
 
@@ -120,6 +122,8 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
     asked = train.class_weights
     if asked is None:
         return None
+    with refusing("train: class_weights "):
+        require_classes(data.train)
     for name, leaf in stack.leaves():
         if "data_loss" in hooks(type(leaf)) and not (leaf.weighs_classes or leaf.is_off):
             raise ConfigError(
@@ -132,9 +136,33 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
         raise ConfigError(f"train: {error}") from error
 
 
+def _monitor(train: TrainSettings, data: Dataset) -> str:
+    """The metric of select that picks the best epoch, as records name it.
+
+    Raises:
+        ConfigError: it is none that is measured there.
+    """
+    task = data.task.name
+    if train.monitor is None:
+        return Terms(task).choosing
+    known = on_select(task)
+    asked = train.monitor if "/" in train.monitor else f"select/{train.monitor}"
+    if asked not in known:
+        listed = ", ".join(name.removeprefix("select/") for name in known)
+        meant = [name.removeprefix("select/") for name in alike(asked, known)]
+        raise ConfigError(
+            f"train: monitor must be a metric of select, one of {listed}, got {brief(train.monitor)}"
+            f"{did_you_mean(meant)}"
+        )
+    return asked
+
+
 def _check_evaluate(settings: Settings, data: Dataset) -> None:
     if settings.evaluate_test and data.read_test is None:
         raise ConfigError("evaluate_test: must be false for a dataset that has no test split, got true")
+    for word in [one for one in settings.evaluate if one in NEEDS_CLASSES]:
+        with refusing(f"evaluate: {word} "):
+            require_classes(data.train)
     for word in [one for one in settings.evaluate if one in NEEDS_IMAGES]:
         if data.vocabulary is not None:
             raise ConfigError(f"evaluate: {word} needs images, got a text dataset")

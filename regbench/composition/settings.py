@@ -169,7 +169,11 @@ def _make_absolute(node: Any, typed_in: str | None) -> None:
     for name, value in node.items() if isinstance(node, dict) else ():
         if isinstance(value, dict):
             _make_absolute(value, typed_in)
-        elif isinstance(value, str) and value not in ("", "???") and (name == "root" or is_path(str(name))):
+        elif (
+            isinstance(value, str)
+            and value not in ("", "???")
+            and (name == "root" or is_path(str(name), value))
+        ):
             path = os.path.expanduser(value)
             places = [os.path.abspath(os.path.join(folder, path)) for folder in (typed_in or "", "")]
             node[name] = next(filter(os.path.exists, places), places[0])

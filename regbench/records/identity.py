@@ -61,13 +61,23 @@ def _deciding(config: Mapping[str, Any], aside: Sequence[str], content: str) -> 
         kept["dataset"] = {
             name: value
             for name, value in dataset.items()
-            if not (name == "root" or (content and is_path(name)))
+            if not (name == "root" or (content and is_path(name, value)))
         }
     return kept
 
 
-def is_path(field: str) -> bool:
-    """Whether the value of a key of this name, at its end, is the path of a file or folder."""
+FILES = ("val", "test")  # keys whose value is a path where it looks like one
+NAMES_A_FILE = re.compile(r".*(?:[/\\]|\.\w+$)")
+
+
+def is_path(field: str, value: object) -> bool:
+    """Whether the value of a key of this name, at its end, is the path of a file or folder.
+
+    That of `path` and of what ends in `_path` is, whatever it is; that of `val` and `test` where a folder or
+    an ending, such as .csv, stands in it.
+    """
+    if field in FILES:
+        return isinstance(value, str) and bool(NAMES_A_FILE.match(value))
     return field == "path" or field.endswith("_path")
 
 

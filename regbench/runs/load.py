@@ -15,6 +15,7 @@ from regbench.assembly.stack import build_stack
 from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import read_settings
 from regbench.composition.trust import UNTRUSTED, Trust, require_trusted
+from regbench.data.table_files.taking import RowEncoder
 from regbench.data.text_files.tokens import Tokenizer
 from regbench.errors import ConfigError
 from regbench.instantiation.boundary import refusing
@@ -46,6 +47,9 @@ def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUST
         with refusing(f"{folder}: its words cannot be read: "):
             tokenizer = Tokenizer(**tokens) if tokens else None
         model.register_forward_pre_hook(TakesSentences(tokenizer))
+    elif state.get("columns") is not None:
+        with refusing(f"{folder}: its columns cannot be read: "):
+            model.register_forward_pre_hook(TakesRows(RowEncoder(state["columns"])))
     return model.eval()
 
 
@@ -82,7 +86,7 @@ def _with_paths(config: Any, before: Any) -> Any:
         return config
     return {
         name: before[name]
-        if is_path(name) and isinstance(value, str) and isinstance(before.get(name), str)
+        if is_path(name, value) and isinstance(value, str) and isinstance(before.get(name), str)
         else _with_paths(value, before.get(name))
         for name, value in config.items()
     }
@@ -106,7 +110,7 @@ def _built(
             with refusing(unfit):
                 normalization = _normalization(tensors, len(state["in_shape"]))
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
-        model: Any = stack.prepare_model(Normalized(normalization, net))
+        model: Any = stack.prepare_model(Normalized(normalization, net, state["num_classes"]))
     with refusing(unfit):
         checkpoint_form.require_like(tensors, plain_state(model))
         load_plain_state(model, tensors)
@@ -148,3 +152,25 @@ class TakesSentences:
             raise ValueError("inputs must be token ids, for the run has kept no words of its vocabulary")
         device = next(model.parameters()).device
         return (self.tokenizer(inputs[0]).to(device), *inputs[1:])
+
+
+class TakesRows:
+    """Before a forward pass: rows of a table, dicts or a data frame, become inputs; tensors stay as they are.
+
+    Args:
+        encoder: of the run.
+    """
+
+    def __init__(self, encoder: RowEncoder) -> None:
+        self.encoder = encoder
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments of the pass.
+
+        Raises:
+            ValueError: they are neither.
+        """
+        if isinstance(inputs[0], Tensor):
+            return inputs
+        device = next(model.parameters()).device
+        return (self.encoder(inputs[0]).to(device), *inputs[1:])

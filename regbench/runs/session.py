@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 
 from regbench.assembly.data import content_of
 from regbench.assembly.device import use_settings
@@ -119,7 +120,8 @@ class Session:
         with refusing("reg: "):
             board.show(run.reg.images())
         lines = JsonLines(self.folder / METRICS, ongoing.history)
-        sink = Sinks(lines, board, RunProgress(ongoing.home.console, run.epochs, ongoing.history, best_of))
+        best = partial(best_of, monitor=run.monitor)
+        sink = Sinks(lines, board, RunProgress(ongoing.home.console, run.epochs, ongoing.history, best))
         status, reason = Status.FAILED, ""
         with StopRequest() as request:
             try:

@@ -8,13 +8,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import environment
 from regbench.analysis.notes import note_of
-from regbench.analysis.question import Question, refuse_metric, refuse_unmeasured
+from regbench.analysis.question import METRIC_HELP, Question, judged_of, refuse_metric, refuse_unmeasured
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
 from regbench.composition.composed import Composed
@@ -22,7 +22,6 @@ from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
 from regbench.records.identity import identity, stack_name
-from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports.response_text import DRAWN
 from regbench.reports.wording import left_out
@@ -117,7 +116,7 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     parser.add_argument(
         "--plan", action="store_true", help="print the jobs and what they will take; run nothing"
     )
-    parser.add_argument("--metric", default=JUDGED, help=f"what verdicts are on (default: {JUDGED})")
+    parser.add_argument("--metric", help=METRIC_HELP)
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
     parser.add_argument("--json", metavar="FILE", type=path, help="write what was found to a file")
@@ -197,7 +196,7 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
         plan.show(jobs, Launch(line, place.root).workers)
         return 0
     code = sweep(line, place, jobs)
-    found = _show(study, _folders(study, made, jobs), Question(asked.metric, asked.at))
+    found = _show(study, _folders(study, made, jobs), asked.metric, asked.at)
     for one in outputs:
         try:
             one.write(found, one.path)
@@ -220,7 +219,9 @@ def _identity(one: Composed | Job) -> str:
     return identity(one.config, content_of(one.config))
 
 
-def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Findings:
+def _show(
+    study: Study, folders: Sequence[list[Path]], metric: str | None, at: Literal["last", "best"]
+) -> Findings:
     """Print the report of each condition that has any run; give what was found."""
     console = Terminal()
     found: list[tuple[Any, Cohort]] = []
@@ -230,6 +231,7 @@ def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Fi
         if not made:
             print_lines(console, [f"{condition.name}: no run has ended, so there is nothing to say"])
             continue
+        question = Question(judged_of(study.command, metric, read.results), at)
         runs = (result for group in made[0].groups for result in group.results.values())
         measured = {figure for result in runs for figure in note_of(result, question.at).figures}
         if measured:

@@ -31,6 +31,7 @@ class Run:
     Attributes:
         class_weights: (C,) of the data loss, their mean over the train rows 1; None where all weigh alike.
         warnings: what of the settings is seldom meant with these data.
+        monitor: the metric of select that picks the best epoch.
     """
 
     model: nn.Module
@@ -49,6 +50,7 @@ class Run:
     evaluate: Sequence[str] = ()
     class_weights: Tensor | None = None
     warnings: Sequence[str] = ()
+    monitor: str = "select/accuracy"
     clock: Clock = field(default_factory=Clock)
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -189,11 +191,12 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
         output = run.model(batch.inputs)
-    logits = still_logits(output, *batch.targets.shape).float()
+    task = run.data.task
+    logits = still_logits(output, len(batch), batch.targets.shape[1], task.returned).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
-        loss = run.data.task.loss(logits, batch.targets, run.class_weights)
+        loss = task.loss(logits, batch.targets, run.class_weights)
     return {"data": run.reg.transform_loss(loss)} | run.reg.penalties(forward)
 
 
