@@ -172,6 +172,16 @@ def _deviation(targets: Tensor) -> float:
     return targets.double().std(0, correction=0).mean().item()
 
 
+def require_classes(task: Task) -> None:
+    """Refuse numbers to predict where something speaks of classes; the caller puts in front what does.
+
+    Raises:
+        ValueError: no classes are predicted.
+    """
+    if not task.speaks_of_classes:
+        raise ValueError("needs classes, got numbers to predict")
+
+
 _FUNCTIONS: dict[Loss, Callable[..., Tensor]] = {
     "squared": F.mse_loss,
     "huber": F.huber_loss,

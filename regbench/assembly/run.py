@@ -18,10 +18,10 @@ from regbench.composition.settings import Config, Settings, TrainSettings, read_
 from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.images.checks import require_pixels
 from regbench.instantiation.boundary import refusing, shown
-from regbench.nn.checks import require_classes
 from regbench.records.metrics import NEEDS_CLASSES, NEEDS_IMAGES, Terms, on_select
 from regbench.regularizers.base import MemberError, Stack, hooks
 from regbench.streams import Clock
+from regbench.tasks import require_classes
 from regbench.training.loop import Run
 from regbench.types import Dataset
 
@@ -123,7 +123,7 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
     if asked is None:
         return None
     with refusing("train: class_weights "):
-        require_classes(data.train)
+        require_classes(data.task)
     for name, leaf in stack.leaves():
         if "data_loss" in hooks(type(leaf)) and not (leaf.weighs_classes or leaf.is_off):
             raise ConfigError(
@@ -162,7 +162,7 @@ def _check_evaluate(settings: Settings, data: Dataset) -> None:
         raise ConfigError("evaluate_test: must be false for a dataset that has no test split, got true")
     for word in [one for one in settings.evaluate if one in NEEDS_CLASSES]:
         with refusing(f"evaluate: {word} "):
-            require_classes(data.train)
+            require_classes(data.task)
     for word in [one for one in settings.evaluate if one in NEEDS_IMAGES]:
         if data.vocabulary is not None:
             raise ConfigError(f"evaluate: {word} needs images, got a text dataset")

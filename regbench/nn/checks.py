@@ -45,16 +45,6 @@ def require_sequence(in_shape: Sequence[int], vocabulary: int | None) -> None:
         raise ValueError(f"in_shape must be {want}, got {tuple(in_shape)}")
 
 
-def require_classes(rows: Split) -> None:
-    """Refuse numbers to predict where something speaks of classes; the caller puts in front what does.
-
-    Raises:
-        ValueError: no classes are predicted.
-    """
-    if not rows.task.speaks_of_classes:
-        raise ValueError("needs classes, got numbers to predict")
-
-
 def require_mixable(rows: Batch | Split, who: str) -> None:
     """Refuse inputs that are no numbers.
 
