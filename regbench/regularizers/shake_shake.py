@@ -31,8 +31,8 @@ class ShakeShake(Regularizer):
     mode row draws them for each example, mode batch once for all; each block has its own. f2 is built as f1
     is, so the network has about twice the weights in its branches: its matrices and kernels begin as those of
     f1 with their entries in a random order, all else as a copy. Departure from the paper: the second branch
-    is added, where its networks are designed with two. Branches with attention, which nobody has tried, are
-    refused.
+    is added, where its networks are designed with two. Branches with attention, which nobody has tried, and
+    those that were found in a model that marks none are refused.
 
     Paper: Gastaldi, 2017, https://arxiv.org/abs/1705.07485, section 2
 
@@ -43,7 +43,7 @@ class ShakeShake(Regularizer):
         mode: whether the batch shares its draws.
 
     Raises:
-        ValueError: branches is out of range; `prepare_model`: the model has no residual branch, or one with
+        ValueError: branches is out of range; `prepare_model`: the model marks no residual branch, or one with
             attention in it, or another member acts in one already.
     """
 
@@ -124,11 +124,18 @@ class _Mixed(torch.autograd.Function):
 
 
 def _require_copyable(name: str, site: Site) -> None:
-    """Refuse a branch with attention, and one that another member has changed and knows by its modules.
+    """Refuse a branch that was found in a model of others, one with attention, and one that is changed.
+
+    Whatever member has changed it knows its modules, and would not know those of a copy.
 
     Raises:
         ValueError: it is one of them.
     """
+    if type(site) is not Site:  # around a module of others, of which the branch is not all, or nothing
+        raise ValueError(
+            f"residual branches must be marked by the model itself, got {name.removeprefix('net.')}, a place "
+            "that was found in it"
+        )
     for inner, module in site.body.named_modules():
         if isinstance(module, Site) and module.kind == "attention":
             raise ValueError(

@@ -142,6 +142,18 @@ def test_what_acts_at_a_branch_acts_on_both_whatever_the_order():
     assert block.eval().branch(torch.ones(1, 1)).item() == 1.0  # the second begins as a copy: it is no matrix
 
 
+class Found(Site):
+    """A site in a model of others, whose body is more than the branch."""
+
+
+def test_takes_no_branch_that_was_found_in_a_model():
+    model = nn.Sequential(Found("branch", (1,), body=Times(2.0)))
+    with pytest.raises(
+        ValueError, match=r"^residual branches must be marked by the model itself, got 0, a place"
+    ):
+        member().prepare_model(model)
+
+
 class Draws(nn.Module):
     """Acts where no site is."""
 
