@@ -96,10 +96,11 @@ class Marked(Site):
             self.register_forward_hook(_be_seen)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        call = Call(args, kwargs)
-        if self.untouched or call.first is None or self._elsewhere(call.first):
-            return self.body(*args, **kwargs)
-        return self.touched(call)
+        if not self.untouched:
+            call = Call(args, kwargs)
+            if call.first is not None and not self._elsewhere(call.first):
+                return self.touched(call)
+        return self.body(*args, **kwargs)
 
     def touched(self, call: Call) -> Any:
         """What stands here with all that acts at it."""
