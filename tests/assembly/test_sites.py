@@ -16,7 +16,7 @@ from regbench.sites import sites
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, fit
 from regbench.weights import plain_state
-from tests.conftest import compose, reg_node
+from tests.conftest import SENTENCES, compose, reg_node
 
 SOURCE = '''
 from dataclasses import dataclass
@@ -342,7 +342,11 @@ def test_noise_is_kept_or_off(word: Any) -> None:
 # --- Hugging Face
 
 HF = """
-from transformers import ViTConfig, ViTForImageClassification
+from transformers import BertConfig, BertForSequenceClassification, ViTConfig, ViTForImageClassification
+
+def bert(num_classes, vocabulary):
+    sizes = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    return BertForSequenceClassification(BertConfig(vocab_size=vocabulary, num_labels=num_classes, **sizes))
 
 def vit(num_classes, in_shape):
     sizes = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
@@ -363,3 +367,15 @@ def test_a_vision_transformer_of_hugging_face(tmp_path: Path) -> None:
     plain.model.load_state_dict(plain_state(run.reg.eval_model(run.model)))
     quiet = built(config_for("hugging.vit", own_noise="off"))
     assert quiet.model.note == ""
+
+
+def test_a_classifier_of_sentences_of_hugging_face(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    (tmp_path / "hugging.py").write_text(HF)
+    config = compose("model=own", "model._target_=hugging.bert", *SENTENCES, "train.epochs=1", "threads=1")
+    members = ["embedding_dropout", "dropout", "stochastic_depth", "layer_norm", "word_dropout"]
+    run = trained(config | {"reg": {name: reg_node(name) for name in members}})
+    assert [name for name, _ in sites(run.model, "embedding")] == ["net.bert.embeddings.word_embeddings"]
+    assert len(sites(run.model, "norm")) == 5
+    assert len(sites(run.model, "hidden")) >= 2
+    assert sites(run.model, "input") == []

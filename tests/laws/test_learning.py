@@ -20,7 +20,12 @@ MODELS = sorted(path.stem for path in (config_dir() / "model").glob("*.yaml") if
 
 
 # these take long at their real size, and less of them tells as well
-LARGE = {"resnet": "model.width=8", "resnet18": "model.width=8"}
+LARGE = {
+    "resnet": "model.width=8",
+    "resnet18": "model.width=8",
+    "timm": "model.name=test_resnet",  # the small one that timm has for tests
+    "torchvision": "model.stem=keep",  # which leaves little of an image of 8x8 pixels, and is quick
+}
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from regbench.errors import listed, nearest
 from regbench.nn.marking.attending import Attending, Fused, Probabilities
-from regbench.nn.marking.marked import Behind, Marked, Renew, Turns, calm
+from regbench.nn.marking.marked import Behind, Marked, calm
 from regbench.nn.marking.places import RULES, Found, Noise, Place, View, maps
 from regbench.nn.marking.trace import Seen, Trace, watched
+from regbench.nn.marking.turns import Renew, Turns
 from regbench.sites import Kind, Site
 
 Globs = Literal["auto"] | list[str]
