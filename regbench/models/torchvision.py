@@ -17,6 +17,7 @@ from regbench.nn.small_inputs import (
     with_larger_maps,
     with_patches,
 )
+from regbench.weights import mark_fresh
 
 Stem = Literal["auto", "keep"]
 ADAPTING = ("in_shape", "vocabulary", "pretrained", "stem")  # what torchvision's own functions do not take
@@ -68,7 +69,9 @@ def _made(name: str, num_classes: int, pretrained: bool, more: dict[str, Any]) -
     found = [(path, module) for path, module in net.named_modules() if isinstance(module, nn.Linear)]
     path, head = found[-1]
     parent, _, own = path.rpartition(".")
-    setattr(net.get_submodule(parent), own, nn.Linear(head.in_features, num_classes))
+    new = nn.Linear(head.in_features, num_classes)
+    mark_fresh(new)
+    setattr(net.get_submodule(parent), own, new)
     return net
 
 
