@@ -1,5 +1,7 @@
 from typing import ClassVar
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +9,7 @@ from torch import nn
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.regularizers.l2 import L2
 from regbench.regularizers.sam import SAM
+from regbench.tasks import Classification
 from regbench.training.loop import Run, train_step
 from regbench.types import Batch
 
@@ -124,7 +127,8 @@ def small_run(*members, lr=0.1):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Sequential(nn.Linear(3, 64, bias=False), nn.BatchNorm1d(64)), nn.Linear(64, 2))
     reg = Stack({type(m).__name__.lower(): m for m in members})
-    run = Run(model, reg, None, None, None, torch.device("cpu"), seed=0, epochs=1, batch_size=4, lr=lr)
+    data = SimpleNamespace(task=Classification(2))
+    run = Run(model, reg, None, None, data, torch.device("cpu"), seed=0, epochs=1, batch_size=4, lr=lr)
     reg.bind(0, run.clock)
     run.model = reg.prepare_model(model)
     run.optimizer = reg.prepare_optimizer(torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9))
