@@ -57,7 +57,7 @@ def mark_sites(model: Normalized, node: Config, in_shape: Sequence[int], vocabul
     rows = _rows(in_shape, vocabulary)
     note = ""
     try:
-        with kept_buffers(model), refusing("model: its forward pass says: "):
+        with refusing("model: its forward pass says: "):
             plain = _output(twin(model.net), rows)
             marking = _marked(model, rows, wanted)
             _require_alike(model, rows, plain, marking, bool(wanted))
@@ -100,13 +100,14 @@ def _rows(in_shape: Sequence[int], vocabulary: int | None) -> Tensor:
 
 
 def _output(net: nn.Module, rows: Tensor) -> Tensor:
-    with keyed_draws("sites"), torch.no_grad():
-        return logits_of(net.train()(rows))
+    """The logits in training, and below them those in evaluation."""
+    with keyed_draws("sites"), torch.no_grad(), kept_buffers(net):
+        return torch.cat([logits_of(net.train(training)(rows)) for training in (True, False)])
 
 
 def _marked(model: Normalized, rows: Tensor, wanted: Wanted) -> Marking:
     try:
-        with keyed_draws("sites"):
+        with keyed_draws("sites"), kept_buffers(model):
             return mark(model.net, rows, wanted)
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error

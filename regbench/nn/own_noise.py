@@ -63,7 +63,7 @@ def _of_module(path: str, module: nn.Module) -> Iterator[Rate]:
 
 
 def _is_rate(value: Any) -> bool:
-    return isinstance(value, float) and 0 < value <= 1
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def silence(net: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import re
 from collections.abc import Callable
 from typing import Any
@@ -330,6 +331,58 @@ def test_a_block_that_is_skipped_need_not_be_computed() -> None:
     block[0].around.append(Skip())
     assert torch.equal(block(rows), rows)
     assert int(block[0].bn1.num_batches_tracked) == 0
+
+
+def test_a_block_that_returns_a_tuple_does_where_it_is_skipped_too() -> None:
+    class Tupled(Basic):
+        def forward(self, x: Tensor) -> tuple[Tensor]:  # type: ignore[override]
+            return (super().forward(x),)
+
+    class Takes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = Tupled()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.block(x)[0].flatten(1)
+
+    class Skip(nn.Module):
+        def forward(self, body: Any, inputs: Tensor) -> Tensor:
+            return torch.zeros_like(inputs)
+
+    net, rows = Takes(), torch.rand(2, 4, 3, 3)
+    plain = net.eval()(rows)
+    marked(net, rows).eval()
+    assert isinstance(net.block, Residual)
+    net.block.after.append(Scale(1.0))
+    torch.testing.assert_close(net(rows), plain)
+    net.block.around.append(Skip())
+    assert torch.equal(net(rows), rows.flatten(1))
+
+
+def test_a_marked_model_can_be_pickled() -> None:
+    net = marked(Net())
+    file = io.BytesIO()
+    torch.save(net, file)
+    file.seek(0)
+    again = torch.load(file, weights_only=False)
+    assert torch.equal(again(ROWS), net(ROWS))
+    assert dict(sites(again, "hidden")).keys() == dict(sites(net, "hidden")).keys()
+
+
+def test_a_layer_that_says_which_weights_it_has_says_it_once() -> None:
+    class Layer(nn.Module):
+        regularized = ("weight",)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(3, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x @ self.weight
+
+    net = marked(nn.Sequential(Layer(), nn.Flatten()), torch.randn(2, 3), hidden=["0"])
+    assert [name for name, _ in regularized_weights(net)] == ["0._marked_module.weight"]
 
 
 def test_a_block_that_is_normalized_behind_its_sum_is_one() -> None:

@@ -60,8 +60,10 @@ class Configured(nn.Module):
                 "layer (Dropout, p=0.1)",
             ],
         ),
+        (nn.Dropout(1), ["the model (Dropout, p=1)"]),
         (nn.Dropout(0.0), []),
         (nn.LSTM(2, 2), []),
+        (Functional(dropout=True), []),
         (Functional(p=0.5, momentum=0.1, raindrops=3.0), []),
     ],
 )

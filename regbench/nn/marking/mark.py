@@ -182,7 +182,7 @@ def _site(place: Place, seen: Seen, trace: Trace, only: tuple[int, ...] | None =
         shape, axis = _heads(place.module, seen), 0
     noisy = place.noise == "all" or (place.noise == "last" and seen is place.calls[-1])
     site = place.form(place.kind, shape, axis, place.module, noisy, seen.position, only)
-    site.separates = trace.separates(seen)
+    site.separates, site.in_tuple = trace.separates(seen), seen.in_tuple
     return site
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,12 @@ class Marked(Site):
         position: the module's place in the order in which a forward pass ends its modules.
         only: shape, without the rows, of the inputs at which it acts; calls with other shapes run plainly.
             None where all calls have one shape.
+
+    Attributes:
+        in_tuple: whether the module returns its tensor in a tuple, so that this does where it is skipped.
     """
+
+    regularized: ClassVar[tuple[str, ...]] = ()  # the module says it itself
 
     def __init__(
         self,
@@ -69,7 +74,7 @@ class Marked(Site):
         only: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__(kind, shape, axis, module, default)
-        self.position, self.only = position, only
+        self.position, self.only, self.in_tuple = position, only, False
         self.around, self.after = _Wrappers(), _Followers()
         self.register_state_dict_post_hook(_without_prefix)
         self.register_load_state_dict_pre_hook(_with_prefix)
@@ -108,13 +113,13 @@ class Marked(Site):
 
         def body(inputs: Tensor) -> Tensor:
             output = call.given(self.body, inputs)
-            if isinstance(output, Tensor):
+            if not self.in_tuple:
                 return output
             rest[:] = [tuple(output[1:])]
             return output[0]
 
         value = self.through(body, call.first)
-        return (value, *rest[0]) if rest else value
+        return (value, *(rest[0] if rest else ())) if self.in_tuple else value
 
     def through(self, body: Body, inputs: Any) -> Tensor:
         """A body with all that stands around and after it."""
@@ -131,7 +136,7 @@ class Behind(Marked):
 
     def touched(self, call: Call) -> Any:
         output = self.body(*call.args, **call.kwargs)
-        if isinstance(output, Tensor):
+        if not self.in_tuple:
             return self.through(_same, output)
         return (self.through(_same, output[0]), *output[1:])
 
@@ -144,16 +149,13 @@ class Residual(Marked):
 
     def touched(self, call: Call) -> Any:
         inputs: Any = call.first
-        single = True
 
         def branch(given: Tensor) -> Tensor:
-            nonlocal single
             output = call.given(self.body, given)
-            single = isinstance(output, Tensor)
-            return (output if single else output[0]) - given
+            return (output[0] if self.in_tuple else output) - given
 
         value = inputs + self.through(branch, inputs)
-        return value if single else (value,)
+        return (value,) if self.in_tuple else value
 
 
 class _Seen:

@@ -35,6 +35,7 @@ class Seen:
         inputs: the first tensor that it was given.
         output: the tensor that it returned, alone or first in a tuple.
         alone: whether it returned nothing beside.
+        in_tuple: whether it returned the tensor in a tuple.
         axis: of the output's channels, the rows not counted.
         residual: whether inputs are added to the output's other part, with no more than an activation or a
             normalization behind the sum.
@@ -47,6 +48,7 @@ class Seen:
     inputs: Tensor
     output: Tensor
     alone: bool
+    in_tuple: bool
     axis: int
     residual: bool
     gate: bool
@@ -172,6 +174,7 @@ class _Watch:
             inputs=inputs,
             output=first,
             alone=first is output or len(output) == 1,
+            in_tuple=first is not output,
             axis=axis,
             residual=intact and _leads(_node(first), node, SUM),
             gate=_leads(_node(first), node, PRODUCT, ends=False),
