@@ -13,11 +13,12 @@ import torch
 from safetensors import safe_open
 
 import regbench
+from regbench.assembly.model import build_net
 from regbench.errors import ConfigError
 from regbench.runs.export import programs
 from regbench.runs.export.folder import Exported, refuse_others, write
 from tests import processes
-from tests.conftest import CSV
+from tests.conftest import CSV, compose
 
 QUICK = ["train.epochs=1", "threads=1", "device=cpu"]
 WITHOUT = """
@@ -57,7 +58,12 @@ def done(*words: str, cwd: Path) -> str:
     return found.stdout
 
 
-@pytest.fixture(scope="module", params=CASES)
+LONG = ("recurrent",)
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(n, marks=[pytest.mark.long] if n in LONG else []) for n in CASES]
+)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A folder with a run and what was exported of it, and the ways that its README must have."""
     words, ways = CASES[request.param]
@@ -162,6 +168,15 @@ class Branches(torch.nn.Module):
 def test_a_model_without_a_program_says_so_in_one_sentence() -> None:
     with pytest.raises(programs.NoProgram, match=r"^model\.pt2 cannot be made of this model: [^\n]+$"):
         programs.exported(Branches(), (4,), None)
+
+
+@pytest.mark.parametrize("words", [["model=rnn"], ["model=rnn", "model.cell=gru"], ["model=transformer"]])
+def test_models_of_sentences_have_a_program_for_any_number_of_rows(words: list[str]) -> None:
+    words = [*words, "model.width=8", "dataset=text_csv", f"dataset.path={CSV}", "dataset.length=6"]
+    net = build_net(compose(*words)["model"], (6,), 3, 20).eval()
+    program = programs.exported(net, (6,), 20).module()
+    rows = torch.tensor([[3, 4, 0, 0, 0, 0], [5, 0, 0, 0, 0, 0]])  # padding that the model itself leaves out
+    torch.testing.assert_close(program(rows), net(rows))
 
 
 def test_a_program_that_computes_something_else_is_left_out() -> None:

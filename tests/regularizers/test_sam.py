@@ -1,6 +1,5 @@
-from typing import ClassVar
-
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
