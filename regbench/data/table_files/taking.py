@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,7 @@ class RowEncoder:
         listed = _listed(rows)
         table = np.full((len(listed), len(self.columns)), np.nan)
         for place, column in enumerate(self.columns):
-            known = {}
-            if isinstance(column, CategoryInputs):
-                known = {name: number for number, name in enumerate(column.categories)}
+            place_of = _Places(column.categories if isinstance(column, CategoryInputs) else ())
             for number, row in enumerate(listed):
                 if column.name not in row:
                     raise ValueError(
@@ -49,11 +48,29 @@ class RowEncoder:
                     )
                 value = row[column.name]
                 if isinstance(column, CategoryInputs):
-                    text = text_of(value)
-                    table[number, place] = np.nan if text is None else known.get(text, OTHER)
+                    table[number, place] = place_of(value)
                 else:
                     table[number, place] = _number(value, column.name, number)
         return inputs_of(table, self.columns)
+
+
+class _Places:
+    """The place of a value among categories: by its text, and a number's by its value, 2 being 2.0 too."""
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        self.texts = {name: place for place, name in enumerate(categories)}
+        self.numbers: dict[float, int] = {}
+        for name, place in self.texts.items():
+            with suppress(ValueError):
+                self.numbers.setdefault(float(name), place)
+
+    def __call__(self, value: Any) -> float:
+        text = text_of(value)
+        if text is None:
+            return math.nan
+        if text not in self.texts and isinstance(value, int | float) and not isinstance(value, bool):
+            return self.numbers.get(float(value), OTHER)
+        return self.texts.get(text, OTHER)
 
 
 def text_of(value: Any) -> str | None:

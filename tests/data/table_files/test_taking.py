@@ -31,6 +31,15 @@ def test_values_become_the_inputs_that_training_has_shown() -> None:
     assert encode(rows).dtype == torch.float32
 
 
+def test_a_number_is_a_category_however_it_was_written() -> None:
+    written = [COLUMNS[1] | {"categories": ["1.0", "02"], "missing": False}]
+    assert RowEncoder(written)([{"code": 1}, {"code": 2.0}, {"code": "2"}, {"code": True}]).tolist() == [
+        [1, 0, 0],
+        [0, 1, 0],
+        *[[0, 0, 1]] * 2,
+    ]
+
+
 def test_a_data_frame_of_pandas_is_taken_by_its_own_word() -> None:
     class Frame:
         def to_dict(self, how: str) -> list[dict[str, Any]]:
