@@ -59,6 +59,8 @@ def load(folder: str, weights: Literal["best", "last"] = "best", trust: bool = F
 
     It takes images in [0, 1] (its first module is the normalization) and returns logits (B, C). After text
     it takes a list of sentences, or token ids (B, T). `classes` has the names of the C classes, in order.
+    Where numbers are predicted it returns these, (B, K), in the unit of their targets; `numbers` then has
+    their names, unit, mean and standard deviation, and is None of classes.
     "best" are the weights of the best epoch by the select split; "last" those that the run ended with
     (which are the ones a member kept, where early stopping or an average did so).
 
@@ -72,4 +74,4 @@ def load(folder: str, weights: Literal["best", "last"] = "best", trust: bool = F
     from regbench.composition.trust import Trust
     from regbench.runs.load import load_model  # `import regbench` must not wait for torch
 
-    return load_model(folder, weights, Trust(trust, "pass trust=True to regbench.load"))
+    return load_model(folder, weights, Trust(trust, "pass trust=True to regbench.load"), in_units=True)

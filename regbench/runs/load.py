@@ -25,11 +25,22 @@ from regbench.records.files import RECORD_VERSION, undamaged
 from regbench.records.identity import identity, is_path
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.streams import Clock, kept_draws, seed_draws
+from regbench.tasks import Regression
 from regbench.weights import load_plain_state, plain_state
 
 
-def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUSTED) -> nn.Module:
-    """See `regbench.load`."""
+def load_model(
+    folder: str | Path, weights: str = "best", trust: Trust = UNTRUSTED, in_units: bool = False
+) -> nn.Module:
+    """See `regbench.load`.
+
+    Args:
+        folder: of the run.
+        weights: best or last.
+        trust: what of the run may be called.
+        in_units: whether numbers that it predicts are put back into the unit of their targets; else they are
+            standardized, as in training.
+    """
     folder = Path(folder)
     if weights not in ("best", "last"):
         raise ConfigError(f"weights must be best or last, got {weights!r}")
@@ -42,7 +53,11 @@ def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUST
         raise ConfigError(f"{folder}: {error}") from error
     require_same_run(folder, config, state)
     model = _built(folder, config, state, tensors, weights)
-    model.classes = tuple(state.get("classes") or map(str, range(state["num_classes"])))
+    numbers = _numbers(folder, state.get("numbers"))
+    named = state.get("classes") or map(str, range(state["num_classes"]))
+    model.classes, model.numbers = () if numbers else tuple(named), numbers
+    if numbers is not None and in_units:
+        model.register_forward_hook(InUnits(numbers))
     if state["vocabulary"] is not None:
         tokens = state.get("tokens")
         with refusing(f"{folder}: its words cannot be read: "):
@@ -131,6 +146,29 @@ def _normalization(tensors: Mapping[str, Tensor], axes: int) -> Normalization:
     if mean is None or std is None or mean.shape != std.shape or mean.dim() != axes:
         raise ValueError("they must have a mean and a standard deviation of the inputs for each channel")
     return Normalization(mean, std)
+
+
+def _numbers(folder: Path, kept: Mapping[str, Any] | None) -> Regression | None:
+    """What a checkpoint has kept of the numbers to predict; None of classes."""
+    if kept is None:
+        return None
+    with refusing(f"{folder}: its numbers cannot be read: "):
+        listed = {name: tuple(kept[name]) for name in ("mean", "std", "targets")}
+        return Regression(**{**kept, **listed})
+
+
+class InUnits:
+    """After a forward pass: standardized numbers become those of their unit.
+
+    Args:
+        numbers: how they were standardized.
+    """
+
+    def __init__(self, numbers: Regression) -> None:
+        self.numbers = numbers
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...], outputs: Tensor) -> Tensor:
+        return self.numbers.in_units(outputs)
 
 
 class TakesSentences:

@@ -281,7 +281,7 @@ def standardized(*values: float, task: Regression = PRICES) -> Tensor:
 
 
 def test_figures_of_numbers_are_in_the_unit_of_the_target_and_those_worked_out_by_hand() -> None:
-    """Targets 8, 10, 15 of mean 11; outputs 9, 10, 13: errors 1, 0, -2, squares 1 + 0 + 4 = 5 of 9 + 1 + 16."""
+    """Targets 8, 10, 15 of mean 11; outputs 9, 10, 13: errors 1, 0, -2; squares 5, of 9 + 1 + 16."""
     split = Split(standardized(9, 10, 13), standardized(8, 10, 15), 1, numbers=PRICES)
     found = evaluate(Identity(), split, nullcontext, ["calibration", "per_class"])
     expected = {"loss": 5 / 3 / 2**2, "r2": 1 - 5 / 26, "rmse": (5 / 3) ** 0.5, "mae": 1.0}
