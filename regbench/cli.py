@@ -21,6 +21,7 @@ COMMANDS = {  # each is `main` of the module of its name in `commands`
     "compare": "which technique helps, how much, is it real, what does it cost",
     "ablate": "what each member of a stack adds, and whether they add up",
     "strength": "the response to one value of one member, where the best lies",
+    "export": "a run's model for those without regbench: weights, programs, preprocessing",
     "list": "show every model, dataset, optimizer, schedule and regularizer",
     "docs": "show a page of the documentation, or which there are",
 }

@@ -59,8 +59,13 @@ def fresh_weights(model: nn.Module) -> list[Tensor]:
     return [weight for module, name in found if (weight := _original(module, name)) is not None]
 
 
-def starts_from_a_file(model: nn.Module) -> bool:
-    """Whether a model has been given weights to start from, whichever of its parameters are fresh."""
+def mark_fresh(module: nn.Module) -> None:
+    """Say that the parameters that a module holds itself have no starting point: a head that is new."""
+    module.fresh = tuple(name for name, _ in module.named_parameters(recurse=False))  # type: ignore[assignment]
+
+
+def starts_from_weights(model: nn.Module) -> bool:
+    """Whether somebody has given a model weights to start from, and said which parameters are fresh."""
     return any(hasattr(module, "fresh") for module in model.modules())
 
 

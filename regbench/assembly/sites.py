@@ -56,15 +56,15 @@ def mark_sites(model: Normalized, node: Config, in_shape: Sequence[int], vocabul
     model.sought = SEE
     rows = _rows(in_shape, vocabulary)
     note = ""
-    with kept_buffers(model), refusing("model: sites: "):
-        plain = _output(twin(model.net), rows)
-        try:
+    try:
+        with kept_buffers(model), refusing("model: its forward pass says: "):
+            plain = _output(twin(model.net), rows)
             marking = _marked(model, rows, wanted)
             _require_alike(model, rows, plain, marking, bool(wanted))
-        except ConfigError as error:
-            if wanted:
-                raise
-            note = f"its modules cannot be marked as sites, for {str(error).removeprefix('model: ')}"
+    except ConfigError as error:
+        if wanted:
+            raise
+        note = f"its modules cannot be marked as sites, for {str(error).removeprefix('model: ')}"
     if vocabulary is None:
         model.input = Site("input", in_shape)
     model.train()

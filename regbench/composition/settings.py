@@ -134,12 +134,20 @@ def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, An
         _sound(config.get(rated), rated)
     config = _sound(config)
     train = config.get("train")
+    _list_globs(config)
     for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
         for name in _integers(kind):
             if name in part:
                 part[name] = whole(part[name])
     _make_absolute({name: node for name, node in config.items() if isinstance(node, dict)}, typed_in)
     return config
+
+
+def _list_globs(config: dict[str, Any]) -> None:
+    """One glob of `model.freeze` is a list of it, in place: what is one run is written in one way."""
+    model = config.get("model")
+    if isinstance(model, dict) and isinstance(model.get("freeze"), str):
+        model["freeze"] = [model["freeze"]]
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from torch import nn
 from regbench.errors import ConfigError, nearest
 from regbench.nn.checks import require_image
 from regbench.nn.small_inputs import patch_projection, smaller_patch, with_larger_maps, with_patches
+from regbench.weights import mark_fresh
 
 Stem = Literal["auto", "keep"]
 
@@ -49,22 +50,32 @@ def timm_model(
     given = {"pretrained": pretrained, "num_classes": num_classes, "in_chans": channels, **more}
     known = timm.get_pretrained_cfg(name)
     if not (known and known.fixed_input_size):
-        net = timm.create_model(name, **given)
+        net = _created(timm, name, **given)
         if small:
             with_larger_maps(net, image)
         return net
     if not small:
-        return timm.create_model(name, **{"img_size": (height, width), **given})
-    net = timm.create_model(name, **given)
+        return _created(timm, name, **{"img_size": (height, width), **given})
+    net = _created(timm, name, **given)
     found = patch_projection(net)
     whole = found[1].stride[0] if found else 1
     patch = smaller_patch(image, whole)
     # the net for an image of as many patches, which are cut smaller then
     size = (height // patch * whole, width // patch * whole)
-    net = timm.create_model(name, **{"img_size": size, **given})
+    net = _created(timm, name, **{"img_size": size, **given})
     if patch != whole:
         with_patches(net, patch, channels)
         _tell_size(net, (height, width), (patch, patch))
+    return net
+
+
+def _created(timm: Any, name: str, **given: Any) -> Any:
+    """A model of timm; a head that is new beside pretrained weights says so."""
+    net = timm.create_model(name, **given)
+    if given["pretrained"] and net.pretrained_cfg.get("num_classes") != given["num_classes"]:
+        head = net.get_classifier()
+        for module in head if isinstance(head, tuple | list) else (head,):
+            mark_fresh(module)
     return net
 
 
@@ -81,3 +92,17 @@ def _tell_size(net: nn.Module, size: tuple[int, int], patch: tuple[int, int]) ->
     for module in net.modules():
         if hasattr(module, "grid_size") and hasattr(module, "img_size"):
             module.img_size, module.patch_size = size, patch  # type: ignore[assignment]
+
+
+def plain_call(in_shape: Sequence[int], num_classes: int, name: str, **values: Any) -> dict[str, Any]:
+    """The call of timm that makes the same model, if nothing of it was adapted.
+
+    Args:
+        in_shape: (channels, height, width).
+        num_classes: C.
+        name: of the model.
+        values: what `timm_model` was given beside.
+    """
+    more = {key: value for key, value in values.items() if key not in ("vocabulary", "pretrained", "stem")}
+    given = {"num_classes": num_classes, "in_chans": in_shape[0], **more}
+    return {"_target_": "timm.create_model", "model_name": name, **given}

@@ -17,8 +17,10 @@ from regbench.nn.small_inputs import (
     with_larger_maps,
     with_patches,
 )
+from regbench.weights import mark_fresh
 
 Stem = Literal["auto", "keep"]
+ADAPTING = ("in_shape", "vocabulary", "pretrained", "stem")  # what torchvision's own functions do not take
 
 
 def torchvision_model(
@@ -67,7 +69,9 @@ def _made(name: str, num_classes: int, pretrained: bool, more: dict[str, Any]) -
     found = [(path, module) for path, module in net.named_modules() if isinstance(module, nn.Linear)]
     path, head = found[-1]
     parent, _, own = path.rpartition(".")
-    setattr(net.get_submodule(parent), own, nn.Linear(head.in_features, num_classes))
+    new = nn.Linear(head.in_features, num_classes)
+    mark_fresh(new)
+    setattr(net.get_submodule(parent), own, new)
     return net
 
 
@@ -94,3 +98,15 @@ def _transformer(
         with_patches(net, patch, channels)
     with_channels(net, channels, pretrained)
     return net
+
+
+def plain_call(num_classes: int, name: str, **values: Any) -> dict[str, Any]:
+    """The call of torchvision that makes the same model, if nothing of it was adapted.
+
+    Args:
+        num_classes: C.
+        name: of the model.
+        values: what `torchvision_model` was given beside.
+    """
+    more = {key: value for key, value in values.items() if key not in ADAPTING}
+    return {"_target_": "torchvision.models.get_model", "name": name, "num_classes": num_classes, **more}

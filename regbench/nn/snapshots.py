@@ -79,7 +79,7 @@ def _own_names(model: nn.Module) -> list[str]:
     return [
         f"{prefix}.{name}".lstrip(".")
         for prefix, module in model.named_modules()
-        for name in (*module._parameters, *module._buffers)
+        for name in (*module._parameters.keys(), *module._buffers.keys())  # a script's are no dicts
     ]
 
 

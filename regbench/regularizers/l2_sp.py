@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.types import ForwardPass
-from regbench.weights import Scope, fresh_weights, plain_name, regularized_weights, starts_from_a_file
+from regbench.weights import Scope, fresh_weights, plain_name, regularized_weights, starts_from_weights
 
 
 @dataclass
@@ -19,10 +19,10 @@ class L2SP(Regularizer):
 
     Adds (strength / 2) * sum((w - w0)^2) over the weights that have a starting point w0, and
     (head_strength / 2) * sum(w^2) over those that have none: a head that replaces the one of the file
-    (`model.init`), and weights that later members bring along. w0 is the model as this member finds it: with
-    `model.init` the weights of the file, without it the random ones of the seed. The penalty is in the
-    gradient of any optimizer, and Adam scales it as it does the rest. scope weights spares biases,
-    normalizations and embeddings; what is frozen is spared in any case.
+    (`model.init`) or is new beside pretrained weights, and weights that later members bring along. w0 is the
+    model as this member finds it: without `model.init` and pretrained weights the random one of the seed. The
+    penalty is in the gradient of any optimizer, and Adam scales it as it does the rest. scope weights spares
+    biases, normalizations and embeddings; what is frozen is spared in any case.
 
     Paper: Li, Grandvalet and Davoine, 2018, https://arxiv.org/abs/1802.01483, section 3.2, equation 2
 
@@ -56,10 +56,10 @@ class L2SP(Regularizer):
         if not weights:
             raise ValueError(f"the model must have weights to pull, got none in scope {self.scope!r}")
         self._start = {plain_name(n): w.detach().clone() for n, w in weights if id(w) not in fresh}
-        started = (
-            "those of model.init" if starts_from_a_file(model) else "random ones: model.init names no file"
+        found = "" if starts_from_weights(model) else ", as model.init names no file"
+        self._note = (
+            f"{len(self._start)} of {len(weights)} weights are pulled to where the model begins{found}"
         )
-        self._note = f"the weights at the start are {started}; {len(self._start)} of {len(weights)} have one"
         return model
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:

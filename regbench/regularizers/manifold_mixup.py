@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, insert, select, sites
 from regbench.types import Batch, Split
+from regbench.weights import plain_name
 
 
 @dataclass
@@ -81,7 +82,7 @@ class ManifoldMixup(Regularizer):
         self._mixtures.clear()
 
     def note(self) -> str:
-        names = [name.removeprefix("net.") for name in self._places]
+        names = [plain_name(name).removeprefix("net.") for name in self._places]
         return f"mixes at {', '.join(names)}" if names else ""
 
     def mixed(self, place: str, hidden: Tensor) -> Tensor:

@@ -74,12 +74,14 @@ class SWA(Regularizer):
     def eval_model(self, model: nn.Module) -> nn.Module:
         if self._averaged == 0:
             return model
-        layers = _tracking(model)
-        own = {f"{name}.{buffer}" for name, layer in layers.items() for buffer in layer._buffers}
-        state = {n: tensor.clone() if n in own else tensor for n, tensor in self._average.items()}
+        layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+        buffers = {id(buffer) for layer in layers for buffer in layer.buffers()}
+        own = model.state_dict(keep_vars=True)  # whose names need not be those of the modules
+        moving = {name for name, tensor in own.items() if id(tensor) in buffers}
+        state = {n: tensor.clone() if n in moving else tensor for n, tensor in self._average.items()}
         evaluated = WithWeights(model, state)
         if layers:
-            self._measure_statistics(evaluated, list(layers.values()))
+            self._measure_statistics(evaluated, layers)
         return evaluated
 
     def note(self) -> str:
@@ -127,12 +129,6 @@ class SWA(Regularizer):
                 for layer in layers:
                     layer.momentum = 1 / (index + 1)  # the mean over the parts so far
                 evaluated(self._train[slice(start, end)].inputs)
-
-
-def _tracking(model: nn.Module) -> dict[str, _BatchNorm]:
-    """The batch normalizations that have running statistics, by name."""
-    found = ((name, m) for name, m in model.named_modules() if isinstance(m, _BatchNorm))
-    return {name: module for name, module in found if module.track_running_stats}
 
 
 @contextmanager

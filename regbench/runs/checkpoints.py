@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from regbench.errors import ConfigError
@@ -54,6 +55,7 @@ def _state(ongoing: Ongoing, evaluated: nn.Module) -> dict[str, Any]:
         "num_classes": run.data.num_classes,
         "vocabulary": run.data.vocabulary,
         "classes": list(run.data.classes),
+        "scale": run.data.train.scale if run.data.train.inputs.dtype == torch.uint8 else None,
         "numbers": None if run.data.train.numbers is None else asdict(run.data.train.numbers),
         "tokens": run.data.tokens,
         "columns": None if run.data.columns is None else list(run.data.columns),

@@ -18,7 +18,7 @@ from regbench.assembly.run import build_run
 from regbench.composition.settings import resolved
 from regbench.errors import ConfigError
 from regbench.records.identity import conditions, identity
-from regbench.weights import fresh_weights, starts_from_a_file
+from regbench.weights import fresh_weights, starts_from_weights
 from tests.conftest import compose, reg_node, tiny
 
 State = dict[str, Tensor]
@@ -53,7 +53,7 @@ def test_every_tensor_is_the_files_running_statistics_too() -> None:
     model, said = started(theirs)
     assert said == ""
     assert all(torch.equal(one, theirs[name]) for name, one in model.state_dict().items())
-    assert starts_from_a_file(model)
+    assert starts_from_weights(model)
     assert fresh_weights(model) == []
 
 

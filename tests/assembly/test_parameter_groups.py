@@ -15,6 +15,7 @@ from regbench.composition.settings import TrainSettings
 from regbench.errors import ConfigError
 from regbench.nn.tying import tie
 from regbench.optimizers import LR_FACTOR, innermost
+from regbench.records.identity import identity
 from regbench.training.loop import EpochEnd, Run, fit, train_epoch
 from regbench.training.probe import Probe
 from tests.conftest import compose, reg_node, tiny
@@ -197,3 +198,11 @@ def test_a_run_that_is_taken_up_again_goes_on_at_the_same_rates(members: list[st
 def test_the_line_takes_globs_as_they_are() -> None:
     config = compose("train.lr_factors={layers.0.*:0.1,head:2}", "train.layerwise_lr_decay=0.5")
     assert config["train"]["lr_factors"] == {"layers.0.*": 0.1, "head": 2}
+
+
+def test_one_glob_is_the_list_of_it() -> None:
+    assert (
+        identity(compose("model.freeze=head"))
+        == identity(compose("model.freeze=[head]"))
+        != identity(compose())
+    )

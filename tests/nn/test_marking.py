@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from regbench.nn.marking.attending import Attending, Probabilities
 from regbench.nn.marking.mark import mark
-from regbench.nn.marking.marked import Behind, Marked, Residual, Turns
+from regbench.nn.marking.marked import Behind, Marked, Residual
+from regbench.nn.marking.turns import Turns
 from regbench.nn.snapshots import WithWeights
 from regbench.sites import Site, sites
 from regbench.weights import load_plain_state, plain_name, plain_state, regularized_weights

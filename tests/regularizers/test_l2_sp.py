@@ -66,13 +66,13 @@ def test_without_a_file_every_weight_starts_where_it_is() -> None:
     reg.prepare_model(model)
     moved(model)
     assert term(reg, model).item() == pytest.approx(0.2 * (0.25 + 1 + 1))
-    assert reg.note().startswith("the weights at the start are random ones: model.init names no file; 2 of 2")
+    assert reg.note() == "2 of 2 weights are pulled to where the model begins, as model.init names no file"
 
 
 def test_says_how_many_weights_have_a_start() -> None:
     model, reg = two_layers(), L2SP(0.4, 0.2, "weights")
     reg.prepare_model(model)
-    assert reg.note() == "the weights at the start are those of model.init; 1 of 2 have one"
+    assert reg.note() == "1 of 2 weights are pulled to where the model begins"
 
 
 def test_what_is_frozen_counts_for_nothing() -> None:

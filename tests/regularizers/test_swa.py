@@ -97,10 +97,12 @@ def test_an_evaluation_leaves_the_model_the_average_and_its_modes_alone():
     model.eval()
     model[0].train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    average = {name: tensor.clone() for name, tensor in reg.state_dict()["average"].items()}
     first = {name: tensor.clone() for name, tensor in reg.eval_model(model).state_dict().items()}
     again = reg.eval_model(model).state_dict()
     assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in before.items())
     assert all(torch.equal(again[name], tensor) for name, tensor in first.items())
+    assert all(torch.equal(reg.state_dict()["average"][name], tensor) for name, tensor in average.items())
     assert [module.training for module in model] == [True, False, False, False]
     assert model[2].momentum == 0.1
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from regbench.errors import listed, nearest
 from regbench.nn.marking.attending import Attending, Fused, Probabilities
-from regbench.nn.marking.marked import Behind, Marked, Renew, Turns, calm
+from regbench.nn.marking.marked import Behind, Marked, calm
 from regbench.nn.marking.places import RULES, Found, Noise, Place, View, maps
 from regbench.nn.marking.trace import Seen, Trace, watched
+from regbench.nn.marking.turns import Renew, Turns
 from regbench.sites import Kind, Site
 
 Globs = Literal["auto"] | list[str]
@@ -39,7 +40,7 @@ class Marking:
 
     def undo(self, but: Container[Marked] = ()) -> None:
         """Put the modules back where they stood, but for places all of whose sites are to stay."""
-        kept = []
+        kept: list[tuple[nn.Module, str, nn.Module, nn.Module]] = []
         for place in reversed(self.places):
             parent, name, module, new = place
             if all(site in but for site in _sites_in(new)):
@@ -50,7 +51,7 @@ class Marking:
 
 
 def _sites_in(new: nn.Module) -> list[Marked]:
-    return list(new) if isinstance(new, Turns) else [new]  # type: ignore[arg-type]
+    return [site for site in (new if isinstance(new, Turns) else [new]) if isinstance(site, Marked)]
 
 
 def has_sites(net: nn.Module) -> bool:

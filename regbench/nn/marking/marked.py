@@ -96,10 +96,11 @@ class Marked(Site):
             self.register_forward_hook(_be_seen)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        call = Call(args, kwargs)
-        if self.untouched or call.first is None or self._elsewhere(call.first):
-            return self.body(*args, **kwargs)
-        return self.touched(call)
+        if not self.untouched:
+            call = Call(args, kwargs)
+            if call.first is not None and not self._elsewhere(call.first):
+                return self.touched(call)
+        return self.body(*args, **kwargs)
 
     def touched(self, call: Call) -> Any:
         """What stands here with all that acts at it."""
@@ -153,42 +154,6 @@ class Residual(Marked):
 
         value = inputs + self.through(branch, inputs)
         return value if single else (value,)
-
-
-class Turns(nn.ModuleList):
-    """The sites of a module without weights that one forward pass calls several times: one for each call.
-
-    Which turn it is counts from the last call of the module that `Renew` stands before. Calls beyond those
-    that were seen run plainly.
-    """
-
-    def __init__(self, sites: Sequence[Marked]) -> None:
-        super().__init__(sites)
-        self.turn = 0
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name.startswith("__") or "0" not in self.__dict__.get("_modules", {}):
-                raise
-            return getattr(self[0], name)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        turn, self.turn = self.turn, self.turn + 1
-        if turn < len(self):
-            return self[turn](*args, **kwargs)
-        return self[0].body(*args, **kwargs)
-
-
-class Renew:
-    """Before a module runs: the turns of what it calls begin anew."""
-
-    def __init__(self, turns: Turns) -> None:
-        self.turns = turns
-
-    def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        self.turns.turn = 0
 
 
 class _Seen:
