@@ -126,4 +126,8 @@ class Regression:
         return values * std + mean
 
 
-_LOSSES: dict[Loss, Callable[..., Tensor]] = {"squared": F.mse_loss, "huber": F.huber_loss, "absolute": F.l1_loss}
+_LOSSES: dict[Loss, Callable[..., Tensor]] = {
+    "squared": F.mse_loss,
+    "huber": F.huber_loss,
+    "absolute": F.l1_loss,
+}
