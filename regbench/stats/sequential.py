@@ -11,8 +11,8 @@ import numpy as np
 from regbench.stats.bootstrap import SEED
 from regbench.stats.paired import Interval
 
-# How boldly gamblers bet. Six equal differences make them 20 times richer, and they find as much as seven from 0.25
-# to 3 or more, at every true mean from 0.5 to 2 standard deviations, within 10, 20 and 40 pairs.
+# How boldly gamblers bet. Six equal differences make them 20 times richer; and at true means from 0.5 to 2
+# standard deviations they find as much as seven from 0.25 to 3, or more, within 10, 20 and 40 pairs.
 BOLDNESS = (0.65, 1.05, 1.6, 5.0)
 DRAWS = 4000  # courses of a study, simulated, that power is read from: to 0.8 points
 MOST_PAIRS = 320  # that a course is followed for
@@ -29,8 +29,8 @@ def wealth(differences: Sequence[float] | np.ndarray) -> np.ndarray:
 
     With z_i = |d_i| / sqrt(mean of d_1^2 to d_i^2) a gambler of boldness g who believes in s = +1 or -1 holds
     the product over i of 1 + s sign(d_i) tanh(g z_i), and E_n is the mean over both beliefs and all g. The
-    magnitude may be used and so may the past, the coin being fair given both; so E is a martingale from 1, and
-    ever reaches 1 / alpha with probability at most alpha, whenever one looks and for whatever reason one
+    magnitude may be used and so may the past, the coin being fair given both; so E is a martingale from 1,
+    and ever reaches 1 / alpha with probability at most alpha, whenever one looks and for whatever reason one
     stops. tanh(g z) is the bet of the likelihood ratio of normal differences. A difference of 0 bets nothing.
 
     Paper: Ville, 1939, Etude critique de la notion de collectif; de la Pena, 1999,
@@ -154,7 +154,7 @@ def power_looking(effect: float, pairs: int, techniques: int = 1, alpha: float =
 
 @cache
 def first_resolved(effect: float, techniques: int = 1, alpha: float = 0.05) -> np.ndarray:
-    """Give, for each simulated course, after how many pairs a look first resolves; MOST_PAIRS + 1 for never."""
+    """Give, for each simulated course, after how many pairs a look resolves; MOST_PAIRS + 1 for never."""
     courses = np.random.default_rng(SEED).standard_normal((DRAWS, MOST_PAIRS)) + effect
     found = []
     for part in np.array_split(courses, 16):
