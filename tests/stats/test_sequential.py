@@ -10,7 +10,7 @@ import pytest
 
 from regbench.stats.paired import holm, sign_flip_p
 from regbench.stats.sequential import (
-    BOLDNESS,
+    GAMBLERS,
     anytime_p,
     confidence_sequence,
     pairs_looking,
@@ -29,15 +29,15 @@ def by_hand(values: list[float]) -> list[float]:
     found = []
     for n in range(1, len(values) + 1):
         total = 0.0
-        for g, s in product(BOLDNESS, (1, -1)):
+        for (bold, fading), s in product(GAMBLERS, (1, -1)):
             held = 1.0
             for i in range(n):
                 square = sum(v * v for v in values[: i + 1]) / (i + 1)
                 z = abs(values[i]) / math.sqrt(square) if square else 0.0
                 sign = (values[i] > 0) - (values[i] < 0)
-                held *= 1 + s * math.tanh(g * z) * sign
+                held *= 1 + s * math.tanh(bold / (i + 1) ** fading * z) * sign
             total += held
-        found.append(total / (2 * len(BOLDNESS)))
+        found.append(total / (2 * len(GAMBLERS)))
     return found
 
 
