@@ -8,20 +8,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from regbench.analysis.comparison import report
 from regbench.analysis.question import Question, refuse_keys, refuse_metric, refuse_unmeasured
-from regbench.analysis.report import Comparison, Report
+from regbench.analysis.report import Report
 from regbench.errors import ConfigError, nearest
 from regbench.folders.outputs import write_output
 from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports import exports
-from regbench.reports.tables import WHOLE, tables
-from regbench.reports.wording import left_out, said, sentence
+from regbench.reports.comparison_text import show
 from regbench.terminal.arguments import Arguments, named
-from regbench.terminal.screen import Terminal, print_lines, print_table
+from regbench.terminal.screen import Terminal
 
 STANDARD_OUTPUT = "-"
 EXPORTS: dict[str, Callable[[Report], str]] = {
@@ -122,24 +119,6 @@ def _refuse(found: Report, asked: argparse.Namespace) -> None:
 
 def _values(found: Report, key: str) -> str:
     return ", ".join(dict.fromkeys(printable(one.differs[key]) for one in found.comparisons))
-
-
-def show(console: Console, found: Report) -> None:
-    """Print each comparison: the verdicts, what they rest on, and what was left out."""
-    for one in found.comparisons:
-        _show(console, one)
-    print_lines(console, left_out(found.excluded, found.duplicates, found.complaints), "dim")
-
-
-def _show(console: Console, comparison: Comparison) -> None:
-    for table in tables(comparison):
-        print_table(console, table, whole=[WHOLE])
-        console.print()
-    styles = {"better": "green", "worse": "red"}
-    words = {sentence(arm, comparison): arm.verdict.word for arm in comparison.arms if arm.verdict}
-    for line in said(comparison):
-        print_lines(console, [line], styles.get(words.get(line, ""), ""))
-    console.print()
 
 
 def _write(found: Report, asked: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Which arms of a race get the next pairs: those that are nearest to a decision, as far as what is left goes."""
+"""Which arms of a race get the next pairs: those nearest to a decision, as far as the budget goes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from regbench.stats.sequential import wealth
 
 ALPHA = 0.05
 FEW = 4  # pairs that every arm gets before the arms are told apart
-# How many pairs a difference of `effect` standard deviations takes until the wealth of `wealth` is w, at the
-# median: log(w) (DISTANCE / effect^2 + START), within a pair or two for effects from 0.5 to 2 and w of 20, 100.
-DISTANCE = 2.56
-START = 1.44
+# How many pairs an effect of d standard deviations takes until the wealth is w, at the median:
+# log(w) (DISTANCE / d^2 + START), to a tenth for effects from 0.5 to 2.5 and w from 20 to 200.
+DISTANCE = 2.4
+START = 1.4
 OPTIMISM = 0.5  # standard errors by which an effect is taken for larger than it looks: few pairs tell little
 
 
@@ -106,10 +106,10 @@ def next_pairs(
 ) -> Next:
     """Give the arms that get the next pairs.
 
-    All have one pair first, then `FEW`. From there on the arms that are guessed to be decided soonest go on, as
-    many as what is left is guessed to decide, and at least one; without a limit all of them. Whatever is
-    chosen, by whatever rule, leaves the level as it is: an arm's p-value holds at all numbers of pairs at once,
-    so at the one at which it is left (see `regbench.analysis.racing`).
+    All have one pair first, then `FEW`. From there on the arms that are guessed to be decided soonest go
+    on, as many as what is left is guessed to decide, and at least one; without a limit all of them. Whatever
+    is chosen, by whatever rule, leaves the level as it is: an arm's p-value holds at all numbers of pairs at
+    once, so at the one at which it is left (see `regbench.analysis.racing`).
 
     Args:
         undecided: the differences of each arm that may get more, in the order of the seeds.

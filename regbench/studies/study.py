@@ -183,7 +183,7 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     refuse_metric(study.command, asked.metric)
     outputs = [*_json(study.command, asked.json), *study.outputs]
     for one in outputs:
-        _refuse_place(study.command, one)
+        refuse_output(study.command, one)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.sweeps import estimate as plan
     from regbench.sweeps.folder import arranged
@@ -258,7 +258,7 @@ def _json(command: str, file: Path | None) -> list[Output]:
     return [Output("--json", file, False, write)] if file is not None else []
 
 
-def _refuse_place(command: str, output: Output) -> None:
+def refuse_output(command: str, output: Output) -> None:
     """Refuse before the runs what could not be written after them."""
     path = output.path
     if output.is_folder:

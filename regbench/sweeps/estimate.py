@@ -49,21 +49,14 @@ class Cost:
 def show(jobs: Sequence[Job], workers: int) -> None:
     """Print each job with its state, and time and disk of those that are left."""
     console = Terminal()
-    costs: dict[tuple[str, ...], Cost] = {}
-    finished = list(_finished(jobs[0].folder.parent))
-    rows, left = [], []
-    with shown(jobs, "estimating") as each:
-        for job in each:
-            state = state_of(job.folder)
-            cells = ["", ""]
-            if not state.ended:
-                kind = _kind(job.config)
-                if kind not in costs:
-                    check(job.config)
-                    costs[kind] = _from_finished(job, finished) or _from_steps(job)
-                left.append(costs[kind])
-                cells = [_seconds(costs[kind].seconds), _bytes(costs[kind].size)]
-            rows.append([job.name, state, *cells])
+    states = {job.name: state_of(job.folder) for job in jobs}
+    costs = costs_of([job for job in jobs if not states[job.name].ended])
+    left = list(costs.values())
+    rows = []
+    for job in jobs:
+        cost = costs.get(job.name)
+        cells = [duration(cost.seconds), _bytes(cost.size)] if cost else ["", ""]
+        rows.append([job.name, states[job.name], *cells])
     print_table(console, Table(str(jobs[0].folder.parent), ["job", "state", "time", "disk"], rows))
     for job in jobs:
         if damage := damage_of(job.folder):
@@ -74,10 +67,27 @@ def show(jobs: Sequence[Job], workers: int) -> None:
     total, size = sum(cost.seconds for cost in left), sum(cost.size for cost in left)
     console.print(
         f"{len(jobs)} jobs, {len(jobs) - len(left)} done, {len(left)} left: "
-        f"about {_seconds(total / workers)} with {workers} at once, {_bytes(size)}",
+        f"about {duration(total / workers)} with {workers} at once, {_bytes(size)}",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def costs_of(jobs: Sequence[Job]) -> dict[str, Cost]:
+    """What jobs of a sweep are expected to take, under their names."""
+    if not jobs:
+        return {}
+    kinds: dict[tuple[str, ...], Cost] = {}
+    finished = list(_finished(jobs[0].folder.parent))
+    found = {}
+    with shown(jobs, "estimating") as each:
+        for job in each:
+            kind = _kind(job.config)
+            if kind not in kinds:
+                check(job.config)
+                kinds[kind] = _from_finished(job, finished) or _from_steps(job)
+            found[job.name] = kinds[kind]
+    return found
 
 
 def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -148,7 +158,8 @@ def _from_steps(job: Job) -> Cost:
     return Cost(seconds, size)
 
 
-def _seconds(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words: 2 h 5 min, 3 min 20 s, 1.5 s."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     return (

@@ -52,7 +52,7 @@ class Round:
 
     Attributes:
         jobs: checked.
-        latest: for names of jobs the moment, in seconds since 1970, after which they are not started any more.
+        latest: for names of jobs the moment, in seconds since 1970, after which they are not started.
     """
 
     jobs: Sequence[Job]
@@ -108,15 +108,19 @@ def run_rounds(
     words: Sequence[str],
     fail_fast: bool = False,
     board: Board | None = None,
+    console: Screen | None = None,
 ) -> int:
     """Run a sweep, as `run_sweep` does, of which each round is asked for when the one before is over.
 
     Args:
-        launch: as of `run_sweep`, and so are words and fail_fast.
+        launch: runs jobs by the launcher that the command line names.
         rounds: at the end of one its jobs have ended, failed, or were late.
+        words: what names the sweep on a command line.
+        fail_fast: start no more jobs once one has failed.
         board: what the live table shows; the sweep's own where None.
+        console: where all is shown.
     """
-    console = Screen()
+    console = console or Screen()
     outcomes: dict[str, Outcome] = {}
     jobs: list[Job] = []
     try:
