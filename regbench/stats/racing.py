@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,13 +125,15 @@ def next_pairs(
         late = [name for name, values in undecided.items() if len(values) == least]
         return Next(late, 1 if least == 0 else FEW - least)
     served = _served(undecided, rule, baseline, left)
-    bound = min(soonest(undecided[name], rule) for name in served)
-    return Next(served, max(1, min(bound, math.ceil(at_once / (len(served) + 1)))))
+    pairs = math.ceil(at_once / (len(served) + 1))
+    if pairs > 1:
+        pairs = min(pairs, *(soonest(undecided[name], rule) for name in served))
+    return Next(served, pairs)
 
 
 def _served(
     undecided: Mapping[str, Sequence[float]], rule: Rule, baseline: int, left: float
-) -> Collection[str]:
+) -> list[str]:
     """The arms that what is left is guessed to decide, the soonest first, in the order given."""
     if math.isinf(left):
         return list(undecided)

@@ -90,8 +90,10 @@ def field_of(jobs: Sequence[Composed]) -> Field:
 def _entry(one: Composed, keys: Sequence[str]) -> Entry:
     pairs = zip(one.overrides, keys_of(one.overrides), strict=True)
     words = [word.lstrip("+").removeprefix("reg.") for word, key in pairs if key in keys]
-    name = printable(" ".join([stack_name(one.config["reg"]), *(words if one.config["reg"] else [])]))
-    return Entry(name, _without_seed(one))
+    members = one.config["reg"]
+    if len(members) == 1:  # as `compare` calls it
+        words = [word.partition(".")[2] for word in words]
+    return Entry(printable(" ".join([stack_name(members), *(words if members else [])])), _without_seed(one))
 
 
 def _without_seed(one: Composed) -> list[str]:
