@@ -9,7 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from regbench.analysis.comparison import report
-from regbench.analysis.question import Question, refuse_keys, refuse_metric, refuse_unmeasured
+from regbench.analysis.question import (
+    FIXED_SEEDS,
+    Question,
+    margin_of,
+    refuse_keys,
+    refuse_metric,
+    refuse_unmeasured,
+    test_of,
+)
 from regbench.analysis.report import Report
 from regbench.errors import ConfigError, nearest
 from regbench.folders.outputs import write_output
@@ -41,7 +49,10 @@ def main(argv: list[str]) -> int:
     runs = find(asked.runs)
     keys = tuple(dict.fromkeys(asked.best_of))
     refuse_keys("compare", keys, {key for one in runs.results for key in one.shared})
-    found = report(runs, Question(asked.metric, asked.at, asked.baseline, keys))
+    margin = margin_of("compare", asked.metric, asked.margin)
+    found = report(
+        runs, Question(asked.metric, asked.at, asked.baseline, keys, test_of(asked.fixed_seeds), margin)
+    )
     _refuse(found, asked)
     if STANDARD_OUTPUT not in [getattr(asked, name) for name in EXPORTS]:
         show(Terminal(), found)
@@ -76,6 +87,12 @@ def _arguments() -> Arguments:
         "compare each stack at that value of a key such as train.lr which is best by select; may be repeated"
     )
     parser.add_argument("--best-of", metavar="KEY", action="append", default=[], help=best)
+    parser.add_argument("--fixed-seeds", action="store_true", help=FIXED_SEEDS)
+    margin = (
+        "the largest difference that does not matter, such as 0.3 (points, or the metric's unit): what "
+        "is sure to be smaller is said to make no difference that matters"
+    )
+    parser.add_argument("--margin", metavar="NUMBER", help=margin)
     parser.add_argument("--one", action="store_true", help="refuse runs that are more than one comparison")
     for name in EXPORTS:
         parser.add_argument(

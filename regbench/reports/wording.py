@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from regbench.analysis.report import Arm, Comparison, Design, Difference, Interaction, Verdict
+from regbench.analysis.verdicts import NO_MATTER
 from regbench.analysis.words import factor, number, probability
+from regbench.errors import counted
 from regbench.records.metrics import JUDGED, is_percent, split_of
 from regbench.records.metrics import title as title
 from regbench.records.metrics import unit as unit
@@ -61,6 +63,12 @@ def effect(metric: str, difference: Difference) -> str:
     return " ".join(filter(None, words))
 
 
+def in_full(metric: str, difference: Difference) -> str:
+    """The same; where there is no interval this is said."""
+    none = "" if interval(metric, difference) else f" (no interval from {counted(difference.n, 'pair')})"
+    return effect(metric, difference) + none
+
+
 def measured_on(metric: str) -> str:
     """The rows that a metric is of."""
     return ROWS.get(split_of(metric), "this validation split")
@@ -77,13 +85,13 @@ def sentence(arm: Arm, comparison: Comparison) -> str:
 
 def judged(verdict: Verdict) -> str:
     """The verb and the word of a verdict."""
-    return f"is {verdict.word}"
+    return f"{'makes' if verdict.word == NO_MATTER else 'is'} {verdict.word}"
 
 
 def measured(metric: str, arm: Arm, verdict: Verdict) -> str:
     """What a verdict rests on."""
     known = arm.differences.get(metric)
-    return f"{title(metric)} {effect(metric, known)}, {tested(verdict)}" if known else verdict.reason
+    return f"{title(metric)} {in_full(metric, known)}, {tested(verdict)}" if known else verdict.reason
 
 
 def tested(verdict: Verdict) -> str:
@@ -97,11 +105,12 @@ def together(metric: str, pair: Interaction) -> str:
     low, high = _ends(pair.interaction)
     if word in PAIRED:
         head = f"{names} {PAIRED[word][_is_harm(pair)]}"
-    elif low <= 0 <= high and len(pair.seeds) > 1 and not pair.verdict.reason:
+    elif -math.inf < low <= 0 <= high and not pair.verdict.reason:
         head = f"{names} add up as far as {len(pair.seeds)} seeds can tell"
     else:
         head = f"{names}: not resolved"
-    both, alone, left = (effect(metric, one) for one in (pair.together, pair.summed, pair.interaction))
+    both, alone = effect(metric, pair.together), effect(metric, pair.summed)
+    left = in_full(metric, pair.interaction)
     return (
         f"{head}: together {both}, the sum of each alone {alone}, interaction {left}, {tested(pair.verdict)}"
     )
@@ -147,6 +156,8 @@ def sensitivity(comparison: Comparison) -> list[str]:
     """What the design could have found, and how sure the measurement itself is."""
     verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
     lines = limits(comparison.design, verdicts, comparison.metric)
+    if comparison.judge and comparison.design:
+        lines.append(comparison.judge.sentence)
     if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
         error = number(JUDGED, comparison.sampling_error)
         spread = comparison.seed_spread

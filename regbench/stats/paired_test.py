@@ -89,8 +89,8 @@ SEQUENTIAL = PairedTest(
 )
 FIXED = PairedTest(
     name="fixed",
-    sentence="judged by the sign-flip test for a number of seeds that was chosen beforehand: with seeds added "
-    f"until something shows its verdicts and intervals do not hold; {COIN}",
+    sentence="judged by the sign-flip test for a number of seeds that was chosen beforehand: with seeds "
+    f"added until something shows its verdicts and intervals do not hold; {COIN}",
     p=sign_flip_p,
     interval=_mean_interval,
     smallest_p=smallest_p,

@@ -33,9 +33,10 @@ def wealth(differences: Sequence[float] | np.ndarray) -> np.ndarray:
 
     With z_i = |d_i| / sqrt(mean of d_1^2 to d_i^2) a gambler of boldness g_i who believes in s = +1 or -1
     holds the product over i of 1 + s sign(d_i) tanh(g_i z_i), and E_n is the mean over both beliefs and all
-    `GAMBLERS`, for whom g_i = b / i^a. The magnitude may be used and so may the past, the coin being fair given both; so E is a martingale from 1,
-    and ever reaches 1 / alpha with probability at most alpha, whenever one looks and for whatever reason one
-    stops. tanh(g z) is the bet of the likelihood ratio of normal differences. A difference of 0 bets nothing.
+    `GAMBLERS`, for whom g_i = b / i^a. The magnitude may be used and so may the past, the coin being fair
+    given both; so E is a martingale from 1, and ever reaches 1 / alpha with probability at most alpha,
+    whenever one looks and for whatever reason one stops. tanh(g z) is the bet of the likelihood ratio of
+    normal differences. A difference of 0 bets nothing.
 
     Paper: Ville, 1939, Etude critique de la notion de collectif; de la Pena, 1999,
         https://doi.org/10.1214/aop/1022677380; Ramdas et al., 2023, https://doi.org/10.1214/23-STS894
@@ -98,11 +99,7 @@ def smallest_anytime_p(techniques: int, pairs: int) -> float:
 
 
 def seeds_needed_looking(techniques: int, alpha: float = 0.05) -> int:
-    """Give the least number of pairs at which so many differences, were they all alike, have an adjusted p
-    of at most alpha.
-
-    Where each is far larger than those before, one pair fewer may do; nobody can count on that.
-    """
+    """Give the least number of pairs whose differences, if alike, have an adjusted p of at most alpha."""
     _inside("alpha", alpha)
     pairs = 1
     while techniques / wealth(np.ones(pairs))[-1] > alpha:

@@ -14,7 +14,7 @@ from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import environment
 from regbench.analysis.notes import note_of
-from regbench.analysis.question import Question, refuse_metric, refuse_unmeasured
+from regbench.analysis.question import FIXED_SEEDS, Question, refuse_metric, refuse_unmeasured, test_of
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
 from regbench.composition.composed import Composed
@@ -120,6 +120,7 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     parser.add_argument("--metric", default=JUDGED, help=f"what verdicts are on (default: {JUDGED})")
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
+    parser.add_argument("--fixed-seeds", action="store_true", help=FIXED_SEEDS)
     parser.add_argument("--json", metavar="FILE", type=path, help="write what was found to a file")
     return parser
 
@@ -197,7 +198,8 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
         plan.show(jobs, Launch(line, place.root).workers)
         return 0
     code = sweep(line, place, jobs)
-    found = _show(study, _folders(study, made, jobs), Question(asked.metric, asked.at))
+    question = Question(asked.metric, asked.at, test=test_of(asked.fixed_seeds))
+    found = _show(study, _folders(study, made, jobs), question)
     for one in outputs:
         try:
             one.write(found, one.path)

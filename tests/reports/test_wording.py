@@ -13,6 +13,7 @@ from regbench.analysis.report import Comparison, Design, Difference, Interaction
 from regbench.analysis.words import probability
 from regbench.records.reader import Found, Result
 from regbench.reports.wording import about_pairs, limits, measured_on, said, sensitivity, together, with_unit
+from regbench.stats.paired_test import FIXED
 from tests.records.made import figures, result
 
 HALF = 0.001  # of an interval
@@ -101,7 +102,9 @@ def test_a_pair_adds_up_only_where_the_interval_says_so_too() -> None:
     far = pair(0.02, 0.02, 0.02, "not resolved", p=0.25)
     assert together("val/accuracy", far).startswith("a and b: not resolved: ")
     single = pair(0.02, 0.01, 0.03, "not resolved", p=1.0, half=None)
-    assert together("val/accuracy", single).startswith("a and b: not resolved: together +3.00 points, ")
+    words = together("val/accuracy", single)
+    assert words.startswith("a and b: not resolved: together +3.00 points, ")
+    assert words.endswith("interaction 0.00 points (no interval from 1 pair), adjusted p 1")
 
 
 def test_what_the_pairs_could_have_found_is_said_after_them() -> None:
@@ -118,7 +121,7 @@ def test_a_comparison_says_of_its_pairs_what_they_could_have_found() -> None:
         str(s): [result(s, seed, [figures(0.9 + d)]) for seed in range(3)]
         for s, d in zip(stacks, step, strict=True)
     }
-    lines = said(compared(runs))
+    lines = said(compared(runs, test=FIXED))
     (place,) = [k for k, line in enumerate(lines) if line.startswith("dropout and mixup: not resolved: ")]
     assert lines[place + 1] == (
         "nothing can be resolved: with 1 interaction and 3 pairs the smallest adjusted p is 0.25, "
