@@ -20,6 +20,7 @@ from regbench.reports.comparison_text import show
 from regbench.reports.exports import as_json
 from regbench.reports.race_text import board
 from regbench.stats.paired_test import SEQUENTIAL
+from regbench.stats.racing import FEW
 from regbench.studies.budget import Budget, Spending, budget_of
 from regbench.studies.entries import Field, Jobs, field_of
 from regbench.studies.study import Output, composed, options, refuse_output
@@ -47,7 +48,7 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: the line is wrong, or a job cannot be run; none has been.
     """
-    parser = options(COMMAND, "Give seeds to the stacks that are not decided yet, until all are.", EPILOG)
+    parser = options(COMMAND, "Give seeds to the stacks that are not decided yet, until all are.", EPILOG, False)
     margin = (
         "the largest difference that does not matter, such as 0.3 (points of shares, else the metric's unit)"
     )
@@ -69,6 +70,7 @@ def main(argv: list[str]) -> int:
 def _refuse_few(field: Field, budget: Budget) -> None:
     """Refuse a race in which nothing can be decided."""
     needed = SEQUENTIAL.seeds_needed(field.techniques)
+    jobs = FEW * len(field.entries) + 2 * max(0, needed - FEW)  # all begin, and one goes on with the baseline
     stacks = f"with {field.techniques} beside the baseline" if field.techniques > 1 else "with one stack"
     if field.seeds is not None and len(field.seeds) < needed:
         raise ConfigError(
@@ -77,7 +79,7 @@ def _refuse_few(field: Field, budget: Budget) -> None:
         )
     for key, given, least in (
         ("budget.seeds", budget.seeds, needed),
-        ("budget.jobs", budget.jobs, needed * len(field.entries)),
+        ("budget.jobs", budget.jobs, jobs),
     ):
         if given is not None and given < least:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""What ablate and strength share: a line of `train -m` is run, and reported on for each of its conditions."""
+"""What ablate, strength and race share: a line of `train -m` is run, and reported on for each of its conditions."""
 
 from __future__ import annotations
 
@@ -104,8 +104,15 @@ class Study:
     outputs: Sequence[Output] = ()
 
 
-def options(command: str, description: str, epilog: str) -> Arguments:
-    """The options that both commands have."""
+def options(command: str, description: str, epilog: str, chosen_seeds: bool = True) -> Arguments:
+    """The options that all such commands have.
+
+    Args:
+        command: its name.
+        description: what it does.
+        epilog: what else is to be known.
+        chosen_seeds: whether the number of seeds may have been chosen beforehand.
+    """
     parser = Arguments(
         prog=f"regbench {command}",
         usage=f"regbench {command} [options] OVERRIDES...",
@@ -120,7 +127,8 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     parser.add_argument("--metric", default=JUDGED, help=f"what verdicts are on (default: {JUDGED})")
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
-    parser.add_argument("--fixed-seeds", action="store_true", help=FIXED_SEEDS)
+    if chosen_seeds:
+        parser.add_argument("--fixed-seeds", action="store_true", help=FIXED_SEEDS)
     parser.add_argument("--json", metavar="FILE", type=path, help="write what was found to a file")
     return parser
 
