@@ -57,12 +57,14 @@ class Place:
         seeds: of how many its runs have been asked for.
         standing: what its runs say; None of the baseline, and before a pair has ended.
         out: why it gets no more seeds, though it is not decided; else empty.
+        is_baseline: whether the others are compared with it.
     """
 
     name: str
     seeds: int
     standing: Standing | None
     out: str = ""
+    is_baseline: bool = False
 
     @property
     def decided(self) -> bool:
@@ -72,6 +74,8 @@ class Place:
     @property
     def state(self) -> str:
         """In a word."""
+        if self.is_baseline:
+            return "baseline"
         return (self.standing.verdict.word if self.standing and self.decided else self.out) or "open"
 
 

@@ -48,7 +48,9 @@ def main(argv: list[str]) -> int:
     Raises:
         ConfigError: the line is wrong, or a job cannot be run; none has been.
     """
-    parser = options(COMMAND, "Give seeds to the stacks that are not decided yet, until all are.", EPILOG, False)
+    parser = options(
+        COMMAND, "Give seeds to the stacks that are not decided yet, until all are.", EPILOG, False
+    )
     margin = (
         "the largest difference that does not matter, such as 0.3 (points of shares, else the metric's unit)"
     )
@@ -108,9 +110,9 @@ def _race(
     try:
         code = run_rounds(launch, race.rounds(), jobs.place.words, line.fail_fast, race.board, console)
     except KeyboardInterrupt:
-        _conclude(race, jobs, spending.said(), asked)
+        _conclude(race, jobs, race.spent(), asked)
         raise
-    _conclude(race, jobs, spending.said(), asked)
+    _conclude(race, jobs, race.spent(), asked)
     return code
 
 
@@ -154,10 +156,10 @@ def _conclude(race: Race, jobs: Jobs, spent: str, asked: argparse.Namespace) -> 
 
 def _repeated(race: Race, jobs: Jobs, asked: argparse.Namespace) -> str:
     """The line that gives the same report: of the sweep's whole folder, where nothing else lies there."""
-    ours = [str(job.folder) for job in race.jobs if job.folder.is_dir()]
+    ours = sorted(str(job.folder) for job in race.jobs if job.folder.is_dir())
     there = find([jobs.place.root])
     whole = {os.path.realpath(one.folder) for one in [*there.results, *there.excluded]}
-    folders = [str(jobs.place.root)] if whole == set(map(os.path.realpath, ours)) else sorted(ours)
+    folders = [str(jobs.place.root)] if whole <= set(map(os.path.realpath, ours)) else ours
     words = ["regbench", "compare", *folders]
     words += ["--metric", asked.metric] if asked.metric != JUDGED else []
     words += ["--at", asked.at] if asked.at != "last" else []

@@ -23,15 +23,15 @@ def board(places: Sequence[Place], metric: str, spent: str) -> Table:
     return Table(
         caption,
         headings,
-        [_row(one, not place, metric) for place, one in enumerate(places)],
+        [_row(one, metric) for one in places],
         prose=("state",),
     )
 
 
-def _row(one: Place, is_baseline: bool, metric: str) -> list[str]:
+def _row(one: Place, metric: str) -> list[str]:
     head = [one.name, str(one.seeds)]
     if one.standing is None:
-        return [*head, EMPTY, EMPTY, EMPTY, EMPTY, "baseline" if is_baseline else one.state]
+        return [*head, EMPTY, EMPTY, EMPTY, EMPTY, one.state]
     found = one.standing
     wealth = f"{found.wealth:.1f}" if found.wealth < 1000 else f"{found.wealth:.0e}"
     p = probability(found.verdict.p_adjusted)

@@ -136,9 +136,13 @@ class Spending:
             return left
         return min(left, (self.end - time.time()) * self.workers / seconds)
 
-    def said(self) -> str:
-        """What has been spent, of how much: 63 of 108 jobs, 0:12:30 of 2:00:00."""
+    def said(self, done: int) -> str:
+        """What has been spent, of how much: 63 of 108 jobs, 0:12:30 of 2:00:00.
+
+        Args:
+            done: how many jobs have been run, of those that are counted.
+        """
         limits = self.budget
-        jobs = f"{self.jobs} jobs" if limits.jobs is None else f"{self.jobs} of {limits.jobs} jobs"
+        jobs = f"{done} jobs" if limits.jobs is None else f"{done} of {limits.jobs} jobs"
         taken = clock(self.seconds) + ("" if limits.seconds is None else f" of {clock(limits.seconds)}")
         return f"{jobs}, {taken}"

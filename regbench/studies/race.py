@@ -111,7 +111,7 @@ class Race:
                 self._known = len(self._read), self._standings(self._read)
             found = self._known[1]
         return [
-            Place(entry.name, seeds, found.get(number), out)
+            Place(entry.name, seeds, found.get(number), out, is_baseline=not number)
             for number, (entry, seeds, out) in enumerate(
                 zip(self._field.entries, self._seeds, self._out, strict=True)
             )
@@ -120,7 +120,11 @@ class Race:
     def board(self, ended: Sequence[Job]) -> Table:
         """The live table, once these jobs have ended."""
         self.read(ended)
-        return board(self.places(), self._question.metric, self._spending.said())
+        return board(self.places(), self._question.metric, self.spent())
+
+    def spent(self) -> str:
+        """What has been spent, jobs that are only asked for left out."""
+        return self._spending.said(sum(state_of(job.folder) is not State.NEW for job in self.jobs))
 
     def report(self) -> Report:
         """What `compare` says of the same runs."""

@@ -1,4 +1,4 @@
-"""What ablate, strength and race share: a line of `train -m` is run, and reported on for each of its conditions."""
+"""What ablate, strength and race share: a line of `train -m` is run, and its conditions are reported on."""
 
 from __future__ import annotations
 

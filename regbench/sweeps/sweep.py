@@ -31,6 +31,7 @@ from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import undamaged
 from regbench.records.status import Status
 from regbench.runs.folder import RunFolder
+from regbench.runs.interruption import StopRequest
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.sweeps.folder import SweepFolder
 from regbench.sweeps.jobs import Job
@@ -198,7 +199,7 @@ def run_member(
             forget(folder)
         return Outcome(LATE if late else SKIPPED)
     outcome = _try(cfg, folder)
-    if outcome.status == Status.INTERRUPTED:
+    if outcome.status == Status.INTERRUPTED or StopRequest.pending:
         raise KeyboardInterrupt
     if stop and outcome.status in (Status.FAILED, REFUSED):
         stop.touch()

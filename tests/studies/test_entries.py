@@ -31,7 +31,7 @@ def test_it_is_added_where_it_is_not_there() -> None:
 
 
 def test_stacks_of_the_same_members_are_told_apart_and_the_same_stack_runs_once() -> None:
-    found = field("+reg=dropout", "reg.dropout.p=0.1,0.5,0.10", "threads=1")
+    found = field("+reg=dropout", "reg.dropout.p=0.1,0.5,0.10")
     assert [one.name for one in found.entries] == ["baseline", "dropout p=0.1", "dropout p=0.5"]
 
 
@@ -45,7 +45,7 @@ def test_seeds_of_the_line_are_those_that_may_be_used_in_order() -> None:
 def test_a_split_may_follow_the_seed() -> None:
     found = field("+reg=[],dropout", "seed=range(3)", "dataset.split_seed=${seed}")
     assert len(found.entries) == 2
-    assert "dataset.split_seed=${seed}" in found.entries[1].overrides
+    assert found.entries[1].overrides[1].startswith("dataset.split_seed=")
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,16 @@ def test_a_split_may_follow_the_seed() -> None:
     [
         (["+reg=[]"], "race: must have a stack beside the empty one, such as .*, got none"),
         (["seed=0,1"], "got none"),
-        (["+reg=[],dropout", "train.lr=0.1,0.2"], "race: must be of stacks that .*, got several values of train.lr"),
+        (
+            ["+reg=[],dropout", "train.lr=0.1,0.2"],
+            "race: must be of stacks that .*, got several values of train.lr",
+        ),
         (["+reg=[],dropout", "model=mlp,cnn", "seed=1,2"], "got several values of model$"),
     ],
 )
 def test_what_is_no_race_is_refused(words: list[str], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence) as caught:
-        field(*[word for word in words])
+        field(*words)
     assert "\n" not in str(caught.value)
 
 
