@@ -22,7 +22,7 @@ from regbench.reports.race_text import board, decided
 from regbench.stats.racing import Next, next_pairs
 from regbench.studies.budget import Spending
 from regbench.studies.entries import Field, Jobs
-from regbench.sweeps.estimate import costs_of, duration
+from regbench.sweeps.estimate import Costs, duration
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.sweep import Round
 from regbench.terminal.columns import Table
@@ -192,12 +192,13 @@ class Race:
         known: dict[int, list[float]] = {}
         for (number, _), result in self._read.items():
             known.setdefault(number, []).append(result.summary.seconds)
-        found = {job.name: known.get(self._cells[job.name][0]) for job in jobs}
-        guessed = costs_of([job for job in jobs if found[job.name] is None])
-        return {
-            name: statistics.median(seconds) if seconds else guessed[name].seconds
-            for name, seconds in found.items()
-        }
+        if not jobs:
+            return {}
+        costs, found = Costs(jobs), {}
+        for job in jobs:
+            seconds = known.get(self._cells[job.name][0])
+            found[job.name] = statistics.median(seconds) if seconds else costs.of(job).seconds
+        return found
 
     def _mean_seconds(self) -> float | None:
         seconds = [result.summary.seconds for result in self._read.values()]

@@ -46,17 +46,52 @@ class Cost:
     size: float
 
 
-def show(jobs: Sequence[Job], workers: int) -> None:
+class Costs:
+    """What the jobs of a sweep are expected to take, each kind once."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._finished = list(_finished(jobs[0].folder.parent))
+        self._known: dict[tuple[str, ...], Cost] = {}
+
+    def of(self, job: Job) -> Cost:
+        """By runs that have finished, or else by a few steps.
+
+        Raises:
+            ConfigError: it cannot be run.
+        """
+        kind = _kind(job.config)
+        if kind not in self._known:
+            check(job.config)
+            self._known[kind] = _from_finished(job, self._finished) or _from_steps(job)
+        return self._known[kind]
+
+
+def seconds_left(jobs: Sequence[Job], costs: Costs, seeds: int, workers: int) -> str:
+    """How long it takes until each kind of jobs has so many seeds, beside those that have ended."""
+    kinds: dict[tuple[str, ...], list[Job]] = {}
+    for job in jobs:
+        kinds.setdefault(_kind(job.config), []).append(job)
+    total = 0.0
+    for several in kinds.values():
+        done = sum(state_of(job.folder).ended for job in several)
+        total += costs.of(several[0]).seconds * max(0, seeds - done)
+    return duration(total / workers)
+
+
+def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None) -> None:
     """Print each job with its state, and time and disk of those that are left."""
     console = Terminal()
-    states = {job.name: state_of(job.folder) for job in jobs}
-    costs = costs_of([job for job in jobs if not states[job.name].ended])
-    left = list(costs.values())
-    rows = []
-    for job in jobs:
-        cost = costs.get(job.name)
-        cells = [duration(cost.seconds), _bytes(cost.size)] if cost else ["", ""]
-        rows.append([job.name, states[job.name], *cells])
+    costs = costs or Costs(jobs)
+    rows, left = [], []
+    with shown(jobs, "estimating") as each:
+        for job in each:
+            state = state_of(job.folder)
+            cells = ["", ""]
+            if not state.ended:
+                cost = costs.of(job)
+                left.append(cost)
+                cells = [duration(cost.seconds), _bytes(cost.size)]
+            rows.append([job.name, state, *cells])
     print_table(console, Table(str(jobs[0].folder.parent), ["job", "state", "time", "disk"], rows))
     for job in jobs:
         if damage := damage_of(job.folder):
@@ -71,23 +106,6 @@ def show(jobs: Sequence[Job], workers: int) -> None:
         highlight=False,
         soft_wrap=True,
     )
-
-
-def costs_of(jobs: Sequence[Job]) -> dict[str, Cost]:
-    """What jobs of a sweep are expected to take, under their names."""
-    if not jobs:
-        return {}
-    kinds: dict[tuple[str, ...], Cost] = {}
-    finished = list(_finished(jobs[0].folder.parent))
-    found = {}
-    with shown(jobs, "estimating") as each:
-        for job in each:
-            kind = _kind(job.config)
-            if kind not in kinds:
-                check(job.config)
-                kinds[kind] = _from_finished(job, finished) or _from_steps(job)
-            found[job.name] = kinds[kind]
-    return found
 
 
 def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
