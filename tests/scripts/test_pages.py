@@ -16,7 +16,7 @@ from members import class_of, members, node
 
 ROOT = Path(__file__).parents[2]
 Script = Callable[[str], ModuleType]
-OF = {"pairs": "pairs", "learning_rates": "rates", "results": "results"}  # page: script
+OF = {"race": "race", "pairs": "pairs", "learning_rates": "rates", "results": "results"}  # page: script
 
 
 @pytest.mark.parametrize("name", OF)
