@@ -153,11 +153,9 @@ def limits(design: Design | None, verdicts: Iterable[Verdict], metric: str) -> l
 
 
 def sensitivity(comparison: Comparison) -> list[str]:
-    """What the design could have found, and how sure the measurement itself is."""
+    """What the design could have found, how sure the measurement itself is, and by what it is judged."""
     verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
     lines = limits(comparison.design, verdicts, comparison.metric)
-    if comparison.judge and comparison.design:
-        lines.append(comparison.judge.sentence)
     if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
         error = number(JUDGED, comparison.sampling_error)
         spread = comparison.seed_spread
@@ -168,6 +166,8 @@ def sensitivity(comparison: Comparison) -> list[str]:
             f"all of it on this validation split, whose {rows} rows alone leave the baseline's accuracy a "
             f"standard error of {error} points{seeds}"
         )
+    if comparison.judge and comparison.design:
+        lines.append(comparison.judge.sentence)
     return lines
 
 

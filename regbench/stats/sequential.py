@@ -219,7 +219,7 @@ def _effect_found(pairs: int, techniques: int, power: float, alpha: float) -> fl
         low, high = high, high * 2
         if high > 64:
             return math.inf
-    for _ in range(14):
+    for _ in range(10):  # to a thousandth, which is less than the draws can tell
         middle = (low + high) / 2
         low, high = (middle, high) if found(middle) < power else (low, middle)
     return high
