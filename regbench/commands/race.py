@@ -158,7 +158,8 @@ def _repeated(race: Race, jobs: Jobs, asked: argparse.Namespace) -> str:
     """The line that gives the same report: of the sweep's whole folder, where nothing else lies there."""
     ours = sorted(str(job.folder) for job in race.jobs if job.folder.is_dir())
     there = find([jobs.place.root])
-    whole = {os.path.realpath(one.folder) for one in [*there.results, *there.excluded]}
+    lying = [*(one.folder for one in there.results), *(one.folder for one in there.excluded)]
+    whole = set(map(os.path.realpath, lying))
     folders = [str(jobs.place.root)] if whole <= set(map(os.path.realpath, ours)) else ours
     words = ["regbench", "compare", *folders]
     words += ["--metric", asked.metric] if asked.metric != JUDGED else []

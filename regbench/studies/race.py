@@ -188,7 +188,7 @@ class Race:
         return {name: self._spending.end - seconds for name, seconds in self._estimates(left).items()}
 
     def _estimates(self, jobs: Sequence[Job]) -> dict[str, float]:
-        """Seconds of jobs: the most that runs of the same stack took, or what is guessed before there is one."""
+        """Seconds of jobs: the most that runs of the same stack took, or a guess before there is one."""
         known: dict[int, list[float]] = {}
         for (number, _), result in self._read.items():
             known.setdefault(number, []).append(result.summary.seconds)
