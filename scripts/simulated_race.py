@@ -74,7 +74,7 @@ def race(differences: np.ndarray, jobs: int | None = None, margin: float | None 
     words = [OPEN] * arms
     while True:
         racing = {
-            str(arm): differences[arm, : seeds[arm]]
+            str(arm): differences[arm, : seeds[arm]].tolist()
             for arm in range(arms)
             if words[arm] == OPEN and seeds[arm] < most
         }

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from threading import Lock
 
-from regbench.analysis.cohorts import cohorts
 from regbench.analysis.comparison import report
-from regbench.analysis.notes import note_of
-from regbench.analysis.question import Question, refuse_unmeasured
-from regbench.analysis.racing import Place, Standing, rule_of, standings
+from regbench.analysis.question import Question
+from regbench.analysis.racing import Place, rule_of
 from regbench.analysis.report import Report
 from regbench.errors import listed
 from regbench.folders.placement import refuse_links
 from regbench.folders.state import State, state_of
-from regbench.records.reader import Result, find
+from regbench.records.reader import find
 from regbench.reports.race_text import board, decided
 from regbench.stats.racing import Next, next_pairs
 from regbench.studies.budget import Spending
 from regbench.studies.entries import Field, Jobs
+from regbench.studies.readings import Cell, Readings
 from regbench.sweeps.estimate import Costs, duration
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.sweep import Round
 from regbench.terminal.columns import Table
-
-Cell = tuple[int, int]  # a stack's number, 0 for the baseline, and its turn: which of the seeds, from 0
 
 
 class Race:
@@ -56,10 +51,8 @@ class Race:
         self._said: set[int] = set()
         self._seeds = [0] * len(field.entries)
         self._out = [""] * len(field.entries)
-        self._read: dict[Cell, Result] = {}
+        self._readings = Readings(question)
         self._cells: dict[str, Cell] = {}  # by the names of their jobs
-        self._reading = Lock()
-        self._known: tuple[int, dict[int, Standing]] = (0, {})  # of how many runs, and what they say
 
     @property
     def jobs(self) -> list[Job]:
@@ -98,18 +91,11 @@ class Race:
 
     def read(self, jobs: Sequence[Job]) -> None:
         """Take in the runs of jobs that have ended; the live table does so before the round is over."""
-        with self._reading:
-            for job in jobs:
-                cell = self._cells[job.name]
-                if cell not in self._read:
-                    self._read.update((cell, result) for result in find([job.folder]).results)
+        self._readings.take((self._cells[job.name], job) for job in jobs)
 
     def places(self) -> list[Place]:
         """Where each stack is, the baseline first."""
-        with self._reading:
-            if len(self._read) != self._known[0]:
-                self._known = len(self._read), self._standings(self._read)
-            found = self._known[1]
+        found = self._readings.standings()
         return [
             Place(entry.name, seeds, found.get(number), out, is_baseline=not number)
             for number, (entry, seeds, out) in enumerate(
@@ -130,16 +116,6 @@ class Race:
         """What `compare` says of the same runs."""
         return report(find([job.folder for job in self.jobs]), self._question)
 
-    def _standings(self, read: Mapping[Cell, Result]) -> dict[int, Standing]:
-        """By the stacks' numbers."""
-        made, _ = cohorts(read.values())
-        found: dict[int, Standing] = {}
-        numbers = {id(result): number for (number, _), result in read.items()}
-        for cohort in made:
-            names = {group.name: numbers[id(group.example)] for group in cohort.groups}
-            found |= {names[name]: one for name, one in standings(cohort, self._question).items()}
-        return found
-
     def _next(self) -> list[Cell]:
         """The cells of the next round, in the order in which they are run; none where it is over."""
         if self.over:
@@ -155,7 +131,7 @@ class Race:
             return []
         found = [one.standing for one in places if one.standing]
         rule = rule_of(found, self._field.techniques, self._question)
-        left = self._spending.jobs_left(self._mean_seconds())
+        left = self._spending.jobs_left(self._readings.mean_seconds())
         cells = self._rows(next_pairs(racing, rule, self._seeds[0], left, self._spending.workers))
         if (limit := self._spending.budget.jobs) is not None:
             cells = cells[: limit - self._spending.jobs]
@@ -178,8 +154,8 @@ class Race:
         """Count jobs as spent; give until when each may start, where time is limited."""
         ended = [job for job in jobs if state_of(job.folder).ended]
         self.read(ended)
-        taken = [self._read[cell] for cell in (self._cells[job.name] for job in ended) if cell in self._read]
-        self._spending.add(len(jobs), sum(result.summary.seconds for result in taken))
+        seconds = self._readings.taken(self._cells[job.name] for job in ended)
+        self._spending.add(len(jobs), seconds)
         for job in jobs:
             refuse_links(job.folder, self._jobs.place.key)
         if self._spending.budget.seconds is None:
@@ -189,20 +165,13 @@ class Race:
 
     def _estimates(self, jobs: Sequence[Job]) -> dict[str, float]:
         """Seconds of jobs: the most that runs of the same stack took, or a guess before there is one."""
-        known: dict[int, list[float]] = {}
-        for (number, _), result in self._read.items():
-            known.setdefault(number, []).append(result.summary.seconds)
         if not jobs:
             return {}
         costs, found = Costs(jobs), {}
         for job in jobs:
-            seconds = known.get(self._cells[job.name][0])
-            found[job.name] = max(seconds) if seconds else costs.of(job).seconds
+            longest = self._readings.longest(self._cells[job.name][0])
+            found[job.name] = costs.of(job).seconds if longest is None else longest
         return found
-
-    def _mean_seconds(self) -> float | None:
-        seconds = [result.summary.seconds for result in self._read.values()]
-        return statistics.fmean(seconds) if seconds else None
 
     def _take_out(self, jobs: Sequence[Job], latest: Mapping[str, float]) -> None:
         """Stacks of which a run diverged or failed get no more seeds; late jobs end the race."""
@@ -217,7 +186,7 @@ class Race:
                 continue
             what = "diverged" if state is State.DIVERGED else "failed"
             self._out[number] = self._out[number] or f"{what} with seed {self._field.seed(turn)}"
-        self._refuse_unmeasured()
+        self._readings.refuse_unmeasured()
         for number, one in enumerate(self.places()):
             pairs = len(one.standing.differences) if one.standing else 0
             if number and not self._out[number] and not late and pairs < one.seeds:
@@ -239,12 +208,6 @@ class Race:
             f"the time is spent: the next job would take about {duration(takes)}, and "
             f"{duration(left)} are left of {duration(self._spending.budget.seconds or 0)}"
         )
-
-    def _refuse_unmeasured(self) -> None:
-        runs = [result for result in self._read.values() if result.ended]
-        measured = {figure for result in runs for figure in note_of(result, self._question.at).figures}
-        if measured:
-            refuse_unmeasured("race", self._question.metric, measured)
 
     def _tell(self) -> None:
         """Say of each stack once that it is decided, or out."""
