@@ -155,12 +155,10 @@ def _conclude(race: Race, jobs: Jobs, spent: str, asked: argparse.Namespace) -> 
 
 
 def _repeated(race: Race, jobs: Jobs, asked: argparse.Namespace) -> str:
-    """The line that gives the same report: of the sweep's whole folder, where nothing else lies there."""
-    ours = sorted(str(job.folder) for job in race.jobs if job.folder.is_dir())
-    there = find([jobs.place.root])
-    lying = [*(one.folder for one in there.results), *(one.folder for one in there.excluded)]
-    whole = set(map(os.path.realpath, lying))
-    folders = [str(jobs.place.root)] if whole <= set(map(os.path.realpath, ours)) else ours
+    """The line that gives the same report: of the sweep's whole folder, where no other run lies there."""
+    ours = sorted(str(job.folder) for job in race.judged)
+    lying = {os.path.realpath(one.folder) for one in find([jobs.place.root]).results}
+    folders = [str(jobs.place.root)] if lying <= set(map(os.path.realpath, ours)) else ours
     words = ["regbench", "compare", *folders]
     words += ["--metric", asked.metric] if asked.metric != JUDGED else []
     words += ["--at", asked.at] if asked.at != "last" else []

@@ -114,7 +114,13 @@ class Race:
 
     def report(self) -> Report:
         """What `compare` says of the same runs."""
-        return report(find([job.folder for job in self.jobs]), self._question)
+        return report(find([job.folder for job in self.judged]), self._question)
+
+    @property
+    def judged(self) -> list[Job]:
+        """Those whose runs the verdicts are of."""
+        settled = self._readings.settled()
+        return [self._jobs.at(*cell) for cell in self._cells.values() if cell in settled]
 
     def _next(self) -> list[Cell]:
         """The cells of the next round, in the order in which they are run; none where it is over."""

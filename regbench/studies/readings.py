@@ -43,10 +43,23 @@ class Readings:
                 self._found = len(self._read), self._judged()
             return self._found[1]
 
+    def settled(self) -> dict[Cell, Result]:
+        """The runs of each stack up to the first seed of which there is none.
+
+        A p-value holds at all numbers of seeds at once, taken in their order. Were a seed to come between two
+        others later, as one that runs for longer beside them, two orders would be looked at.
+        """
+        turns: dict[int, int] = {}
+        for number, turn in sorted(self._read):
+            if turn == turns.get(number, 0):
+                turns[number] = turn + 1
+        return {cell: result for cell, result in self._read.items() if cell[1] < turns.get(cell[0], 0)}
+
     def _judged(self) -> dict[int, Standing]:
-        numbers = {id(result): number for (number, _), result in self._read.items()}
+        runs = self.settled()
+        numbers = {id(result): number for (number, _), result in runs.items()}
         found: dict[int, Standing] = {}
-        for cohort in cohorts(self._read.values())[0]:  # one, as they differ in nothing but their stacks
+        for cohort in cohorts(runs.values())[0]:  # one, as they differ in nothing but their stacks
             names = {group.name: numbers[id(group.example)] for group in cohort.groups}
             found |= {names[name]: one for name, one in standings(cohort, self._question).items()}
         return found

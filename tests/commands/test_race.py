@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import signal
 import time
 from collections.abc import Sequence
@@ -91,10 +92,11 @@ def test_a_race_ends_when_all_is_decided_and_compare_says_the_same_of_its_folder
     assert main([*LINE, "--plan"]) == 0
     assert "nothing is left to run: all is decided" in capsys.readouterr().out
     # where other runs lie in the folder, the line names those of the race
-    (tmp_path / "outputs/sweeps/digits_mlp/other").mkdir()
-    (tmp_path / "outputs/sweeps/digits_mlp/other/metrics.jsonl").touch()
+    names = jobs(tmp_path)
+    place = tmp_path / "outputs/sweeps/digits_mlp"
+    shutil.copytree(place / min(names), place / "other")
     words = shlex.split(race(*LINE)[1].strip().splitlines()[-1])
-    assert {Path(word).name for word in words[2:-2]} == jobs(tmp_path)
+    assert {Path(word).name for word in words[2:-2]} == names
 
 
 def ended(folder: Path, count: int) -> None:

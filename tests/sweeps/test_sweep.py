@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -198,3 +199,23 @@ def test_ctrl_c_while_a_job_ends_by_itself_ends_the_sweep(monkeypatch: pytest.Mo
         sweep.run_member(DictConfig({}))
     signals.clear()
     assert sweep.run_member(DictConfig({})).status == Status.FINISHED
+
+
+def test_a_job_whose_time_has_passed_is_not_started_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hydra = MagicMock()
+    hydra.get.return_value.runtime.output_dir = str(tmp_path / "job")
+    monkeypatch.setattr(sweep, "HydraConfig", hydra)
+    monkeypatch.setattr(sweep, "_try", lambda *_: Outcome(Status.FINISHED))
+    forgotten: list[Path] = []
+    monkeypatch.setattr(sweep, "forget", forgotten.append)
+    now = time.time()
+    cases = [
+        ({"job": now - 1}, sweep.LATE),
+        ({"job": now + 60}, Status.FINISHED),
+        ({"other": 0.0}, Status.FINISHED),
+    ]
+    for latest, status in cases:
+        assert sweep.run_member(DictConfig({}), latest=latest).status == status
+    assert forgotten == [tmp_path / "job"]
