@@ -13,7 +13,7 @@ from regbench.analysis.comparison import interactions, interactions_design
 from regbench.analysis.notes import Notes, note_of, paired, spread
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Interaction, Judge, Spread, Verdict
-from regbench.analysis.verdicts import design, difference, held_back, judge, judge_of
+from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import listed
 
 Members = tuple[str, ...]  # names of a stack's first level, in order; () is the baseline
@@ -202,14 +202,17 @@ class _Found:
         effects = []
         for member, stack, against in wanted:
             lost = self.diverged(stack), self.diverged(against)
+            seeds = [seed for seed in self.notes[stack] if seed in self.notes[against]]
+            others = {seed for seed in self.seeds if seed not in lost[0] and seed not in lost[1]}
+            verdict = in_order(verdicts[member], seeds, others, self.question)
             effects.append(
                 Effect(
                     member=member,
                     stack=name_of(stack),
                     against=name_of(against),
-                    seeds=[seed for seed in self.notes[stack] if seed in self.notes[against]],
+                    seeds=seeds,
                     difference=difference(tested[member], self.question.test) if tested[member] else None,
-                    verdict=held_back(verdicts[member], *lost, name_of(against)),
+                    verdict=held_back(verdict, *lost, name_of(against)),
                 )
             )
         return Family(effects, design(tested, self.question.test, what))

@@ -16,7 +16,7 @@ from regbench.analysis.notes import Notes, curves, note_of, paired, reliability,
 from regbench.analysis.per_class import classes_of, is_uneven, per_class
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
-from regbench.analysis.verdicts import design, difference, held_back, judge, judge_of
+from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import counted, listed
 from regbench.records.metrics import smaller_is_better
 from regbench.records.reader import Found, printable
@@ -141,10 +141,15 @@ def verdicts_of(
     baseline = baseline_of(cohort, question)
     if baseline is None:
         return verdicts
-    return {
-        name: held_back(verdict, diverged[name], diverged[baseline], baseline)
-        for name, verdict in verdicts.items()
-    }
+    seeds = {group.name: set(group.results) for group in cohort.groups}
+    everyone = set().union(*seeds.values())
+
+    def told(name: str, verdict: Verdict) -> Verdict:
+        lost = diverged[name] | diverged[baseline]
+        verdict = in_order(verdict, seeds[name] & seeds[baseline], everyone - lost, question)
+        return held_back(verdict, diverged[name], diverged[baseline], baseline)
+
+    return {name: told(name, verdict) for name, verdict in verdicts.items()}
 
 
 def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, question: Question) -> Arm:
@@ -224,7 +229,9 @@ def interactions(
     for name, (four, seeds, columns) in sorted(found.items()):
         if seeds:
             members = (four[0].name, four[1].name)
-            verdict = held_back(verdicts[name], {seed for group in four for seed in group.diverged})
+            lost = {seed for group in four for seed in group.diverged}
+            everyone = {seed for notes in taken.values() for seed in notes}
+            verdict = held_back(in_order(verdicts[name], seeds, everyone - lost, question), lost)
             first_alone, second_alone, summed, together, left = (
                 difference(values, question.test) for values in columns
             )

@@ -13,7 +13,7 @@ from regbench.analysis.cohorts import Cohort, Group
 from regbench.analysis.notes import Notes, note_of, paired
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Judge, Verdict
-from regbench.analysis.verdicts import design, difference, held_back, judge, judge_of
+from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import listed
 from regbench.records.metrics import smaller_is_better
 from regbench.stats.paired import bootstrap_best
@@ -162,6 +162,9 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         diverged = sorted(group.diverged) if group else []
         differences = tested.get(_named(value)) or []
         verdict = verdicts.get(_named(value))
+        if verdict:
+            others = set(everyone) - set(diverged) - set(against)
+            verdict = in_order(verdict, [seed for seed in notes if seed in taken[base]], others, question)
         return Point(
             value=value,
             seeds=list(notes),

@@ -116,6 +116,28 @@ def held_back(
     return replace(verdict, word=NOT_RESOLVED, reason=f"{whose}diverged with seed {listed(sorted(seeds))}")
 
 
+def in_order(
+    verdict: Verdict, seeds: Collection[int], everyone: Collection[int], question: Question
+) -> Verdict:
+    """No verdict while a seed is missing between others, by a test that takes the seeds in order.
+
+    The late seed will change the order of those after it, and looks before and after it together are false
+    more often than is promised: in 15 of 100 cases, were jobs to end in any order.
+
+    Args:
+        verdict: on the pairs of some seeds.
+        seeds: these.
+        everyone: the seeds that other stacks have, without those that diverged here.
+        question: the test.
+    """
+    if not question.test.in_order or verdict.word == NOT_RESOLVED or not seeds:
+        return verdict
+    late = sorted(seed for seed in everyone if min(seeds) < seed < max(seeds) and seed not in seeds)
+    if not late:
+        return verdict
+    return replace(verdict, word=NOT_RESOLVED, reason=f"seed {listed(late)} must come before later ones")
+
+
 def design(
     family: Mapping[str, Sequence[float]], test: PairedTest, what: str = "techniques"
 ) -> Design | None:

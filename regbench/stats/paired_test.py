@@ -27,6 +27,7 @@ class PairedTest:
 
     Attributes:
         name: sequential or fixed.
+        in_order: whether the order of the seeds counts, so that one missing between others must come first.
         sentence: what it is and what it supposes.
         p: of differences; at least one.
         interval: of their mean, at an error rate; None where there are too few.
@@ -39,6 +40,7 @@ class PairedTest:
     """
 
     name: str
+    in_order: bool
     sentence: str
     p: Callable[[Values], float] = field(repr=False)
     interval: Callable[[Values, float], Interval | None] = field(repr=False)
@@ -78,6 +80,7 @@ def _mean_interval(values: Values, alpha: float) -> Interval | None:
 COIN = "it supposes that, were there no difference, the sign of each pair's difference would be a coin toss"
 SEQUENTIAL = PairedTest(
     name="sequential",
+    in_order=True,
     sentence="judged by the sequential test, whose verdicts and intervals hold however often one looks while "
     f"seeds are added, taken in the order of their numbers; {COIN}",
     p=anytime_p,
@@ -89,6 +92,7 @@ SEQUENTIAL = PairedTest(
 )
 FIXED = PairedTest(
     name="fixed",
+    in_order=False,
     sentence="judged by the sign-flip test for a number of seeds that was chosen beforehand: with seeds "
     f"added until something shows its verdicts and intervals do not hold; {COIN}",
     p=sign_flip_p,

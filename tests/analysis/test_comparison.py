@@ -104,6 +104,22 @@ def test_seeds_count_by_their_numbers_whatever_came_first() -> None:
     assert SEQUENTIAL.p(differences[::-1]) > 0.1
 
 
+def test_a_seed_that_is_late_is_waited_for_where_the_order_counts() -> None:
+    some = runs(["dropout"], plus(0.02))
+    late, first, last = some[:3] + some[4:], some[1:], some[:-1]
+    verdict = arm(compared(runs([], BASE), late), "dropout").verdict
+    assert verdict is not None
+    assert (verdict.word, verdict.reason) == ("not resolved", "seed 3 must come before later ones")
+    assert verdict.p_adjusted == pytest.approx(1 / 40.70, 1e-3)
+    for others in (first, last):  # no order of those that are there will change
+        assert arm(compared(runs([], BASE), others), "dropout").verdict.word == "better"  # type: ignore[union-attr]
+    fixed = compared(runs([], BASE), late, test=FIXED)
+    assert arm(fixed, "dropout").verdict.word == "better"  # type: ignore[union-attr]
+    lost = [result(["dropout"], 3, status="diverged", last=None, best=None)]
+    bad = compared(runs([], plus(0.04)), late, lost)  # it will never come
+    assert arm(bad, "dropout").verdict.word == "worse"  # type: ignore[union-attr]
+
+
 def test_what_is_sure_to_lie_within_the_margin_makes_no_difference_that_matters() -> None:
     steps = [0.0005, -0.0005, 0.001, -0.001, 0.0, 0.0005, -0.001, 0.0005, 0.001, -0.0005, 0.0, -0.0005]
     base = [0.9] * 12

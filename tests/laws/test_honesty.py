@@ -152,6 +152,25 @@ def test_looking_after_every_seed_calls_a_baseline_compared_with_itself_no_bette
     assert found <= 0.05 + deviation(0.05, simulations)
 
 
+def test_looking_whenever_a_job_ends_in_whatever_order_calls_it_no_better_and_no_worse() -> None:
+    simulations, seeds, question = 100, 16, Question()
+    generator = np.random.default_rng(12)
+    cohort = cohort_of(1, seeds)
+    whole = dict(cohort.groups[1].results)
+    count = 0
+    for _ in range(simulations):
+        cohort.groups[1].results = dict(whole)
+        fill(cohort, last_epochs(generator, 2, seeds))
+        words = set()
+        ended = generator.permutation(seeds)
+        for number in range(6, seeds + 1):
+            cohort.groups[1].results = {seed: whole[seed] for seed in sorted(ended[:number])}
+            family = family_of(notes_of(cohort, "last"), baseline_of(cohort, question), question.metric)
+            words |= {one.word for one in verdicts_of(cohort, family, question).values()}
+        count += words != {"not resolved"}
+    assert count / simulations <= 0.05 + deviation(0.05, simulations)
+
+
 def test_the_fixed_test_under_the_same_looks_calls_it_in_more_than_a_tenth() -> None:
     found = ever_rejected(1, range(6, 19), FIXED, "last", last_epochs, simulations=300)
     assert found > 0.10
