@@ -131,9 +131,7 @@ def next_pairs(
     return Next(served, pairs)
 
 
-def _served(
-    undecided: Mapping[str, Sequence[float]], rule: Rule, baseline: int, left: float
-) -> list[str]:
+def _served(undecided: Mapping[str, Sequence[float]], rule: Rule, baseline: int, left: float) -> list[str]:
     """The arms that what is left is guessed to decide, the soonest first, in the order given."""
     if math.isinf(left):
         return list(undecided)
