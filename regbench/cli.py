@@ -19,6 +19,7 @@ COMMANDS = {  # each is `main` of the module of its name in `commands`
     "resume": "continue a run, or make it longer with train.epochs=N",
     "test": "read the sealed test split of finished runs, once more",
     "compare": "which technique helps, how much, is it real, what does it cost",
+    "race": "which technique helps, seed by seed, until all is decided",
     "ablate": "what each member of a stack adds, and whether they add up",
     "strength": "the response to one value of one member, where the best lies",
     "export": "a run's model for those without regbench: weights, programs, preprocessing",
@@ -103,7 +104,7 @@ def _complete(words: list[str]) -> int:
     if line[1:] and (line[1] not in COMMANDS or len(line) == 2):
         print(" ".join(COMMANDS))
         return 0
-    if line[1:] and line[1] not in ("train", "plan", "ablate", "strength"):
+    if line[1:] and line[1] not in ("train", "plan", "race", "ablate", "strength"):
         return 0
     os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
     return pkgutil.resolve_name("regbench.commands.train:complete")(words)

@@ -12,10 +12,10 @@ from regbench.analysis.cohorts import Cohort, Group
 from regbench.analysis.comparison import interactions, interactions_design
 from regbench.analysis.notes import Notes, note_of, paired, spread
 from regbench.analysis.question import Question
-from regbench.analysis.report import Design, Difference, Interaction, Spread, Verdict
-from regbench.analysis.verdicts import design, difference, held_back, judge
+from regbench.analysis.report import Design, Difference, Interaction, Judge, Spread, Verdict
+from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import listed
-from regbench.records.metrics import Terms, smaller_is_better
+from regbench.records.metrics import Terms
 
 Members = tuple[str, ...]  # names of a stack's first level, in order; () is the baseline
 BASELINE = "baseline"
@@ -87,6 +87,7 @@ class Ablation:
         pairs: interactions of those pairs that were run, at the empty stack.
         pairs_design: what the tests of them can find; None where there is none.
         notes: sentences on what a person should know before believing it.
+        judge: what verdicts and intervals are by.
         terms: what is predicted, and in which unit.
     """
 
@@ -101,6 +102,7 @@ class Ablation:
     pairs: list[Interaction]
     pairs_design: Design | None
     notes: list[str]
+    judge: Judge
     terms: Terms = field(default=Terms())
 
 
@@ -147,7 +149,7 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
     solo = [(member, (member,), ()) for member in whole]
     rest = [(member, whole, tuple(m for m in whole if m != member)) for member in whole if several]
     tried = [found.tried(members) for members in stacks]
-    pairs = found.pairs(whole)
+    pairs, terms = found.pairs(whole), cohort.groups[0].example.summary.terms
     return Ablation(
         name=name,
         metric=question.metric,
@@ -158,9 +160,10 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
         leave_one_out=found.family(rest),
         together=found.family([("all", whole, ())] if several else [], "stacks"),
         pairs=pairs,
-        pairs_design=interactions_design(pairs),
+        pairs_design=interactions_design(pairs, question.test),
         notes=[*_notes(tried), *one_rate(cohort.shared)],
-        terms=cohort.groups[0].example.summary.terms,
+        judge=judge_of(question, terms),
+        terms=terms,
     )
 
 
@@ -168,7 +171,7 @@ class _Found:
     """The runs of an ablation, by stack and seed."""
 
     def __init__(self, cohort: Cohort, stacks: Sequence[Members], question: Question) -> None:
-        self.metric, self.smaller = question.metric, smaller_is_better(question.metric)
+        self.question, self.metric = question, question.metric
         self.groups = {members_of(group): group for group in cohort.groups}
         self.notes: dict[Members, Notes] = {}
         for members in stacks:
@@ -199,27 +202,30 @@ class _Found:
             member: paired(self.notes[stack], self.notes[against], self.metric)
             for member, stack, against in wanted
         }
-        verdicts = judge(tested, self.smaller)
+        verdicts = judge(tested, self.question)
         effects = []
         for member, stack, against in wanted:
             lost = self.diverged(stack), self.diverged(against)
+            seeds = [seed for seed in self.notes[stack] if seed in self.notes[against]]
+            others = {seed for seed in self.seeds if seed not in lost[0] and seed not in lost[1]}
+            verdict = in_order(verdicts[member], seeds, others, self.question)
             effects.append(
                 Effect(
                     member=member,
                     stack=name_of(stack),
                     against=name_of(against),
-                    seeds=[seed for seed in self.notes[stack] if seed in self.notes[against]],
-                    difference=difference(tested[member]) if tested[member] else None,
-                    verdict=held_back(verdicts[member], *lost, name_of(against)),
+                    seeds=seeds,
+                    difference=difference(tested[member], self.question.test) if tested[member] else None,
+                    verdict=held_back(verdict, *lost, name_of(against)),
                 )
             )
-        return Family(effects, design(tested, what))
+        return Family(effects, design(tested, self.question.test, what))
 
     def pairs(self, whole: Members) -> list[Interaction]:
         """Of every pair that was run, beside each alone and the empty stack, in the order of the members."""
         groups = {members: self.groups[members] for members in self.notes if members in self.groups}
         taken = {group.name: self.notes[members] for members, group in groups.items()}
-        known = {one.members: one for one in interactions(list(groups.values()), taken, self.metric)}
+        known = {one.members: one for one in interactions(list(groups.values()), taken, self.question)}
         pairs = []
         for first, second in combinations(whole, 2):
             if (first,) in groups and (second,) in groups:

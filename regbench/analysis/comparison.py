@@ -16,13 +16,15 @@ from regbench.analysis.notes import Notes, curves, note_of, paired, reliability,
 from regbench.analysis.per_class import classes_of, is_uneven, per_class
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
-from regbench.analysis.verdicts import design, difference, held_back, judge
+from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import counted, listed
 from regbench.records.metrics import is_percent, smaller_is_better
 from regbench.records.reader import Found, printable
 from regbench.stats.paired import sampling_error
+from regbench.stats.paired_test import PairedTest
 
 COSTS = ("seconds", "examples_per_s", "flops")
+ROUNDING = 1e-12  # of the figures that differences are of
 
 
 def report(found: Found, question: Question) -> Report:
@@ -67,7 +69,7 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
     judged = arms[0].figures.get(terms.judged) if baseline is not None else None
     share = is_percent(terms.judged)  # of rows, whose number alone then says how sure it is
     facts, differing = environment(cohort.groups)
-    pairs = interactions(cohort.groups, taken, question.metric)
+    pairs = interactions(cohort.groups, taken, question)
     picks = _picks(cohort, arms, question, choices or {})
     return Comparison(
         name=cohort.name,
@@ -79,15 +81,16 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
         rows=asdict(rows),
         sampling_error=sampling_error(judged.mean, rows.val) if judged and share else None,
         seed_spread=judged.sd if judged else None,
-        design=design(family),
+        design=design(family, question.test),
         arms=arms,
         interactions=pairs,
-        interactions_design=interactions_design(pairs),
+        interactions_design=interactions_design(pairs, question.test),
         environment=facts,
         notes=[*_about(baseline, arms, question), *differing, *_rates(cohort, question, picks)],
         classes=classes,
         uneven=is_uneven(cohort.groups[0].example.summary),
         chosen=picks,
+        judge=judge_of(question, terms),
         terms=terms,
     )
 
@@ -138,15 +141,20 @@ def verdicts_of(
     cohort: Cohort, family: Mapping[str, Sequence[float]], question: Question
 ) -> dict[str, Verdict]:
     """A verdict on each of the family, none in favour of a stack of which a seed diverged."""
-    verdicts = judge(family, smaller_is_better(question.metric))
+    verdicts = judge(family, question)
     diverged = {group.name: group.diverged for group in cohort.groups}
     baseline = baseline_of(cohort, question)
     if baseline is None:
         return verdicts
-    return {
-        name: held_back(verdict, diverged[name], diverged[baseline], baseline)
-        for name, verdict in verdicts.items()
-    }
+    seeds = {group.name: set(group.results) for group in cohort.groups}
+    everyone = set().union(*seeds.values())
+
+    def told(name: str, verdict: Verdict) -> Verdict:
+        lost = diverged[name] | diverged[baseline]
+        verdict = in_order(verdict, seeds[name] & seeds[baseline], everyone - lost, question)
+        return held_back(verdict, diverged[name], diverged[baseline], baseline)
+
+    return {name: told(name, verdict) for name, verdict in verdicts.items()}
 
 
 def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, question: Question) -> Arm:
@@ -164,7 +172,7 @@ def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, quest
         diverged=sorted(group.diverged),
         missing=[],
         figures=figures,
-        differences={name: difference(values) for name, values in against.items() if values},
+        differences={name: difference(values, question.test) for name, values in against.items() if values},
         cost=_cost(notes, base),
         verdict=verdict,
         curves=curves(results),
@@ -202,7 +210,9 @@ def _in_order(arms: Iterable[Arm], baseline: str | None, metric: str) -> list[Ar
     return sorted(arms, key=place)
 
 
-def interactions(groups: Sequence[Group], taken: Mapping[str, Notes], metric: str) -> list[Interaction]:
+def interactions(
+    groups: Sequence[Group], taken: Mapping[str, Notes], question: Question
+) -> list[Interaction]:
     """Of every pair of members that was run alone and together, beside the empty stack.
 
     The interaction of a and b is, seed by seed, (ab - none) - (a - none) - (b - none).
@@ -217,15 +227,19 @@ def interactions(groups: Sequence[Group], taken: Mapping[str, Notes], metric: st
         both = by_parts.get((*first, *second))
         if both is not None:
             four = [by_parts[first], by_parts[second], both, none]
-            found[both.name] = (four, *_columns([taken[group.name] for group in four], metric))
+            found[both.name] = (four, *_columns([taken[group.name] for group in four], question.metric))
     family = {name: columns[-1] for name, (_, _, columns) in found.items()}
-    verdicts = judge(family, smaller_is_better(metric), ("synergy", "overlap"))
+    verdicts = judge(family, replace(question, margin=None), ("synergy", "overlap"))
     made = []
     for name, (four, seeds, columns) in sorted(found.items()):
         if seeds:
             members = (four[0].name, four[1].name)
-            verdict = held_back(verdicts[name], {seed for group in four for seed in group.diverged})
-            first_alone, second_alone, summed, together, left = map(difference, columns)
+            lost = {seed for group in four for seed in group.diverged}
+            everyone = {seed for notes in taken.values() for seed in notes}
+            verdict = held_back(in_order(verdicts[name], seeds, everyone - lost, question), lost)
+            first_alone, second_alone, summed, together, left = (
+                difference(values, question.test) for values in columns
+            )
             made.append(
                 Interaction(members, seeds, first_alone, second_alone, summed, together, left, verdict)
             )
@@ -239,12 +253,16 @@ def _columns(four: Sequence[Notes], metric: str) -> tuple[list[int], list[list[f
     value = [[one[seed].figures[metric] for seed in seeds] for one in (first, second, both, none)]
     a, b, together = ([x - base for x, base in zip(column, value[3], strict=True)] for column in value[:3])
     summed = [x + y for x, y in zip(a, b, strict=True)]
-    return seeds, [a, b, summed, together, [x - y for x, y in zip(together, summed, strict=True)]]
+    left = [x - y for x, y in zip(together, summed, strict=True)]
+    sizes = [sum(map(abs, four)) for four in zip(*value, strict=True)]
+    # What rounding leaves has a sign that is no coin toss.
+    left = [0.0 if abs(x) <= ROUNDING * size else x for x, size in zip(left, sizes, strict=True)]
+    return seeds, [a, b, summed, together, left]
 
 
-def interactions_design(pairs: Iterable[Interaction]) -> Design | None:
+def interactions_design(pairs: Iterable[Interaction], test: PairedTest) -> Design | None:
     """What the tests of interactions can find; None where there is none."""
-    return design({" and ".join(pair.members): pair.seeds for pair in pairs}, "interactions")
+    return design({" and ".join(pair.members): pair.seeds for pair in pairs}, test, "interactions")
 
 
 def environment(groups: Sequence[Group]) -> tuple[dict[str, list[str]], list[str]]:

@@ -98,9 +98,12 @@ Notes = Mapping[int, RunNote]  # of the runs that count, by seed
 
 
 def paired(arm: Notes, base: Notes, metric: str) -> list[float]:
-    """The differences arm - base of a metric, one for each seed at which both have it."""
+    """The differences arm - base of a metric, one for each seed at which both have it, by the seeds' numbers.
+
+    The order counts in a test that is looked at while seeds are added, and no run has chosen its number.
+    """
     return [
         note.figures[metric] - base[seed].figures[metric]
-        for seed, note in arm.items()
+        for seed, note in sorted(arm.items())
         if seed in base and metric in note.figures and metric in base[seed].figures
     ]

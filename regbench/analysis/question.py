@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from regbench.analysis.words import factor
 from regbench.errors import ConfigError, did_you_mean, nearest
 from regbench.records.metrics import CLASSES, JUDGING, NUMBERS, Terms, split_of
 from regbench.records.reader import Result, printable
+from regbench.stats.paired_test import FIXED, SEQUENTIAL, PairedTest
 
-METRIC_HELP = (
-    f"what verdicts are on (default: {Terms(CLASSES).judged}, of numbers to predict {Terms(NUMBERS).judged})"
+DEFAULT = f"default: {Terms(CLASSES).judged}, of numbers to predict {Terms(NUMBERS).judged}"
+METRIC_HELP = f"what verdicts are on ({DEFAULT})"
+FIXED_SEEDS = (
+    "the number of seeds was chosen beforehand: judge by the test for that, not by one that may be looked at "
+    "while seeds are added"
 )
 
 
@@ -92,6 +98,35 @@ def _meant(key: str, known: Collection[str]) -> str:
     return did_you_mean(longer[:1]) or nearest(key, known)
 
 
+def test_of(fixed_seeds: bool) -> PairedTest:
+    """The test to judge by: the sequential one, unless the number of seeds was chosen beforehand."""
+    return FIXED if fixed_seeds else SEQUENTIAL
+
+
+def typed_difference(command: str, option: str, text: str | None) -> float | None:
+    """A difference as it was typed: points of a share, else the metric's unit; None where there is none.
+
+    Raises:
+        ConfigError: it is no finite number above 0.
+    """
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise ConfigError(
+            f"{command}: {option} must be a number above 0, such as 0.3, got {printable(text) or 'nothing'}"
+        )
+    return value
+
+
+def plain(metric: str, typed: float | None) -> float | None:
+    """A difference as it was typed, in the metric's plain unit: 0.003 for 0.3 points."""
+    return None if typed is None else typed / factor(metric)
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked of the runs.
@@ -101,9 +136,14 @@ class Question:
         at: last or best, the snapshot that every metric is of.
         baseline: the name of the arm to compare with; the empty stack where None.
         best_of: keys such as train.lr, of whose values each stack is compared at its best by select.
+        test: that verdicts are by.
+        margin: the largest difference that does not matter, above 0, in the metric's plain unit (0.003 for
+            0.3 points); where None every difference matters.
     """
 
     metric: str = Terms().judged
     at: Literal["last", "best"] = "last"
     baseline: str | None = None
     best_of: tuple[str, ...] = ()
+    test: PairedTest = SEQUENTIAL
+    margin: float | None = None

@@ -32,7 +32,7 @@ class Difference:
     """A metric's paired difference to another arm: mean, standard deviation and 95 % interval over the seeds.
 
     The interval is of this one difference alone, not adjusted for the number of techniques. `method` says how
-    it was made, t or bca; low and high are None where one seed gives none.
+    it was made, sequence, t or bca; low and high are None where the seeds are too few to give one.
     """
 
     n: int
@@ -48,8 +48,8 @@ class Verdict:
     """What may be said of one difference.
 
     Attributes:
-        word: better, worse, or not resolved.
-        p: of the two-sided sign-flip test; None where there is no pair.
+        word: better, worse, no difference that matters, or not resolved.
+        p: of the test that was used; None where there is no pair.
         p_adjusted: Holm's, over the family.
         resolvable: the mean difference that this design would have found four times in five, by itself; None
             where the spread is unknown or the pairs are too few for that.
@@ -175,9 +175,9 @@ class Design:
     Attributes:
         techniques: m, the tests of the family.
         pairs: n, the most of any of them.
-        smallest_p: m * 2^(1-n), the least adjusted p that can come out.
+        smallest_p: the least adjusted p that can come out; m * 2^(1-n) of the fixed test.
         resolves: whether that is at most 0.05.
-        seeds_needed: the n that would do.
+        seeds_needed: the n that would do, with differences that are all alike.
         sentence: the same for a person, with the names of those that have too few pairs to be resolved at
             all.
     """
@@ -187,6 +187,23 @@ class Design:
     smallest_p: float
     resolves: bool
     seeds_needed: int
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What verdicts and intervals are by.
+
+    Attributes:
+        test: sequential, which may be looked at while seeds are added; or fixed, for a number of seeds that
+            was chosen beforehand.
+        margin: the largest difference that does not matter, in the metric's plain unit; None where every
+            difference matters.
+        sentence: what the test is, and what it supposes.
+    """
+
+    test: str
+    margin: float | None
     sentence: str
 
 
@@ -235,6 +252,7 @@ class Comparison:
         classes: their names, in the order of the labels; empty where the records have none.
         uneven: whether the largest class of train has more than three times the rows of the smallest.
         chosen: at which of several values each arm is compared; empty where that was not asked for.
+        judge: what verdicts and intervals are by.
         terms: what is predicted, and in which unit.
     """
 
@@ -256,6 +274,7 @@ class Comparison:
     classes: list[str] = field(default_factory=list)
     uneven: bool = False
     chosen: list[Chosen] = field(default_factory=list)
+    judge: Judge | None = None
     terms: Terms = field(default=Terms())
 
 

@@ -12,11 +12,12 @@ from regbench.analysis.choosing import one_rate
 from regbench.analysis.cohorts import Cohort, Group
 from regbench.analysis.notes import Notes, note_of, paired
 from regbench.analysis.question import Question
-from regbench.analysis.report import Design, Difference, Verdict
-from regbench.analysis.verdicts import design, difference, held_back, judge
+from regbench.analysis.report import Design, Difference, Judge, Verdict
+from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import listed
 from regbench.records.metrics import Terms, smaller_is_better
 from regbench.stats.paired import bootstrap_best
+from regbench.stats.paired_test import FIXED
 
 UNDER, OVER, BEST = "under-regularized", "over-regularized", "as good as any"
 BELOW, ABOVE = "below the best", "above the best"
@@ -31,7 +32,8 @@ class Point:
         seeds: those whose runs count.
         missing: seeds that other values have, and this one has no finished run of.
         diverged: seeds of which a run diverged.
-        score: the metric: mean and 95 % interval over the seeds; None where there is no run.
+        score: the metric: mean and 95 % interval over the seeds, Student's or BCa's, as it is no verdict's;
+            None where there is no run.
         gap: the generalization gap likewise.
         difference: score - the baseline's, paired by seed; None for the baseline, or where no seed is shared.
         verdict: on the difference, Holm over all values; None for the baseline.
@@ -87,6 +89,7 @@ class Response:
         best: None where the values that did not diverge share no seed.
         design: what the tests can find; None where there is nothing to test.
         notes: sentences on what a person should know before believing it.
+        judge: what verdicts, and the intervals beside them, are by.
         terms: what is predicted, and in which unit.
     """
 
@@ -101,6 +104,7 @@ class Response:
     best: Best | None
     design: Design | None
     notes: list[str]
+    judge: Judge
     terms: Terms = field(default=Terms())
 
 
@@ -146,7 +150,7 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
     wanted = values if base in values else [*values, base]
     taken = {value: _notes_of(groups.get(value), question) for value in wanted}
     tested = {_named(v): paired(taken[v], taken[base], question.metric) for v in wanted if v != base}
-    verdicts = judge(tested, smaller_is_better(question.metric))
+    verdicts = judge(tested, question)
     against = groups[base].diverged if base in groups else ()
     everyone = sorted(
         {s for v in wanted for s in taken[v]} | {s for v in wanted if v in groups for s in groups[v].diverged}
@@ -161,6 +165,9 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         diverged = sorted(group.diverged) if group else []
         differences = tested.get(_named(value)) or []
         verdict = verdicts.get(_named(value))
+        if verdict:
+            others = set(everyone) - set(diverged) - set(against)
+            verdict = in_order(verdict, [seed for seed in notes if seed in taken[base]], others, question)
         return Point(
             value=value,
             seeds=list(notes),
@@ -168,7 +175,7 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
             diverged=diverged,
             score=_interval(notes, question.metric),
             gap=_interval(notes, gap),
-            difference=difference(differences) if differences else None,
+            difference=difference(differences, question.test) if differences else None,
             verdict=held_back(verdict, diverged, against, "the baseline") if verdict else None,
             side="",
         )
@@ -194,8 +201,9 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         baseline=baseline if baseline.seeds else None,
         points=points,
         best=best,
-        design=design(tested, "values"),
+        design=design(tested, question.test, "values"),
         notes=[*_remarks(points, baseline, best, swept), *one_rate(cohort.shared, what="values")],
+        judge=judge_of(question, terms),
         terms=terms,
     )
 
@@ -209,7 +217,7 @@ def _notes_of(group: Group | None, question: Question) -> Notes:
 def _interval(notes: Notes, metric: str) -> Difference | None:
     """Mean and interval of a metric over the seeds, in the same form as a difference."""
     values = [note.figures[metric] for note in notes.values() if metric in note.figures]
-    return difference(values) if values else None
+    return difference(values, FIXED) if values else None
 
 
 def _named(value: float | None) -> str:

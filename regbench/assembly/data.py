@@ -13,11 +13,13 @@ import torch
 from regbench.assembly.dataset_source import make_source
 from regbench.assembly.initial_weights import initial_digest
 from regbench.composition.settings import Config
-from regbench.data.source import Source
+from regbench.data.source import Numeric, Source
 from regbench.data.splits import SplitOptions, carve
+from regbench.errors import printable
 from regbench.instantiation.boundary import refusing
 from regbench.instantiation.fields import checked
 from regbench.records.identity import joined_content, parts_of_content
+from regbench.records.metrics import CLASSES, NUMBERS, Terms
 from regbench.storage.digests import digest_of
 from regbench.streams import keyed_draws
 from regbench.types import Dataset, Split
@@ -52,8 +54,26 @@ def data_content_of(config: Config) -> str:
     Raises:
         ConfigError: the dataset cannot be read.
     """
+    return _content(_source_node(config))
+
+
+def terms_of(config: Config) -> Terms:
+    """What the runs of a configuration predict and in which unit, as their summaries will say.
+
+    Raises:
+        ConfigError: the dataset cannot be read.
+    """
+    with _reading_source():
+        source = _fetched(_source_node(config))
+        if isinstance(source, Numeric) and source.targets:
+            return Terms(NUMBERS, printable(source.unit))
+    return Terms(CLASSES)
+
+
+def _source_node(config: Config) -> str:
+    """What of a dataset's configuration says where its rows come from, and not how they are cut."""
     node = config["dataset"]
-    return _content(json.dumps({n: v for n, v in node.items() if n not in SplitOptions.__dataclass_fields__}))
+    return json.dumps({n: v for n, v in node.items() if n not in SplitOptions.__dataclass_fields__})
 
 
 @functools.lru_cache(maxsize=8)

@@ -8,26 +8,27 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from regbench.analysis.comparison import report
 from regbench.analysis.question import (
+    FIXED_SEEDS,
     METRIC_HELP,
     Question,
     judged_of,
+    plain,
     refuse_keys,
     refuse_metric,
     refuse_unmeasured,
+    test_of,
+    typed_difference,
 )
-from regbench.analysis.report import Comparison, Report
+from regbench.analysis.report import Report
 from regbench.errors import ConfigError, nearest
 from regbench.folders.outputs import write_output
 from regbench.records.reader import find, printable
 from regbench.reports import exports
-from regbench.reports.tables import WHOLE, tables
-from regbench.reports.wording import left_out, said, sentence
+from regbench.reports.comparison_text import show
 from regbench.terminal.arguments import Arguments, named
-from regbench.terminal.screen import Terminal, print_lines, print_table
+from regbench.terminal.screen import Terminal
 
 STANDARD_OUTPUT = "-"
 EXPORTS: dict[str, Callable[[Report], str]] = {
@@ -46,12 +47,14 @@ def main(argv: list[str]) -> int:
     """
     asked = _arguments().parse_args(argv)
     refuse_metric("compare", asked.metric)
+    margin = typed_difference("compare", "--margin", asked.margin)
     _refuse_outputs(asked)
     runs = find(asked.runs)
     keys = tuple(dict.fromkeys(asked.best_of))
     refuse_keys("compare", keys, {key for one in runs.results for key in one.shared})
     metric = judged_of("compare", asked.metric, runs.results)
-    found = report(runs, Question(metric, asked.at, asked.baseline, keys))
+    test = test_of(asked.fixed_seeds)
+    found = report(runs, Question(metric, asked.at, asked.baseline, keys, test, plain(metric, margin)))
     _refuse(found, asked, metric)
     if STANDARD_OUTPUT not in [getattr(asked, name) for name in EXPORTS]:
         show(Terminal(), found)
@@ -86,6 +89,12 @@ def _arguments() -> Arguments:
         "compare each stack at that value of a key such as train.lr which is best by select; may be repeated"
     )
     parser.add_argument("--best-of", metavar="KEY", action="append", default=[], help=best)
+    parser.add_argument("--fixed-seeds", action="store_true", help=FIXED_SEEDS)
+    margin = (
+        "the largest difference that does not matter, such as 0.3 (points, or the metric's unit): what "
+        "is sure to be smaller is said to make no difference that matters"
+    )
+    parser.add_argument("--margin", metavar="NUMBER", help=margin)
     parser.add_argument("--one", action="store_true", help="refuse runs that are more than one comparison")
     for name in EXPORTS:
         parser.add_argument(
@@ -129,24 +138,6 @@ def _refuse(found: Report, asked: argparse.Namespace, metric: str) -> None:
 
 def _values(found: Report, key: str) -> str:
     return ", ".join(dict.fromkeys(printable(one.differs[key]) for one in found.comparisons))
-
-
-def show(console: Console, found: Report) -> None:
-    """Print each comparison: the verdicts, what they rest on, and what was left out."""
-    for one in found.comparisons:
-        _show(console, one)
-    print_lines(console, left_out(found.excluded, found.duplicates, found.complaints), "dim")
-
-
-def _show(console: Console, comparison: Comparison) -> None:
-    for table in tables(comparison):
-        print_table(console, table, whole=[WHOLE])
-        console.print()
-    styles = {"better": "green", "worse": "red"}
-    words = {sentence(arm, comparison): arm.verdict.word for arm in comparison.arms if arm.verdict}
-    for line in said(comparison):
-        print_lines(console, [line], styles.get(words.get(line, ""), ""))
-    console.print()
 
 
 def _write(found: Report, asked: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from regbench.analysis.ablation import Ablation, Effect, Family, Tried
 from regbench.analysis.report import Difference
 from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import number, probability
-from regbench.reports.wording import INTERVAL, about_pairs, effect, interval, limits, tested
+from regbench.reports.wording import INTERVAL, about_pairs, in_full, interval, limits, tested
 from regbench.terminal.columns import Table
 
 SECTIONS = {
@@ -23,7 +23,7 @@ THREE = (
 
 def pages(ablation: Ablation) -> list[tuple[Table, list[str]]]:
     """Each table with the sentences that belong to it."""
-    shown = [(_stacks(ablation), ablation.notes)]
+    shown = [(_stacks(ablation), [ablation.judge.sentence, *ablation.notes])]
     for name, caption in SECTIONS.items():
         family: Family = getattr(ablation, name)
         if family.effects:
@@ -118,4 +118,4 @@ def _said(section: str, one: Effect, ablation: Ablation) -> Iterator[str]:
         subject = "all together" if section == "together" else f"{one.member} alone"
         verb = "are" if section == "together" else "is"
         head = f"{subject} {verb} {verdict.word}"
-    yield f"{head}: {effect(ablation.metric, one.difference, ablation.terms)}, {tested(verdict)}"
+    yield f"{head}: {in_full(ablation.metric, one.difference, ablation.terms)}, {tested(verdict)}"

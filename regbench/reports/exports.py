@@ -15,7 +15,7 @@ from regbench.reports.wording import left_out, said
 
 FIRST = ["comparison", "arm", "baseline", "metric", "at", "seeds", "pairs", "diverged", "missing"]
 VERDICT = ["verdict", "reason", "p", "p_adjusted", "resolvable"]
-LAST = ["test_reads"]
+LAST = ["test_reads", "test", "margin"]
 
 
 def as_json(report: Report) -> str:
@@ -51,6 +51,8 @@ def _row(comparison: Comparison, arm: Arm) -> dict[str, Any]:
         "missing": len(arm.missing),
         "test_reads": arm.test_reads,
     }
+    if comparison.judge:
+        row |= {"test": comparison.judge.test, "margin": _plain(comparison.judge.margin)}
     if arm.verdict:
         row |= {"verdict": arm.verdict.word, "reason": _inert(arm.verdict.reason)}
         row |= {name: _plain(getattr(arm.verdict, name)) for name in ("p", "p_adjusted", "resolvable")}

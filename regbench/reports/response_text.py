@@ -8,7 +8,7 @@ from typing import NamedTuple
 from regbench.analysis.report import Difference
 from regbench.analysis.response import BEST, Point, Response
 from regbench.analysis.words import number, probability
-from regbench.reports.wording import INTERVAL, effect, interval, judged, tested
+from regbench.reports.wording import INTERVAL, in_full, interval, judged, tested
 from regbench.terminal.columns import Table
 
 WIDTH = 22  # of the drawing, in signs
@@ -180,6 +180,7 @@ def _about_verdicts(curve: Response) -> Iterator[str]:
         if one.difference is None or one.verdict is None:
             continue
         head = f"{_word(curve)}={short(one.value)} {judged(one.verdict)}"
-        yield f"{head}: {effect(curve.metric, one.difference, curve.terms)}, {tested(one.verdict)}"
+        yield f"{head}: {in_full(curve.metric, one.difference, curve.terms)}, {tested(one.verdict)}"
     if curve.design:
         yield curve.design.sentence
+        yield curve.judge.sentence

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from regbench.analysis.report import Arm, Comparison, Design, Difference, Interaction, Verdict
+from regbench.analysis.verdicts import NO_MATTER
 from regbench.analysis.words import factor, number, probability
+from regbench.errors import counted
 from regbench.records.metrics import Terms, decimals, split_of
 from regbench.records.reader import Excluded
 
@@ -53,6 +55,12 @@ def effect(metric: str, difference: Difference, terms: Terms) -> str:
     return " ".join(filter(None, words))
 
 
+def in_full(metric: str, difference: Difference, terms: Terms) -> str:
+    """The same; where there is no interval this is said."""
+    none = "" if interval(metric, difference) else f" (no interval from {counted(difference.n, 'pair')})"
+    return effect(metric, difference, terms) + none
+
+
 def measured_on(metric: str) -> str:
     """The rows that a metric is of."""
     return ROWS.get(split_of(metric), "this validation split")
@@ -70,7 +78,7 @@ def sentence(arm: Arm, comparison: Comparison) -> str:
 
 def judged(verdict: Verdict) -> str:
     """The verb and the word of a verdict."""
-    return f"is {verdict.word}"
+    return f"{'makes' if verdict.word == NO_MATTER else 'is'} {verdict.word}"
 
 
 def measured(metric: str, arm: Arm, verdict: Verdict, terms: Terms) -> str:
@@ -78,7 +86,7 @@ def measured(metric: str, arm: Arm, verdict: Verdict, terms: Terms) -> str:
     known = arm.differences.get(metric)
     if known is None:
         return verdict.reason
-    return f"{terms.title(metric)} {effect(metric, known, terms)}, {tested(verdict)}"
+    return f"{terms.title(metric)} {in_full(metric, known, terms)}, {tested(verdict)}"
 
 
 def tested(verdict: Verdict) -> str:
@@ -92,12 +100,12 @@ def together(metric: str, pair: Interaction, terms: Terms) -> str:
     low, high = _ends(pair.interaction)
     if word in PAIRED:
         head = f"{names} {PAIRED[word][_is_harm(pair)]}"
-    elif low <= 0 <= high and len(pair.seeds) > 1 and not pair.verdict.reason:
+    elif -math.inf < low <= 0 <= high and not pair.verdict.reason:
         head = f"{names} add up as far as {len(pair.seeds)} seeds can tell"
     else:
         head = f"{names}: not resolved"
-    found = (pair.together, pair.summed, pair.interaction)
-    both, alone, left = (effect(metric, one, terms) for one in found)
+    both, alone = effect(metric, pair.together, terms), effect(metric, pair.summed, terms)
+    left = in_full(metric, pair.interaction, terms)
     return (
         f"{head}: together {both}, the sum of each alone {alone}, interaction {left}, {tested(pair.verdict)}"
     )
@@ -142,7 +150,7 @@ def limits(design: Design | None, verdicts: Iterable[Verdict], metric: str, term
 
 
 def sensitivity(comparison: Comparison) -> list[str]:
-    """What the design could have found, and how sure the measurement itself is."""
+    """What the design could have found, how sure the measurement itself is, and by what it is judged."""
     verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
     lines = limits(comparison.design, verdicts, comparison.metric, comparison.terms)
     if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
@@ -156,6 +164,8 @@ def sensitivity(comparison: Comparison) -> list[str]:
             f"all of it on this validation split, whose {rows} rows alone leave the baseline's accuracy a "
             f"standard error of {error} points{seeds}"
         )
+    if comparison.judge and comparison.design:
+        lines.append(comparison.judge.sentence)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What ablate and strength share: a line of `train -m` is run, and reported on for each of its conditions."""
+"""What ablate, strength and race share: a line of `train -m` is run, and its conditions are reported on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import environment
 from regbench.analysis.notes import note_of
-from regbench.analysis.question import METRIC_HELP, Question, judged_of, refuse_metric, refuse_unmeasured
+from regbench.analysis.question import (
+    FIXED_SEEDS,
+    METRIC_HELP,
+    Question,
+    judged_of,
+    refuse_metric,
+    refuse_unmeasured,
+    test_of,
+)
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
 from regbench.composition.composed import Composed
@@ -104,8 +112,15 @@ class Study:
     outputs: Sequence[Output] = ()
 
 
-def options(command: str, description: str, epilog: str) -> Arguments:
-    """The options that both commands have."""
+def options(command: str, description: str, epilog: str, chosen_seeds: bool = True) -> Arguments:
+    """The options that all such commands have.
+
+    Args:
+        command: its name.
+        description: what it does.
+        epilog: what else is to be known.
+        chosen_seeds: whether the number of seeds may have been chosen beforehand.
+    """
     parser = Arguments(
         prog=f"regbench {command}",
         usage=f"regbench {command} [options] OVERRIDES...",
@@ -120,6 +135,8 @@ def options(command: str, description: str, epilog: str) -> Arguments:
     parser.add_argument("--metric", help=METRIC_HELP)
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
+    if chosen_seeds:
+        parser.add_argument("--fixed-seeds", action="store_true", help=FIXED_SEEDS)
     parser.add_argument("--json", metavar="FILE", type=path, help="write what was found to a file")
     return parser
 
@@ -183,7 +200,7 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     refuse_metric(study.command, asked.metric)
     outputs = [*_json(study.command, asked.json), *study.outputs]
     for one in outputs:
-        _refuse_place(study.command, one)
+        refuse_output(study.command, one)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.sweeps import estimate as plan
     from regbench.sweeps.folder import arranged
@@ -197,7 +214,7 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
         plan.show(jobs, Launch(line, place.root).workers)
         return 0
     code = sweep(line, place, jobs)
-    found = _show(study, _folders(study, made, jobs), asked.metric, asked.at)
+    found = _show(study, _folders(study, made, jobs), asked)
     for one in outputs:
         try:
             one.write(found, one.path)
@@ -220,9 +237,7 @@ def _identity(one: Composed | Job) -> str:
     return identity(one.config, content_of(one.config))
 
 
-def _show(
-    study: Study, folders: Sequence[list[Path]], metric: str | None, at: Literal["last", "best"]
-) -> Findings:
+def _show(study: Study, folders: Sequence[list[Path]], asked: argparse.Namespace) -> Findings:
     """Print the report of each condition that has any run; give what was found."""
     console = Terminal()
     found: list[tuple[Any, Cohort]] = []
@@ -232,7 +247,8 @@ def _show(
         if not made:
             print_lines(console, [f"{condition.name}: no run has ended, so there is nothing to say"])
             continue
-        question = Question(judged_of(study.command, metric, read.results), at)
+        metric = judged_of(study.command, asked.metric, read.results)
+        question = Question(metric, asked.at, test=test_of(asked.fixed_seeds))
         runs = (result for group in made[0].groups for result in group.results.values())
         measured = {figure for result in runs for figure in note_of(result, question.at).figures}
         if measured:
@@ -261,7 +277,7 @@ def _json(command: str, file: Path | None) -> list[Output]:
     return [Output("--json", file, False, write)] if file is not None else []
 
 
-def _refuse_place(command: str, output: Output) -> None:
+def refuse_output(command: str, output: Output) -> None:
     """Refuse before the runs what could not be written after them."""
     path = output.path
     if output.is_folder:

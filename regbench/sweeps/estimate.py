@@ -46,23 +46,51 @@ class Cost:
     size: float
 
 
-def show(jobs: Sequence[Job], workers: int) -> None:
+class Costs:
+    """What the jobs of a sweep are expected to take, each kind once."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._finished = list(_finished(jobs[0].folder.parent))
+        self._known: dict[tuple[str, ...], Cost] = {}
+
+    def of(self, job: Job) -> Cost:
+        """By runs that have finished, or else by a few steps.
+
+        Raises:
+            ConfigError: it cannot be run.
+        """
+        kind = _kind(job.config)
+        if kind not in self._known:
+            check(job.config)
+            self._known[kind] = _from_finished(job, self._finished) or _from_steps(job)
+        return self._known[kind]
+
+
+def seconds_left(jobs: Sequence[Job], costs: Costs, seeds: int, workers: int) -> str:
+    """How long it takes until each kind of jobs has so many seeds, beside those that have ended."""
+    kinds: dict[tuple[str, ...], list[Job]] = {}
+    for job in jobs:
+        kinds.setdefault(_kind(job.config), []).append(job)
+    total = 0.0
+    for several in kinds.values():
+        done = sum(state_of(job.folder).ended for job in several)
+        total += costs.of(several[0]).seconds * max(0, seeds - done)
+    return duration(total / workers)
+
+
+def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None) -> None:
     """Print each job with its state, and time and disk of those that are left."""
     console = Terminal()
-    costs: dict[tuple[str, ...], Cost] = {}
-    finished = list(_finished(jobs[0].folder.parent))
+    costs = costs or Costs(jobs)
     rows, left = [], []
     with shown(jobs, "estimating") as each:
         for job in each:
             state = state_of(job.folder)
             cells = ["", ""]
             if not state.ended:
-                kind = _kind(job.config)
-                if kind not in costs:
-                    check(job.config)
-                    costs[kind] = _from_finished(job, finished) or _from_steps(job)
-                left.append(costs[kind])
-                cells = [_seconds(costs[kind].seconds), _bytes(costs[kind].size)]
+                cost = costs.of(job)
+                left.append(cost)
+                cells = [duration(cost.seconds), _bytes(cost.size)]
             rows.append([job.name, state, *cells])
     print_table(console, Table(str(jobs[0].folder.parent), ["job", "state", "time", "disk"], rows))
     for job in jobs:
@@ -74,7 +102,7 @@ def show(jobs: Sequence[Job], workers: int) -> None:
     total, size = sum(cost.seconds for cost in left), sum(cost.size for cost in left)
     console.print(
         f"{len(jobs)} jobs, {len(jobs) - len(left)} done, {len(left)} left: "
-        f"about {_seconds(total / workers)} with {workers} at once, {_bytes(size)}",
+        f"about {duration(total / workers)} with {workers} at once, {_bytes(size)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -148,7 +176,8 @@ def _from_steps(job: Job) -> Cost:
     return Cost(seconds, size)
 
 
-def _seconds(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words: 2 h 5 min, 3 min 20 s, 1.5 s."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     return (

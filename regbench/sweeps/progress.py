@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
 from regbench.errors import listed
@@ -18,11 +18,14 @@ from regbench.records.metrics import decider_of, smaller_is_better
 from regbench.records.status import Status
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.watching import Watch
-from regbench.terminal.columns import folded
+from regbench.terminal.columns import Table, folded
+from regbench.terminal.screen import drawn
 
 EVERY = 0.5  # seconds between two looks at the folders
 BETWEEN = 4  # blanks about two columns
 NAMED = 5  # failed jobs whose names are shown
+
+Board = Callable[[Sequence[Job]], Table]
 
 
 class SweepProgress:
@@ -32,13 +35,21 @@ class SweepProgress:
         console: where to show it.
         jobs: all jobs of the sweep.
         workers: how many run at once, for the estimate of the time left.
+        board: where more jobs come later, a table of what those that have ended say, made anew after each;
+            it is given those that it has not been given before.
     """
 
-    def __init__(self, console: Console, jobs: Sequence[Job], workers: int = 1) -> None:
-        self._console, self._jobs, self._workers = console, list(jobs), workers
-        self._folders = Watch(self._jobs)
+    def __init__(
+        self, console: Console, jobs: Sequence[Job], workers: int = 1, board: Board | None = None
+    ) -> None:
+        self._console, self._workers, self._board = console, workers, board
+        self._jobs: list[Job] = []
+        self._folders = Watch([])
         self._ended = self._folders.ended
-        self._before = len(self._folders.look())  # jobs that had ended before
+        self._before = 0  # jobs that had ended when they came
+        self._shown: Table | None = None
+        self._looking = threading.Lock()
+        self.add(jobs)
         self._started = time.perf_counter()
         self._stop = threading.Event()
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
@@ -57,12 +68,32 @@ class SweepProgress:
         if self._console.is_terminal:
             self._live.stop()
 
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Look at these too; of those that have ended already nothing is said."""
+        self._report()
+        with self._looking:
+            self._jobs += jobs
+            self._folders.add(jobs)
+            ended = self._folders.look()
+            self._before += len(ended)
+            self._fill(ended)
+
     def _watch(self) -> None:
         while not self._stop.wait(EVERY):
             self._report()
 
+    def _fill(self, ended: Sequence[Job]) -> None:
+        """Make the board anew."""
+        if self._board and (ended or not self._shown):
+            self._shown = self._board(ended)
+
     def _report(self) -> None:
+        with self._looking:
+            self._say_ended()
+
+    def _say_ended(self) -> None:
         ended = self._folders.look()
+        self._fill(ended)
         for count, job in enumerate(ended, len(self._ended) - len(ended) + 1):
             if not self._console.is_terminal:
                 self._console.print(self._line(count, job), markup=False, highlight=False, soft_wrap=True)
@@ -74,7 +105,8 @@ class SweepProgress:
         name = decider_of(metrics)
         if {f"val/{name}", f"gap/{name}"} <= metrics.keys():
             figures = f"  val {metrics[f'val/{name}']:.4f}  gap {metrics[f'gap/{name}']:+.4f}"
-        counted, seconds = f"[{count}/{len(self._jobs)}]", f"{summary.seconds:.1f} s"
+        counted = f"[{count}]" if self._board else f"[{count}/{len(self._jobs)}]"
+        seconds = f"{summary.seconds:.1f} s"
         return f"{counted} {job.name}: {summary.status}{figures}  {seconds}"
 
     def _seconds_left(self) -> float | None:
@@ -87,23 +119,33 @@ class SweepProgress:
 
     def _table(self) -> RenderableType:
         states = dict(self._folders.begun)
-        running = [name for name, state in states.items() if state is State.LEFT]
+        begun = [name for name, state in states.items() if state is State.LEFT]
+        running = ", ".join(begun[: self._workers]) or "-"
         failed = [name for name, summary in self._ended.copy().items() if summary.status is Status.DIVERGED]
         failed += [name for name, state in states.items() if state is State.FAILED]
-        table = Table(box=None, show_header=False)
+        if self._shown:
+            parts = drawn(self._shown, self._console.width)
+            return Group(*parts, self._grid({"running": running, "failed": _some(failed)}))
         left = self._seconds_left()
         rows = {
             "done": f"{len(self._ended)} of {len(self._jobs)}",
-            "running": ", ".join(running[: self._workers]) or "-",
+            "running": running,
             "left": str(len(self._jobs) - len(self._ended)),
             "failed": _some(failed),
             "time left": "-" if left is None else _duration(left),
             "best so far": self._best(),
         }
+        return Group(
+            ProgressBar(total=len(self._jobs), completed=len(self._ended), width=40), self._grid(rows)
+        )
+
+    def _grid(self, rows: Mapping[str, str]) -> Grid:
+        """A line for each fact."""
+        made = Grid(box=None, show_header=False)
         room = self._console.width - max(map(len, rows)) - BETWEEN
         for what, said in rows.items():
-            table.add_row(what, Text(folded(said, max(1, room), True)))  # a name is no markup
-        return Group(ProgressBar(total=len(self._jobs), completed=len(self._ended), width=40), table)
+            made.add_row(what, Text(folded(said, max(1, room), True)))  # a name is no markup
+        return made
 
     def _best(self) -> str:
         """By the select split, which chooses, with what val decides by, which judges."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shlex
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,18 +31,33 @@ from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import undamaged
 from regbench.records.status import Status
 from regbench.runs.folder import RunFolder
+from regbench.runs.interruption import StopRequest
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.sweeps.folder import SweepFolder
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
-from regbench.sweeps.progress import SweepProgress
+from regbench.sweeps.progress import Board, SweepProgress
 from regbench.terminal.bar import shown
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Screen, print_table
 
 SKIPPED = "skipped"  # what comes of a job that is not started, because another has failed
+LATE = "late"  # likewise, because it would not have ended in time
 SOME_FAILED = 4  # exit status
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Round:
+    """Jobs of a sweep that are launched together.
+
+    Attributes:
+        jobs: checked.
+        latest: for names of jobs the moment, in seconds since 1970, after which they are not started.
+    """
+
+    jobs: Sequence[Job]
+    latest: Mapping[str, float] = field(default_factory=dict)
 
 
 def sweep(line: CommandLine, place: SweepFolder, jobs: Sequence[Job]) -> int:
@@ -83,19 +100,48 @@ def run_sweep(launch: Launch, jobs: Sequence[Job], words: Sequence[str], fail_fa
         words: what names the sweep on a command line.
         fail_fast: start no more jobs once one has failed; one that diverges is a result, and has not.
     """
-    console = Screen()
+    return run_rounds(launch, [Round(jobs)], words, fail_fast)
+
+
+def run_rounds(
+    launch: Launch,
+    rounds: Iterable[Round],
+    words: Sequence[str],
+    fail_fast: bool = False,
+    board: Board | None = None,
+    console: Screen | None = None,
+) -> int:
+    """Run a sweep, as `run_sweep` does, of which each round is asked for when the one before is over.
+
+    Args:
+        launch: runs jobs by the launcher that the command line names.
+        rounds: at the end of one its jobs have ended, failed, or were late.
+        words: what names the sweep on a command line.
+        fail_fast: start no more jobs once one has failed.
+        board: what the live table shows; the sweep's own where None.
+        console: where all is shown.
+    """
+    console = console or Screen()
     outcomes: dict[str, Outcome] = {}
-    for one in jobs:
-        if damage := damage_of(one.folder):
-            _say(console, f"{one.name} is run again: {damage}")
+    jobs: list[Job] = []
     try:
-        with SweepProgress(console, jobs, launch.workers), _notes(fail_fast) as notes:
-            _run(launch, jobs, outcomes, Path(notes) / "failed" if notes else None)
+        with SweepProgress(console, [], launch.workers, board) as progress, _notes(fail_fast) as notes:
+            stop = Path(notes) / "failed" if notes else None
+            for one in rounds:
+                jobs += one.jobs
+                for job in one.jobs:
+                    if damage := damage_of(job.folder):
+                        _say(console, f"{job.name} is run again: {damage}")
+                progress.add(one.jobs)
+                _run(launch, one, outcomes, stop)
+                if stop and stop.exists():
+                    break
     except KeyboardInterrupt:
         ended = sum(state_of(one.folder).ended for one in jobs)
         console.print(f"{ended} of {len(jobs)} jobs have ended; the same line goes on", highlight=False)
         raise
-    return _report(console, jobs, outcomes, words)
+    jobs = [one for one in jobs if outcomes.get(one.name) != Outcome(LATE)]
+    return _report(console, jobs, outcomes, words) if jobs else 0
 
 
 def _notes(wanted: bool) -> AbstractContextManager[str | None]:
@@ -103,19 +149,20 @@ def _notes(wanted: bool) -> AbstractContextManager[str | None]:
     return tempfile.TemporaryDirectory() if wanted else nullcontext()
 
 
-def _run(launch: Launch, jobs: Sequence[Job], outcomes: dict[str, Outcome], stop: Path | None) -> None:
+def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path | None) -> None:
     """Launch what is left until nothing is, or a job has failed that may not; fill in what came of it.
 
     Args:
         launch: runs jobs.
-        jobs: of the sweep.
+        asked: for now.
         outcomes: of each job that was tried, by its name.
         stop: a file that the first job to fail makes, whatever process it runs in; None: all are to be run.
     """
-    left = [one for one in jobs if not state_of(one.folder).ended]
+    left = [one for one in asked.jobs if not state_of(one.folder).ended]
+    task = partial(run_member, stop=stop, latest=asked.latest)
     while left:
         jobs_left = [(one.overrides, one.name) for one in left]
-        found = launch(partial(run_member, stop=stop), jobs_left, partial(_unable, stop=stop))
+        found = launch(task, jobs_left, partial(_unable, stop=stop))
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
         if stop and stop.exists():
             return
@@ -132,23 +179,27 @@ def _unable(error: Exception, stop: Path | None) -> Outcome:
     return Outcome(REFUSED, of_the_system(error) or str(error))
 
 
-def run_member(cfg: DictConfig, stop: Path | None = None) -> Outcome:
+def run_member(
+    cfg: DictConfig, stop: Path | None = None, latest: Mapping[str, float] | None = None
+) -> Outcome:
     """Run, or continue, the job of the folder that Hydra has made; nothing is shown.
 
     Args:
         cfg: its configuration.
         stop: do nothing where this file exists, and make it where the job fails.
+        latest: do nothing where the moment that stands here for the folder's name has passed.
 
     Raises:
         KeyboardInterrupt: a signal has stopped it; its folder is left to be continued.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if stop and stop.exists():
+    late = time.time() > (latest or {}).get(folder.name, math.inf)
+    if late or (stop and stop.exists()):
         if state_of(folder) is State.NEW:
             forget(folder)
-        return Outcome(SKIPPED)
+        return Outcome(LATE if late else SKIPPED)
     outcome = _try(cfg, folder)
-    if outcome.status == Status.INTERRUPTED:
+    if outcome.status == Status.INTERRUPTED or StopRequest.pending:
         raise KeyboardInterrupt
     if stop and outcome.status in (Status.FAILED, REFUSED):
         stop.touch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from regbench.errors import ConfigError
 from regbench.folders.state import State, state_of
@@ -31,9 +32,15 @@ class Watch:
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.ended: dict[str, Summary] = {}
         self.begun: dict[str, State] = {}
-        self._waiting = {job.name: job for job in jobs}
-        self._roots = {job.folder.parent for job in jobs}
+        self._waiting: dict[str, Job] = {}
+        self._roots: set[Path] = set()
+        self.add(jobs)
         self._seen: dict[str, tuple[int, float]] = {}  # when a folder was changed, and since when we know
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Look at these too from now on."""
+        self._roots.update(job.folder.parent for job in jobs)
+        self._waiting.update({job.name: job for job in jobs if job.name not in self.ended})
 
     def look(self) -> list[Job]:
         """The jobs that have ended since the last look, in order."""

@@ -67,6 +67,14 @@ def print_table(console: Console, table: Table, whole: Collection[str] = ()) -> 
         console.print(_drawn(part, widths))
 
 
+def drawn(table: Table, width: int) -> list[Text | RichTable]:
+    """A table below its caption as what rich draws, for a place that is drawn again and again."""
+    made: list[Text | RichTable] = []
+    for part, widths in fitted(table, max(width, NARROWEST)):
+        made += [Text(part.caption, "bold"), _drawn(part, widths)]
+    return made
+
+
 def _drawn(table: Table, widths: Sequence[int]) -> RichTable:
     drawn = RichTable(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for number, (heading, width) in enumerate(zip(table.headings, widths, strict=True)):

@@ -14,6 +14,7 @@ from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Comparison, Report
 from regbench.analysis.verdicts import design
 from regbench.records.reader import Found, Result
+from regbench.stats.paired_test import FIXED, SEQUENTIAL
 from tests.records.made import figures, member, result
 
 BASE = [0.90, 0.91, 0.89, 0.92, 0.90, 0.91, 0.88, 0.90]
@@ -42,7 +43,7 @@ def plus(step: float, accuracies: list[float] = BASE) -> list[float]:
 
 
 def test_a_technique_that_always_helps_is_better_and_one_that_always_harms_worse() -> None:
-    found = compared(runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(-0.01)))
+    found = compared(runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(-0.01)), test=FIXED)
     assert [one.name for one in found.arms] == ["baseline", "dropout", "mixup"]
     assert [one.verdict and one.verdict.word for one in found.arms] == [None, "better", "worse"]
     verdict = arm(found, "dropout").verdict
@@ -54,9 +55,130 @@ def test_a_technique_that_always_helps_is_better_and_one_that_always_harms_worse
     assert (found.design.techniques, found.design.pairs, found.design.resolves) == (2, 8, True)
 
 
+# --- the sequential test: of n differences that are alike E is 1, 1.79, 3.34, 6.25, 11.67, 21.79 (n = 6),
+# 40.70, 76.12 (n = 8), 142.6, 267.7 (n = 10), by the definition in tests/stats/test_sequential.py; p is 1 / E
+
+
+def test_verdicts_are_by_the_test_that_may_be_looked_at_unless_told() -> None:
+    found = compared(runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(-0.01)))
+    assert [one.verdict and one.verdict.word for one in found.arms] == [None, "better", "worse"]
+    verdict, known = arm(found, "dropout").verdict, arm(found, "dropout").differences["val/accuracy"]
+    assert verdict is not None
+    assert (verdict.p, verdict.p_adjusted) == (pytest.approx(1 / 76.12, 1e-3), pytest.approx(2 / 76.12, 1e-3))
+    assert known.method == "sequence"
+    assert found.judge is not None
+    assert (found.judge.test, found.judge.margin) == ("sequential", None)
+    assert found.judge.sentence == SEQUENTIAL.sentence
+    assert "however often one looks" in found.judge.sentence
+
+
+def test_six_seeds_are_the_least_that_resolve_one_technique_and_five_give_no_interval() -> None:
+    for count, p, word in ((5, 1 / 11.67, "not resolved"), (6, 1 / 21.79, "better")):
+        found = compared(runs([], BASE[:count]), runs(["dropout"], plus(0.02)[:count]))
+        verdict, known = arm(found, "dropout").verdict, arm(found, "dropout").differences["val/accuracy"]
+        assert verdict is not None
+        assert (verdict.word, verdict.p) == (word, pytest.approx(p, 1e-3))
+        assert (known.low is None, known.method) == ((True, "") if count == 5 else (False, "sequence"))
+        assert found.design is not None
+        assert (found.design.resolves, found.design.seeds_needed) == (count == 6, 6)
+
+
+def test_ten_techniques_take_ten_seeds() -> None:
+    techniques = [runs([member("dropout", p=k / 100)], plus(0.02)) for k in range(1, 11)]
+    design_of_eight = compared(runs([], BASE), *techniques).design
+    assert design_of_eight is not None
+    assert not design_of_eight.resolves
+    assert design_of_eight.sentence.endswith("above 0.05; 10 seeds would do")
+
+
+def test_seeds_count_by_their_numbers_whatever_came_first() -> None:
+    late = plus(0.02, BASE[:6]) + plus(-0.02, BASE[6:])
+    found = [
+        compared(runs([], BASE), order) for order in (runs(["dropout"], late), runs(["dropout"], late)[::-1])
+    ]
+    assert found[0] == found[1]
+    verdict = arm(found[0], "dropout").verdict
+    assert verdict is not None
+    differences = [x - y for x, y in zip(late, BASE, strict=True)]
+    assert verdict.p == pytest.approx(1 / 21.79, 1e-3), "of the first six"
+    assert SEQUENTIAL.p(differences[::-1]) > 0.1
+
+
+def test_a_seed_that_is_late_is_waited_for_where_the_order_counts() -> None:
+    some = runs(["dropout"], plus(0.02))
+    late, first, last = some[:3] + some[4:], some[1:], some[:-1]
+    verdict = arm(compared(runs([], BASE), late), "dropout").verdict
+    assert verdict is not None
+    assert (verdict.word, verdict.reason) == ("not resolved", "seed 3 must come before later ones")
+    assert verdict.p_adjusted == pytest.approx(1 / 40.70, 1e-3)
+    for others in (first, last):  # no order of those that are there will change
+        assert arm(compared(runs([], BASE), others), "dropout").verdict.word == "better"  # type: ignore[union-attr]
+    fixed = compared(runs([], BASE), late, test=FIXED)
+    assert arm(fixed, "dropout").verdict.word == "better"  # type: ignore[union-attr]
+    lost = [result(["dropout"], 3, status="diverged", last=None, best=None)]
+    bad = compared(runs([], plus(0.04)), late, lost)  # it will never come
+    assert arm(bad, "dropout").verdict.word == "worse"  # type: ignore[union-attr]
+
+
+def test_what_is_sure_to_lie_within_the_margin_makes_no_difference_that_matters() -> None:
+    steps = [0.0005, -0.0005, 0.001, -0.001, 0.0, 0.0005, -0.001, 0.0005, 0.001, -0.0005, 0.0, -0.0005]
+    base = [0.9] * 12
+    alike = [a + b for a, b in zip(base, steps, strict=True)]
+
+    def word(margin: float | None, values: list[float], **asked: Any) -> str:
+        verdict = arm(
+            compared(runs([], base), runs(["dropout"], values), margin=margin, **asked), "dropout"
+        ).verdict
+        assert verdict is not None
+        return verdict.word
+
+    ends = SEQUENTIAL.interval(steps, 0.05)
+    assert ends is not None
+    reach = max(-ends.low, ends.high)
+    assert word(reach + 1e-6, alike) == "no difference that matters"
+    assert word(reach - 1e-6, alike) == "not resolved"
+    assert word(None, alike) == "not resolved"
+    assert word(0.05, [value + 0.02 for value in alike]) == "better", "it is resolved, small as it is"
+    assert word(0.05, alike, test=FIXED) == "no difference that matters"
+    assert word(0.05, base[:3], test=FIXED) == "not resolved", "three differences of 0 prove nothing"
+
+
+def test_of_several_techniques_the_interval_within_the_margin_holds_all_of_them() -> None:
+    steps = [0.0005, -0.0005, 0.001, -0.001, 0.0, 0.0005, -0.001, 0.0005, 0.001, -0.0005, 0.0, -0.0005]
+    one, five = (SEQUENTIAL.interval(steps, 0.05 / count) for count in (1, 5))
+    assert one is not None
+    assert five is not None
+    margin = (max(-one.low, one.high) + max(-five.low, five.high)) / 2
+    values = [0.9 + step for step in steps]
+    several = [runs([member("dropout", p=k / 100)], values) for k in range(1, 6)]
+    for some, word in ((several[:1], "no difference that matters"), (several, "not resolved")):
+        found = compared(runs([], [0.9] * 12), *some, margin=margin)
+        assert {arm.verdict.word for arm in found.arms if arm.verdict} == {word}
+
+
+def test_no_difference_that_matters_is_not_said_where_a_seed_of_either_diverged() -> None:
+    for stack, reason in ((["dropout"], "diverged with seed 9"), ([], "baseline diverged with seed 9")):
+        bad = [result(stack, 9, status="diverged", last=None, best=None)]
+        found = compared(runs([], BASE), runs(["dropout"], BASE), bad, margin=0.01)
+        verdict = arm(found, "dropout").verdict
+        assert verdict is not None
+        assert (verdict.word, verdict.reason) == ("not resolved", reason)
+
+
+def test_what_rounding_leaves_of_an_interaction_of_nothing_is_no_synergy() -> None:
+    # a sum that is 0 but for rounding, which has the same sign at every seed
+    found = compared(
+        runs([], [0.1] * 8), runs(["dropout"], [0.2] * 8), runs(["mixup"], [0.2] * 8),
+        runs(["dropout", "mixup"], [0.3] * 8),
+    )  # fmt: skip
+    (pair,) = found.interactions
+    assert (0.3 - 0.1) - ((0.2 - 0.1) + (0.2 - 0.1)) != 0
+    assert (pair.interaction.mean, pair.verdict.word, pair.verdict.p) == (0, "not resolved", 1)
+
+
 def test_the_more_techniques_the_more_seeds_it_takes() -> None:
     techniques = [runs([member("dropout", p=k / 100)], plus(0.02)) for k in range(1, 11)]
-    found = compared(runs([], BASE), *techniques)
+    found = compared(runs([], BASE), *techniques, test=FIXED)
     assert {one.verdict.word for one in found.arms if one.verdict} == {"not resolved"}
     assert found.design is not None
     assert not found.design.resolves
@@ -85,8 +207,9 @@ def test_only_seeds_that_both_have_are_paired_and_the_others_are_named() -> None
 
 def test_the_design_is_as_good_as_its_largest_number_of_pairs_and_names_who_has_too_few() -> None:
     found = compared(
-        runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], BASE[:3]), runs(["l2"], BASE[:3])
-    )
+        runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], BASE[:3]), runs(["l2"], BASE[:3]),
+        test=FIXED,
+    )  # fmt: skip
     assert found.design is not None
     assert (found.design.pairs, found.design.resolves) == (8, True)
     assert found.design.smallest_p == pytest.approx(3 / 128)  # three techniques times 2^(1 - 8)
@@ -99,7 +222,9 @@ def test_the_design_is_as_good_as_its_largest_number_of_pairs_and_names_who_has_
 
 
 def test_who_can_be_resolved_once_the_others_are_is_not_called_hopeless() -> None:
-    found = compared(runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(0.02)[:6]))
+    found = compared(
+        runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(0.02)[:6]), test=FIXED
+    )
     assert arm(found, "mixup").verdict.p_adjusted == pytest.approx(1 / 32)  # type: ignore[union-attr]
     assert arm(found, "mixup").verdict.word == "better"  # type: ignore[union-attr]
     assert found.design is not None
@@ -107,14 +232,16 @@ def test_who_can_be_resolved_once_the_others_are_is_not_called_hopeless() -> Non
 
 
 def test_beyond_20_pairs_the_smallest_p_is_that_of_the_random_flips() -> None:
-    known = design({"a": [0.1] * 20, "b": [0.1] * 25})
+    known = design({"a": [0.1] * 20, "b": [0.1] * 25}, FIXED)
     assert known is not None
     assert known.smallest_p == pytest.approx(2 / 2**19)  # 25 pairs alone would have 2 / 100,001
     assert known.pairs == 25
 
 
 def test_where_no_one_has_enough_pairs_the_seeds_that_would_do_are_named() -> None:
-    found = compared(runs([], BASE[:4]), runs(["dropout"], plus(0.02)[:4]), runs(["mixup"], BASE[:2]))
+    found = compared(
+        runs([], BASE[:4]), runs(["dropout"], plus(0.02)[:4]), runs(["mixup"], BASE[:2]), test=FIXED
+    )
     assert found.design is not None
     assert found.design.sentence == (
         "nothing can be resolved: with 2 techniques and up to 4 pairs the smallest adjusted p is 0.25, "
@@ -123,7 +250,7 @@ def test_where_no_one_has_enough_pairs_the_seeds_that_would_do_are_named() -> No
 
 
 def test_the_smallest_p_is_not_rounded_to_the_other_side_of_the_level() -> None:
-    known = design({str(number): [0.1] * 12 for number in range(103)})
+    known = design({str(number): [0.1] * 12 for number in range(103)}, FIXED)
     assert known is not None
     assert not known.resolves
     assert "the smallest adjusted p is 0.0503, above 0.05" in known.sentence  # 103 / 2048
@@ -131,7 +258,7 @@ def test_the_smallest_p_is_not_rounded_to_the_other_side_of_the_level() -> None:
 
 def test_a_stack_with_a_diverged_seed_is_never_better() -> None:
     bad = [result(["dropout"], 8, status="diverged", last=None, best=None)]
-    found = compared(runs([], plus(0, [*BASE, 0.9])), runs(["dropout"], plus(0.02)), bad)
+    found = compared(runs([], plus(0, [*BASE, 0.9])), runs(["dropout"], plus(0.02)), bad, test=FIXED)
     verdict = arm(found, "dropout").verdict
     assert verdict is not None
     assert verdict.word == "not resolved"
@@ -155,7 +282,7 @@ def test_a_stack_with_a_diverged_seed_may_be_worse() -> None:
 
 def test_nothing_is_worse_than_a_baseline_of_which_a_seed_diverged() -> None:
     bad = [result(["dropout"], 8, status="diverged", last=None, best=None)]
-    strong = compared(runs([], BASE), runs(["dropout"], plus(0.02)), bad, baseline="dropout")
+    strong = compared(runs([], BASE), runs(["dropout"], plus(0.02)), bad, baseline="dropout", test=FIXED)
     verdict = arm(strong, "baseline").verdict
     assert verdict is not None
     assert (verdict.word, verdict.reason) == ("not resolved", "dropout diverged with seed 8")
@@ -321,7 +448,7 @@ def test_operations_are_a_cost() -> None:
 def test_the_interaction_is_what_the_pair_does_beyond_the_sum_of_its_members() -> None:
     found = compared(
         runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(0.01)),
-        runs(["dropout", "mixup"], plus(0.022)),
+        runs(["dropout", "mixup"], plus(0.022)), test=FIXED,
     )  # fmt: skip
     (pair,) = found.interactions
     assert pair.members == ("dropout", "mixup")
@@ -350,7 +477,7 @@ def test_a_pair_of_which_a_seed_diverged_has_no_verdict_on_its_interaction() -> 
 
 def test_what_the_tests_of_interactions_can_find_is_a_family_of_its_own() -> None:
     stacks = [[], ["dropout"], ["mixup"], ["dropout", "mixup"]]
-    found = compared(*(runs(stack, plus(0.02)[:3]) for stack in stacks))
+    found = compared(*(runs(stack, plus(0.02)[:3]) for stack in stacks), test=FIXED)
     known = found.interactions_design
     assert known is not None
     assert (known.techniques, known.pairs, known.resolves, known.seeds_needed) == (1, 3, False, 6)
@@ -362,7 +489,7 @@ def test_what_the_tests_of_interactions_can_find_is_a_family_of_its_own() -> Non
 def test_a_pair_with_too_few_seeds_is_named_by_both_members() -> None:
     pairs = {("dropout", "mixup"): 8, ("dropout", "l2"): 2}
     alone = [runs(stack, BASE) for stack in ([], ["dropout"], ["mixup"], ["l2"])]
-    found = compared(*alone, *(runs([*both], BASE[:count]) for both, count in pairs.items()))
+    found = compared(*alone, *(runs([*both], BASE[:count]) for both, count in pairs.items()), test=FIXED)
     assert found.interactions_design is not None
     assert found.interactions_design.sentence == (
         "with 2 interactions and up to 8 pairs the smallest adjusted p is 0.016; "

@@ -10,6 +10,7 @@ import pytest
 from regbench.analysis.question import Question
 from regbench.analysis.response import BELOW, BEST, OVER, UNDER, Response, Swept, response
 from regbench.reports.response_text import PLAIN, WIDTH, drawing, pages
+from regbench.stats.paired_test import FIXED
 from tests.records.made import member
 from tests.records.planted import cohort, result
 
@@ -100,7 +101,7 @@ def test_a_monotone_response_ends_at_an_edge_and_says_so() -> None:
 
 
 def test_differences_are_to_off_and_paired_by_seed() -> None:
-    found = curve(lambda p: 0.7 + p / 10, seeds=6, noise=0)
+    found = curve(lambda p: 0.7 + p / 10, seeds=6, noise=0, question=Question(test=FIXED))
     assert [one.difference is None for one in found.points] == [True, *[False] * 5]
     for one in found.points[1:]:
         assert one.difference is not None

@@ -54,7 +54,7 @@ def refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:
 
 
 def test_the_verdicts_are_said_in_words_with_what_the_design_could_have_found(sweep: Path) -> None:
-    done = compare(sweep, "sweep")
+    done = compare(sweep, "sweep", "--fixed-seeds")
     assert done.returncode == 0, done.stderr
     interval = r"\[\+[12]\.\d\d, \+2\.\d\d\]"
     words = rf"^dropout is better: val accuracy \+[12]\.\d\d points {interval}, adjusted p 0\.023$"
@@ -65,6 +65,44 @@ def test_the_verdicts_are_said_in_words_with_what_the_design_could_have_found(sw
     assert "unadjusted" in done.stdout
     assert "on this validation split" in done.stdout
     assert "would have been resolved four times in five" in done.stdout
+    assert "for a number of seeds that was chosen beforehand" in done.stdout
+
+
+def test_verdicts_may_be_looked_at_while_seeds_are_added_unless_told(sweep: Path) -> None:
+    done = compare(sweep, "sweep")
+    assert done.returncode == 0, done.stderr
+    interval = r"\[\+1\.\d\d, \+2\.\d\d\]"
+    words = rf"^dropout is better: val accuracy \+1\.\d\d points {interval}, adjusted p 0\.04$"
+    assert re.search(words, done.stdout, re.MULTILINE)
+    assert "3 techniques and 8 pairs the smallest adjusted p is 0.027" in done.stdout
+    assert (
+        "judged by the sequential test, whose verdicts and intervals hold however often one looks"
+        in done.stdout
+    )
+    for form in ("--markdown", "--latex"):
+        assert "judged by the sequential test" in compare(sweep, "sweep", form, "-").stdout
+    made = json.loads(compare(sweep, "sweep", "--json", "-").stdout)["comparisons"][0]
+    assert (made["judge"]["test"], made["arms"][1]["differences"]["val/accuracy"]["method"]) == (
+        "sequential",
+        "sequence",
+    )
+    rows = list(csv.DictReader(io.StringIO(compare(sweep, "sweep", "--fixed-seeds", "--csv", "-").stdout)))
+    assert {row["test"] for row in rows} == {"fixed"}
+
+
+def test_a_margin_is_in_points_and_what_lies_within_it_makes_no_difference_that_matters(sweep: Path) -> None:
+    done = compare(sweep, "sweep", "--margin", "1")
+    assert "l2 makes no difference that matters: val accuracy " in done.stdout
+    assert "lies within 1.00 points of 0" in done.stdout
+    assert "mixup is worse" in done.stdout
+    assert "l2 is not resolved" in compare(sweep, "sweep", "--margin", "0.01").stdout
+    made = json.loads(compare(sweep, "sweep", "--margin", "1", "--json", "-").stdout)
+    assert made["comparisons"][0]["judge"]["margin"] == pytest.approx(0.01)
+    for wrong, got in (("0", "0"), ("-1", "-1"), ("inf", "inf"), ("small", "small"), ("", "nothing")):
+        refused(
+            compare(sweep, "sweep", "--margin", wrong),
+            f"compare: --margin must be a number above 0, such as 0.3, got {got}$",
+        )
 
 
 def test_the_order_of_the_folders_changes_nothing_to_the_byte(sweep: Path) -> None:

@@ -64,7 +64,7 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["train", "plan", "ablate", "strength", "list"])
+@pytest.mark.parametrize("command", ["train", "plan", "race", "ablate", "strength", "list"])
 @pytest.mark.parametrize(("line", "sentence"), FLAGS)
 def test_a_flag_that_is_not_offered_is_refused_by_each_command(
     line: str, sentence: str, command: str

@@ -13,7 +13,7 @@ from tests.fuzzing.drawn import each, pairs
 from tests.fuzzing.values import misspelt
 
 RECIPES = Recipes()
-COMMANDS = ("train", "plan", "resume", "test", "compare", "ablate", "strength", "list", "docs")
+COMMANDS = ("train", "plan", "resume", "test", "compare", "race", "ablate", "strength", "list", "docs")
 PLACES = each(
     "nope|empty|file|pipe|circle|broken|zero|precious|EMPTY| |nope/more|file/more|/dev/null|«x*300»|a␤b|-|~|*|/proc/self|␛[31m|"
     "précieux|nope\\|C:\\runs|file://x|.hydra|pipe/x|../nope|«a/*800»x|precious/kept.txt|/dev/stdin|a\udcffb",

@@ -1,4 +1,4 @@
-"""Lines of ablate and strength that study nothing, or cannot be carried out."""
+"""Lines of ablate, strength and race that study nothing, or cannot be carried out."""
 
 from __future__ import annotations
 
@@ -80,6 +80,31 @@ train.lr=0.1,0.2 -> reg
 --plan -> reg
 dropout -> dropout reg
 """
+RACE = """
+'' -> reg
++reg=[] -> reg
++reg=nope -> reg
++reg=dropout model=mlp,cnn -> model
++reg=dropout budget=2 -> budget
++reg=dropout budget= -> budget
++reg=dropout budget=«9*400»h -> budget
++reg=dropout budget=2h budget=3h -> budget
++reg=dropout budget.seeds=3 -> budget.seeds
++reg=dropout budget.jobs=nan -> budget.jobs
++reg=dropout budget.nope=3 -> budget.nope
++reg=dropout seed=1,2 -> seed
++reg=dropout seed=interval(0,1) -> seed
++reg=dropout --margin -1 -> margin
++reg=dropout --margin '' -> margin
++reg=dropout --margin nan -> margin
++reg=dropout --fixed-seeds -> fixed-seeds
++reg=dropout --metric nope -> metric
++reg=dropout --json nope/x -> json
++reg=dropout --nope -> nope
++reg=dropout --info -> info
++reg=dropout hydra.sweep.dir=precious/kept.txt -> sweep.dir precious
+--plan -> reg
+"""
 
 
 @RECIPES
@@ -94,6 +119,12 @@ def ablating(chance: random.Random) -> Case:
 def strengthening(chance: random.Random) -> Case:
     """A line of strength that sweeps no value of one member, or is wrong."""
     return _of(chance, "strength", STRENGTH.replace("VALUES", "reg=dropout reg.dropout.p=0,0.5"))
+
+
+@RECIPES
+def racing(chance: random.Random) -> Case:
+    """A line of race that nothing can come of."""
+    return _of(chance, "race", RACE)
 
 
 def _of(chance: random.Random, command: str, table: str) -> Case:
@@ -120,7 +151,7 @@ def planning(chance: random.Random) -> Case:
 def helped(chance: random.Random) -> Case:
     """Help is given, whatever else stands there."""
     command = chance.choice(
-        ("train", "plan", "resume", "test", "compare", "ablate", "strength", "list", "docs")
+        ("train", "plan", "resume", "test", "compare", "race", "ablate", "strength", "list", "docs")
     )
     besides = chance.choice(each("--help|-h|--help --help|-h nope|--help ␛[31m", "|")).split()
     return Case([command, *besides], statuses=(0, 2), about=f"{command} {besides}")

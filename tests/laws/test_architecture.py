@@ -58,12 +58,12 @@ ROOMS = {
     "analysis": ["records", "stats", "instantiation"],
     "reports": ["analysis", "composition.catalogue", "folders", "records", "storage", "terminal"],
     "studies": [
-        *["analysis", "assembly", "composition", "folders", "records", "reports", "sweeps", "instantiation"],
-        "terminal",
+        *["analysis", "assembly", "composition", "folders", "records", "reports", "stats", "sweeps"],
+        *["instantiation", "terminal"],
     ],
     "commands": [
-        *["analysis", "assembly", "composition", "folders", "records", "reports", "runs", "storage"],
-        *["studies", "sweeps", "instantiation", "terminal"],
+        *["analysis", "assembly", "composition", "folders", "records", "reports", "runs", "stats"],
+        *["storage", "studies", "sweeps", "instantiation", "terminal"],
     ],
 }
 GROUND = list(ROOMS)[: list(ROOMS).index("vocabulary")]  # below the vocabulary: of it they know `errors`

@@ -42,6 +42,7 @@ def without_torch(folder: Path, line: str) -> processes.Done:
         "test --help",
         "compare --help",
         "ablate --help",
+        "race --help",
         "strength --help",
     ],
 )
@@ -73,6 +74,9 @@ def test_what_only_tells_needs_no_torch(tmp_path: Path, line: str) -> None:
         "ablate +reg=[]",
         "ablate +reg=dropout --json nowhere/file",
         "strength +reg=dropout",
+        "race +reg=[]",
+        "race +reg=dropout budget=2",
+        "race +reg=dropout seed=range(5)",
     ],
 )
 def test_what_is_refused_early_needs_no_torch(tmp_path: Path, line: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -12,8 +12,10 @@ import pytest
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import baseline_of, family_of, notes_of, verdicts_of
 from regbench.analysis.question import Question
+from regbench.analysis.verdicts import judge
 from regbench.assembly.run import build_run
 from regbench.runs.summary import best_of
+from regbench.stats.paired_test import FIXED, SEQUENTIAL, PairedTest
 from regbench.training.loop import EpochEnd, fit
 from regbench.types import Record
 from tests.conftest import reg_node, tiny
@@ -77,15 +79,36 @@ def fill(cohort: Cohort, drawn: dict[str, np.ndarray]) -> None:
 
 
 def rejected(techniques: int, seeds: int, at: str, draw: Draw, simulations: int) -> float:
-    """The share of simulated comparisons that call anything better or worse."""
+    """The share of simulated comparisons that call anything better or worse, looked at once, at the end."""
     generator = np.random.default_rng([techniques, seeds, len(at)])
-    cohort, question = cohort_of(techniques, seeds), Question(at=at)  # type: ignore[arg-type]
+    cohort, question = cohort_of(techniques, seeds), Question(at=at, test=FIXED)  # type: ignore[arg-type]
     count = 0
     for _ in range(simulations):
         fill(cohort, draw(generator, techniques + 1, seeds))
         family = family_of(notes_of(cohort, at), baseline_of(cohort, question), question.metric)
         words = {verdict.word for verdict in verdicts_of(cohort, family, question).values()}
         count += words != {"not resolved"}
+    return count / simulations
+
+
+def ever_rejected(
+    techniques: int, looks: Sequence[int], test: PairedTest, at: str, draw: Draw, simulations: int
+) -> float:
+    """The share of studies in which any look, while seeds are added, calls anything better or worse."""
+    generator = np.random.default_rng([techniques, len(looks), len(at)])
+    cohort = cohort_of(techniques, max(looks))
+    question = Question(at=at, test=test)  # type: ignore[arg-type]
+    count = 0
+    for _ in range(simulations):
+        fill(cohort, draw(generator, techniques + 1, max(looks)))
+        whole = family_of(notes_of(cohort, at), baseline_of(cohort, question), question.metric)
+        count += any(
+            verdict.word != "not resolved"
+            for seeds in looks
+            for verdict in verdicts_of(
+                cohort, {name: values[:seeds] for name, values in whole.items()}, question
+            ).values()
+        )
     return count / simulations
 
 
@@ -116,6 +139,77 @@ def test_a_technique_that_only_swings_more_from_epoch_to_epoch_is_called_no_bett
     assert found <= 0.05 + deviation(0.05, simulations)
     if (techniques, seeds) == (1, 12):
         assert found >= (0.03 if simulations == 1000 else 0.01)
+
+
+@pytest.mark.parametrize("simulations", SIMULATIONS)
+@pytest.mark.parametrize(("techniques", "at"), [(1, "last"), (5, "best"), (10, "last")])
+def test_looking_after_every_seed_calls_a_baseline_compared_with_itself_no_better_and_no_worse(
+    techniques: int, at: str, simulations: int
+) -> None:
+    looks = range(SEQUENTIAL.seeds_needed(techniques), 19)
+    draw = last_epochs if at == "last" else unequal_epochs
+    found = ever_rejected(techniques, looks, SEQUENTIAL, at, draw, simulations)
+    assert found <= 0.05 + deviation(0.05, simulations)
+
+
+def test_looking_whenever_a_job_ends_in_whatever_order_calls_it_no_better_and_no_worse() -> None:
+    simulations, seeds, question = 100, 16, Question()
+    generator = np.random.default_rng(12)
+    cohort = cohort_of(1, seeds)
+    whole = dict(cohort.groups[1].results)
+    count = 0
+    for _ in range(simulations):
+        cohort.groups[1].results = dict(whole)
+        fill(cohort, last_epochs(generator, 2, seeds))
+        words = set()
+        ended = generator.permutation(seeds)
+        for number in range(6, seeds + 1):
+            cohort.groups[1].results = {seed: whole[seed] for seed in sorted(ended[:number])}
+            family = family_of(notes_of(cohort, "last"), baseline_of(cohort, question), question.metric)
+            words |= {one.word for one in verdicts_of(cohort, family, question).values()}
+        count += words != {"not resolved"}
+    assert count / simulations <= 0.05 + deviation(0.05, simulations)
+
+
+def test_the_fixed_test_under_the_same_looks_calls_it_in_more_than_a_tenth() -> None:
+    found = ever_rejected(1, range(6, 19), FIXED, "last", last_epochs, simulations=300)
+    assert found > 0.10
+
+
+def test_looking_finds_what_there_is() -> None:
+    def shifted(generator: np.random.Generator, arms: int, count: int) -> dict[str, np.ndarray]:
+        drawn = last_epochs(generator, arms, count)["last"]
+        drawn[1] += 1.5 * NOISY * math.sqrt(2)  # standard deviations of a difference of two runs
+        return {"last": drawn}
+
+    # 81 % by 10 pairs, 100 % by 20, as the specification of the test lists
+    assert ever_rejected(1, [10], SEQUENTIAL, "last", shifted, 150) >= 0.81 - deviation(0.81, 150)
+    assert ever_rejected(1, [20], SEQUENTIAL, "last", shifted, 50) >= 0.98
+
+
+@pytest.mark.parametrize("simulations", SIMULATIONS)
+def test_at_the_margin_itself_few_are_said_to_make_no_difference_that_matters(simulations: int) -> None:
+    """Of five arms two differ by just the margin, one by nothing, two by far more."""
+    generator = np.random.default_rng(11)
+    margin, means = 0.01, {"at": 0.01, "below": -0.01, "nothing": 0.0, "far": 0.05, "away": -0.05}
+    question = Question(margin=margin)
+    wrong = {"at": {"no difference that matters", "worse"}, "below": {"no difference that matters", "better"}}
+    wrong |= {"nothing": {"better", "worse"}, "far": {"worse", "no difference that matters"}}
+    wrong |= {"away": {"better", "no difference that matters"}}
+    count = right = 0
+    for _ in range(simulations):
+        drawn = {name: mean + 0.008 * generator.standard_normal(48) for name, mean in means.items()}
+        said = [
+            {
+                name: one.word
+                for name, one in judge({n: d[:seeds] for n, d in drawn.items()}, question).items()
+            }
+            for seeds in (10, 16, 24, 48)
+        ]
+        count += any(words[name] in wrong[name] for words in said for name in means)
+        right += said[-1]["nothing"] == "no difference that matters"
+    assert count / simulations <= 0.05 + deviation(0.05, simulations)
+    assert right / simulations > 0.5, "it can be said at all"
 
 
 def test_train_rows_measured_as_val_have_no_gap_at_all() -> None:

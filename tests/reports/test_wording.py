@@ -14,6 +14,7 @@ from regbench.analysis.words import probability
 from regbench.records.metrics import NUMBERS, Terms
 from regbench.records.reader import Found, Result
 from regbench.reports.wording import about_pairs, limits, measured_on, said, sensitivity, together
+from regbench.stats.paired_test import FIXED
 from tests.records.made import figures, result
 
 CLASSED, PRICED = Terms(), Terms(NUMBERS, "EUR")
@@ -106,9 +107,9 @@ def test_a_pair_adds_up_only_where_the_interval_says_so_too() -> None:
     far = pair(0.02, 0.02, 0.02, "not resolved", p=0.25)
     assert together("val/accuracy", far, CLASSED).startswith("a and b: not resolved: ")
     single = pair(0.02, 0.01, 0.03, "not resolved", p=1.0, half=None)
-    assert together("val/accuracy", single, CLASSED).startswith(
-        "a and b: not resolved: together +3.00 points, "
-    )
+    words = together("val/accuracy", single, CLASSED)
+    assert words.startswith("a and b: not resolved: together +3.00 points, ")
+    assert words.endswith("interaction 0.00 points (no interval from 1 pair), adjusted p 1")
 
 
 def test_what_the_pairs_could_have_found_is_said_after_them() -> None:
@@ -128,7 +129,7 @@ def test_a_comparison_says_of_its_pairs_what_they_could_have_found() -> None:
         str(s): [result(s, seed, [figures(0.9 + d)]) for seed in range(3)]
         for s, d in zip(stacks, step, strict=True)
     }
-    lines = said(compared(runs))
+    lines = said(compared(runs, test=FIXED))
     (place,) = [k for k, line in enumerate(lines) if line.startswith("dropout and mixup: not resolved: ")]
     assert lines[place + 1] == (
         "nothing can be resolved: with 1 interaction and 3 pairs the smallest adjusted p is 0.25, "

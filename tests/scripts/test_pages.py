@@ -17,6 +17,7 @@ from members import class_of, members, node
 ROOT = Path(__file__).parents[2]
 Script = Callable[[str], ModuleType]
 OF = {  # page: script
+    "race": "race",
     "pairs": "pairs",
     "learning_rates": "rates",
     "results": "results",
@@ -35,9 +36,17 @@ def test_so_are_those_of_cost_and_speed(script: Script) -> None:
     assert (ROOT / "docs" / "speed.md").read_text() == speed.page(*parts)
 
 
+def test_so_is_the_section_on_looking_in_that_of_verdicts(script: Script) -> None:
+    peeking = script("peeking")
+    text, section = (ROOT / "docs" / "compare.md").read_text(), peeking.page(*pages.kept("peeking"))
+    assert peeking.placed(text, section) == text
+    with pytest.raises(ValueError, match="must have one section"):
+        peeking.placed("# Mine\n", section)
+
+
 def test_all_kept_figures_are_of_a_page() -> None:
     names = {path.stem for path in pages.FIGURES.iterdir()}
-    assert names == {*OF, "cost", speed.LOOP, speed.COMPARE, speed.SWEEP}
+    assert names == {*OF, "cost", "peeking", speed.LOOP, speed.COMPARE, speed.SWEEP}
 
 
 @pytest.mark.parametrize("path", sorted(pages.FIGURES.iterdir()), ids=lambda path: path.stem)

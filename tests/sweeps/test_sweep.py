@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from filelock import FileLock
+from omegaconf import DictConfig
 
+from regbench.records.status import Status
+from regbench.runs.interruption import StopRequest
+from regbench.runs.work import Outcome
+from regbench.sweeps import sweep
 from tests import processes
 
 ROOT = Path(__file__).parents[2]
@@ -174,3 +182,40 @@ def test_a_sweep_that_is_killed_and_damaged_ends_as_an_undisturbed_one(faults: l
     done = subprocess.run([sys.executable, *chaos], cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("ok ") == len(faults)
+
+
+def test_ctrl_c_while_a_job_ends_by_itself_ends_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = [signal.SIGINT]
+
+    def ending(*_: object) -> Outcome:
+        with StopRequest():
+            for number in signals:
+                signal.raise_signal(number)  # after the last step
+        return Outcome(Status.FINISHED)
+
+    monkeypatch.setattr(sweep, "_try", ending)
+    monkeypatch.setattr(sweep, "HydraConfig", MagicMock())
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run_member(DictConfig({}))
+    signals.clear()
+    assert sweep.run_member(DictConfig({})).status == Status.FINISHED
+
+
+def test_a_job_whose_time_has_passed_is_not_started_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hydra = MagicMock()
+    hydra.get.return_value.runtime.output_dir = str(tmp_path / "job")
+    monkeypatch.setattr(sweep, "HydraConfig", hydra)
+    monkeypatch.setattr(sweep, "_try", lambda *_: Outcome(Status.FINISHED))
+    forgotten: list[Path] = []
+    monkeypatch.setattr(sweep, "forget", forgotten.append)
+    now = time.time()
+    cases = [
+        ({"job": now - 1}, sweep.LATE),
+        ({"job": now + 60}, Status.FINISHED),
+        ({"other": 0.0}, Status.FINISHED),
+    ]
+    for latest, status in cases:
+        assert sweep.run_member(DictConfig({}), latest=latest).status == status
+    assert forgotten == [tmp_path / "job"]

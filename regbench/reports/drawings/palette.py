@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from regbench.analysis.report import Report
 from regbench.analysis.response import BEST, OVER, UNDER
-from regbench.analysis.verdicts import NOT_RESOLVED
+from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED
 
 INK, GREY, PALE, FAINT = "#222222", "#999999", "#cccccc", "#e6e6e6"
 BASELINE = "#555555"
@@ -27,7 +27,7 @@ ARMS = (
     "#AA7744",
 )
 SYMBOLS = ("square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star", "pentagon")
-GOOD, BAD, OPEN = "#0072B2", "#D55E00", "#888888"
+GOOD, ALIKE, BAD, OPEN = "#0072B2", "#009E73", "#D55E00", "#888888"
 NEGATIVE, POSITIVE = "#e8a37c", "#7db4d8"  # light enough for text to be read on them
 # of shares: small ones are told apart, and black text can be read on the largest
 SHARES = ((0.0, "#ffffff"), (0.1, "#dcebf6"), (1.0, "#6aabd2"))
@@ -49,6 +49,7 @@ class Look:
 
 VERDICTS = {
     "better": Look(GOOD),
+    NO_MATTER: Look(ALIKE, "diamond"),
     NOT_RESOLVED: Look(OPEN, hollow=True),
     "worse": Look(BAD, "square"),
 }

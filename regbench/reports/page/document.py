@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from regbench.analysis.cohorts import shown
 from regbench.analysis.report import Comparison, Report
+from regbench.analysis.verdicts import NO_MATTER
 from regbench.folders.outputs import write_output
 from regbench.records.reader import printable
 from regbench.reports.drawings.cost import frontier
@@ -190,7 +191,7 @@ def _section(place: int, comparison: Comparison, of_arms: Looks) -> dict[str, An
         "id": f"comparison-{place}",
         "comparison": comparison,
         "verdicts": said,
-        "counts": {word: words.count(word) for word in SIGNS},
+        "counts": {word: words.count(word) for word in _words(comparison)},
         "others": _counted([one.word for one in said[AT_ONCE:]]),
         "intro": _intro(comparison),
         "sensitivity": [
@@ -226,6 +227,12 @@ def _section(place: int, comparison: Comparison, of_arms: Looks) -> dict[str, An
         ),
         "unequal": any(len(values) > 1 for values in comparison.environment.values()),
     }
+
+
+def _words(comparison: Comparison) -> list[str]:
+    """The verdicts that there can be."""
+    margin = comparison.judge is not None and comparison.judge.margin is not None
+    return [word for word in SIGNS if margin or word != NO_MATTER]
 
 
 def _counted(words: Sequence[str]) -> str:

@@ -8,15 +8,15 @@ from functools import partial
 from itertools import groupby
 
 from regbench.analysis.report import Arm, Comparison, Spread
-from regbench.analysis.verdicts import NOT_RESOLVED
+from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED
 from regbench.analysis.words import number, probability
 from regbench.records.metrics import JUDGING, METRICS, SHOWN, Kind, Terms, keys
 from regbench.reports.drawings.palette import Looks
 from regbench.reports.page.style import after_comma
 from regbench.reports.wording import interval, typeset
 
-SIGNS = {"better": "▲", "worse": "▼", NOT_RESOLVED: "○"}
-RANKS = {"better": 0, NOT_RESOLVED: 2, "worse": 3}  # the baseline is 1
+SIGNS = {"better": "▲", "worse": "▼", NO_MATTER: "≈", NOT_RESOLVED: "○"}
+RANKS = {"better": 0, NO_MATTER: 2, NOT_RESOLVED: 3, "worse": 4}  # the baseline is 1
 FIGURES = keys(("accuracy", "numbers", "loss", "calibration"))
 BALANCED = keys(("classes alike",), JUDGING)
 PAGE = 1060  # pixels of the page's width

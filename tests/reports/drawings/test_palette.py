@@ -7,7 +7,7 @@ import re
 import pytest
 
 from regbench.analysis.report import Comparison
-from regbench.analysis.verdicts import NOT_RESOLVED
+from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED
 from regbench.records.metrics import Terms
 from regbench.reports.drawings.palette import ARMS, BASELINE, SYMBOLS, VERDICTS, Look, looks
 from tests.reports.drawings.shown import page_shows, paper_shows
@@ -43,8 +43,10 @@ def test_of_too_many_arms_those_of_a_comparison_differ_first() -> None:
 
 @pytest.fixture(scope="module")
 def of() -> Comparison:
-    words = ("better", NOT_RESOLVED, "worse")
-    return comparison(*(arm(name, 0.95 - place / 100, words[place]) for place, name in enumerate(NAMES[:3])))
+    words = ("better", NO_MATTER, NOT_RESOLVED, "worse")
+    return comparison(
+        *(arm(name, 0.95 - place / 100, words[place]) for place, name in enumerate(NAMES[: len(words)]))
+    )
 
 
 def test_page_and_paper_draw_each_arm_in_one_colour_with_one_sign(of: Comparison) -> None:

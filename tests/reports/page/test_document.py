@@ -17,6 +17,7 @@ from regbench.reports.drawings.cost import frontier
 from regbench.reports.drawings.palette import looks
 from regbench.reports.page.document import render, verdicts, write_page
 from regbench.reports.page.style import literal, literal_name
+from regbench.stats.paired_test import FIXED
 from tests.records.made import figures, member, write_run
 from tests.reports.drawings.shown import on_page
 from tests.reports.pages import MINUS, Opened, Words, until
@@ -66,7 +67,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Report:
     write_arm(made / "mixup", ["mixup"], OPEN, seconds=8.0, **bins)
     write_arm(made / "both", ["dropout", "mixup"], [d - 0.02 for d in OPEN], seconds=9.0, **bins)
     write_hostile(made / "hostile")
-    return of(made)
+    return of(made, test=FIXED)
 
 
 def write_hostile(made: Path) -> None:
@@ -114,6 +115,20 @@ def test_says_first_of_all_that_nothing_can_be_resolved(tmp_path: Path) -> None:
     write_arm(tmp_path / "l2", ["l2"], GOOD[:3])
     text = Words(render(of(tmp_path))).text
     assert 0 < text.index("Nothing can be resolved") < text.index("l2 is not resolved")
+    assert "(no interval from 3 pairs)" in text
+    assert "Judged by the sequential test, whose verdicts and intervals hold however often one looks" in text
+
+
+def test_what_makes_no_difference_that_matters_has_a_sign_of_its_own(tmp_path: Path) -> None:
+    write_arm(tmp_path / "none", [], [0.0] * 12)
+    write_arm(tmp_path / "l2", ["l2"], [0.001, -0.001] * 6)
+    made = of(tmp_path, margin=0.01)
+    assert [(said.word, said.sign) for said in verdicts(made.comparisons[0])] == [
+        ("no difference that matters", "≈")
+    ]
+    text = Words(render(made)).text
+    assert "l2 makes no difference that matters: val accuracy 0.00 points" in text
+    assert "lies within 1.00 points of 0" in text
 
 
 def test_the_same_report_gives_the_same_bytes_and_leaves_nothing_else(

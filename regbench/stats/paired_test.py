@@ -1,0 +1,104 @@
+"""The two tests of paired differences, each with all that belongs beside it: interval, least p, power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from regbench.stats.paired import Interval, mean_interval, resolvable, seeds_needed, sign_flip_p, smallest_p
+from regbench.stats.sequential import (
+    MOST_PAIRS,
+    anytime_p,
+    confidence_sequence,
+    pairs_looking,
+    resolvable_looking,
+    seeds_needed_looking,
+    smallest_anytime_p,
+)
+
+Values = Sequence[float] | np.ndarray
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """A two-sided test of paired differences, given in the order of their seeds' numbers.
+
+    Attributes:
+        name: sequential or fixed.
+        in_order: whether the order of the seeds counts, so that one missing between others must come first.
+        sentence: what it is and what it supposes.
+        p: of differences; at least one.
+        interval: of their mean, at an error rate; None where there are too few.
+        smallest_p: the least Holm-adjusted p of so many techniques and pairs.
+        seeds_needed: the least number of pairs with which so many techniques can be resolved.
+        resolvable: the mean difference that is found with a power: of a standard deviation, pairs, techniques
+            and the power; infinite where there is none.
+        pairs_for: how many pairs find an effect, in standard deviations, with a power, as one of so many
+            techniques; None where they are more than `MOST_PAIRS`.
+    """
+
+    name: str
+    in_order: bool
+    sentence: str
+    p: Callable[[Values], float] = field(repr=False)
+    interval: Callable[[Values, float], Interval | None] = field(repr=False)
+    smallest_p: Callable[[int, int], float] = field(repr=False)
+    seeds_needed: Callable[[int], int] = field(repr=False)
+    resolvable: Callable[[float, int, int, float], float] = field(repr=False)
+    pairs_for: Callable[[float, float, int], int | None] = field(repr=False)
+
+
+def pairs_fixed(effect: float, power: float, techniques: int = 1) -> int | None:
+    """Give the least number of pairs, chosen beforehand, of which the sign-flip test finds an effect.
+
+    Args:
+        effect: in standard deviations of the differences.
+        power: in (0, 1).
+        techniques: how many are tested together.
+
+    Returns:
+        None beyond `MOST_PAIRS`.
+    """
+    least, most = seeds_needed(techniques), MOST_PAIRS
+    if resolvable(1.0, most, techniques, power) > abs(effect):
+        return None
+    while least < most:
+        middle = (least + most) // 2
+        if resolvable(1.0, middle, techniques, power) <= abs(effect):
+            most = middle
+        else:
+            least = middle + 1
+    return most
+
+
+def _mean_interval(values: Values, alpha: float) -> Interval | None:
+    return mean_interval(values, 1 - alpha)
+
+
+COIN = "it supposes that, were there no difference, the sign of each pair's difference would be a coin toss"
+SEQUENTIAL = PairedTest(
+    name="sequential",
+    in_order=True,
+    sentence="judged by the sequential test, whose verdicts and intervals hold however often one looks while "
+    f"seeds are added, taken in the order of their numbers; {COIN}",
+    p=anytime_p,
+    interval=confidence_sequence,
+    smallest_p=smallest_anytime_p,
+    seeds_needed=seeds_needed_looking,
+    resolvable=resolvable_looking,
+    pairs_for=pairs_looking,
+)
+FIXED = PairedTest(
+    name="fixed",
+    in_order=False,
+    sentence="judged by the sign-flip test for a number of seeds that was chosen beforehand: with seeds "
+    f"added until something shows its verdicts and intervals do not hold; {COIN}",
+    p=sign_flip_p,
+    interval=_mean_interval,
+    smallest_p=smallest_p,
+    seeds_needed=seeds_needed,
+    resolvable=resolvable,
+    pairs_for=pairs_fixed,
+)
