@@ -15,7 +15,7 @@ from regbench.assembly.optimization import build_optimizer, build_schedule
 from regbench.assembly.stack import build_stack
 from regbench.composition.kinds import look_at
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
-from regbench.errors import ConfigError, alike, brief, did_you_mean
+from regbench.errors import ConfigError, brief, nearest
 from regbench.images.checks import require_pixels
 from regbench.instantiation.boundary import refusing, shown
 from regbench.records.metrics import NEEDS_CLASSES, NEEDS_IMAGES, Terms, on_select
@@ -145,16 +145,14 @@ def _monitor(train: TrainSettings, data: Dataset) -> str:
     task = data.task.name
     if train.monitor is None:
         return Terms(task).choosing
-    known = on_select(task)
-    asked = train.monitor if "/" in train.monitor else f"select/{train.monitor}"
+    known = [name.removeprefix("select/") for name in on_select(task)]
+    asked = train.monitor.removeprefix("select/")
     if asked not in known:
-        listed = ", ".join(name.removeprefix("select/") for name in known)
-        meant = [name.removeprefix("select/") for name in alike(asked, known)]
         raise ConfigError(
-            f"train: monitor must be a metric of select, one of {listed}, got {brief(train.monitor)}"
-            f"{did_you_mean(meant)}"
+            f"train: monitor must be a metric of select, one of {', '.join(known)}, got "
+            f"{brief(train.monitor) or 'nothing'}{nearest(asked, known)}"
         )
-    return asked
+    return f"select/{asked}"
 
 
 def _check_evaluate(settings: Settings, data: Dataset) -> None:

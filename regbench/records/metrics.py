@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 Asked = Literal["calibration", "corruption", "per_class"]  # what `evaluate` may ask for
 # as tables group them
@@ -239,6 +239,14 @@ class Terms:
         """A metric as an axis has it: `val accuracy (%)`."""
         measure = self.unit_of(key, difference)
         return f"{self.title(key)} ({measure})" if measure else self.title(key)
+
+
+def without_classes(found: Any) -> Any:
+    """Plain values of findings, without the terms of classes: findings had none before there were numbers."""
+    if isinstance(found, dict):
+        kept = {name: value for name, value in found.items() if (name, value) != ("terms", asdict(Terms()))}
+        return {name: without_classes(value) for name, value in kept.items()}
+    return [without_classes(value) for value in found] if isinstance(found, list) else found
 
 
 def decider_of(measured: Iterable[str]) -> str:

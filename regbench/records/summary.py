@@ -198,7 +198,7 @@ class Summary:
         num_classes: number of classes, or of numbers to predict.
         targets: the numbers to predict; left out where these are classes.
         classes: names of the classes in the order of their labels: what their files or folders are called,
-            or say; numbers where a source has no names. None where numbers are predicted.
+            or say; numbers where a source has no names; empty where numbers are predicted.
         rows: `train`, `select`, `val`: numbers of rows.
         class_rows: the same, a list with the rows of each class, as training is told them; null where there
             are none.

@@ -22,6 +22,7 @@ from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
 from regbench.records.identity import identity, stack_name
+from regbench.records.metrics import without_classes
 from regbench.records.reader import find, printable
 from regbench.reports.response_text import DRAWN
 from regbench.reports.wording import left_out
@@ -254,7 +255,7 @@ def _json(command: str, file: Path | None) -> list[Output]:
     def write(found: Findings, path: Path) -> None:
         kept: dict[str, Any] = {"format": FORMAT, "regbench": __version__, "command": command}
         kept |= {"conditions": [asdict(one) for one, _ in found]}
-        text = json.dumps(kept, indent=1, allow_nan=False) + "\n"
+        text = json.dumps(without_classes(kept), indent=1, allow_nan=False) + "\n"
         write_output(path, text.encode(errors="backslashreplace"))
 
     return [Output("--json", file, False, write)] if file is not None else []

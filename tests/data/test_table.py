@@ -347,7 +347,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "too few groups": (
         {"content": "a,g,y\n" + lines(lambda i: f"{i},{i % 3},{i % 2}"), "group": "g"},
-        "group must name a column of t.csv with at least 4 different values, one for each split, got 3 in 'g'",
+        "group must name a column of t.csv with at least 4 different values, one for each split, "
+        "got 3 in 'g'",
     ),
     "nothing but the target": (
         {"content": "y\n" + lines(lambda i: str(i % 2))},

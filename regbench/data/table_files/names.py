@@ -96,7 +96,7 @@ def group_names(cells: Cells, group: str) -> np.ndarray:
 def _hint(key: str, name: str, columns: list[str]) -> str:
     """What to type where a name is nearly right, or another sign stands between the columns."""
     plain = [_plain(column) for column in columns]
-    near = alike(_plain(name), plain, 0.7)
+    near = alike(_plain(name), plain, 0.6)
     if near:
         meant = columns[plain.index(near[0])]
         one = key in ("target", "group")
