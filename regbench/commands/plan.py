@@ -18,6 +18,7 @@ from regbench.errors import ConfigError
 from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports.plan_text import page
+from regbench.studies.study import is_over_splits
 from regbench.terminal.arguments import Arguments
 from regbench.terminal.screen import Terminal, print_lines, print_table
 
@@ -58,6 +59,12 @@ def main(argv: list[str]) -> int:
     for one in composed:
         read_settings(one.config)
     techniques = _techniques(composed) if difference is not None else 0
+    splits = is_over_splits(composed)
+    if splits and sd is not None:
+        raise ConfigError(
+            f"{COMMAND}: --sd must be of one split for all seeds, got one for each seed: how far their rows "
+            "overlap is known from runs alone"
+        )
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.sweeps.estimate import Costs, seconds_left, show
     from regbench.sweeps.folder import arranged
@@ -68,7 +75,7 @@ def main(argv: list[str]) -> int:
     refuse_wrong(place, jobs)
     known = [Pilot("", sd)] if sd is not None else []
     if difference is not None and not known:
-        known = _pilots(place.root, asked.metric)
+        known = _pilots(place.root, asked.metric, splits)
     workers, costs = Launch(line, place.root).workers, Costs(jobs)
     show(jobs, workers, costs)
     if difference is not None:
@@ -108,19 +115,20 @@ def _techniques(composed: Sequence[Composed]) -> int:
     return len(stacks) - 1
 
 
-def _pilots(root: Path, metric: str) -> list[Pilot]:
+def _pilots(root: Path, metric: str, splits: bool) -> list[Pilot]:
     """The spread that the runs in the sweep's folder have.
 
     Raises:
         ConfigError: they have none.
     """
     runs = find([root])
-    known = list(pilots(report(runs, Question(metric)).comparisons, metric))
+    known = list(pilots(report(runs, Question(metric)).comparisons, metric, splits))
     if not known:
+        either = "" if splits else ", or say it by --sd"
         raise ConfigError(
             f"{COMMAND}: --detect must know the spread, and {printable(root)} has no technique of which two "
             f"seeds are finished, beside the empty stack's, with {printable(metric)} measured: run a few "
-            "seeds first, such as seed=range(5), or say it by --sd"
+            f"seeds first, such as seed=range(5){either}"
         )
     return known
 

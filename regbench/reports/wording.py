@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from regbench.analysis.report import Arm, Comparison, Design, Difference, Interaction, Verdict
+from regbench.analysis.splits import is_over, said_over
 from regbench.analysis.verdicts import NO_MATTER
 from regbench.analysis.words import factor, number, probability
 from regbench.errors import counted
@@ -69,9 +70,15 @@ def in_full(metric: str, difference: Difference) -> str:
     return effect(metric, difference) + none
 
 
-def measured_on(metric: str) -> str:
-    """The rows that a metric is of."""
-    return ROWS.get(split_of(metric), "this validation split")
+def measured_on(metric: str, splits: bool = False) -> str:
+    """The rows that a metric is of.
+
+    Args:
+        metric: of a split that judges.
+        splits: whether it is over splits.
+    """
+    words = ROWS.get(split_of(metric), "this validation split")
+    return words.replace("this validation split", "validation splits") if splits else words
 
 
 def sentence(arm: Arm, comparison: Comparison) -> str:
@@ -156,7 +163,9 @@ def sensitivity(comparison: Comparison) -> list[str]:
     """What the design could have found, how sure the measurement itself is, and by what it is judged."""
     verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
     lines = limits(comparison.design, verdicts, comparison.metric)
-    if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
+    if is_over(comparison.config) and comparison.design:
+        lines.append(said_over(comparison.rows["train"], comparison.rows["val"]))
+    elif comparison.sampling_error is not None and comparison.metric.startswith("val/"):
         error = number(JUDGED, comparison.sampling_error)
         spread = comparison.seed_spread
         over = "; over the seeds its standard deviation is "
