@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from regbench.analysis.report import Comparison
 from regbench.analysis.splits import is_over
+from regbench.records.metrics import Terms
 from regbench.stats.paired_test import FIXED, SEQUENTIAL, resampled
 from regbench.stats.sequential import MOST_PAIRS
 from regbench.stats.spread import pooled, upper_limit
@@ -27,6 +28,7 @@ class Pilot:
         upper: what it is likely (9 in 10) to be at most; None where it was given.
         pairs: the most of any technique; 0 where it was given.
         techniques: whose differences it is of; 0 where it was given.
+        terms: what is predicted, and in which unit.
         share: val rows over train rows where the differences are over splits; None where they are on one.
     """
 
@@ -35,6 +37,7 @@ class Pilot:
     upper: float | None = None
     pairs: int = 0
     techniques: int = 0
+    terms: Terms = field(default=Terms())
     share: float | None = None
 
 
@@ -84,7 +87,7 @@ def pilots(comparisons: Iterable[Comparison], metric: str, splits: bool = False)
         if spreads:
             share = one.rows["val"] / one.rows["train"] if splits else None
             sd, pairs = pooled(spreads), max(count for _, count in spreads)
-            yield Pilot(one.name, sd, upper_limit(sd, pairs - 1), pairs, len(spreads), share)
+            yield Pilot(one.name, sd, upper_limit(sd, pairs - 1), pairs, len(spreads), one.terms, share)
 
 
 def needed(sought: Sought, sd: float, share: float | None = None) -> list[Needed]:

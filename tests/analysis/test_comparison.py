@@ -12,7 +12,8 @@ from regbench.analysis.cohorts import cohorts
 from regbench.analysis.comparison import report
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Comparison, Report
-from regbench.analysis.verdicts import design
+from regbench.analysis.verdicts import design, judge_of
+from regbench.records.metrics import NUMBERS, Terms
 from regbench.records.reader import Found, Result
 from regbench.stats.paired_test import FIXED, SEQUENTIAL
 from tests.records.made import figures, member, result
@@ -154,6 +155,22 @@ def test_of_several_techniques_the_interval_within_the_margin_holds_all_of_them(
     for some, word in ((several[:1], "no difference that matters"), (several, "not resolved")):
         found = compared(runs([], [0.9] * 12), *some, margin=margin)
         assert {arm.verdict.word for arm in found.arms if arm.verdict} == {word}
+
+
+@pytest.mark.parametrize(
+    ("metric", "margin", "terms", "words"),
+    [
+        ("val/accuracy", 0.003, Terms(), "0.30 points"),
+        ("val/rmse", 5000.0, Terms(NUMBERS, "EUR"), "5000.0 EUR"),
+        ("val/r2", 0.02, Terms(NUMBERS, "EUR"), "0.0200"),
+    ],
+)
+def test_a_margin_is_said_in_the_unit_of_what_is_predicted(
+    metric: str, margin: float, terms: Terms, words: str
+) -> None:
+    assert judge_of(Question(metric, margin=margin), terms).sentence.endswith(
+        f"at 95 %, lies within {words} of 0"
+    )
 
 
 def test_no_difference_that_matters_is_not_said_where_a_seed_of_either_diverged() -> None:

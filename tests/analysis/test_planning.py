@@ -7,6 +7,7 @@ import pytest
 from regbench.analysis.comparison import report
 from regbench.analysis.planning import Pilot, Sought, needed, pilots
 from regbench.analysis.question import Question
+from regbench.records.metrics import NUMBERS, Terms
 from regbench.records.reader import Found
 from regbench.reports.plan_text import page
 from tests.records.made import figures, result
@@ -51,6 +52,13 @@ def test_the_spread_of_pilot_runs_is_pooled_over_the_techniques() -> None:
         "the standard deviation of the paired differences is 2.94, of 2 techniques with up to 3 pairs; "
         "it may be 9.07"
     )
+
+
+def test_of_numbers_to_predict_a_difference_is_in_their_unit() -> None:
+    pilot = Pilot("", 3000.0, terms=Terms(NUMBERS, "EUR"))
+    table, lines = page(pilot, Sought("val/rmse", 2000.0, 1), str)
+    assert table.caption == "seeds that find 2000.0 EUR of val RMSE, as one of 1 technique"
+    assert lines[0] == "the standard deviation of the paired differences is said to be 3000.0"
 
 
 def test_runs_without_a_pair_of_pairs_tell_no_spread() -> None:

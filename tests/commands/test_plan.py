@@ -50,6 +50,13 @@ def test_without_one_it_is_that_of_the_runs_in_the_folder(tmp_path: Path) -> Non
     assert re.search(r"of 2 techniques with up to 3 pairs; it may be \d+\.\d\d \(", done.stdout)
 
 
+def test_of_numbers_to_predict_it_is_a_difference_in_r2(tmp_path: Path) -> None:
+    line = ["dataset=diabetes", "model=mlp", "model.width=8", "train.epochs=1", "+reg=[],dropout"]
+    done = plan(tmp_path, *line, "--detect", "0.02", "--sd", "0.02")
+    assert done.returncode == 0, done.stderr
+    assert "seeds that find 0.0200 of val R2, as one of 1 technique" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -57,6 +64,10 @@ def test_without_one_it_is_that_of_the_runs_in_the_folder(tmp_path: Path) -> Non
         ([*LINE, "--detect", "0.5", "--sd", "-1"], "--sd must be a number above 0, such as 0.3, got -1"),
         ([*LINE, "--sd", "1"], "--sd is the spread for --detect, which is missing"),
         ([*LINE, "--detect", "1", "--metric", "gap/accuracy"], "--metric must be a figure of val, test"),
+        (
+            ["dataset=digits,diabetes", "+reg=[],dropout", "--detect", "1", "--sd", "1"],
+            "--detect must be of a line whose jobs predict one kind of thing, got classes and numbers",
+        ),
         (
             ["seed=0", "--detect", "1"],
             "--detect must be of a line with the empty stack and another, .* alone",

@@ -218,6 +218,28 @@ def test_a_metric_that_no_run_has_is_refused_once_that_is_known(race: Any) -> No
         race("+reg=[],dropout", *QUICK, "--metric", "val/f2")
 
 
+def test_of_numbers_to_predict_it_speaks_in_their_unit(race: Any, tmp_path: Path) -> None:
+    rows = [f"{k % 17},{k % 5},{100 * (k % 17) - 30 * (k % 5)}\n" for k in range(200)]
+    (tmp_path / "houses.csv").write_text("rooms,floor,price\n" + "".join(rows))
+    line = ["dataset=table", "dataset.path=houses.csv", "dataset.target=price", "dataset.unit=EUR"]
+    line += ["model.width=8", "train.epochs=1", "device=cpu", "+reg=dropout", "reg.dropout.p=0"]
+    code, said, found = race(*line, "--metric", "val/rmse", "--margin", "20")
+    assert code == 0
+    assert (
+        "dropout makes no difference that matters after 6 seeds: val RMSE 0.0000 EUR [0.0000, 0.0000]" in said
+    )
+    assert "difference (EUR)" in said
+    assert "lies within 20.000 EUR of 0" in said
+    (comparison,) = found["report"]["comparisons"]
+    assert comparison["terms"] == {"task": "regression", "unit": "EUR"}
+    assert comparison["judge"]["margin"] == 20
+    _, said, found = race(*line, "--margin", "0.01")
+    (comparison,) = found["report"]["comparisons"]
+    assert (comparison["metric"], comparison["judge"]["margin"]) == ("val/r2", 0.01)
+    assert "val R2: 1 of 1 decided; 12 jobs" in said
+    assert shlex.split(said.splitlines()[-1])[:3] == ["regbench", "compare", "outputs/sweeps/table_mlp"]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
