@@ -14,8 +14,8 @@ TINY = ["dataset=digits", "dataset.num_train=100", "train.epochs=1", "model.widt
 EACH = "dataset.split_seed=${seed}"
 OVER = "verdicts are over splits: each seed has one of its own, of 100 rows of train and 239 of val"
 RACE = (
-    r"regbench: dataset\.split_seed: must be the same for all seeds of a race, as no test .* is known to hold "
-    r"over splits of one data set, got one for each seed; `regbench train -m` and `compare` take .*\n"
+    r"regbench: dataset\.split_seed: must be the same for all seeds of a race, as no test .* is known to "
+    r"hold over splits of one data set, got one for each seed; `regbench train -m` and `compare` take .*\n"
 )
 
 
@@ -30,7 +30,14 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_runs_over_splits_are_one_comparison(swept: Path) -> None:
     done = processes.run(
-        "compare", "outputs/sweeps/digits_mlp", "--one", "--json", "found.json", "--html", "page.html", cwd=swept
+        "compare",
+        "outputs/sweeps/digits_mlp",
+        "--one",
+        "--json",
+        "found.json",
+        "--html",
+        "page.html",
+        cwd=swept,
     )
     assert done.returncode == 0, done.stderr
     assert OVER in done.stdout
@@ -71,11 +78,11 @@ def test_the_sealed_test_split_is_the_same_whatever_the_split(swept: Path) -> No
     folders = [str(path.parent) for path in sorted(swept.rglob("summary.json"))]
     done = processes.run("test", *folders, cwd=swept)
     assert done.returncode == 0, done.stderr
-    done = processes.run(
-        "compare", "outputs/sweeps/digits_mlp", "--metric", "test/accuracy", cwd=swept
-    )
+    done = processes.run("compare", "outputs/sweeps/digits_mlp", "--metric", "test/accuracy", cwd=swept)
     assert done.returncode == 2
-    assert re.fullmatch(r"regbench: --metric: must be of val where each seed .* got test/accuracy\n", done.stderr)
+    assert re.fullmatch(
+        r"regbench: --metric: must be of val where each seed .* got test/accuracy\n", done.stderr
+    )
 
 
 @pytest.mark.parametrize("seeds", [[], ["seed=range(9)"]])
