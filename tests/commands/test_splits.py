@@ -1,4 +1,4 @@
-"""A split for each seed, typed: train -m, compare, plan, ablate, strength, test; and race, which refuses it."""
+"""A split for each seed, typed: train -m, compare, plan, ablate, strength, test; race refuses it."""
 
 from __future__ import annotations
 
