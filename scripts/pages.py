@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -121,6 +122,19 @@ def kept(name: str) -> tuple[Stamp, Any]:
 def write(name: str, text: str) -> None:
     """Write a page of docs/."""
     (ROOT / "docs" / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def placed(text: str, heading: str, section: str) -> str:
+    """A document with one section, `## heading`, written anew.
+
+    Raises:
+        ValueError: it has no such section, or several.
+    """
+    pattern = rf"(?ms)^{re.escape(heading)}\n.*?(?=^## )"
+    made, found = re.subn(pattern, lambda _: f"{heading}\n\n{section}\n", text)
+    if found != 1:
+        raise ValueError(f"the document must have one section {heading}, got {found}")
+    return made
 
 
 def filled(text: str) -> str:

@@ -13,6 +13,7 @@ from regbench.analysis.comparison import interactions, interactions_design
 from regbench.analysis.notes import Notes, note_of, paired, spread
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Interaction, Judge, Spread, Verdict
+from regbench.analysis.splits import about, asked_of
 from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import listed
 from regbench.records.metrics import Terms
@@ -143,6 +144,7 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
         question: the metric and the snapshot; its baseline is not used.
         name: of the ablation.
     """
+    question = asked_of(question, cohort)
     found = _Found(cohort, stacks, question)
     whole = max(stacks, key=len)
     several = len(whole) > 1
@@ -161,7 +163,7 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
         together=found.family([("all", whole, ())] if several else [], "stacks"),
         pairs=pairs,
         pairs_design=interactions_design(pairs, question.test),
-        notes=[*_notes(tried), *one_rate(cohort.shared)],
+        notes=[*_notes(tried), about(cohort), *one_rate(cohort.shared)],
         judge=judge_of(question, terms),
         terms=terms,
     )

@@ -74,7 +74,7 @@ def cohorts(results: Iterable[Result]) -> tuple[list[Cohort], list[Excluded]]:
         cohort.name = _conditions(cohort)
         _name(cohort.groups)
     _tell_apart(made)
-    return made, sorted(duplicates, key=lambda one: one.folder)
+    return made, sorted(set(duplicates), key=lambda one: one.folder)  # a run may be of two cohorts
 
 
 def _conditions(cohort: Cohort) -> str:

@@ -16,6 +16,7 @@ from regbench.analysis.notes import Notes, curves, note_of, paired, reliability,
 from regbench.analysis.per_class import classes_of, is_uneven, per_class
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
+from regbench.analysis.splits import asked_of, over_splits, told_apart
 from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import counted, listed
 from regbench.records.metrics import is_percent, smaller_is_better
@@ -29,7 +30,7 @@ ROUNDING = 1e-12  # of the figures that differences are of
 
 def report(found: Found, question: Question) -> Report:
     """Everything that the runs say, and everything that was left out."""
-    results, choices, unchosen = choose(found.results, question.best_of, question.at)
+    results, choices, unchosen = choose(over_splits(found.results), question.best_of, question.at)
     made, duplicates = cohorts(results)
     comparisons = [compare(cohort, question, choices) for cohort in made]
     comparisons.sort(key=lambda one: one.name)
@@ -50,6 +51,7 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
         question: what is asked of them.
         choices: of the values of `question.best_of`, by stack.
     """
+    question = asked_of(question, cohort)
     taken = notes_of(cohort, question.at)
     baseline = baseline_of(cohort, question)
     base = taken[baseline] if baseline is not None else {}
@@ -86,7 +88,12 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
         interactions=pairs,
         interactions_design=interactions_design(pairs, question.test),
         environment=facts,
-        notes=[*_about(baseline, arms, question), *differing, *_rates(cohort, question, picks)],
+        notes=[
+            *_about(baseline, arms, question),
+            *differing,
+            *told_apart(cohort),
+            *_rates(cohort, question, picks),
+        ],
         classes=classes,
         uneven=is_uneven(cohort.groups[0].example.summary),
         chosen=picks,

@@ -32,7 +32,7 @@ class Difference:
     """A metric's paired difference to another arm: mean, standard deviation and 95 % interval over the seeds.
 
     The interval is of this one difference alone, not adjusted for the number of techniques. `method` says how
-    it was made, sequence, t or bca; low and high are None where the seeds are too few to give one.
+    it was made, sequence, t, bca or corrected t; low and high are None where the seeds are too few to give one.
     """
 
     n: int
@@ -196,7 +196,7 @@ class Judge:
 
     Attributes:
         test: sequential, which may be looked at while seeds are added; or fixed, for a number of seeds that
-            was chosen beforehand.
+            was chosen beforehand; or resampled, where each seed has a split of its own.
         margin: the largest difference that does not matter, in the metric's plain unit; None where every
             difference matters.
         sentence: what the test is, and what it supposes.
@@ -230,7 +230,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs that differ in nothing but the stack and the seed.
+    """Runs that differ in nothing but the stack and the seed, or the seed with its split.
 
     Attributes:
         name: dataset and model, and what sets it apart from the report's other comparisons.

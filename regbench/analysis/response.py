@@ -13,6 +13,7 @@ from regbench.analysis.cohorts import Cohort, Group
 from regbench.analysis.notes import Notes, note_of, paired
 from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Judge, Verdict
+from regbench.analysis.splits import about, asked_of, is_over
 from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import listed
 from regbench.records.metrics import Terms, smaller_is_better
@@ -144,6 +145,7 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         question: the metric and the snapshot; its baseline is not used.
         name: of the curve.
     """
+    question = asked_of(question, cohort)
     groups = {value_at(group.example.summary.config, swept.key): group for group in cohort.groups}
     values: list[float | None] = [*sorted(set(map(float, swept.values)))]
     base = swept.off if swept.by_law else None
@@ -202,10 +204,22 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         points=points,
         best=best,
         design=design(tested, question.test, "values"),
-        notes=[*_remarks(points, baseline, best, swept), *one_rate(cohort.shared, what="values")],
+        notes=[
+            *_remarks(points, baseline, best, swept),
+            *_splits(cohort),
+            *one_rate(cohort.shared, what="values"),
+        ],
         judge=judge_of(question, terms),
         terms=terms,
     )
+
+
+def _splits(cohort: Cohort) -> list[str]:
+    """What the curve is of: one split, or many, which the bootstrap takes for independent."""
+    doubt = (
+        "the interval of the best takes splits for independent, which they are not: it is too sure of itself"
+    )
+    return [about(cohort), *([doubt] if is_over(cohort.shared) else [])]
 
 
 def _notes_of(group: Group | None, question: Question) -> Notes:

@@ -19,6 +19,7 @@ from regbench.errors import ConfigError
 from regbench.records.metrics import Terms
 from regbench.records.reader import find, printable
 from regbench.reports.plan_text import page
+from regbench.studies.study import is_over_splits
 from regbench.terminal.arguments import Arguments
 from regbench.terminal.screen import Terminal, print_lines, print_table
 
@@ -59,6 +60,12 @@ def main(argv: list[str]) -> int:
     for one in composed:
         read_settings(one.config)
     techniques = _techniques(composed) if difference is not None else 0
+    splits = is_over_splits(composed)
+    if splits and sd is not None:
+        raise ConfigError(
+            f"{COMMAND}: --sd must be of one split for all seeds, got one for each seed: how far their rows "
+            "overlap is known from runs alone"
+        )
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.sweeps.estimate import Costs, seconds_left, show
     from regbench.sweeps.folder import arranged
@@ -73,7 +80,9 @@ def main(argv: list[str]) -> int:
         return 0
     terms = _terms(composed)
     metric = asked.metric or terms.judged
-    known = _pilots(place.root, metric) if sd is None else [Pilot("", sd / factor(metric), terms=terms)]
+    known = (
+        _pilots(place.root, metric, splits) if sd is None else [Pilot("", sd / factor(metric), terms=terms)]
+    )
     show(jobs, workers, costs)
     sought = Sought(metric, difference / factor(metric), techniques)
     for pilot in known:
@@ -128,19 +137,20 @@ def _terms(composed: Sequence[Composed]) -> Terms:
     return found.pop() if len(found) == 1 else Terms(found.pop().task)
 
 
-def _pilots(root: Path, metric: str) -> list[Pilot]:
+def _pilots(root: Path, metric: str, splits: bool) -> list[Pilot]:
     """The spread that the runs in the sweep's folder have.
 
     Raises:
         ConfigError: they have none.
     """
     runs = find([root])
-    known = list(pilots(report(runs, Question(metric)).comparisons, metric))
+    known = list(pilots(report(runs, Question(metric)).comparisons, metric, splits))
     if not known:
+        either = "" if splits else ", or say it by --sd"
         raise ConfigError(
             f"{COMMAND}: --detect must know the spread, and {printable(root)} has no technique of which two "
             f"seeds are finished, beside the empty stack's, with {printable(metric)} measured: run a few "
-            "seeds first, such as seed=range(5), or say it by --sd"
+            f"seeds first, such as seed=range(5){either}"
         )
     return known
 

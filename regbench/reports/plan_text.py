@@ -25,7 +25,7 @@ def page(pilot: Pilot, sought: Sought, time: Callable[[int], str]) -> tuple[Tabl
     caption = f"seeds that find {words} of {title}, as one of {several}{place}"
     rows = [
         [one.test, f"{100 * one.power:.0f} %", _seeds(one), time(one.seeds) if one.seeds else "-"]
-        for one in needed(sought, pilot.sd)
+        for one in needed(sought, pilot.sd, pilot.share)
     ]
     return Table(caption, ["test", "found in", "seeds", "time left"], rows), list(_about(pilot, sought))
 
@@ -41,13 +41,23 @@ def _about(pilot: Pilot, sought: Sought) -> Iterator[str]:
         yield f"the standard deviation of the paired differences is said to be {spread}"
     else:
         upper = number(sought.metric, pilot.upper)
-        few = [f"{_seeds(one)} ({one.test})" for one in needed(sought, pilot.upper) if one.power == POWERS[0]]
+        few = [
+            f"{_seeds(one)} ({one.test})"
+            for one in needed(sought, pilot.upper, pilot.share)
+            if one.power == POWERS[0]
+        ]
         yield (
             f"the standard deviation of the paired differences is {spread}, of "
             f"{counted(pilot.techniques, 'technique')} with up to {counted(pilot.pairs, 'pair')}; it may be "
             f"{upper} (at most that in 9 of 10 cases), and then it takes {' or '.join(few)} for "
             f"{100 * POWERS[0]:.0f} %"
         )
+    if pilot.share is not None:
+        yield (
+            "resampled: over splits of one data set, exactly so many seeds, chosen beforehand; no number of "
+            "them finds what the data set is too small for"
+        )
+        return
     yield (
         "sequential: looked at after every seed if one likes, and ended sooner where the difference is "
         "larger; fixed: exactly so many seeds, chosen beforehand, and judged by `--fixed-seeds`"

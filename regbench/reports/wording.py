@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from regbench.analysis.report import Arm, Comparison, Design, Difference, Interaction, Verdict
+from regbench.analysis.splits import is_over, said_over
 from regbench.analysis.verdicts import NO_MATTER
 from regbench.analysis.words import factor, number, probability
 from regbench.errors import counted
@@ -61,9 +62,15 @@ def in_full(metric: str, difference: Difference, terms: Terms) -> str:
     return effect(metric, difference, terms) + none
 
 
-def measured_on(metric: str) -> str:
-    """The rows that a metric is of."""
-    return ROWS.get(split_of(metric), "this validation split")
+def measured_on(metric: str, splits: bool = False) -> str:
+    """The rows that a metric is of.
+
+    Args:
+        metric: of a split that judges.
+        splits: whether it is over splits.
+    """
+    words = ROWS.get(split_of(metric), "this validation split")
+    return words.replace("this validation split", "validation splits") if splits else words
 
 
 def sentence(arm: Arm, comparison: Comparison) -> str:
@@ -153,7 +160,9 @@ def sensitivity(comparison: Comparison) -> list[str]:
     """What the design could have found, how sure the measurement itself is, and by what it is judged."""
     verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
     lines = limits(comparison.design, verdicts, comparison.metric, comparison.terms)
-    if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
+    if is_over(comparison.config) and comparison.design:
+        lines.append(said_over(comparison.rows["train"], comparison.rows["val"]))
+    elif comparison.sampling_error is not None and comparison.metric.startswith("val/"):
         judged = comparison.terms.judged
         error = number(judged, comparison.sampling_error)
         spread = comparison.seed_spread
@@ -164,6 +173,8 @@ def sensitivity(comparison: Comparison) -> list[str]:
             f"all of it on this validation split, whose {rows} rows alone leave the baseline's accuracy a "
             f"standard error of {error} points{seeds}"
         )
+    elif comparison.design and comparison.metric.startswith("val/"):
+        lines.append(f"all of it on this validation split, of {counted(comparison.rows['val'], 'row')}")
     if comparison.judge and comparison.design:
         lines.append(comparison.judge.sentence)
     return lines

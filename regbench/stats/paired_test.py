@@ -1,13 +1,20 @@
-"""The two tests of paired differences, each with all that belongs beside it: interval, least p, power."""
+"""The tests of paired differences, each with all that belongs beside it: interval, least p, power."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from regbench.stats.paired import Interval, mean_interval, resolvable, seeds_needed, sign_flip_p, smallest_p
+from regbench.stats.resampled import (
+    pairs_resampled,
+    resampled_interval,
+    resampled_p,
+    resolvable_resampled,
+)
 from regbench.stats.sequential import (
     MOST_PAIRS,
     anytime_p,
@@ -26,7 +33,7 @@ class PairedTest:
     """A two-sided test of paired differences, given in the order of their seeds' numbers.
 
     Attributes:
-        name: sequential or fixed.
+        name: sequential, fixed or resampled.
         in_order: whether the order of the seeds counts, so that one missing between others must come first.
         sentence: what it is and what it supposes.
         p: of differences; at least one.
@@ -102,3 +109,32 @@ FIXED = PairedTest(
     resolvable=resolvable,
     pairs_for=pairs_fixed,
 )
+RESAMPLED = "resampled"
+
+
+def resampled(share: float) -> PairedTest:
+    """Give the test of differences over splits of one data set; see `stats.resampled`.
+
+    Args:
+        share: the rows that judge over those that are learned from, in each split, above 0.
+    """
+    return PairedTest(
+        name=RESAMPLED,
+        in_order=False,
+        sentence="judged by the corrected resampled t test (Nadeau and Bengio 2003), and never more sure "
+        "than by the sign-flip test, for a number of seeds that was chosen beforehand: with seeds added "
+        "until something shows its verdicts and intervals do not hold; it asks whether the mean difference "
+        "over data sets of this size is 0: splits of one data set overlap, so the variance of the mean of n "
+        f"differences is taken for 1/n + {share:.3g} (val rows over train rows) times theirs, which is an "
+        "approximation",
+        p=partial(resampled_p, share=share),
+        interval=partial(_resampled_interval, share),
+        smallest_p=smallest_p,
+        seeds_needed=seeds_needed,
+        resolvable=partial(resolvable_resampled, share=share),
+        pairs_for=partial(pairs_resampled, share=share),
+    )
+
+
+def _resampled_interval(share: float, values: Values, alpha: float) -> Interval | None:
+    return resampled_interval(values, share, alpha)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
+from regbench.analysis.splits import SPLIT
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, keys_of
 from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
 from regbench.records.identity import identity, stack_name
 from regbench.records.reader import printable
-from regbench.studies.study import conditions, varied
+from regbench.studies.study import conditions, is_over_splits, varied
 from regbench.sweeps.jobs import Job
 
 BLOCK = 8  # seeds that are composed at a time
@@ -140,6 +141,13 @@ class Jobs:
         seeds = count() if self._field.seeds is None else iter(self._field.seeds)
         block = list(islice(seeds, done, done + BLOCK))
         lines = [[*entry.overrides, f"seed={seed}"] for seed in block for entry in entries]
-        self.place, jobs = arranged(self._line, compose_each(self._line, lines))
+        made = compose_each(self._line, lines)
+        if is_over_splits(made):
+            raise ConfigError(
+                f"{SPLIT}: must be the same for all seeds of a race, as no test that may be looked at while "
+                "seeds are added is known to hold over splits of one data set, got one for each seed; "
+                "`regbench train -m` and `compare` take a number of seeds that is chosen beforehand"
+            )
+        self.place, jobs = arranged(self._line, made)
         jobs = [replace(job, number=done * len(entries) + job.number) for job in jobs]
         self._made += [jobs[start : start + len(entries)] for start in range(0, len(jobs), len(entries))]

@@ -23,6 +23,7 @@ from regbench.analysis.question import (
     refuse_unmeasured,
     test_of,
 )
+from regbench.analysis.splits import SPLIT, follows, over_splits
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
 from regbench.composition.composed import Composed
@@ -166,16 +167,30 @@ def varied(jobs: Sequence[Composed]) -> list[str]:
 def conditions(jobs: Sequence[Composed], alike: Callable[[Composed], Mapping[str, Any]]) -> list[Condition]:
     """The conditions of a line's jobs, in its order; what is to be run for each is not known yet.
 
+    Seeds that each have a split of their own are one condition.
+
     Args:
         jobs: of the line.
         alike: the part of a job's configuration that all jobs of a condition share, the seed aside.
     """
-    found: dict[str, list[Composed]] = {}
+    rows: dict[str, list[Composed]] = {}  # alike but for seed and split
+    apart: dict[int, str] = {}
     for one in jobs:
         shared = {name: value for name, value in alike(one).items() if name != "seed"}
-        found.setdefault(json.dumps(shared), []).append(one)
+        dataset = {name: value for name, value in shared["dataset"].items() if name != "split_seed"}
+        rows.setdefault(json.dumps(shared | {"dataset": dataset}), []).append(one)
+        apart[id(one)] = json.dumps(shared)
+    found: dict[str, list[Composed]] = {}
+    row_of = {id(one): row for row, several in rows.items() if is_over_splits(several) for one in several}
+    for one in jobs:
+        found.setdefault(row_of.get(id(one), apart[id(one)]), []).append(one)
     keys = varied(jobs)
     return [Condition(_title(several, keys), several) for several in found.values()]
+
+
+def is_over_splits(jobs: Iterable[Composed]) -> bool:
+    """Whether of two seeds or more each has a split of its own."""
+    return follows((one.config["seed"], one.config["dataset"].get("split_seed")) for one in jobs)
 
 
 def _title(jobs: Sequence[Composed], keys: Sequence[str]) -> str:
@@ -243,10 +258,15 @@ def _show(study: Study, folders: Sequence[list[Path]], asked: argparse.Namespace
     found: list[tuple[Any, Cohort]] = []
     for condition, paths in zip(study.conditions, folders, strict=True):
         read = find(paths)
-        made, duplicates = cohorts(read.results)
+        made, duplicates = cohorts(over_splits(read.results))
         if not made:
             print_lines(console, [f"{condition.name}: no run has ended, so there is nothing to say"])
             continue
+        if len(made) > 1:
+            raise ConfigError(
+                f"{SPLIT}: must be the same for all seeds where val rows are the source's own, which no "
+                "split cuts, got one for each seed"
+            )
         metric = judged_of(study.command, asked.metric, read.results)
         question = Question(metric, asked.at, test=test_of(asked.fixed_seeds))
         runs = (result for group in made[0].groups for result in group.results.values())

@@ -109,8 +109,10 @@ def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None) -> None:
 
 
 def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Jobs of one kind take about the same: they differ in the seed alone."""
-    return tuple(f"{name}={value}" for name, value in config.items() if name != "seed")
+    """Jobs of one kind take about the same: they differ in the seed alone, and the split."""
+    dataset = {name: value for name, value in config["dataset"].items() if name != "split_seed"}
+    kept = {**config, "dataset": dataset}
+    return tuple(f"{name}={value}" for name, value in kept.items() if name != "seed")
 
 
 def _finished(root: Path) -> Iterator[tuple[Summary, int]]:

@@ -36,17 +36,18 @@ def test_so_are_those_of_cost_and_speed(script: Script) -> None:
     assert (ROOT / "docs" / "speed.md").read_text() == speed.page(*parts)
 
 
-def test_so_is_the_section_on_looking_in_that_of_verdicts(script: Script) -> None:
-    peeking = script("peeking")
-    text, section = (ROOT / "docs" / "compare.md").read_text(), peeking.page(*pages.kept("peeking"))
-    assert peeking.placed(text, section) == text
+@pytest.mark.parametrize("name", ["peeking", "splits"])
+def test_so_are_sections_of_that_of_verdicts(script: Script, name: str) -> None:
+    made = script(name)
+    text, section = (ROOT / "docs" / "compare.md").read_text(), made.page(*pages.kept(name))
+    assert pages.placed(text, made.HEADING, section) == text
     with pytest.raises(ValueError, match="must have one section"):
-        peeking.placed("# Mine\n", section)
+        pages.placed("# Mine\n", made.HEADING, section)
 
 
 def test_all_kept_figures_are_of_a_page() -> None:
     names = {path.stem for path in pages.FIGURES.iterdir()}
-    assert names == {*OF, "cost", "peeking", speed.LOOP, speed.COMPARE, speed.SWEEP}
+    assert names == {*OF, "cost", "peeking", "splits", speed.LOOP, speed.COMPARE, speed.SWEEP}
 
 
 @pytest.mark.parametrize("path", sorted(pages.FIGURES.iterdir()), ids=lambda path: path.stem)

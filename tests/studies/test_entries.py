@@ -42,10 +42,15 @@ def test_seeds_of_the_line_are_those_that_may_be_used_in_order() -> None:
     assert all("seed" not in word for one in found.entries for word in one.overrides)
 
 
-def test_a_split_may_follow_the_seed() -> None:
-    found = field("+reg=[],dropout", "seed=range(3)", "dataset.split_seed=${seed}")
-    assert len(found.entries) == 2
-    assert found.entries[1].overrides[1].startswith("dataset.split_seed=")
+@pytest.mark.parametrize("seeds", [[], ["seed=range(3)"]])
+def test_a_split_that_follows_the_seed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["+reg=[],dropout", *seeds, "dataset.split_seed=${seed}", *SMALL]
+    line, jobs = composed("race", words)
+    with pytest.raises(ConfigError, match=r"^dataset\.split_seed: must be the same for all seeds of a race"):
+        Jobs(line, field_of(jobs))
 
 
 @pytest.mark.parametrize(

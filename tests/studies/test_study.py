@@ -36,6 +36,18 @@ def test_jobs_that_differ_in_the_seed_alone_are_one_condition() -> None:
     assert len(one.lines) == 4, "with dropout and without, of two seeds"
 
 
+def test_seeds_with_a_split_each_are_one_condition_and_seeds_crossed_with_splits_are_several() -> None:
+    _, jobs = composed("ablate", ["+reg=dropout", "seed=range(3)", "dataset.split_seed=${seed}", *SMALL])
+    (one,) = needed(jobs)
+    assert (one.name, len(one.jobs), len(one.lines)) == ("digits mlp dropout", 3, 6)
+    _, jobs = composed("ablate", ["+reg=dropout", "seed=0,1", "dataset.split_seed=0,1", *SMALL])
+    crossed = needed(jobs)
+    assert [(each.name, len(each.jobs)) for each in crossed] == [
+        ("digits mlp dropout dataset.split_seed=0", 2),
+        ("digits mlp dropout dataset.split_seed=1", 2),
+    ]
+
+
 def test_what_several_jobs_ask_for_is_run_once() -> None:
     _, jobs = composed("strength", ["+reg=dropout", "reg.dropout.p=0.1,0.2", "seed=0", *SMALL])
     (one,) = conditions(jobs, lambda job: {**job.config, "reg": list(job.config["reg"])})

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from regbench.analysis.cohorts import shown
 from regbench.analysis.report import Comparison, Report
+from regbench.analysis.splits import is_over
 from regbench.analysis.verdicts import NO_MATTER
 from regbench.folders.outputs import write_output
 from regbench.records.reader import printable
@@ -264,9 +265,10 @@ def _intro(comparison: Comparison) -> str:
     if not counts:
         return f"There is nothing here but {comparison.baseline}, and nothing to compare with it."
     seeds = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else str(counts[0])
+    where = measured_on(comparison.metric, is_over(comparison.config))
     plural, metric = "" if counts[-1] == 1 else "s", comparison.metric
     return (
-        f"On {measured_on(metric)}, by {comparison.terms.title(metric)}, against {comparison.baseline}, "
+        f"On {where}, by {comparison.terms.title(metric)}, against {comparison.baseline}, "
         f"paired by {seeds} seed{plural}:"
     )
 
