@@ -37,8 +37,9 @@ def test_without_one_it_is_that_of_the_runs_in_the_folder(tmp_path: Path) -> Non
     done = plan(tmp_path, *LINE, "--detect", "5")
     assert done.returncode == 2
     assert re.fullmatch(
-        r"regbench: plan: --detect must know the spread, and outputs/sweeps/digits_mlp has no technique of which "
-        r"two seeds are finished, .* run a few seeds first, such as seed=range\(5\), or say it by --sd\n",
+        r"regbench: plan: --detect must know the spread, and outputs/sweeps/digits_mlp has no technique of "
+        r"which two seeds are finished, .* run a few seeds first, such as seed=range\(5\), "
+        r"or say it by --sd\n",
         done.stderr,
     )
     assert processes.run("train", "-m", *LINE, cwd=tmp_path).returncode == 0
