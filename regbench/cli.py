@@ -22,6 +22,7 @@ COMMANDS = {  # each is `main` of the module of its name in `commands`
     "race": "which technique helps, seed by seed, until all is decided",
     "ablate": "what each member of a stack adds, and whether they add up",
     "strength": "the response to one value of one member, where the best lies",
+    "export": "a run's model for those without regbench: weights, programs, preprocessing",
     "list": "show every model, dataset, optimizer, schedule and regularizer",
     "docs": "show a page of the documentation, or which there are",
 }

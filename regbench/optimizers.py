@@ -10,6 +10,8 @@ from torch import Tensor
 from regbench.errors import ConfigError
 from regbench.instantiation.boundary import reason, stops
 
+LR_FACTOR = "lr_factor"  # key of a group of parameters: its learning rate is that of the run times this
+
 
 class Wrapper:
     """Passes everything on to the optimizer inside; a subclass changes `step`.

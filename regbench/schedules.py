@@ -36,6 +36,23 @@ class Cosine:
 
 
 @dataclass
+class Cyclic:
+    """Fall to 0 along half a cosine, then begin again: that many times, each for an equal part of the run.
+
+    Paper: Huang et al., 2017, https://arxiv.org/abs/1704.00109, eq. 2
+    """
+
+    cycles: int
+
+    def __post_init__(self) -> None:
+        if self.cycles < 1:
+            raise ValueError(f"cycles must be at least 1, got {self.cycles}")
+
+    def __call__(self, progress: float) -> float:
+        return (1 + math.cos(math.pi * (progress * self.cycles % 1))) / 2
+
+
+@dataclass
 class Step:
     """Multiply the learning rate by gamma as each milestone, a share of the run, is reached.
 

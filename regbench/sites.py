@@ -45,6 +45,8 @@ class Site(nn.Module):
         self.around = nn.ModuleList()  # each is called with (body, inputs) and may skip the body
         self.after = nn.Sequential()  # each takes the output and returns it changed
         self.replaced = False
+        self.position = 0  # where the order of modules is not that in which they run
+        self.separates: bool | None = None  # whether all that a row becomes passes here; None: see the names
 
     @property
     def untouched(self) -> bool:
@@ -62,8 +64,9 @@ class Site(nn.Module):
 
 
 def sites(model: nn.Module, kind: Kind) -> list[tuple[str, Site]]:
-    """Name and site of every site of a kind, in the order of the model's modules."""
-    return [(n, m) for n, m in model.named_modules() if isinstance(m, Site) and m.kind == kind]
+    """Name and site of every site of a kind, in the order of the model's modules, or in which they run."""
+    found = [(n, m) for n, m in model.named_modules() if isinstance(m, Site) and m.kind == kind]
+    return sorted(found, key=lambda pair: pair[1].position)
 
 
 def select(model: nn.Module, kind: Kind, where: Where = "all") -> list[tuple[str, Site]]:
@@ -107,7 +110,7 @@ def map_sites(model: nn.Module, where: Where) -> list[tuple[str, Site]]:
 
 def _require_some(model: nn.Module, found: Sequence[object], what: str) -> None:
     if not found:
-        raise ValueError(f"{_called(model)} has no {what}")
+        raise ValueError(f"{_called(model)} has no {what}{getattr(model, 'sought', '')}")
 
 
 def _chosen(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Name = Literal["classification", "regression"]
 Loss = Literal["squared", "huber", "absolute"]
+LOSSES: tuple[Loss, ...] = get_args(Loss)
 SUM_TOLERANCE = 1e-4  # of a distribution's row: what mixing in single precision leaves of its sum
 
 
@@ -21,10 +23,12 @@ class Task(Protocol):
         speaks_of_classes: whether labels are numbers of classes and a row of targets is a distribution.
         outputs: K, how many numbers a model returns for a row.
         name: in words.
+        returned: what a model returns, in words.
     """
 
     speaks_of_classes: ClassVar[bool]
-    name: ClassVar[str]
+    name: ClassVar[Name]
+    returned: ClassVar[str]
 
     @property
     def outputs(self) -> int: ...
@@ -37,6 +41,10 @@ class Task(Protocol):
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The loss of every row, (N,), of outputs (N, K) and labels as a split stores them."""
+
+    @property
+    def spread(self) -> tuple[str, str, Callable[[Tensor], float]]:
+        """What mixing and smoothing change of targets (B, K): its name, its unit, and how it is found."""
 
     def require_targets(self, targets: Tensor) -> None:
         """Refuse targets (B, K) that no batch hook may leave behind.
@@ -55,7 +63,8 @@ class Classification:
     """
 
     speaks_of_classes: ClassVar[bool] = True
-    name: ClassVar[str] = "classification"
+    name: ClassVar[Name] = "classification"
+    returned: ClassVar[str] = "logits"
 
     num_classes: int
 
@@ -71,6 +80,10 @@ class Classification:
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(outputs, labels, reduction="none")
+
+    @property
+    def spread(self) -> tuple[str, str, Callable[[Tensor], float]]:
+        return "target entropy", " nats", _entropy
 
     def require_targets(self, targets: Tensor) -> None:
         if (targets < 0).any() or ((targets.sum(1) - 1).abs() > SUM_TOLERANCE).any():
@@ -93,7 +106,8 @@ class Regression:
     """
 
     speaks_of_classes: ClassVar[bool] = False
-    name: ClassVar[str] = "regression"
+    name: ClassVar[Name] = "regression"
+    returned: ClassVar[str] = "numbers"
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -109,24 +123,66 @@ class Regression:
         return labels
 
     def loss(self, outputs: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
-        return _LOSSES[self.loss_form](outputs, targets)
+        return _FUNCTIONS[self.loss_form](outputs, targets)
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        return _LOSSES[self.loss_form](outputs, labels, reduction="none").mean(1)
+        return _FUNCTIONS[self.loss_form](outputs, labels, reduction="none").mean(1)
+
+    @property
+    def spread(self) -> tuple[str, str, Callable[[Tensor], float]]:
+        return "standard deviation of the targets", "", _deviation
 
     def require_targets(self, targets: Tensor) -> None:
         if not targets.isfinite().all():
             raise ValueError("targets must be finite numbers")
 
+    def standardized(self, values: Tensor) -> Tensor:
+        """Values (N, K) float64 in the unit of the targets, to labels (N, K) as a split stores them.
+
+        Raises:
+            ValueError: one is so far from the mean that it is no number of that precision.
+        """
+        mean, std = self._moments(values)
+        labels = ((values - mean) / std).to(torch.get_default_dtype())
+        if not labels.isfinite().all():
+            far = values[~labels.isfinite()][0].item()
+            raise ValueError(f"targets must lie nearer to those of train, got {far:g}")
+        return labels
+
     def in_units(self, values: Tensor) -> Tensor:
         """Standardized values (N, K) in the unit of the targets."""
+        mean, std = self._moments(values)
+        return values * std + mean
+
+    def _moments(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, (K,) each, beside some values."""
         mean, std = (
             torch.tensor(each, dtype=values.dtype, device=values.device) for each in (self.mean, self.std)
         )
-        return values * std + mean
+        return mean, std
 
 
-_LOSSES: dict[Loss, Callable[..., Tensor]] = {
+def _entropy(targets: Tensor) -> float:
+    """Of distributions (B, C), the mean over rows in nats."""
+    return torch.special.entr(targets.double()).sum(1).mean().item()
+
+
+def _deviation(targets: Tensor) -> float:
+    """Over rows, the mean over numbers (B, K)."""
+    return targets.double().std(0, correction=0).mean().item()
+
+
+def require_classes(task: Task) -> None:
+    """Refuse numbers to predict where something speaks of classes; the caller puts in front what does.
+
+    Raises:
+        ValueError: no classes are predicted.
+    """
+    if not task.speaks_of_classes:
+        raise ValueError("needs classes, got numbers to predict")
+
+
+_FUNCTIONS: dict[Loss, Callable[..., Tensor]] = {
     "squared": F.mse_loss,
     "huber": F.huber_loss,
     "absolute": F.l1_loss,

@@ -81,6 +81,8 @@ class Split:
         mirrors: whether a mirrored image keeps its label (false for digits and letters).
         vocabulary: number of token ids, padding and unknown among them; None where inputs are no tokens.
         numbers: what is known of the targets where they are numbers; None where they are classes.
+        columns: of inputs (N, F) that are made of the columns of a table, and standardized already, the
+            number of the column that each of the F is made of; None where they are no table.
     """
 
     inputs: Tensor
@@ -91,6 +93,7 @@ class Split:
     mirrors: bool = True
     vocabulary: int | None = None
     numbers: Regression | None = None
+    columns: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -143,6 +146,8 @@ class Dataset:
         classes: the C names of the classes, in the order of their labels.
         tokens: how sentences become token ids, the fields of a `regbench.data.tokens.Tokenizer`; None where
             inputs are no tokens, or their words are not known.
+        columns: how the columns of a table become inputs, for each column the fields of one of
+            `regbench.data.table_files.inputs`; None where inputs are no table.
     """
 
     train: Split
@@ -155,6 +160,7 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     tokens: Mapping[str, Any] | None = None
+    columns: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def vocabulary(self) -> int | None:

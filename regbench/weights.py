@@ -9,6 +9,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
 Scope = Literal["weights", "all"]
+MARKED = "_marked_module"  # under this name a site in a model of others holds the module that stood there
 
 
 def regularized_weights(model: nn.Module, scope: Scope = "weights") -> list[tuple[str, Tensor]]:
@@ -49,9 +50,34 @@ def _original(module: nn.Module, name: str) -> Tensor | None:
     return behind.original if hasattr(behind, "original") else behind.original1
 
 
+def fresh_weights(model: nn.Module) -> list[Tensor]:
+    """The parameters that have no starting point where a model starts from weights: those of a new head.
+
+    A module that holds some lists their names in an attribute `fresh`.
+    """
+    found = [(m, name) for m in model.modules() for name in getattr(m, "fresh", ())]
+    return [weight for module, name in found if (weight := _original(module, name)) is not None]
+
+
+def mark_fresh(module: nn.Module) -> None:
+    """Say that the parameters that a module holds itself have no starting point: a head that is new."""
+    module.fresh = tuple(name for name, _ in module.named_parameters(recurse=False))  # type: ignore[assignment]
+
+
+def starts_from_weights(model: nn.Module) -> bool:
+    """Whether somebody has given a model weights to start from, and said which parameters are fresh."""
+    return any(hasattr(module, "fresh") for module in model.modules())
+
+
+def plain_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Every parameter under each name that it has in `plain_state`: one that is tied has several."""
+    state = model.state_dict(keep_vars=True)
+    return {plain_name(name): tensor for name, tensor in state.items() if isinstance(tensor, nn.Parameter)}
+
+
 def plain_state(model: nn.Module) -> dict[str, Tensor]:
     """The model's state under the names that it has without parametrizations (W, not its mask)."""
-    return {_plain(name): tensor for name, tensor in model.state_dict().items()}
+    return {plain_name(name): tensor for name, tensor in model.state_dict().items()}
 
 
 def load_plain_state(model: nn.Module, state: dict[str, Tensor]) -> None:
@@ -60,12 +86,18 @@ def load_plain_state(model: nn.Module, state: dict[str, Tensor]) -> None:
     Raises:
         RuntimeError: the names or shapes are not the model's.
     """
-    names = {_plain(name): name for name in model.state_dict()}
+    names = {plain_name(name): name for name in model.state_dict()}
     model.load_state_dict({names.get(name, name): tensor for name, tensor in state.items()})
 
 
-def _plain(name: str) -> str:
-    """a.parametrizations.weight.original -> a.weight."""
+def plain_name(name: str) -> str:
+    """The name of a tensor in a plain model: a.parametrizations.weight.original -> a.weight."""
+    name = unmarked(name)
     if "parametrizations." not in name:
         return name
     return name.replace("parametrizations.", "").removesuffix(".original")
+
+
+def unmarked(name: str) -> str:
+    """A parameter's or module's name as in the model without sites: a._marked_module.weight -> a.weight."""
+    return name.replace(f"{MARKED}.", "").removesuffix(f".{MARKED}")

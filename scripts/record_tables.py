@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -12,8 +13,10 @@ from docstrings import attributes
 from pages import table
 from regbench.records.course import KEYS, Key
 from regbench.records.environment import Environment
-from regbench.records.metrics import MEASURED, METRICS, Metric
+from regbench.records.metrics import MEASURED, METRICS, NUMBERS, Metric
 from regbench.records.summary import PerWeights, Summary
+
+UNITS = {"nats": "nats", "target": "the targets' unit"}
 
 
 def page(text: str) -> str:
@@ -65,7 +68,7 @@ def course() -> Iterator[list[str]]:
         yield [_named(metric, splits), _range(metric), metric.meaning, _when(metric)]
     for metric in METRICS:
         if metric.gap:
-            unit = "[-1, 1]" if metric.unit == "share" else metric.unit
+            unit = "[-1, 1]" if metric.unit == "share" else UNITS.get(metric.unit, "")
             yield [_named(metric, ["gap"]), unit, metric.gap, _when(metric)]
     yield _beside(own)
 
@@ -79,12 +82,16 @@ def _named(metric: Metric, splits: list[str]) -> str:
 
 
 def _range(metric: Metric) -> str:
-    span = f"at least {metric.low:g}" if metric.high is None else f"[{metric.low:g}, {metric.high:g}]"
-    return f"nats, {span}" if metric.unit == "nats" else span
+    if metric.low == -math.inf:
+        span = f"at most {metric.high:g}"
+    else:
+        span = f"at least {metric.low:g}" if metric.high is None else f"[{metric.low:g}, {metric.high:g}]"
+    return f"{UNITS[metric.unit]}, {span}" if metric.unit in UNITS else span
 
 
 def _when(metric: Metric) -> str:
-    needed = [f"with `{metric.asked}`"] if metric.asked else [f"with {metric.needs}"] if metric.needs else []
+    needed = ["of numbers to predict"] if metric.task == NUMBERS else []
+    needed += [f"with `{metric.asked}`"] if metric.asked else [f"with {metric.needs}"] if metric.needs else []
     return ", ".join(["evaluated epochs", *needed])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from regbench.analysis.choosing import one_rate
@@ -15,6 +15,7 @@ from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Interaction, Judge, Spread, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import listed
+from regbench.records.metrics import Terms
 
 Members = tuple[str, ...]  # names of a stack's first level, in order; () is the baseline
 BASELINE = "baseline"
@@ -87,6 +88,7 @@ class Ablation:
         pairs_design: what the tests of them can find; None where there is none.
         notes: sentences on what a person should know before believing it.
         judge: what verdicts and intervals are by.
+        terms: what is predicted, and in which unit.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Ablation:
     pairs_design: Design | None
     notes: list[str]
     judge: Judge
+    terms: Terms = field(default=Terms())
 
 
 def subsets(members: Sequence[str], pairs: bool = False, factorial: bool = False) -> list[Members]:
@@ -146,7 +149,7 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
     solo = [(member, (member,), ()) for member in whole]
     rest = [(member, whole, tuple(m for m in whole if m != member)) for member in whole if several]
     tried = [found.tried(members) for members in stacks]
-    pairs = found.pairs(whole)
+    pairs, terms = found.pairs(whole), cohort.groups[0].example.summary.terms
     return Ablation(
         name=name,
         metric=question.metric,
@@ -159,7 +162,8 @@ def ablate(cohort: Cohort, stacks: Sequence[Members], question: Question, name: 
         pairs=pairs,
         pairs_design=interactions_design(pairs, question.test),
         notes=[*_notes(tried), *one_rate(cohort.shared)],
-        judge=judge_of(question),
+        judge=judge_of(question, terms),
+        terms=terms,
     )
 
 

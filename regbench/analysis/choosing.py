@@ -14,7 +14,7 @@ from regbench.analysis.cohorts import ABSENT, shown
 from regbench.analysis.notes import note_of
 from regbench.analysis.report import Chosen
 from regbench.errors import counted, listed
-from regbench.records.metrics import CHOOSING
+from regbench.records.metrics import smaller_is_better
 from regbench.records.reader import Excluded, Result
 
 RATE = "train.lr"
@@ -43,7 +43,7 @@ class Choice:
 def choose(
     results: Iterable[Result], keys: Sequence[str], at: str
 ) -> tuple[list[Result], dict[Place, Choice], list[Excluded]]:
-    """For each stack the runs at those values of some keys that have the highest mean select accuracy.
+    """For each stack the runs at those values of some keys that have the best mean of what select chooses by.
 
     The mean is over the seeds that all of a stack's values have. Values at which a seed diverged are not
     chosen while others are there; of two that tie the lower one is. The keys are no condition any more.
@@ -117,11 +117,12 @@ def _best(values: Mapping[str, Sequence[Result]], at: str) -> Choice | None:
 
 
 def _scores(runs: Sequence[Result], at: str) -> Iterator[tuple[int, float]]:
-    """The select accuracy of each seed, of the newest run of it."""
+    """What the best epoch is picked by (`train.monitor`), of each seed's newest run; more of it is better."""
     for result in sorted(runs, key=lambda one: (one.summary.ended, one.folder)):
         figures = note_of(result, at).figures if result.ended else {}
-        if CHOOSING in figures:
-            yield result.seed, figures[CHOOSING]
+        monitor = result.summary.monitor
+        if monitor in figures:
+            yield result.seed, -figures[monitor] if smaller_is_better(monitor) else figures[monitor]
 
 
 def chosen(keys: Sequence[str], names: Mapping[str, Choice]) -> list[Chosen]:
@@ -132,8 +133,13 @@ def chosen(keys: Sequence[str], names: Mapping[str, Choice]) -> list[Chosen]:
     ]
 
 
-def about(found: Sequence[Chosen]) -> list[str]:
-    """What is to be said of the values that were chosen."""
+def about(found: Sequence[Chosen], by: str) -> list[str]:
+    """What is to be said of the values that were chosen.
+
+    Args:
+        found: the values.
+        by: the metric of select that they were chosen by, in words.
+    """
     if not found:
         return []
     key = found[0].key
@@ -141,7 +147,7 @@ def about(found: Sequence[Chosen]) -> list[str]:
         return [f"nothing was chosen: all runs have one value of {key}, {found[0].value}"]
     words = [f"{one.arm} {one.value} (of {listed(one.tried)})" for one in found]
     notes = [
-        f"each stack is at the best {key} of those tried, by mean select accuracy over the seeds; val has "
+        f"each stack is at the best {key} of those tried, by mean {by} over the seeds; val has "
         f"chosen nothing: {'; '.join(words)}"
     ]
     several = [(tried, [one.arm for one in group]) for tried, group in _by_tries(found)]

@@ -18,7 +18,7 @@ from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import counted, listed
-from regbench.records.metrics import smaller_is_better
+from regbench.records.metrics import is_percent, smaller_is_better
 from regbench.records.reader import Found, printable
 from regbench.stats.paired import sampling_error
 from regbench.stats.paired_test import PairedTest
@@ -65,7 +65,9 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
     ]
     arms = _in_order(_with_missing(arms), baseline, question.metric)
     rows = cohort.groups[0].example.summary.rows
-    accuracy = arms[0].figures.get("val/accuracy") if baseline is not None else None
+    terms = cohort.groups[0].example.summary.terms
+    judged = arms[0].figures.get(terms.judged) if baseline is not None else None
+    share = is_percent(terms.judged)  # of rows, whose number alone then says how sure it is
     facts, differing = environment(cohort.groups)
     pairs = interactions(cohort.groups, taken, question)
     picks = _picks(cohort, arms, question, choices or {})
@@ -77,8 +79,8 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
         at=question.at,
         baseline=baseline,
         rows=asdict(rows),
-        sampling_error=sampling_error(accuracy.mean, rows.val) if accuracy else None,
-        seed_spread=accuracy.sd if accuracy else None,
+        sampling_error=sampling_error(judged.mean, rows.val) if judged and share else None,
+        seed_spread=judged.sd if judged else None,
         design=design(family, question.test),
         arms=arms,
         interactions=pairs,
@@ -88,7 +90,8 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
         classes=classes,
         uneven=is_uneven(cohort.groups[0].example.summary),
         chosen=picks,
-        judge=judge_of(question),
+        judge=judge_of(question, terms),
+        terms=terms,
     )
 
 
@@ -103,9 +106,11 @@ def _picks(
 
 def _rates(cohort: Cohort, question: Question, picks: Sequence[Chosen]) -> list[str]:
     """What is to be said of the learning rates, where there is something to compare."""
+    summary = cohort.groups[0].example.summary
+    said = about(picks, summary.terms.title(summary.monitor))
     if len(cohort.groups) < 2:
-        return about(picks)
-    return [*about(picks), *one_rate(cohort.shared, cohort.differs)]
+        return said
+    return [*said, *one_rate(cohort.shared, cohort.differs)]
 
 
 def notes_of(cohort: Cohort, at: str) -> dict[str, Notes]:

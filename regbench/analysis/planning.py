@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from regbench.analysis.report import Comparison
+from regbench.records.metrics import Terms
 from regbench.stats.paired_test import FIXED, SEQUENTIAL
 from regbench.stats.sequential import MOST_PAIRS
 from regbench.stats.spread import pooled, upper_limit
@@ -26,6 +27,7 @@ class Pilot:
         upper: what it is likely (9 in 10) to be at most; None where it was given.
         pairs: the most of any technique; 0 where it was given.
         techniques: whose differences it is of; 0 where it was given.
+        terms: what is predicted, and in which unit.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Pilot:
     upper: float | None = None
     pairs: int = 0
     techniques: int = 0
+    terms: Terms = field(default=Terms())
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def pilots(comparisons: Iterable[Comparison], metric: str) -> Iterator[Pilot]:
         spreads = [(known.sd, known.n) for known in known if known.sd is not None]
         if spreads:
             sd, pairs = pooled(spreads), max(count for _, count in spreads)
-            yield Pilot(one.name, sd, upper_limit(sd, pairs - 1), pairs, len(spreads))
+            yield Pilot(one.name, sd, upper_limit(sd, pairs - 1), pairs, len(spreads), one.terms)
 
 
 def needed(sought: Sought, sd: float) -> list[Needed]:

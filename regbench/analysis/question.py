@@ -9,22 +9,26 @@ from typing import Literal
 
 from regbench.analysis.words import factor
 from regbench.errors import ConfigError, did_you_mean, nearest
-from regbench.records.metrics import JUDGED, JUDGING, split_of
-from regbench.records.reader import printable
+from regbench.records.metrics import CLASSES, JUDGING, NUMBERS, Terms, split_of
+from regbench.records.reader import Result, printable
 from regbench.stats.paired_test import FIXED, SEQUENTIAL, PairedTest
 
+DEFAULT = f"default: {Terms(CLASSES).judged}, of numbers to predict {Terms(NUMBERS).judged}"
+METRIC_HELP = f"what verdicts are on ({DEFAULT})"
 FIXED_SEEDS = (
     "the number of seeds was chosen beforehand: judge by the test for that, not by one that may be looked at "
     "while seeds are added"
 )
 
 
-def refuse_metric(command: str, metric: str) -> None:
-    """Refuse what no verdict can be on.
+def refuse_metric(command: str, metric: str | None) -> None:
+    """Refuse what no verdict can be on; where none is asked for the runs decide.
 
     Raises:
         ConfigError: the metric is none of a split that judges.
     """
+    if metric is None:
+        return
     split, _, what = metric.partition("/")
     if split in JUDGING and what:
         return
@@ -46,6 +50,19 @@ def refuse_unmeasured(command: str, metric: str, measured: Iterable[str]) -> Non
     if metric not in known:
         listed = f"; there are {', '.join(known)}" if known else ""
         raise ConfigError(f"{command}: --metric: no run that counts has measured {printable(metric)}{listed}")
+
+
+def judged_of(command: str, metric: str | None, results: Iterable[Result]) -> str:
+    """What the verdicts are on: the metric that is asked for, else what decides in these runs.
+
+    Raises:
+        ConfigError: some of the runs predict classes, and some numbers.
+    """
+    one_of = {result.summary.terms.task: result for result in results}
+    if len(one_of) > 1:
+        places = [f"classes ({one_of[CLASSES].folder})", f"numbers ({one_of[NUMBERS].folder})"]
+        raise ConfigError(f"{command}: the runs must predict one kind of thing, got {' and '.join(places)}")
+    return metric or Terms(next(iter(one_of), CLASSES)).judged
 
 
 def refuse_keys(command: str, keys: Iterable[str], known: Collection[str]) -> None:
@@ -86,21 +103,14 @@ def test_of(fixed_seeds: bool) -> PairedTest:
     return FIXED if fixed_seeds else SEQUENTIAL
 
 
-def margin_of(command: str, metric: str, text: str | None) -> float | None:
-    """A difference as it was typed, in points where the metric is a share, in the metric's plain unit.
+def typed_difference(command: str, option: str, text: str | None) -> float | None:
+    """A difference as it was typed: points of a share, else the metric's unit; None where there is none.
 
     Raises:
         ConfigError: it is no finite number above 0.
     """
-    return None if text is None else typed_difference(command, "--margin", metric, text)
-
-
-def typed_difference(command: str, option: str, metric: str, text: str) -> float:
-    """As of `margin_of`, of any option.
-
-    Raises:
-        ConfigError: it is no finite number above 0.
-    """
+    if text is None:
+        return None
     try:
         value = float(text)
     except ValueError:
@@ -109,7 +119,12 @@ def typed_difference(command: str, option: str, metric: str, text: str) -> float
         raise ConfigError(
             f"{command}: {option} must be a number above 0, such as 0.3, got {printable(text) or 'nothing'}"
         )
-    return value / factor(metric)
+    return value
+
+
+def plain(metric: str, typed: float | None) -> float | None:
+    """A difference as it was typed, in the metric's plain unit: 0.003 for 0.3 points."""
+    return None if typed is None else typed / factor(metric)
 
 
 @dataclass(frozen=True)
@@ -126,7 +141,7 @@ class Question:
             0.3 points); where None every difference matters.
     """
 
-    metric: str = JUDGED
+    metric: str = Terms().judged
     at: Literal["last", "best"] = "last"
     baseline: str | None = None
     best_of: tuple[str, ...] = ()

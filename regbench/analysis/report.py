@@ -1,8 +1,8 @@
 """What a comparison has found: plain values, from which every output is made.
 
-Accuracies, calibration errors and gaps in accuracy lie in [0, 1], losses are in nats, times in seconds. A
-metric goes by the name that the records give it, `val/accuracy`; `docs/compare.md` lists them all, and
-`wording.py` says how they are shown.
+Accuracies, calibration errors and gaps in accuracy lie in [0, 1], losses of classes are in nats, RMSE and MAE
+in the unit of the numbers to predict, times in seconds. A metric goes by the name that the records give it,
+`val/accuracy`; `docs/compare.md` lists them all, and `wording.py` says how they are shown.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from regbench.records.metrics import Terms
 from regbench.records.reader import Excluded
 
 FORMAT_VERSION = 1  # of the JSON that a report is written as
@@ -213,7 +214,7 @@ class Chosen:
     Attributes:
         arm: its name.
         key: of what was tried, such as train.lr; several one after the other.
-        value: the one of the highest mean select accuracy.
+        value: the one of the best mean of what the best epoch is picked by (`train.monitor`).
         tried: all of them.
         seeds: that the means are over.
         diverged: values at which a seed diverged.
@@ -239,8 +240,9 @@ class Comparison:
         at: last or best, the snapshot that all metrics are of.
         baseline: the arm that the others are compared with; None where it is not there.
         rows: of train, select and val.
-        sampling_error: standard error, by the size of val alone, of the baseline's val accuracy.
-        seed_spread: standard deviation over seeds of the baseline's val accuracy.
+        sampling_error: standard error, by the size of val alone, of the baseline's val accuracy; None where
+            numbers are predicted.
+        seed_spread: standard deviation over seeds of the baseline's val accuracy, of numbers of its val R2.
         design: None where there is nothing to compare.
         arms: the baseline first, then by difference, the best first.
         interactions: of all pairs of which both members, the pair and the empty stack are there.
@@ -251,6 +253,7 @@ class Comparison:
         uneven: whether the largest class of train has more than three times the rows of the smallest.
         chosen: at which of several values each arm is compared; empty where that was not asked for.
         judge: what verdicts and intervals are by.
+        terms: what is predicted, and in which unit.
     """
 
     name: str
@@ -272,6 +275,7 @@ class Comparison:
     uneven: bool = False
     chosen: list[Chosen] = field(default_factory=list)
     judge: Judge | None = None
+    terms: Terms = field(default=Terms())
 
 
 @dataclass(frozen=True)

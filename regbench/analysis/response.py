@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from regbench.analysis.question import Question
 from regbench.analysis.report import Design, Difference, Judge, Verdict
 from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import listed
-from regbench.records.metrics import smaller_is_better
+from regbench.records.metrics import Terms, smaller_is_better
 from regbench.stats.paired import bootstrap_best
 from regbench.stats.paired_test import FIXED
 
@@ -90,6 +90,7 @@ class Response:
         design: what the tests can find; None where there is nothing to test.
         notes: sentences on what a person should know before believing it.
         judge: what verdicts, and the intervals beside them, are by.
+        terms: what is predicted, and in which unit.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Response:
     design: Design | None
     notes: list[str]
     judge: Judge
+    terms: Terms = field(default=Terms())
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,10 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
     everyone = sorted(
         {s for v in wanted for s in taken[v]} | {s for v in wanted if v in groups for s in groups[v].diverged}
     )
+    terms = cohort.groups[0].example.summary.terms
     gap = f"gap/{question.metric.rpartition('/')[2]}"
     if not any(gap in note.figures for notes in taken.values() for note in notes.values()):
-        gap = "gap/accuracy"
+        gap = f"gap/{terms.decider.name}"
 
     def point(value: float | None) -> Point:
         notes, group = taken[value], groups.get(value)
@@ -200,7 +203,8 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
         best=best,
         design=design(tested, question.test, "values"),
         notes=[*_remarks(points, baseline, best, swept), *one_rate(cohort.shared, what="values")],
-        judge=judge_of(question),
+        judge=judge_of(question, terms),
+        terms=terms,
     )
 
 

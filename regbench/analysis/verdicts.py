@@ -13,7 +13,7 @@ from regbench.analysis.question import Question
 from regbench.analysis.report import ALPHA, Design, Difference, Judge, Verdict
 from regbench.analysis.words import number, probability
 from regbench.errors import counted, listed
-from regbench.records.metrics import smaller_is_better, unit
+from regbench.records.metrics import Terms, smaller_is_better
 from regbench.stats.paired import holm
 from regbench.stats.paired_test import PairedTest
 
@@ -21,13 +21,12 @@ NOT_RESOLVED = "not resolved"
 NO_MATTER = "no difference that matters"
 
 
-def judge_of(question: Question) -> Judge:
-    """What the verdicts on a question are by, with a sentence on it."""
+def judge_of(question: Question, terms: Terms) -> Judge:
+    """What the verdicts on a question are by, with a sentence on it, in the terms of what is predicted."""
     sentence = question.test.sentence
     if question.margin is not None:
-        margin = " ".join(
-            filter(None, [number(question.metric, question.margin), unit(question.metric, True)])
-        )
+        measure = terms.unit_of(question.metric, True)
+        margin = " ".join(filter(None, [number(question.metric, question.margin), measure]))
         sentence = (
             f"{sentence}; “{NO_MATTER}” is said where an interval that holds the differences of all "
             f"techniques at once, at 95 %, lies within {margin} of 0"

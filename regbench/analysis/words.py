@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from regbench.analysis.report import ALPHA
-from regbench.records.metrics import is_percent
+from regbench.records.metrics import decimals, is_percent
 
 
 def factor(metric: str) -> float:
@@ -15,8 +15,8 @@ def number(metric: str, value: float | None, signed: bool = False) -> str:
     """A value of a metric without its unit; a dash where there is none."""
     if value is None:
         return "-"
-    decimals = 2 if is_percent(metric) else 4
-    shown = f"{value * factor(metric):{'+' if signed else ''}.{decimals}f}"
+    digits = decimals(metric, value)
+    shown = f"{value * factor(metric):{'+' if signed else ''}.{digits}f}"
     return shown if float(shown) else shown.lstrip("+-")  # no minus zero
 
 

@@ -40,7 +40,7 @@ def weights_of(asked: str | Sequence[float], labels: Tensor, num_classes: int) -
 
 
 def warning(rows: Sequence[int], classes: Sequence[str]) -> str:
-    """What to say of classes with these rows of train; empty where they are about even."""
+    """What to say of classes with these rows of train; empty where they are about even, or there are none."""
     if not uneven(rows):
         return ""
     most, least = max(rows), min(rows)

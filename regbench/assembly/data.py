@@ -11,11 +11,15 @@ from dataclasses import replace
 import torch
 
 from regbench.assembly.dataset_source import make_source
+from regbench.assembly.initial_weights import initial_digest
 from regbench.composition.settings import Config
-from regbench.data.source import Source
+from regbench.data.source import Numeric, Source
 from regbench.data.splits import SplitOptions, carve
+from regbench.errors import printable
 from regbench.instantiation.boundary import refusing
 from regbench.instantiation.fields import checked
+from regbench.records.identity import joined_content, parts_of_content
+from regbench.records.metrics import CLASSES, NUMBERS, Terms
 from regbench.storage.digests import digest_of
 from regbench.streams import keyed_draws
 from regbench.types import Dataset, Split
@@ -30,14 +34,46 @@ def load_data(node: Config) -> Dataset:
     return _load_data(json.dumps(node))
 
 
-def content_of(config: Config) -> str:
-    """A digest of the person's own data, for a configuration's identity; empty where checksums pin the data.
+def content_of(config: Config, recorded: str | None = None) -> str:
+    """A digest of what is the person's own, data and initial weights, for a configuration's identity.
+
+    Args:
+        config: resolved.
+        recorded: what it was when the run began; where the file of its initial weights is gone, that counts.
+
+    Raises:
+        ConfigError: the dataset or the weights cannot be read, or the weights are not those recorded.
+    """
+    before = "" if recorded is None else parts_of_content(config, recorded)[1]
+    return joined_content(data_content_of(config), initial_digest(config.get("model", {}), before))
+
+
+def data_content_of(config: Config) -> str:
+    """A digest of the person's own data; empty where checksums pin the data.
 
     Raises:
         ConfigError: the dataset cannot be read.
     """
+    return _content(_source_node(config))
+
+
+def terms_of(config: Config) -> Terms:
+    """What the runs of a configuration predict and in which unit, as their summaries will say.
+
+    Raises:
+        ConfigError: the dataset cannot be read.
+    """
+    with _reading_source():
+        source = _fetched(_source_node(config))
+        if isinstance(source, Numeric) and source.targets:
+            return Terms(NUMBERS, printable(source.unit))
+    return Terms(CLASSES)
+
+
+def _source_node(config: Config) -> str:
+    """What of a dataset's configuration says where its rows come from, and not how they are cut."""
     node = config["dataset"]
-    return _content(json.dumps({n: v for n, v in node.items() if n not in SplitOptions.__dataclass_fields__}))
+    return json.dumps({n: v for n, v in node.items() if n not in SplitOptions.__dataclass_fields__})
 
 
 @functools.lru_cache(maxsize=8)
@@ -79,5 +115,7 @@ def _read(split: Callable[[], Split]) -> Split:
 
 
 def rows_by_class(split: Split) -> list[int]:
-    """How many rows of each class a split holds, as training is told them."""
+    """How many rows of each class a split holds, as training is told them; empty where there are none."""
+    if not split.task.speaks_of_classes:
+        return []
     return torch.bincount(split.labels, minlength=split.num_classes).tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from inspect import isfunction
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from regbench.composition.kinds import MODEL
 from regbench.composition.settings import MODEL_KEYS, whole
 from regbench.errors import ConfigError
 from regbench.instantiation.fields import make_and_tell
+from regbench.instantiation.locating import locate
 from regbench.storage.reading import machine_memory
 
 COPIES = 3  # of each weight: itself, its gradient, the optimizer's memory of it
@@ -26,8 +28,8 @@ LARGEST_SIZE = 10_000_000  # of a width or a depth
 def require_room(node: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuse one of this package's models that is larger than the machine's memory.
 
-    It is built without its numbers, on the device `meta`. Models of others are left alone: what they do
-    while they are built is theirs.
+    It is built without its numbers, on the device `meta`. Models of others, and what a function of ours makes
+    of them, are left alone: what they do while they are built is theirs.
 
     Args:
         node: the model's part of the configuration.
@@ -36,7 +38,8 @@ def require_room(node: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: it is too large; the message names the largest of its values.
     """
-    if not str(node.get("_target_")).startswith("regbench."):
+    target = str(node.get("_target_"))
+    if not target.startswith("regbench.") or isfunction(locate(target, "model")):
         return
     values = {name: value for name, value in node.items() if name not in MODEL_KEYS}
     wholes = {name: whole(value) for name, value in values.items()}

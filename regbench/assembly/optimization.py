@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,8 +20,16 @@ from regbench.optimizers import innermost
 HELD = ("_target_", "lr")  # what an optimizer is made with in any case
 
 
-def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Optimizer:
+def build_optimizer(
+    node: Config, model: nn.Module, lr: float, groups: Sequence[Any] | None = None
+) -> torch.optim.Optimizer:
     """The optimizer over all of the model's parameters.
+
+    Args:
+        node: the optimizer's part of the configuration.
+        model: whose parameters it changes.
+        lr: its learning rate.
+        groups: the parameters, by themselves or in groups; None: those of the model.
 
     Raises:
         ConfigError: a setting is wrong, it needs a closure, or it decays weights by itself.
@@ -43,7 +51,7 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
             raise ConfigError(
                 f"optimizer._target_: must take params and lr, and {node['_target_']} takes no {name}"
             )
-    optimizer = _made(values, list(model.parameters()))
+    optimizer = _made(values, list(model.parameters()) if groups is None else groups)
     with refusing("optimizer: "):
         groups = getattr(innermost(optimizer), "param_groups", None)
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
@@ -55,14 +63,14 @@ def build_optimizer(node: Config, model: nn.Module, lr: float) -> torch.optim.Op
     return optimizer
 
 
-def _made(values: Config, params: list[nn.Parameter]) -> Any:
+def _made(values: Config, params: Sequence[Any]) -> Any:
     """The optimizer of these values; of a value that torch refuses in its own words the key is told.
 
     Raises:
         ConfigError: it cannot be made.
     """
     try:
-        return make(values, "optimizer", OPTIMIZER, params=params)
+        return _make(values, params)
     except ConfigError as error:
         if not str(values["_target_"]).startswith("torch.") or not isinstance(error.__cause__, ValueError):
             raise
@@ -77,14 +85,20 @@ def _made(values: Config, params: list[nn.Parameter]) -> Any:
         raise ConfigError(f"optimizer.{blamed}: {said}, {got}{right}") from error
 
 
-def _is_made(values: Config, without: str, params: list[nn.Parameter]) -> bool:
+def _is_made(values: Config, without: str, params: Sequence[Any]) -> bool:
     """Whether the optimizer is made where one of its values is left at its default."""
     left = {name: value for name, value in values.items() if name != without}
     try:
-        make(left, "optimizer", OPTIMIZER, params=params)
+        _make(left, params)
     except ConfigError:
         return False
     return True
+
+
+def _make(values: Config, params: Sequence[Any]) -> Any:
+    """The optimizer; groups are copied, for torch writes the rest of its settings into them."""
+    copied = [dict(one) if isinstance(one, dict) else one for one in params]
+    return make(values, "optimizer", OPTIMIZER, params=copied)
 
 
 def build_schedule(node: Config) -> Callable[[float], float]:

@@ -79,18 +79,19 @@ def _words_of_dataset(dataset: Config, data: Dataset, net: nn.Module) -> list[st
     others = (channels, 3, 1) if "channels" in dataset else (channels,)
     larger = (side, *(other for other in LARGER if other > side)) if "size" in dataset else (side,)
     for size, of in product(larger, others):
-        if (of, size) != (channels, side) and _runs(net, (of, size, size), data.num_classes):
+        if (of, size) != (channels, side) and _runs(net, (of, size, size), data):
             words = [("channels", of, channels), ("size", size, side)]
             return [f"dataset.{word}={value}" for word, value, now in words if value != now]
     return []
 
 
 @torch.no_grad()
-def _runs(net: nn.Module, shape: tuple[int, ...], num_classes: int) -> bool:
+def _runs(net: nn.Module, shape: tuple[int, ...], data: Dataset) -> bool:
     try:
         with refusing("model: "):
             for training in (False, True):
-                checked_logits(net.train(training)(torch.zeros(2, *shape)), 2, num_classes)
+                output = net.train(training)(torch.zeros(2, *shape))
+                checked_logits(output, 2, data.num_classes, data.task.returned)
     except ConfigError:
         return False
     return True

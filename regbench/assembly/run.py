@@ -12,26 +12,29 @@ from regbench.assembly.data import load_data, rows_by_class
 from regbench.assembly.device import find_device
 from regbench.assembly.model import build_model
 from regbench.assembly.optimization import build_optimizer, build_schedule
+from regbench.assembly.parameter_groups import grouped
 from regbench.assembly.stack import build_stack
 from regbench.composition.kinds import look_at
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, brief, nearest
 from regbench.images.checks import require_pixels
 from regbench.instantiation.boundary import refusing, shown
-from regbench.records.metrics import NEEDS_IMAGES
+from regbench.records.metrics import NEEDS_CLASSES, NEEDS_IMAGES, Terms, on_select
 from regbench.regularizers.base import MemberError, Stack, hooks
 from regbench.streams import Clock
+from regbench.tasks import require_classes
 from regbench.training.loop import Run
 from regbench.types import Dataset
 
 
-def build_run(config: Config, stack: Stack | None = None, learn: bool = True) -> Run:
+def build_run(config: Config, stack: Stack | None = None, learn: bool = True, initial: bool = True) -> Run:
     """Everything that a run needs, on its device.
 
     Args:
         config: a resolved configuration.
         stack: use this one instead of the configuration's.
         learn: let the members learn from the train split (`prepare_data`), which may take long.
+        initial: read the weights that the model starts from; False where a checkpoint's are to come.
 
     Raises:
         ConfigError: anything in the configuration that cannot be.
@@ -47,15 +50,16 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
     clock = Clock()
     stack.bind(settings.seed, clock)
     with refusing("model: "):
-        model = build_model(config["model"], data, settings.seed, config["dataset"]).to(device)
+        model = build_model(config["model"], data, settings.seed, config["dataset"], initial).to(device)
     data = data.to(device)
-    with _members_prepare():
+    with members_prepare():
         stack.check_data(data.train)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)
-    optimizer = build_optimizer(config["optimizer"], model, train.lr)
-    with _members_prepare():
+    groups = grouped(model, train)
+    optimizer = build_optimizer(config["optimizer"], model, train.lr, groups.params)
+    with members_prepare():
         optimizer = stack.prepare_optimizer(optimizer)
     return Run(
         model=model,
@@ -74,12 +78,19 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True) ->
         evaluate=settings.evaluate,
         class_weights=None if weights is None else weights.to(device),
         warnings=warnings,
+        note=groups.note,
+        monitor=_monitor(train, data),
         clock=clock,
     )
 
 
 @contextmanager
-def _members_prepare() -> Iterator[None]:
+def members_prepare() -> Iterator[None]:
+    """Tell what a member refuses in one sentence that begins with its key.
+
+    Raises:
+        ConfigError: one refuses.
+    """
     try:
         with refusing("reg: ", MemberError):
             yield
@@ -120,6 +131,8 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
     asked = train.class_weights
     if asked is None:
         return None
+    with refusing("train: class_weights "):
+        require_classes(data.task)
     for name, leaf in stack.leaves():
         if "data_loss" in hooks(type(leaf)) and not (leaf.weighs_classes or leaf.is_off):
             raise ConfigError(
@@ -132,9 +145,31 @@ def _class_weights(train: TrainSettings, data: Dataset, stack: Stack) -> torch.T
         raise ConfigError(f"train: {error}") from error
 
 
+def _monitor(train: TrainSettings, data: Dataset) -> str:
+    """The metric of select that picks the best epoch, as records name it.
+
+    Raises:
+        ConfigError: it is none that is measured there.
+    """
+    task = data.task.name
+    if train.monitor is None:
+        return Terms(task).choosing
+    known = [name.removeprefix("select/") for name in on_select(task)]
+    asked = train.monitor.removeprefix("select/")
+    if asked not in known:
+        raise ConfigError(
+            f"train: monitor must be a metric of select, one of {', '.join(known)}, got "
+            f"{brief(train.monitor) or 'nothing'}{nearest(asked, known)}"
+        )
+    return f"select/{asked}"
+
+
 def _check_evaluate(settings: Settings, data: Dataset) -> None:
     if settings.evaluate_test and data.read_test is None:
         raise ConfigError("evaluate_test: must be false for a dataset that has no test split, got true")
+    for word in [one for one in settings.evaluate if one in NEEDS_CLASSES]:
+        with refusing(f"evaluate: {word} "):
+            require_classes(data.task)
     for word in [one for one in settings.evaluate if one in NEEDS_IMAGES]:
         if data.vocabulary is not None:
             raise ConfigError(f"evaluate: {word} needs images, got a text dataset")

@@ -11,17 +11,19 @@ from pathlib import Path
 from regbench.analysis.comparison import report
 from regbench.analysis.question import (
     FIXED_SEEDS,
+    METRIC_HELP,
     Question,
-    margin_of,
+    judged_of,
+    plain,
     refuse_keys,
     refuse_metric,
     refuse_unmeasured,
     test_of,
+    typed_difference,
 )
 from regbench.analysis.report import Report
 from regbench.errors import ConfigError, nearest
 from regbench.folders.outputs import write_output
-from regbench.records.metrics import JUDGED
 from regbench.records.reader import find, printable
 from regbench.reports import exports
 from regbench.reports.comparison_text import show
@@ -45,15 +47,15 @@ def main(argv: list[str]) -> int:
     """
     asked = _arguments().parse_args(argv)
     refuse_metric("compare", asked.metric)
+    margin = typed_difference("compare", "--margin", asked.margin)
     _refuse_outputs(asked)
     runs = find(asked.runs)
     keys = tuple(dict.fromkeys(asked.best_of))
     refuse_keys("compare", keys, {key for one in runs.results for key in one.shared})
-    margin = margin_of("compare", asked.metric, asked.margin)
-    found = report(
-        runs, Question(asked.metric, asked.at, asked.baseline, keys, test_of(asked.fixed_seeds), margin)
-    )
-    _refuse(found, asked)
+    metric = judged_of("compare", asked.metric, runs.results)
+    test = test_of(asked.fixed_seeds)
+    found = report(runs, Question(metric, asked.at, asked.baseline, keys, test, plain(metric, margin)))
+    _refuse(found, asked, metric)
     if STANDARD_OUTPUT not in [getattr(asked, name) for name in EXPORTS]:
         show(Terminal(), found)
     try:
@@ -79,7 +81,7 @@ def _arguments() -> Arguments:
     parser.add_argument(
         "runs", nargs="+", metavar="RUNS", type=named, help="run folders, or folders with runs below them"
     )
-    parser.add_argument("--metric", default=JUDGED, help=f"what verdicts are on (default: {JUDGED})")
+    parser.add_argument("--metric", help=METRIC_HELP)
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
     parser.add_argument("--baseline", metavar="STACK", help="compare with this stack, not with the empty one")
@@ -116,7 +118,7 @@ def _refuse_outputs(asked: argparse.Namespace) -> None:
             raise ConfigError(f"compare: --{name}: must name a place on the disk, got {STANDARD_OUTPUT}")
 
 
-def _refuse(found: Report, asked: argparse.Namespace) -> None:
+def _refuse(found: Report, asked: argparse.Namespace, metric: str) -> None:
     """Refuse what cannot be compared, or not in the way that is asked for."""
     if not found.comparisons:
         reasons = [f"{one.folder}: {one.reason}" for one in found.excluded]
@@ -131,7 +133,7 @@ def _refuse(found: Report, asked: argparse.Namespace) -> None:
         names = [arm.name for arm in arms]
         hint = nearest(asked.baseline, names) or f"; there are {', '.join(dict.fromkeys(names))}"
         raise ConfigError(f"compare: --baseline: no stack is called {printable(asked.baseline)}{hint}")
-    refuse_unmeasured("compare", asked.metric, {name for arm in arms for name in arm.figures})
+    refuse_unmeasured("compare", metric, {name for arm in arms for name in arm.figures})
 
 
 def _values(found: Report, key: str) -> str:

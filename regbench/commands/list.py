@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -16,6 +16,9 @@ from regbench.composition.catalogue import GROUPS, Entry, Parameter, entries
 from regbench.errors import nearest, printable
 from regbench.terminal.arguments import path
 from regbench.terminal.screen import Screen
+
+if TYPE_CHECKING:
+    from regbench.assembly.found_sites import FoundSite
 
 HEADINGS = {
     "reg": "regularizers: add one with +reg=NAME, change it with reg.NAME.PARAMETER=VALUE",
@@ -35,9 +38,21 @@ JSON_KEYS = """
   parameters  a list of objects: name, type ("" where no source tells), default, required
   refused     why it cannot act on the model of --model; null where it can, or was not asked
 
+`regbench list sites model=NAME` prints where regularizers can act in a model, and takes the words of train;
+with --json a list of objects:
+  kind        input, embedding, norm, hidden, attention, recurrent or branch
+  path        of the place in the model
+  shape       of what passes there, without the rows
+  axis        of the channels within the shape
+  default     whether noise acts there unless told where
+  admits      names of the regularizers that act at sites of the kind
+
 --model own needs the model itself, and may be given values and another dataset to be tried on:
   regbench list reg --model own model._target_=my_module.Net +model.hidden=64 dataset=fashion_mnist
 """
+
+
+SITES = "sites"  # a group that is not of options
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,6 +74,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if asked.words and "=" not in asked.words[0]:
         asked.group = asked.words.pop(0)
     try:
+        if asked.group == SITES:
+            _show_sites(_sites(asked), asked.json)
+            return
         found, refused = _ask(asked)
     except ValueError as error:
         parser.error(str(error))
@@ -82,7 +100,8 @@ def _parser() -> _Parser:
         "words",
         nargs="*",
         metavar="group",
-        help=f"one of {', '.join(GROUPS)}, all where left out; then KEY=VALUE as for train, with --model",
+        help=f"one of {', '.join(GROUPS)}, all where left out; then KEY=VALUE as for train, with --model; or "
+        f"{SITES}, then KEY=VALUE",
     )
     parser.add_argument(
         "--model", metavar="NAME", help="say which regularizers cannot act on this model, and why"
@@ -95,10 +114,9 @@ def _parser() -> _Parser:
 def _ask(asked: argparse.Namespace) -> tuple[list[Entry], dict[tuple[str, str], str]]:
     """The options wanted, and why some of the regularizers cannot act."""
     if asked.group is not None and asked.group not in GROUPS:
-        hint = nearest(asked.group, GROUPS) or f"; choose from {', '.join(GROUPS)}"
+        hint = nearest(asked.group, [*GROUPS, SITES]) or f"; choose from {', '.join([*GROUPS, SITES])}"
         raise ValueError(f"unknown group {asked.group!r}{hint}")
-    if asked.config_dir is not None and not asked.config_dir.is_dir():
-        raise ValueError(f"--config-dir must name a folder, got '{asked.config_dir}'")
+    _require_folder(asked.config_dir)
     if asked.model is not None and asked.group not in (None, "reg"):
         raise ValueError(
             f"--model marks regularizers, and must come with group reg or none, got {asked.group!r}"
@@ -108,6 +126,45 @@ def _ask(asked: argparse.Namespace) -> tuple[list[Entry], dict[tuple[str, str], 
     refused = {} if asked.model is None else _refusals(asked.model, asked.words, asked.config_dir)
     groups = GROUPS if asked.group is None else [asked.group]
     return [entry for group in groups for entry in entries(group, asked.config_dir)], refused
+
+
+def _require_folder(extra: Path | None) -> None:
+    if extra is not None and not extra.is_dir():
+        raise ValueError(f"--config-dir must name a folder, got '{extra}'")
+
+
+def _sites(asked: argparse.Namespace) -> list[FoundSite]:
+    """The sites of the model that the words compose.
+
+    Raises:
+        ValueError: a word is wrong, or the model cannot be built.
+    """
+    words = [*([f"model={asked.model}"] if asked.model else []), *asked.words]
+    if not any(word.partition("=")[0] == "model" for word in words):
+        raise ValueError(f"{SITES} must come with a model; type regbench list {SITES} model=NAME")
+    _require_folder(asked.config_dir)
+    from regbench.assembly.found_sites import found_sites  # imports torch, which takes seconds
+
+    return found_sites(words, asked.config_dir)
+
+
+def _show_sites(found: Sequence[FoundSite], as_json: bool) -> None:
+    if as_json:
+        Console().print_json(data=[asdict(site) for site in found], ensure_ascii=True)
+        return
+    console = Screen(highlight=False)
+    if not found:
+        console.print("no sites: regularizers of weights, targets, batches and gradients act all the same")
+    for kind in dict.fromkeys(site.kind for site in found):
+        there = [site for site in found if site.kind == kind]
+        _print(console, [kind], "bold cyan", indent=0)
+        width = max(len(site.path) for site in there)
+        for site in there:
+            noise = "  default" if kind == "hidden" and site.default else ""
+            shape = "x".join(map(str, site.shape))
+            _print(console, [f"{site.path:{width}}  {shape}{noise}".rstrip()], "")
+        _print(console, ["admits", ", ".join(there[0].admits) or "nothing that was tried"], "dim")
+        console.print()
 
 
 def _refusals(model: str, words: Sequence[str], extra: Path | None) -> dict[tuple[str, str], str]:

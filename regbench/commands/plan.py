@@ -10,12 +10,13 @@ from pathlib import Path
 
 from regbench.analysis.comparison import report
 from regbench.analysis.planning import Pilot, Sought, pilots
-from regbench.analysis.question import Question, refuse_metric, typed_difference
+from regbench.analysis.question import DEFAULT, Question, refuse_metric, typed_difference
+from regbench.analysis.words import factor
 from regbench.composition.compose import compose_jobs, read_line, refuse_options
 from regbench.composition.composed import Composed
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
-from regbench.records.metrics import JUDGED
+from regbench.records.metrics import Terms
 from regbench.records.reader import find, printable
 from regbench.reports.plan_text import page
 from regbench.terminal.arguments import Arguments
@@ -33,7 +34,7 @@ OVERRIDES are those of `regbench train -m`, such as '+reg=[],dropout' 'seed=rang
                   100 cases, by either test of `regbench compare`, and how long they take
 --sd NUMBER       the standard deviation of the paired differences, in the same unit; else it is that of the
                   runs in the sweep's folder
---metric METRIC   what it is a difference in (default: {JUDGED})
+--metric METRIC   what it is a difference in ({DEFAULT})
 """
 
 
@@ -66,15 +67,17 @@ def main(argv: list[str]) -> int:
 
     place, jobs = arranged(line, composed)
     refuse_wrong(place, jobs)
-    known = [Pilot("", sd)] if sd is not None else []
-    if difference is not None and not known:
-        known = _pilots(place.root, asked.metric)
     workers, costs = Launch(line, place.root).workers, Costs(jobs)
+    if difference is None:
+        show(jobs, workers, costs)
+        return 0
+    terms = _terms(composed)
+    metric = asked.metric or terms.judged
+    known = _pilots(place.root, metric) if sd is None else [Pilot("", sd / factor(metric), terms=terms)]
     show(jobs, workers, costs)
-    if difference is not None:
-        sought = Sought(asked.metric, difference, techniques)
-        for pilot in known:
-            _show_needed(pilot, sought, lambda seeds: seconds_left(jobs, costs, seeds, workers))
+    sought = Sought(metric, difference / factor(metric), techniques)
+    for pilot in known:
+        _show_needed(pilot, sought, lambda seeds: seconds_left(jobs, costs, seeds, workers))
     return 0
 
 
@@ -82,19 +85,19 @@ def _options() -> Arguments:
     parser = Arguments(prog=f"regbench {COMMAND}", add_help=False)
     for name in ("--detect", "--sd"):
         parser.add_argument(name, metavar="NUMBER")
-    parser.add_argument("--metric", default=JUDGED)
+    parser.add_argument("--metric")
     return parser
 
 
 def _typed(asked: argparse.Namespace) -> tuple[float | None, float | None]:
-    """The difference that is to be found and its spread, in the metric's plain unit, where they are given."""
+    """The difference that is to be found and its spread as they were typed, where they are given."""
     refuse_metric(COMMAND, asked.metric)
     if asked.detect is None:
         if asked.sd is not None:
             raise ConfigError(f"{COMMAND}: --sd is the spread for --detect, which is missing")
         return None, None
-    found = typed_difference(COMMAND, "--detect", asked.metric, asked.detect)
-    return found, None if asked.sd is None else typed_difference(COMMAND, "--sd", asked.metric, asked.sd)
+    detect = typed_difference(COMMAND, "--detect", asked.detect)
+    return detect, typed_difference(COMMAND, "--sd", asked.sd)
 
 
 def _techniques(composed: Sequence[Composed]) -> int:
@@ -106,6 +109,23 @@ def _techniques(composed: Sequence[Composed]) -> int:
             f"'+reg=[],dropout', got {'no empty one' if '{}' not in stacks else 'the empty one alone'}"
         )
     return len(stacks) - 1
+
+
+def _terms(composed: Sequence[Composed]) -> Terms:
+    """What the jobs of the line predict, and in which unit, where they share one.
+
+    Raises:
+        ConfigError: some of them predict classes, and some numbers; or a dataset cannot be read.
+    """
+    from regbench.assembly.data import terms_of
+
+    found = {terms_of(one.config) for one in composed}
+    if len({terms.task for terms in found}) > 1:
+        raise ConfigError(
+            f"{COMMAND}: --detect must be of a line whose jobs predict one kind of thing, got classes "
+            "and numbers"
+        )
+    return found.pop() if len(found) == 1 else Terms(found.pop().task)
 
 
 def _pilots(root: Path, metric: str) -> list[Pilot]:

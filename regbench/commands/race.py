@@ -10,15 +10,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from regbench import __version__
-from regbench.analysis.question import Question, margin_of, refuse_metric
+from regbench.analysis.question import Question, plain, refuse_metric, typed_difference
 from regbench.composition.command_line import CommandLine
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
-from regbench.records.metrics import JUDGED
 from regbench.records.reader import find
 from regbench.reports.comparison_text import show
 from regbench.reports.exports import as_json
-from regbench.reports.race_text import board
 from regbench.stats.paired_test import SEQUENTIAL
 from regbench.stats.racing import FEW
 from regbench.studies.budget import Budget, Spending, budget_of
@@ -58,7 +56,7 @@ def main(argv: list[str]) -> int:
     asked, words = parser.parse_known_args(argv)
     budget, words = budget_of(words)
     refuse_metric(COMMAND, asked.metric)
-    question = Question(asked.metric, asked.at, margin=margin_of(COMMAND, asked.metric, asked.margin))
+    typed = typed_difference(COMMAND, "--margin", asked.margin)
     if asked.json is not None:
         refuse_output(COMMAND, Output("--json", asked.json, False, lambda *_: None))
     line, jobs = composed(COMMAND, words)
@@ -66,7 +64,7 @@ def main(argv: list[str]) -> int:
     _refuse_few(field, budget)
     if field.added:
         print("the empty stack is added, as the baseline")
-    return _race(line, field, question, budget, asked)
+    return _race(line, field, typed, budget, asked)
 
 
 def _refuse_few(field: Field, budget: Budget) -> None:
@@ -90,7 +88,7 @@ def _refuse_few(field: Field, budget: Budget) -> None:
 
 
 def _race(
-    line: CommandLine, field: Field, question: Question, budget: Budget, asked: argparse.Namespace
+    line: CommandLine, field: Field, margin: float | None, budget: Budget, asked: argparse.Namespace
 ) -> int:
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     from regbench.studies.race import Race
@@ -98,6 +96,8 @@ def _race(
     from regbench.sweeps.sweep import run_rounds
 
     jobs = Jobs(line, field)
+    metric = asked.metric or jobs.terms.judged
+    question = Question(metric, asked.at, margin=plain(metric, margin))
     launch = Launch(line, jobs.place.root)
     console = Screen()
     spending = Spending(budget, launch.workers)
@@ -143,7 +143,7 @@ def _conclude(race: Race, jobs: Jobs, spent: str, asked: argparse.Namespace) -> 
         return
     console.print()
     show(console, found)
-    print_table(console, board(race.places(), asked.metric, spent))
+    print_table(console, race.board([]))
     console.print()
     print_lines(console, ["to repeat this report from the folders:", f"  {_repeated(race, jobs, asked)}"])
     if asked.json is not None:
@@ -160,7 +160,7 @@ def _repeated(race: Race, jobs: Jobs, asked: argparse.Namespace) -> str:
     lying = {os.path.realpath(one.folder) for one in find([jobs.place.root]).results}
     folders = [str(jobs.place.root)] if lying <= set(map(os.path.realpath, ours)) else ours
     words = ["regbench", "compare", *folders]
-    words += ["--metric", asked.metric] if asked.metric != JUDGED else []
+    words += ["--metric", asked.metric] if asked.metric is not None else []
     words += ["--at", asked.at] if asked.at != "last" else []
     words += ["--margin", asked.margin] if asked.margin is not None else []
     return shlex.join(words)

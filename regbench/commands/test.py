@@ -33,15 +33,17 @@ def main(argv: list[str]) -> int:
 
     for folder in summaries:
         require_readable(folder, trust)
-    rows = []
+    rows: dict[str, list[list[str]]] = {}
     for folder in summaries:
         with locked(folder, wait=True):  # of several at once each counts
             test = read_again(folder, _finished(folder, trust).reads, trust)
             change_summary(folder, test=test)
-        cells = (f"{of['accuracy']:.4f} ({of['loss']:.4f})" for of in (test.last, test.best) if of)
-        rows.append([printable(folder), *cells, str(test.reads)])
+        decider = summaries[folder].terms.decider
+        cells = (f"{of[decider.name]:.4f} ({of['loss']:.4f})" for of in (test.last, test.best) if of)
+        rows.setdefault(decider.noun, []).append([printable(folder), *cells, str(test.reads)])
     headings = ["run", "last weights", "best weights", "times read"]
-    print_table(Terminal(), Table("test split: accuracy (loss)", headings, rows))
+    for noun, several in rows.items():
+        print_table(Terminal(), Table(f"test split: {noun} (loss)", headings, several))
     return 0
 
 

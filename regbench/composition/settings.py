@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.instantiation.fields import checked, converted, require_number
 from regbench.instantiation.signatures import hints_of
-from regbench.records.identity import is_path, stack_name
+from regbench.records.identity import PATHS, is_path, stack_name
 from regbench.records.metrics import Asked
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
@@ -82,6 +82,9 @@ class TrainSettings:
                 "train: class_weights must be balanced, null or a list of one weight for each class, "
                 f"got {self.class_weights!r}"
             )
+        if not 0 < self.layerwise_lr_decay <= 1:
+            raise ConfigError(f"train: layerwise_lr_decay must lie in (0, 1], got {self.layerwise_lr_decay}")
+        self.lr_factors = _factors(self.lr_factors)
 
 
 def meant(unknown: str, keys: Iterable[str]) -> str:
@@ -131,12 +134,20 @@ def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, An
         _sound(config.get(rated), rated)
     config = _sound(config)
     train = config.get("train")
+    _list_globs(config)
     for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
         for name in _integers(kind):
             if name in part:
                 part[name] = whole(part[name])
     _make_absolute({name: node for name, node in config.items() if isinstance(node, dict)}, typed_in)
     return config
+
+
+def _list_globs(config: dict[str, Any]) -> None:
+    """One glob of `model.freeze` is a list of it, in place: what is one run is written in one way."""
+    model = config.get("model")
+    if isinstance(model, dict) and isinstance(model.get("freeze"), str):
+        model["freeze"] = [model["freeze"]]
 
 
 @functools.cache
@@ -164,12 +175,14 @@ def _sound(node: Any, key: str = "") -> Any:
     return 0.0 if isinstance(node, float) and node == 0 else node
 
 
-def _make_absolute(node: Any, typed_in: str | None) -> None:
-    """Make the paths in a node absolute, in place."""
+def _make_absolute(node: Any, typed_in: str | None, key: str = "") -> None:
+    """Make the paths in a node absolute, in place; `key` is its own."""
     for name, value in node.items() if isinstance(node, dict) else ():
+        inner = f"{key}.{name}".lstrip(".")
+        path_due = name == "root" or is_path(str(name), value) or inner in PATHS
         if isinstance(value, dict):
-            _make_absolute(value, typed_in)
-        elif isinstance(value, str) and value not in ("", "???") and (name == "root" or is_path(str(name))):
+            _make_absolute(value, typed_in, inner)
+        elif isinstance(value, str) and value not in ("", "???") and path_due:
             path = os.path.expanduser(value)
             places = [os.path.abspath(os.path.join(folder, path)) for folder in (typed_in or "", "")]
             node[name] = next(filter(os.path.exists, places), places[0])
@@ -194,7 +207,8 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     for name in PARTS:
         if not isinstance(config[name], Mapping):
             raise ConfigError(f"{name}: must be a group of settings, got {config[name]!r}")
-    grouped = next((name for name, value in config["train"].items() if isinstance(value, Mapping)), None)
+    groups = (name for name, value in config["train"].items() if isinstance(value, Mapping))
+    grouped = next((name for name in groups if name != "lr_factors"), None)
     if grouped is not None and grouped in hints_of(TrainSettings):
         raise ConfigError(f"train: {grouped} must be a value, got a group of settings")
     for part in RATED:
@@ -203,6 +217,27 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
             _require_rate(rate, f"{part}: lr")
     common = {name: converted(config[name], hints[name], f"{name}:") for name in SETTINGS}
     return Settings(**common), TrainSettings(**checked(TrainSettings, config["train"], "train", {}))
+
+
+def _factors(asked: Any) -> dict[str, float] | None:
+    """Factors of learning rates by glob, as numbers.
+
+    Raises:
+        ConfigError: they are no such mapping, or one is not above 0.
+    """
+    if asked is None:
+        return None
+    if not isinstance(asked, Mapping):
+        raise ConfigError(f"train: lr_factors must be factors by glob, {{head.*: 10}}, got {asked!r}")
+    found = {}
+    for glob, value in asked.items():
+        found[str(glob)] = factor = converted(value, float, f"train: lr_factors of {brief(glob)}")
+        if not 0 < factor < LARGEST_SINGLE:
+            raise ConfigError(
+                f"train: lr_factors must be above 0, got {factor} of {brief(glob)}; model.freeze names "
+                "what is not to be trained"
+            )
+    return found
 
 
 def _require_rate(value: Any, what: str) -> None:

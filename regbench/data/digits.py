@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from regbench.data.checksums import require_equal
+from regbench.data.sklearn_files import carried
 from regbench.data.splits import fifth_apart
 
 SHA256 = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172dde2"  # of the table as bytes
@@ -59,11 +59,4 @@ def _table() -> np.ndarray:
 
 
 def _path() -> Path:
-    """Where scikit-learn keeps the table; found without importing it, which takes a second."""
-    spec = importlib.util.find_spec("sklearn")
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError("the digits come with scikit-learn, which must be installed, got none")
-    path = Path(spec.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
-    if not path.is_file():
-        raise ValueError(f"scikit-learn must carry its digits in {path}, got no such file")
-    return path
+    return carried("digits.csv.gz", "digits")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from regbench.data.image_files.pixels import eight_bits
+from regbench.data.map_labels import Label, label_of
 from regbench.data.memory import require_memory
 from regbench.data.person_code import in_a_sentence
 from regbench.terminal.bar import numbers
@@ -19,8 +20,6 @@ AGAIN = 32  # rows that are read twice, to see whether they are the same
 LARGE = 2**24  # bytes of a row for which it is looked whether it fits into memory
 COPIES = 2  # of the rows in memory: as read, and cut into splits
 
-Label = int | str
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -28,7 +27,7 @@ class Rows:
 
     Attributes:
         inputs: (N, ...) uint8 or float32.
-        labels: N numbers, or N names.
+        labels: N numbers or names of classes, or N times one or more numbers to predict.
     """
 
     inputs: Tensor
@@ -124,31 +123,6 @@ def input_of(value: Any, what: str) -> Tensor:
 def _layout(value: Tensor) -> str:
     odd = "meta" if value.is_meta else "quantized" if value.is_quantized else str(value.layout).split(".")[-1]
     return f"one that is {odd}"
-
-
-def label_of(value: Any, what: str) -> Label:
-    """A label as a number or a name; a row with one 1 among zeros is the place of the 1.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | np.integer | np.bool_):
-        return int(value)
-    if isinstance(value, Tensor | np.ndarray | list | tuple):
-        with in_a_sentence(f"the label of {what}"):
-            vector = torch.as_tensor(value).reshape(-1)
-        if len(vector) == 1 and not vector.is_floating_point() and not vector.is_complex():
-            return int(vector.item())
-        if len(vector) > 1 and int((vector == 1).sum()) == 1 and int((vector == 0).sum()) == len(vector) - 1:
-            return int((vector == 1).nonzero().item())
-        value = vector.tolist()
-    shown = repr(value)
-    raise ValueError(
-        f"the label of {what} must be one class: a whole number, a name, or a 1 among zeros, got "
-        f"{shown if len(shown) < 40 else type(value).__name__}"
-    )
 
 
 def _require_like(value: Tensor, first: Tensor, what: str) -> None:

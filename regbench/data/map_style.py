@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -10,11 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regbench.data.checks.counts import by_class
+from regbench.data.checks.counts import by_class, spans
 from regbench.data.checks.duplicates import Part, of_test
-from regbench.data.map_rows import Label, Rows, read_rows
+from regbench.data.map_labels import are_numbers, as_classes, as_numbers, numbers_of
+from regbench.data.map_rows import Rows, read_rows
 from regbench.data.splits import fifth_apart
+from regbench.errors import counted
 from regbench.storage.digests import digest_of
+from regbench.tasks import LOSSES, Loss
 
 WITH_CHANNELS = 3  # axes of an image
 MOST_CLASSES = 1_000_000
@@ -25,7 +27,9 @@ class MapStyle:
     """Read the rows of map-style datasets into memory; without a dataset for test a fifth of train is.
 
     Inputs are images of Pillow, tensors (C, H, W) or of another shape, or arrays; labels numbers from 0,
-    names, or rows with one 1. Classes have the names in the dataset's `classes`, where it has such.
+    names, or rows with one 1. Classes have the names in the dataset's `classes`, where it has such. Labels
+    that are floats, or rows of them, not all whole, are numbers to predict, and so are others where the
+    dataset names them in `number_names`; it may say more of them in `unit` and `loss_form`.
 
     Args:
         parts: the dataset of each split: train, and val or test where there are such.
@@ -43,7 +47,47 @@ class MapStyle:
 
     @property
     def num_classes(self) -> int:
-        return len(self.classes)
+        return len(self.targets or self.classes)
+
+    @cached_property
+    def targets(self) -> Sequence[str]:
+        """What the numbers to predict are called; empty where labels are classes.
+
+        Raises:
+            ValueError: the dataset has another number of names.
+        """
+        labels, dataset = self._read["train"].labels, self._parts["train"]
+        found = getattr(dataset, "number_names", None)
+        names = [str(name) for name in found] if isinstance(found, list | tuple) else []
+        named = bool(names)
+        if not are_numbers(labels, named):
+            return ()
+        width = max(len(numbers_of(label) or ()) for label in labels if isinstance(label, tuple) or named)
+        if named and len(names) != width:
+            raise ValueError(
+                f"number_names must be {counted(width, 'name')}, one for each number, got {len(names)}"
+            )
+        if named:
+            return names
+        return [f"number {place}" for place in range(width)] if width > 1 else ["number"]
+
+    @property
+    def unit(self) -> str:
+        """What the dataset says in an attribute of that name."""
+        unit = getattr(self._parts["train"], "unit", "")
+        return unit if isinstance(unit, str) else ""
+
+    @property
+    def loss_form(self) -> Loss:
+        """What the dataset says in an attribute of that name; else squared.
+
+        Raises:
+            ValueError: there is no such loss.
+        """
+        form = getattr(self._parts["train"], "loss_form", LOSSES[0])
+        if form not in LOSSES:
+            raise ValueError(f"loss_form must be one of {', '.join(LOSSES)}, got {form!r}")
+        return form
 
     @property
     def mirrors(self) -> bool:
@@ -57,7 +101,7 @@ class MapStyle:
         Raises:
             ValueError: numbered labels do not begin at 0, or one is left out, or some are names.
         """
-        labels = set(self._read["train"].labels)
+        labels = set(as_classes(self._read["train"].labels, "train"))
         own = _names_of(self._parts["train"])
         if own:
             return own
@@ -75,7 +119,7 @@ class MapStyle:
         Raises:
             ValueError: a row or a label is not what it should be.
         """
-        _ = self._labels
+        _ = self._labels, self.loss_form
 
     def content(self) -> str:
         return digest_of(
@@ -96,17 +140,23 @@ class MapStyle:
         return "test" in self._read or len(self._read) == 1
 
     def found(self) -> str:
-        counts = Counter(int(label) for labels in self._labels.values() for label in labels)
         rows = ", ".join(f"{len(read.labels)} {split}" for split, read in self._read.items())
         kind = str(self._read["train"].inputs.dtype).split(".")[-1]
         name = type(self._parts["train"]).__name__
-        sizes = by_class(self.classes, [counts[label] for label in range(self.num_classes)], "rows")
-        said = [f"{name}: {sizes}", f"rows: {rows}, each {kind} {self.in_shape}", *self._said]
+        said = [f"{name}: {self._found_labels()}", f"rows: {rows}, each {kind} {self.in_shape}", *self._said]
         if len(self._read) == 1:
             said.append("a fifth of them test")
         elif not self.has_test:
             said.append("no test split, so that none is sealed")
         return "; ".join(said)
+
+    def _found_labels(self) -> str:
+        """How many rows each class has, or between what numbers lie."""
+        every = torch.cat(list(self._labels.values()))
+        if self.targets:
+            return spans(self.targets, every, self.unit)
+        counts = torch.bincount(every, minlength=self.num_classes).tolist()
+        return by_class(self.classes, counts, "rows")
 
     def warnings(self) -> Sequence[str]:
         said = self._of_images() if len(self.in_shape) == WITH_CHANNELS else []
@@ -157,13 +207,19 @@ class MapStyle:
 
     @cached_property
     def _labels(self) -> Mapping[str, Tensor]:
-        """Labels of every part as numbers of the classes.
+        """Labels of every part as numbers of the classes, (N,), or as numbers to predict, (N, K) float64.
 
         Raises:
-            ValueError: a label is no class.
+            ValueError: a label is no class, or not so many numbers.
         """
+        if self.targets:
+            width = len(self.targets)
+            return {split: as_numbers(rows.labels, width, split) for split, rows in self._read.items()}
         numbers = {name: number for number, name in enumerate(self.classes)}
-        return {split: _numbered(rows.labels, numbers, split) for split, rows in self._read.items()}
+        return {
+            split: _numbered(as_classes(rows.labels, split), numbers, split)
+            for split, rows in self._read.items()
+        }
 
     @cached_property
     def _places(self) -> tuple[Tensor, Tensor] | None:
@@ -192,7 +248,7 @@ def _names_of(dataset: Any) -> list[str]:
     return [str(name[0] if isinstance(name, tuple | list) and name else name) for name in classes]
 
 
-def _number_of(dataset: Any, labels: set[Label]) -> int:
+def _number_of(dataset: Any, labels: set[int | str]) -> int:
     """How many classes numbered labels make, by the dataset's `num_classes` or by the labels themselves.
 
     Raises:
@@ -215,7 +271,7 @@ def _number_of(dataset: Any, labels: set[Label]) -> int:
     return len(numbers)
 
 
-def _numbered(labels: Sequence[Label], numbers: Mapping[str, int], split: str) -> Tensor:
+def _numbered(labels: Sequence[int | str], numbers: Mapping[str, int], split: str) -> Tensor:
     found = []
     for row, label in enumerate(labels):
         place = numbers.get(label) if isinstance(label, str) else label

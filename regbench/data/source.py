@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from regbench.data.text_files.tokens import Tokenizer
+from regbench.tasks import Loss
 
 
 class Source(Protocol):
@@ -97,6 +98,27 @@ class Named(Protocol):
 
 
 @runtime_checkable
+class Numeric(Protocol):
+    """A source that may predict numbers: then `train`, `val` and `test` return labels (N, K) float64.
+
+    They are in their unit, as the person has them; whoever cuts the rows standardizes them by the train rows
+    that are kept. `num_classes` is then not asked for.
+    """
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """The K names of what is predicted; empty where that are classes after all."""
+
+    @property
+    def unit(self) -> str:
+        """What they are counted in, one for all, such as EUR; empty where nobody has said."""
+
+    @property
+    def loss_form(self) -> Loss:
+        """The data loss."""
+
+
+@runtime_checkable
 class Judged(Protocol):
     """A source that may have a val split of its own; then only select is cut from its train rows."""
 
@@ -130,3 +152,28 @@ class Traced(Protocol):
 
     def origin(self, part: str, row: int) -> str:
         """The place of a row that `train` or `val`, as the part says, returned: a file, a line of a file."""
+
+
+@runtime_checkable
+class OfColumns(Protocol):
+    """An encoding that makes standardized inputs of the columns of a table, and can say how."""
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """Shape of one example, which nobody knew before: (F,)."""
+
+    @property
+    def columns(self) -> Sequence[int]:
+        """For each of the F inputs the number of the column that it is made of."""
+
+    @property
+    def kept(self) -> Sequence[Mapping[str, Any]]:
+        """Kept with the checkpoint, so that a loaded model takes rows of a table."""
+
+
+@runtime_checkable
+class Grouped(Protocol):
+    """A source whose rows may belong to groups that never part between splits."""
+
+    def groups(self) -> Tensor | None:
+        """The group (N,) int64 of each row that `train` returns; None where rows stand alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,7 +11,20 @@ from torch import Tensor
 
 from regbench.data.checks.duplicates import Part
 from regbench.data.checks.inspection import inspected, origin
-from regbench.data.source import Encoded, Encoding, Judged, Named, Reporting, Source, Tokenizing, Untested
+from regbench.data.labelling import Labelling, labelling_of, strata
+from regbench.data.row_groups import groups_apart
+from regbench.data.source import (
+    Encoded,
+    Encoding,
+    Grouped,
+    Judged,
+    OfColumns,
+    Reporting,
+    Source,
+    Tokenizing,
+    Untested,
+)
+from regbench.tasks import Regression
 from regbench.types import Dataset, Split
 
 MOST_HELD_OUT = 5000  # rows of val, and of select
@@ -25,7 +39,8 @@ class SplitOptions:
         split_seed: decides which rows are val, which are select, and the order of train; 0 to 2^32 - 1.
         train_fraction: the share of the train rows to keep, in (0, 1].
         num_train: how many train rows to keep, at least 1; the smaller of the two holds.
-        label_noise: the share of kept train rows to be told a wrong class, in [0, 1).
+        label_noise: the share of kept train rows to be told a wrong class, in [0, 1); 0 where numbers are
+            predicted.
 
     Raises:
         ValueError: one of them is out of range.
@@ -53,76 +68,94 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     Of n rows in stratified order the first k are val and the next k select, k = min(5000, n // 6); the rest
     is train, of which a prefix is kept. So fewer train rows are always among more of them, and val and
     select do not depend on their number. Where the source has a val split of its own that is val, and the
-    first k rows are select. Only train labels are ever made wrong.
+    first k rows are select. Where the source's rows are in groups these stay whole, and val and select have
+    about so many rows (`regbench.data.row_groups`). Only train labels are ever made wrong. Numbers to predict
+    are standardized by the train rows that are kept, in every split.
 
     Raises:
         ValueError: a split would be empty, there are fewer rows than asked for, or the source's rows do not
-            have the shape or the labels that it says they have.
+            have the shape or the labels that it says they have; a target is constant.
     """
     generator = torch.Generator().manual_seed(options.split_seed)
     rows, labels = source.train()
-    _require_labels(source, rows, labels)
-    order = stratified_order(labels, generator)
-    held_out = min(MOST_HELD_OUT, len(order) // 6)
+    kind = labelling_of(source)
+    kind.require_noise(options.label_noise)
+    _require_labels(source, kind, rows, labels)
+    held_out = min(MOST_HELD_OUT, len(labels) // 6)
     own = source.val() if isinstance(source, Judged) else None
     cut = "val" if own is None else "select"
-    _require_rows(cut, held_out, f"6 rows make one of {cut}, and the source has {len(order)}")
+    _require_rows(cut, held_out, f"6 rows make one of {cut}, and the source has {len(labels)}")
+    order, sizes = _order(source, labels, [held_out] * (2 if own is None else 1), generator)
     if own is None:
-        taken, order = order[:held_out], order[held_out:]
+        taken, order = order[: sizes[0]], order[sizes[0] :]
         judging = (rows[taken], labels[taken])
         val_origin = origin(source, "train", taken)
     else:
-        _require_labels(source, *own)
+        _require_labels(source, kind, *own)
         _require_rows("val", len(own[1]), "the source's own has no rows")
         judging = own
         val_origin = origin(source, "val", torch.arange(len(own[1])))
-    select, rest = order[:held_out], order[held_out:]
+    select, rest = order[: sizes[-1]], order[sizes[-1] :]
     kept = rest[: _num_kept(len(rest), options)]
     learned = rows[kept]
     encode = _encoding(source, learned)
-    train = _split(source, encode, learned, labels[kept])
+    cut_from = _Cut(source, encode, kind, kind.learned(labels[kept]))
+    train = cut_from.split(learned, labels[kept])
     if options.label_noise > 0:
-        told = mislabel(train.labels, source.num_classes, options.label_noise, len(rest), generator)
+        told = mislabel(train.labels, kind.outputs, options.label_noise, len(rest), generator)
         train = replace(train, labels=told, true_labels=train.labels)
     parts = {
         "train": Part(learned, labels[kept], origin(source, "train", kept)),
         "select": Part(rows[select], labels[select], origin(source, "train", select)),
         "val": Part(*judging, val_origin),
     }
-    names = _names(source)
+    names = kind.names(source)
     every = labels if own is None else torch.cat([labels, own[1]])
-    doubts, facts = inspected(source, every, parts, names)
+    doubts, facts = inspected(source, kind, every, parts, names)
     told_by_source = source.found() if isinstance(source, Reporting) else ""
     return Dataset(
         train=train,
-        select=_split(source, encode, rows[select], labels[select]),
-        val=_split(source, encode, *judging),
-        read_test=(lambda: _read_test(source, encode)) if _has_test(source) else None,
-        in_shape=tuple(source.in_shape),
-        num_classes=source.num_classes,
+        select=cut_from.split(rows[select], labels[select]),
+        val=cut_from.split(*judging),
+        read_test=cut_from.test if _has_test(source) else None,
+        in_shape=_in_shape(source, encode),
+        num_classes=kind.outputs,
         note="\n".join(filter(None, [told_by_source, encode.note(learned, judging[0]), *facts])),
         warnings=(*(source.warnings() if isinstance(source, Reporting) else ()), *doubts),
         classes=names,
         tokens=_tokens(encode),
+        columns=encode.kept if isinstance(encode, OfColumns) else None,
     )
+
+
+def _order(
+    source: Source, labels: Tensor, held_out: Sequence[int], generator: torch.Generator
+) -> tuple[Tensor, Sequence[int]]:
+    """An order of the rows that begins with those held out, and how many these are.
+
+    Args:
+        source: of the rows.
+        labels: of its train rows.
+        held_out: how many rows each split is to have; groups that stay whole give about so many.
+        generator: of the order.
+    """
+    groups = source.groups() if isinstance(source, Grouped) else None
+    if groups is None:
+        return stratified_order(labels, generator), held_out
+    shares = [size / len(labels) for size in held_out]
+    train, *parts = groups_apart(groups, strata(labels), [1 - sum(shares), *shares], generator)
+    rest = train[stratified_order(labels[train], generator)]
+    return torch.cat([*parts, rest]), [len(part) for part in parts]
+
+
+def _in_shape(source: Source, encode: Encoding) -> tuple[int, ...]:
+    return tuple(encode.in_shape if isinstance(encode, OfColumns) else source.in_shape)
 
 
 def _tokens(encode: Encoding) -> dict[str, Any] | None:
     """How sentences become token ids, as plain values."""
     tokenizer = encode.tokenizer if isinstance(encode, Tokenizing) else None
     return None if tokenizer is None else asdict(tokenizer)
-
-
-def _names(source: Source) -> tuple[str, ...]:
-    """What the classes are called: their numbers where the source does not say.
-
-    Raises:
-        ValueError: it does not give one name to each.
-    """
-    names = tuple(map(str, source.classes if isinstance(source, Named) else range(source.num_classes)))
-    if len(names) != source.num_classes:
-        raise ValueError(f"classes must be {source.num_classes} names, one for each class, got {len(names)}")
-    return names
 
 
 def _encoding(source: Source, train: Tensor) -> Encoding:
@@ -139,9 +172,11 @@ def _has_test(source: Source) -> bool:
 def stratified_order(labels: Tensor, generator: torch.Generator) -> Tensor:
     """An order of the rows (N,) in which every prefix holds the classes in proportion.
 
-    The r-th row, from 0, of a class of n rows in random order has the key (r + 0.5) / n; rows are sorted by
-    key, equal keys in random order. Up to a key t a class has n * t rows, to within half a row.
+    Of numbers to predict, (N, K), the tenths by the first of them stand for classes (`strata`). The r-th row,
+    from 0, of a class of n rows in random order has the key (r + 0.5) / n; rows are sorted by key, equal keys
+    in random order. Up to a key t a class has n * t rows, to within half a row.
     """
+    labels = strata(labels)
     shuffled = torch.randperm(len(labels), generator=generator)
     by_class = shuffled[labels[shuffled].argsort(stable=True)]
     sizes = torch.bincount(labels)
@@ -194,24 +229,51 @@ def _num_kept(available: int, options: SplitOptions) -> int:
     return kept
 
 
-def _read_test(source: Source, encode: Encoding) -> Split:
-    rows, labels = source.test()
-    _require_labels(source, rows, labels)
-    _require_rows("test", len(labels), "the source has no test rows")
-    return _split(source, encode, rows, labels)
+@dataclass(frozen=True)
+class _Cut:
+    """Rows of a source as splits.
 
-
-def _split(source: Source, encode: Encoding, rows: Tensor, labels: Tensor) -> Split:
-    """Encoded rows as a split.
-
-    Raises:
-        ValueError: they are not what the source says of them.
+    Attributes:
+        source: of all of them.
+        encode: how its rows become inputs.
+        kind: what its labels are.
+        numbers: how they are standardized; None of classes.
     """
-    inputs = encode(rows)
-    expected, found = (len(labels), *source.in_shape), tuple(inputs.shape)
-    if found != expected:
-        raise ValueError(f"inputs must have the shape {expected}, got {found}")
-    return Split(inputs, labels, source.num_classes, source.scale, None, source.mirrors, encode.size)
+
+    source: Source
+    encode: Encoding
+    kind: Labelling
+    numbers: Regression | None
+
+    def split(self, rows: Tensor, labels: Tensor) -> Split:
+        """Encoded rows as a split.
+
+        Raises:
+            ValueError: they are not what the source says of them.
+        """
+        source, inputs = self.source, self.encode(rows)
+        expected, found = (len(labels), *_in_shape(source, self.encode)), tuple(inputs.shape)
+        if found != expected:
+            raise ValueError(f"inputs must have the shape {expected}, got {found}")
+        if isinstance(source, Encoded):
+            _require_finite(inputs)
+        told = labels if self.numbers is None else self.numbers.standardized(labels)
+        return Split(
+            inputs,
+            told,
+            self.kind.outputs,
+            source.scale,
+            mirrors=source.mirrors,
+            vocabulary=self.encode.size,
+            numbers=self.numbers,
+            columns=tuple(self.encode.columns) if isinstance(self.encode, OfColumns) else None,
+        )
+
+    def test(self) -> Split:
+        rows, labels = self.source.test()
+        _require_labels(self.source, self.kind, rows, labels)
+        _require_rows("test", len(labels), "the source has no test rows")
+        return self.split(rows, labels)
 
 
 class _AsTheyAre:
@@ -231,16 +293,14 @@ def _require_rows(split: str, rows: int, reason: str) -> None:
         raise ValueError(f"the {split} split is empty: {reason}")
 
 
-def _require_labels(source: Source, rows: Tensor, labels: Tensor) -> None:
-    """Refuse labels that are not what the source says of them, or not one for each row."""
-    if labels.dtype != torch.int64 or labels.ndim != 1:
-        raise ValueError(f"labels must be one int64 a row, got {labels.dtype} {tuple(labels.shape)}")
-    if len(rows) != len(labels):
-        raise ValueError(f"labels must be one int64 a row, got {len(labels)} for {len(rows)} rows")
-    if len(labels) and not 0 <= labels.min() <= labels.max() < source.num_classes:
-        found_range = f"{labels.min()} to {labels.max()}"
-        raise ValueError(f"labels must lie in 0 to {source.num_classes - 1}, got {found_range}")
-    _require_finite(rows)
+def _require_labels(source: Source, kind: Labelling, rows: Tensor, labels: Tensor) -> None:
+    """Refuse labels that are not what the source says of them, and inputs that are no numbers.
+
+    Rows that are encoded may have gaps, and are looked at when they have become inputs.
+    """
+    kind.require(rows, labels)
+    if not isinstance(source, Encoded):
+        _require_finite(rows)
 
 
 def _require_finite(rows: Tensor) -> None:

@@ -25,11 +25,11 @@ def measured_late(
         models: with the last weights and with the best.
         split: the rows.
         autocast: the number format.
-        asked: keys of `LATE`; others are passed over.
+        asked: keys of `LATE`; others are passed over, and all where there are no classes.
     """
     return {
         part: PerWeights(**{name: measured(model, split, autocast) for name, model in models.items()})
-        if word in asked
+        if word in asked and split.task.speaks_of_classes
         else None
         for word, (part, measured) in LATE.items()
     }

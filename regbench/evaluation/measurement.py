@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 from regbench.evaluation.calibration import calibration, mean
 from regbench.evaluation.classwise import balanced
+from regbench.evaluation.numeric import errors
 from regbench.nn.logits import still_logits
+from regbench.records.metrics import metric_of, split_of
+from regbench.tasks import Classification, Regression
 from regbench.types import Dataset, Split
 
 CHUNK = 128  # rows evaluated at once: for convolutions on CPUs half the time and memory of 512
@@ -32,10 +35,13 @@ def measure(
 
 def gaps(measured: dict[str, float]) -> dict[str, float]:
     """The generalization gaps: what val loses against train."""
-    return {
-        "gap/loss": measured["val/loss"] - measured["train/loss"],
-        "gap/accuracy": measured["train/accuracy"] - measured["val/accuracy"],
-    }
+    found = {}
+    for key in measured:
+        metric = metric_of(key)
+        if split_of(key) == "val" and metric is not None and metric.gap:
+            lost = measured[key] - measured[f"train/{metric.name}"]
+            found[f"gap/{metric.name}"] = lost if metric.better == "less" else -lost
+    return found
 
 
 @torch.no_grad()
@@ -48,12 +54,13 @@ def evaluate(
         model: the model.
         split: the rows.
         autocast: the number format.
-        asked: what else to measure, from the same forward pass: keys of `MEASURES`; others are passed over.
+        asked: what else to measure, from the same forward pass: keys of `MEASURES`; others, and what the task
+            has nothing of, are passed over.
     """
     logits = torch.cat(predict(model, split, autocast))
     found: dict[str, float] = {}
     for word in (None, *asked):
-        for measure_some in MEASURES.get(word, ()):
+        for measure_some in MEASURES[split.task.name].get(word, ()):
             found |= measure_some(logits, split)
     return found
 
@@ -79,16 +86,21 @@ def predict(
             inputs = change(inputs)
         with autocast():
             output = model(inputs)
-        chunks.append(still_logits(output, len(inputs), split.num_classes).float())
+        called = split.task.returned
+        chunks.append(still_logits(output, len(inputs), split.num_classes, called).float())
     model.train(was_training)
     return chunks
 
 
-def plain(logits: Tensor, split: Split) -> dict[str, float]:
-    """Cross-entropy in nats, and accuracy."""
+def data_loss(logits: Tensor, split: Split) -> dict[str, float]:
+    """The mean of the task's loss: cross-entropy in nats, or what numbers have."""
     pairs = zip(logits.split(CHUNK), split.labels.split(CHUNK), strict=True)
-    loss = [split.task.row_losses(*pair) for pair in pairs]
-    return {"loss": mean(torch.cat(loss)), "accuracy": mean(logits.argmax(1) == split.labels)}
+    return {"loss": mean(torch.cat([split.task.row_losses(*pair) for pair in pairs]))}
+
+
+def accuracy(logits: Tensor, split: Split) -> dict[str, float]:
+    """The share of rows whose largest logit is their label's."""
+    return {"accuracy": mean(logits.argmax(1) == split.labels)}
 
 
 def memorization(logits: Tensor, split: Split) -> dict[str, float]:
@@ -107,12 +119,22 @@ def memorization(logits: Tensor, split: Split) -> dict[str, float]:
     return found
 
 
+def of_numbers(outputs: Tensor, split: Split) -> dict[str, float]:
+    """R2, RMSE and MAE."""
+    return errors(outputs, split.labels, split.numbers) if split.numbers else {}
+
+
 Measure = Callable[[Tensor, Split], dict[str, float]]  # of logits (rows, C); the metrics by name
-MEASURES: Mapping[str | None, Sequence[Measure]] = {  # by the word of `evaluate` that asks for them
-    None: (
-        plain,
-        lambda logits, split: balanced(logits.argmax(1), split.labels, split.num_classes),
-        memorization,
-    ),
-    "calibration": (lambda logits, split: calibration(logits, split.labels),),
+MEASURES: Mapping[str, Mapping[str | None, Sequence[Measure]]] = {
+    # by the task, and the word of `evaluate` that asks for them
+    Classification.name: {
+        None: (
+            data_loss,
+            accuracy,
+            lambda logits, split: balanced(logits.argmax(1), split.labels, split.num_classes),
+            memorization,
+        ),
+        "calibration": (lambda logits, split: calibration(logits, split.labels),),
+    },
+    Regression.name: {None: (data_loss, of_numbers)},
 }

@@ -23,6 +23,7 @@ from regbench.instantiation.origins import (
     is_ours,
     is_own,
     is_standard,
+    makes_models,
 )
 from regbench.instantiation.signatures import classes_in, hints_of
 
@@ -222,7 +223,8 @@ def _of_function(function: Any, path: str, kind: Kind, distrust: Distrust | None
     holder = getattr(function, "__self__", None)
     file = Path(plain.__code__.co_filename) if isinstance(plain, FunctionType) else None
     another = file is None or (holder is not None and not isinstance(holder, type))
-    if another or is_standard(plain) or is_standard(holder) or is_ours(plain) or is_of_python(file):  # type: ignore[arg-type]
+    ours = is_ours(plain) and not makes_models(plain)
+    if another or is_standard(plain) or is_standard(holder) or ours or is_of_python(file):  # type: ignore[arg-type]
         return f"must name {kind.due}, got {path}"
     if any(check(plain) for check in (inspect.iscoroutinefunction, inspect.isgeneratorfunction)):
         return f"must name a function that returns what it makes, and {path} is a coroutine or a generator"

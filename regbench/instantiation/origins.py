@@ -50,6 +50,11 @@ def is_ours(thing: Any) -> bool:
     return str(getattr(thing, "__module__", "")).partition(".")[0] == "regbench"
 
 
+def makes_models(function: FunctionType) -> bool:
+    """Whether a function of this package is there to be named as a model, as no other of its functions is."""
+    return str(function.__module__).startswith("regbench.models.")
+
+
 def is_named(cls: type, package: str, name: str) -> bool:
     """Whether a class is derived from one of that name, without importing the package for it."""
     return any(one.__name__ == name and f"{one.__module__}.".startswith(f"{package}.") for one in cls.__mro__)

@@ -67,7 +67,7 @@ class RNN(nn.Module):
         if self.text:
             tokens = trimmed(inputs)
             states = self.layers(self.embedding(tokens))
-            last = states[torch.arange(len(tokens), device=tokens.device), lengths(tokens) - 1]
+            last = states[torch.arange(tokens.shape[0], device=tokens.device), lengths(tokens) - 1]
         else:
             rows = self.input(inputs).transpose(1, 2).flatten(2)  # (B, H, C * W)
             last = self.layers(rows)[:, -1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from regbench.nn.logits import logits_of
+from regbench.nn.logits import as_column, logits_of
 from regbench.types import Split
 
 ROWS_AT_ONCE = 1024  # bounds the memory: only this many rows are floats at any moment
@@ -33,8 +33,11 @@ class Normalization(nn.Module):
         """Measure mean and (biased) standard deviation per channel over all rows and pixels of a split.
 
         Inputs of shape (N, C, H, W) give buffers of shape (C, 1, 1); a standard deviation below 1e-3 counts
-        as 1e-3.
+        as 1e-3. The inputs of a table are standardized already, and stay as they are: mean 0, deviation 1.
         """
+        if split.columns is not None:
+            plain = torch.zeros(split.inputs.shape[1:], device=split.inputs.device)
+            return cls(plain, plain + 1)
         channels, *pixels = split.inputs.shape[1:]
         mean, squares = _moments(split)
         std = (squares - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_STD)
@@ -67,17 +70,28 @@ class Normalized(nn.Module):
     """Show a model its inputs standardized, and show its logits alone: logits_of(net(normalization(inputs))).
 
     So everything before the model sees images in [0, 1], and everything after it a tensor (B, C), also where
-    a person's own returns more than that in training.
+    a person's own returns more than that in training, or (B,) where it predicts one number.
+
+    Args:
+        normalization: of the inputs.
+        net: the person's own.
+        outputs: C, or K numbers; None where nobody knows.
 
     Attributes:
-        note: what a person should know of the model; empty where there is nothing.
+        input: a site before the net, where its own modules are no sites; None where nothing stands there.
+        note: what a person should know of the model, a sentence a line; empty where there is nothing.
+        sought: the end of a sentence about a site that the net lacks.
     """
 
-    def __init__(self, normalization: nn.Module, net: nn.Module) -> None:
+    def __init__(self, normalization: nn.Module, net: nn.Module, outputs: int | None = None) -> None:
         super().__init__()
         self.normalization = normalization
         self.net = net
-        self.note = ""
+        self.outputs = outputs
+        self.input: nn.Module | None = None
+        self.note = self.sought = ""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return logits_of(self.net(self.normalization(inputs)))
+        inputs = self.normalization(inputs)
+        output = self.net(inputs if self.input is None else self.input(inputs))
+        return as_column(logits_of(output), self.outputs)

@@ -72,7 +72,7 @@ class Recurrence(nn.Module):
         weights: list[Tensor] = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
         if inputs.is_cuda:
             weights = _in_one_piece(weights)
-        start = inputs.new_zeros(1, len(inputs), self.width)
+        start = inputs.new_zeros(1, inputs.shape[0], self.width)
         # weights, biases?, layers, dropout, training?, both directions?, batch first?
         if self.cell == "lstm":
             return torch.lstm(inputs, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
@@ -81,7 +81,7 @@ class Recurrence(nn.Module):
     def _stepwise(self, inputs: Tensor) -> Tensor:
         weight_hh, bias_hh = self.weight_hh, self.bias_hh  # one reading for all steps
         entering = F.linear(inputs, self.weight_ih, self.bias_ih)
-        state = memory = entering.new_zeros(len(inputs), self.width)
+        state = memory = entering.new_zeros(inputs.shape[0], self.width)
         states = []
         for step in entering.unbind(1):
             returning = self._returning(state, weight_hh, bias_hh)

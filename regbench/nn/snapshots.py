@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regbench.weights import Scope, regularized_weights
+from regbench.weights import Scope, regularized_weights, unmarked
 
 
 class WithWeights(nn.Module):
@@ -36,10 +36,11 @@ class WithWeights(nn.Module):
         own = self.model.state_dict()
         _require_same_names(state, own)
         self.state = {name: tensor.to(own[name].device) for name, tensor in state.items()}
-        self._replaced = [name for name in _own_names(self.model) if name in self.state]
+        names = [(name, unmarked(name)) for name in _own_names(self.model)]
+        self._replaced = [(own, name) for own, name in names if name in self.state]
 
     def forward(self, *inputs: Any) -> Any:
-        tensors = {name: self.state[name] for name in self._replaced}
+        tensors = {own: self.state[name] for own, name in self._replaced}
         return torch.func.functional_call(self.model, tensors, inputs, tie_weights=False)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
@@ -65,7 +66,7 @@ def evaluated_weights(model: nn.Module, scope: Scope = "weights") -> list[tuple[
     """What `regularized_weights` finds, with the values that the model computes with, to be looked at."""
     if not isinstance(model, WithWeights):
         return regularized_weights(model, scope)
-    names = {id(weight): name for name, weight in model.model.named_parameters()}
+    names = {id(weight): unmarked(name) for name, weight in model.model.named_parameters()}
     return [(n, model.state[names[id(w)]]) for n, w in regularized_weights(model.model, scope)]
 
 
@@ -78,7 +79,7 @@ def _own_names(model: nn.Module) -> list[str]:
     return [
         f"{prefix}.{name}".lstrip(".")
         for prefix, module in model.named_modules()
-        for name in (*module._parameters, *module._buffers)
+        for name in (*module._parameters.keys(), *module._buffers.keys())  # a script's are no dicts
     ]
 
 

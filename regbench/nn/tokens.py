@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from regbench.sites import Site
@@ -21,5 +22,10 @@ def lengths(tokens: Tensor) -> Tensor:
 
 
 def trimmed(tokens: Tensor) -> Tensor:
-    """The tokens (B, T) without the columns at the end that hold nothing but padding; one is kept."""
+    """The tokens (B, T) without the columns at the end that hold nothing but padding; one is kept.
+
+    That saves time and changes nothing, so that a program of fixed shapes (torch.export) does without it.
+    """
+    if torch.compiler.is_exporting():
+        return tokens
     return tokens[:, : int(lengths(tokens).max())]

@@ -71,4 +71,4 @@ def change_summary(folder: Path, **changes: Any) -> None:
 
 def uneven(rows: Sequence[int]) -> bool:
     """Whether classes with these rows are so uneven that accuracy says little of the small ones."""
-    return max(rows) > UNEVEN * min(rows)
+    return bool(rows) and max(rows) > UNEVEN * min(rows)

@@ -16,6 +16,10 @@ NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it r
 # nor what is repeated, what is compared, and what changes the last bits or is measured besides
 NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")
 
+INITIAL = "+init:"  # before the digest of the weights that a run starts from, in a `content`
+INITIAL_DIGITS = 16  # of it, where it stands for the file among a run's conditions
+PATHS = ("model.init",)  # keys, beside those of a name that says so, whose value is a path
+
 
 def identity(config: Mapping[str, Any], content: str = "") -> str:
     """A hash of all that decides a run's results, the order of the stack's members included.
@@ -25,7 +29,8 @@ def identity(config: Mapping[str, Any], content: str = "") -> str:
 
     Args:
         config: resolved.
-        content: a digest of the person's own data; empty where checksums pin it.
+        content: a digest of the person's own data; empty where checksums pin it. With it, that of the weights
+            that the run starts from (`joined_content`).
     """
     kept = _deciding(config, NOT_IDENTITY, content)
     if isinstance(kept.get("evaluate"), list):  # in which order they are asked for decides nothing
@@ -38,16 +43,34 @@ def identity(config: Mapping[str, Any], content: str = "") -> str:
 def conditions(config: Mapping[str, Any], content: str = "") -> dict[str, Any]:
     """All that must be alike in runs that are compared: what decides their results but stack and seed.
 
-    Flat, `model.width`, in the order of the keys; `dataset.content` stands for a person's own data.
+    Flat, `model.width`, in the order of the keys; `dataset.content` stands for a person's own data, and the
+    digest of the weights that a run starts from for `model.init`.
 
     Args:
         config: resolved.
         content: as in `identity`.
     """
     flat = dict(flattened(_deciding(config, NOT_CONDITIONS, content)))
-    if content:
-        flat["dataset.content"] = content
+    data, initial = parts_of_content(config, content)
+    if data:
+        flat["dataset.content"] = data
+    if initial:
+        flat["model.init"] = initial[:INITIAL_DIGITS]
     return dict(sorted(flat.items()))
+
+
+def joined_content(data: str, initial: str) -> str:
+    """One text of the digest of a person's own data and that of the weights that a run starts from."""
+    return f"{data}{INITIAL}{initial}" if initial else data
+
+
+def parts_of_content(config: Mapping[str, Any], content: str) -> tuple[str, str]:
+    """The two digests of `joined_content`; the second is empty where a run starts from no weights."""
+    model = config.get("model")
+    if not isinstance(model, Mapping) or model.get("init") is None or INITIAL not in content:
+        return content, ""
+    data, _, initial = content.rpartition(INITIAL)
+    return data, initial
 
 
 def _deciding(config: Mapping[str, Any], aside: Sequence[str], content: str) -> dict[str, Any]:
@@ -56,18 +79,31 @@ def _deciding(config: Mapping[str, Any], aside: Sequence[str], content: str) -> 
     A path is what a digest of the data stands for, so it counts where there is none.
     """
     kept = {name: value for name, value in without_later(config).items() if name not in aside}
-    dataset = kept.get("dataset")
+    dataset, model = kept.get("dataset"), kept.get("model")
+    content, initial = parts_of_content(config, content)
+    if initial and isinstance(model, Mapping):
+        kept["model"] = {name: value for name, value in model.items() if name != "init"}
     if isinstance(dataset, Mapping):
         kept["dataset"] = {
             name: value
             for name, value in dataset.items()
-            if not (name == "root" or (content and is_path(name)))
+            if not (name == "root" or (content and is_path(name, value)))
         }
     return kept
 
 
-def is_path(field: str) -> bool:
-    """Whether the value of a key of this name, at its end, is the path of a file or folder."""
+FILES = ("val", "test")  # keys whose value is a path where it looks like one
+NAMES_A_FILE = re.compile(r".*(?:[/\\]|\.\w+$)")
+
+
+def is_path(field: str, value: object) -> bool:
+    """Whether the value of a key of this name, at its end, is the path of a file or folder.
+
+    That of `path` and of what ends in `_path` is, whatever it is; that of `val` and `test` where a folder or
+    an ending, such as .csv, stands in it.
+    """
+    if field in FILES:
+        return isinstance(value, str) and bool(NAMES_A_FILE.match(value))
     return field == "path" or field.endswith("_path")
 
 

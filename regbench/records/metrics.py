@@ -5,16 +5,19 @@ A new one is a row here and a function in `regbench.evaluation.measurement`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 Asked = Literal["calibration", "corruption", "per_class"]  # what `evaluate` may ask for
-Kind = Literal["accuracy", "loss", "calibration", "classes alike", "wrong labels"]  # as tables group them
+# as tables group them
+Kind = Literal["accuracy", "numbers", "loss", "calibration", "classes alike", "wrong labels"]
 
-JUDGED = "val/accuracy"  # what a verdict is on, unless another is asked for
-CHOOSING = "select/accuracy"  # what the best epoch is chosen by
+TaskName = Literal["classification", "regression"]  # as `regbench.tasks` calls what is predicted
+CLASSES: TaskName = "classification"
+NUMBERS: TaskName = "regression"
 JUDGING = ("val", "test", "corruption")  # splits that have chosen nothing
 MEASURED = ("train", "select", "val", "gap")  # splits that are measured at each evaluation
 NAME = re.compile(r"[\w./-]{1,200}")  # of a metric in a record, with its split
@@ -46,11 +49,13 @@ class Metric:
         needs: what else it needs, in words.
         curve: whether charts draw its course over the epochs.
         titles: in words where a split has others.
+        task: of what predictions it is measured.
+        decides: whether verdicts are on it, and the best epoch is picked by it, unless another is asked for.
     """
 
     name: str
     title: str
-    unit: Literal["share", "nats", ""]
+    unit: Literal["share", "nats", "target", ""]
     low: float
     high: float | None
     better: Literal["more", "less"]
@@ -62,6 +67,13 @@ class Metric:
     needs: str = ""
     curve: bool = False
     titles: tuple[tuple[str, str], ...] = ()
+    task: TaskName = CLASSES
+    decides: bool = False
+
+    @property
+    def noun(self) -> str:
+        """In words, without a split."""
+        return self.title.format("").strip()
 
 
 CLEAN = ("train", "select", "val", "test")
@@ -70,7 +82,7 @@ METRICS = (
     Metric(
         "accuracy", "{} accuracy", "share", 0, 1, "more", "accuracy", (*CLEAN, "corruption"),
         "share of rows whose largest logit is their label's",
-        gap="`train/accuracy - val/accuracy`", curve=True, titles=(("gap", "accuracy gap"),),
+        gap="`train/accuracy - val/accuracy`", curve=True, titles=(("gap", "accuracy gap"),), decides=True,
     ),
     Metric(
         "loss", "{} loss", "nats", 0, None, "less", "loss", CLEAN, "mean cross-entropy",
@@ -116,9 +128,31 @@ METRICS = (
         "two classes twice the one-sided binary score (Brier 1950)",
         asked="calibration",
     ),
+    Metric(
+        "r2", "{} R2", "", float("-inf"), 1, "more", "numbers", CLEAN,
+        "1 - sum of (output - target)^2 / sum of (target - its mean over the split)^2, the mean over the "
+        "targets; 0 is what the best constant reaches",
+        gap="`train/r2 - val/r2`", curve=True, titles=(("gap", "R2 gap"),), task=NUMBERS, decides=True,
+    ),
+    Metric(
+        "rmse", "{} RMSE", "target", 0, None, "less", "numbers", CLEAN,
+        "root of the mean squared error over rows and targets",
+        gap="`val/rmse - train/rmse`", titles=(("gap", "RMSE gap"),), task=NUMBERS,
+    ),
+    Metric(
+        "mae", "{} MAE", "target", 0, None, "less", "numbers", CLEAN,
+        "mean absolute error over rows and targets",
+        task=NUMBERS,
+    ),
+    Metric(
+        "loss", "{} loss", "", 0, None, "less", "loss", CLEAN,
+        "mean squared error of standardized targets, or their Huber or absolute loss",
+        gap="`val/loss - train/loss`", curve=True, titles=(("gap", "loss gap"),), task=NUMBERS,
+    ),
 )  # fmt: skip
-BY_NAME = {metric.name: metric for metric in METRICS}
+BY_NAME = {metric.name: metric for metric in reversed(METRICS)}  # of one of both tasks, the row of classes
 NEEDS_IMAGES: tuple[Asked, ...] = ("corruption",)
+NEEDS_CLASSES: tuple[Asked, ...] = ("corruption", "per_class")  # calibration, of numbers, is nothing
 
 
 def split_of(key: str) -> str:
@@ -153,33 +187,105 @@ def bounds(key: str) -> tuple[float, float | None]:
     return metric.low, metric.high
 
 
-def title(key: str) -> str:
-    """What a metric is called in a sentence or a heading."""
-    metric, split = metric_of(key), split_of(key)
-    if metric is None:
-        return key.replace("/", " ").replace("_", " ")
-    return dict(metric.titles).get(split, metric.title.format(split))
+@dataclass(frozen=True)
+class Terms:
+    """How the metrics of a run are called, by what it predicts.
+
+    Attributes:
+        task: classification or regression.
+        unit: of the numbers to predict; empty where nobody has said, or of classes.
+    """
+
+    task: TaskName = CLASSES
+    unit: str = ""
+
+    @property
+    def decider(self) -> Metric:
+        """What verdicts are on, and what the best epoch is picked by, unless another is asked for."""
+        return next(metric for metric in METRICS if metric.decides and metric.task == self.task)
+
+    @property
+    def judged(self) -> str:
+        """The metric of val that verdicts are on, unless another is asked for."""
+        return f"val/{self.decider.name}"
+
+    @property
+    def choosing(self) -> str:
+        """The metric of select that the best epoch is picked by, unless another is asked for."""
+        return f"select/{self.decider.name}"
+
+    def of(self, key: str) -> Metric | None:
+        """The row of a metric as a record names it; None of a member's own."""
+        name = key.rpartition("/")[2]
+        own = (metric for metric in METRICS if (metric.name, metric.task) == (name, self.task))
+        return next(own, BY_NAME.get(name))
+
+    def title(self, key: str) -> str:
+        """What a metric is called in a sentence or a heading."""
+        metric, split = self.of(key), split_of(key)
+        if metric is None:
+            return key.replace("/", " ").replace("_", " ")
+        return dict(metric.titles).get(split, metric.title.format(split))
+
+    def unit_of(self, key: str, difference: bool = False) -> str:
+        """%, points, nats, the targets' own, or nothing."""
+        metric = self.of(key)
+        if metric is None:
+            return ""
+        own = {"share": "points" if difference else "%", "target": self.unit}
+        return own.get(metric.unit, metric.unit)
+
+    def with_unit(self, key: str, difference: bool = False) -> str:
+        """A metric as an axis has it: `val accuracy (%)`."""
+        measure = self.unit_of(key, difference)
+        return f"{self.title(key)} ({measure})" if measure else self.title(key)
 
 
-def unit(key: str, difference: bool = False) -> str:
-    """%, points, nats, or nothing."""
-    if is_percent(key):
-        return "points" if difference else "%"
+def without_classes(found: Any) -> Any:
+    """Plain values of findings, without the terms of classes: findings had none before there were numbers."""
+    if isinstance(found, dict):
+        kept = {name: value for name, value in found.items() if (name, value) != ("terms", asdict(Terms()))}
+        return {name: without_classes(value) for name, value in kept.items()}
+    return [without_classes(value) for value in found] if isinstance(found, list) else found
+
+
+def decider_of(measured: Iterable[str]) -> str:
+    """The metric that decides, without a split, among those that were measured: accuracy, of numbers r2."""
+    parts = (key.partition("/") for key in measured)
+    there = {name for split, _, name in parts if split in (*MEASURED, *JUDGING)}
+    deciding = [metric.name for metric in METRICS if metric.decides]
+    return next((name for name in deciding if name in there), deciding[0])
+
+
+def decimals(key: str, value: float) -> int:
+    """How many decimals a value is shown with: of numbers in their own unit so that five digits count."""
     metric = metric_of(key)
-    return metric.unit if metric else ""
+    if metric is None or metric.unit != "target" or not value:
+        return 2 if is_percent(key) else 4
+    return max(0, 4 - math.floor(math.log10(abs(value))))
+
+
+def on_select(task: TaskName) -> list[str]:
+    """The metrics of the select split of a task, as records name them."""
+    return [
+        f"select/{metric.name}" for metric in METRICS if metric.task == task and "select" in metric.splits
+    ]
 
 
 def keys(kinds: Iterable[Kind], splits: Iterable[str] = SHOWN) -> list[str]:
     """The metrics of these kinds as records name them, one kind after the other, in each by split."""
-    return [
+    found = [
         f"{split}/{metric.name}"
         for kind in kinds
         for split in splits
         for metric in METRICS
         if metric.kind == kind and (split in metric.splits or (split == "gap" and metric.gap))
     ]
+    return list(dict.fromkeys(found))
 
 
 CURVES = tuple(
-    f"{split}/{metric.name}" for split in ("train", "val", "gap") for metric in METRICS if metric.curve
+    dict.fromkeys(
+        f"{split}/{metric.name}" for split in ("train", "val", "gap") for metric in METRICS if metric.curve
+    )
 )

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from regbench.errors import printable
 from regbench.records import form
+from regbench.records.metrics import CLASSES, NUMBERS, Terms, split_of
 from regbench.records.status import Status
 from regbench.records.typed import LEFT_OUT, parsed
 
@@ -117,6 +119,26 @@ class ClassMetrics:
 
 
 @dataclass(frozen=True)
+class Targets:
+    """The numbers to predict, where these are no classes.
+
+    Attributes:
+        names: a list with the name of each.
+        unit: what they are counted in; empty where nobody has said.
+        mean: a list with the mean of each over the kept train rows, in its unit.
+        std: a list with the (biased) standard deviation of each, likewise; a standardized target times this
+            plus the mean is the target.
+        loss: `squared`, `huber` or `absolute`.
+    """
+
+    names: list[str]
+    unit: str
+    mean: list[float]
+    std: list[float]
+    loss: str
+
+
+@dataclass(frozen=True)
 class Member:
     """A member of the stack.
 
@@ -161,8 +183,9 @@ class Summary:
         name: the members in order, joined by `+`; `baseline` where there are none.
         epochs: how far the run has come.
         last: what was measured after the last evaluated epoch; null if none was.
-        best: the same of the epoch of highest `select/accuracy`; of equals the one of least `select/loss`,
-            then the first.
+        best: the same of the epoch of the best `train.monitor`, which is `select/accuracy`, of numbers to
+            predict `select/r2`, unless another is asked for; of equals the one of least `select/loss`, then
+            the first.
         choices: the option of each of `model`, `dataset`, `optimizer`, `schedule`.
         config: the configuration, references resolved.
         stack: each member, in order.
@@ -172,11 +195,13 @@ class Summary:
         data: a sentence on how the inputs were made, where a person should know it: what of a text dataset
             is unknown or cut; else empty.
         in_shape: shape of one example without the batch.
-        num_classes: number of classes.
+        num_classes: number of classes, or of numbers to predict.
+        targets: the numbers to predict; left out where these are classes.
         classes: names of the classes in the order of their labels: what their files or folders are called,
-            or say; numbers where a source has no names.
+            or say; numbers where a source has no names; empty where numbers are predicted.
         rows: `train`, `select`, `val`: numbers of rows.
-        class_rows: the same, a list with the rows of each class, as training is told them.
+        class_rows: the same, a list with the rows of each class, as training is told them; null where there
+            are none.
         parameters: numbers in the model's parameters.
         flops: floating-point operations of dense and convolutional layers, forward and backward.
         kept: the same as `last` of the weights that the run ended with, measured after it; only where a
@@ -194,7 +219,8 @@ class Summary:
             `val` and for each class in the order of `classes`. TensorBoard has the same as a picture and a
             table under `val`.
         identity: of the run, SHA-256 in hexadecimal: see [below](#identity).
-        content: SHA-256 of one's own data; empty where checksums pin the data.
+        content: SHA-256 of one's own data, empty where checksums pin the data; after `+init:` that of the
+            file of weights that the run started from, if it did.
         seconds: wall-clock from the start of training, the pauses between a stop and a resume left out; the
             audit before it is not counted, nor what is measured once after it.
         peak_memory_mb: `resident`, and `device` on a GPU; 10^6 bytes, of the whole process, the libraries
@@ -216,6 +242,7 @@ class Summary:
     data: str = ""
     in_shape: list[int] = field(default_factory=list)
     num_classes: int = 0
+    targets: Targets | None = field(default=None, metadata=LEFT_OUT)
     classes: list[str] = field(default_factory=list)
     rows: PerSplit[int] = PerSplit(0, 0, 0)
     class_rows: PerSplit[list[int]] | None = None
@@ -239,6 +266,20 @@ class Summary:
         """What was measured of the states of the weights that a run singles out: last, best, kept."""
         found = {"last": self.last, "best": self.best, "kept": self.kept}
         return {name: one for name, one in found.items() if one is not None}
+
+    @property
+    def terms(self) -> Terms:
+        """How its metrics are called."""
+        return Terms(CLASSES) if self.targets is None else Terms(NUMBERS, printable(self.targets.unit))
+
+    @property
+    def monitor(self) -> str:
+        """The metric of select that the best epoch is picked by, as records name it."""
+        train = self.config.get("train")
+        asked = train.get("monitor") if isinstance(train, dict) else None
+        if not isinstance(asked, str):
+            return self.terms.choosing
+        return asked if split_of(asked) == "select" else f"select/{asked}"
 
     @property
     def reads(self) -> int:

@@ -68,6 +68,7 @@ class AugMix(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     weighs_classes: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
 
     p: float
     chains: int

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from regbench.streams import Clock, Stream
+from regbench.tasks import require_classes
 from regbench.types import Batch, ForwardPass, Record, Split
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ class Regularizer:
         visible_at: values at which a test can see it act, where the defaults are too mild to show.
         records_hidden: whether `ForwardPass.hidden` must be filled for it.
         weighs_classes: whether its `data_loss` heeds `ForwardPass.class_weights`.
+        needs_classes: whether it speaks of classes, so that it refuses a split of numbers to predict, unless
+            it is off.
         stream: its own random draws, given by the stack before any hook is called.
     """
 
@@ -33,6 +36,7 @@ class Regularizer:
     visible_at: ClassVar[Mapping[str, Any]] = {}
     records_hidden: ClassVar[bool] = False
     weighs_classes: ClassVar[bool] = False
+    needs_classes: ClassVar[bool] = False
     stream: Stream
 
     def check_data(self, train: Split) -> None:
@@ -64,7 +68,7 @@ class Regularizer:
         return batch
 
     def data_loss(self, forward: ForwardPass) -> Tensor | None:
-        """Replace the cross-entropy; one member of a stack at most may."""
+        """Replace the task's loss, the cross-entropy; one member of a stack at most may."""
         return None
 
     def transform_loss(self, loss: Tensor) -> Tensor:
@@ -195,7 +199,7 @@ class Stack(Regularizer):
         return self
 
     def check_data(self, train: Split) -> None:
-        _through(self.members, lambda member, _: member.check_data(train), None)
+        _through(self.members, lambda member, _: _checked(member, train), None)
 
     def prepare_data(self, train: Split) -> None:
         _through(self.members, lambda member, _: member.prepare_data(train), None)
@@ -296,6 +300,12 @@ class Stack(Regularizer):
 
 def _modules(model: object) -> set[nn.Module]:
     return set(model.modules()) if isinstance(model, nn.Module) else set()
+
+
+def _checked(member: Regularizer, train: Split) -> None:
+    if member.needs_classes and not member.is_off:
+        require_classes(train.task)
+    member.check_data(train)
 
 
 def _through(members: Mapping[str, Regularizer], hook: Callable[[Regularizer, T], T], value: T) -> T:

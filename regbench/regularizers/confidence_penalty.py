@@ -36,6 +36,7 @@ class ConfidencePenalty(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0}
+    needs_classes: ClassVar[bool] = True
 
     strength: float
     direction: Literal["maximize", "minimize"]

@@ -22,6 +22,7 @@ from regbench.nn.weight_noise import (
 )
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.sites import Site
+from regbench.weights import plain_name
 
 Mask = Literal["default", "example", "batch", "gaussian"]
 Scale = Literal["inverted", "classic"]
@@ -155,7 +156,7 @@ class DropConnect(Regularizer):
 
 def shown(name: str) -> str:
     """Name a module as in the person's own model, behind the normalization in front of it."""
-    return name.removeprefix("net.").removesuffix(".body")
+    return plain_name(name).removeprefix("net.").removesuffix(".body")
 
 
 def kind_of(layer: nn.Module) -> str:

@@ -40,7 +40,15 @@ class EarlyStopping(Regularizer):
 
     patience: int
     min_delta: float
-    monitor: Literal["select/loss", "select/accuracy", "select/balanced_accuracy", "select/macro_f1"]
+    monitor: Literal[
+        "select/loss",
+        "select/accuracy",
+        "select/balanced_accuracy",
+        "select/macro_f1",
+        "select/r2",
+        "select/rmse",
+        "select/mae",
+    ]
     mode: Literal["min", "max"]
     start_from: int
     restore_best: bool

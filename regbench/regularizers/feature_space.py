@@ -64,6 +64,7 @@ class FeatureSpace(Regularizer):
         "width": 16,
         "epochs": 2,
     }
+    needs_classes: ClassVar[bool] = True
 
     share: float
     mode: Literal["noise", "interpolate", "extrapolate"]

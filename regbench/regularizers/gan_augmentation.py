@@ -49,6 +49,7 @@ class GANAugmentation(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
     visible_at: ClassVar[Mapping[str, Any]] = {"epochs": 1, "width": 4}
+    needs_classes: ClassVar[bool] = True
 
     share: float
     epochs: int

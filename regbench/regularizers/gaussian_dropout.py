@@ -13,7 +13,7 @@ from regbench.nn.weight_noise import InTraining, gaussian_outputs, has_own_outpu
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, insert
 from regbench.streams import Stream
-from regbench.weights import regularized_weights
+from regbench.weights import plain_name, regularized_weights
 
 Target = Literal["activation", "weight"]
 
@@ -78,7 +78,7 @@ class GaussianDropout(Regularizer):
         return model
 
     def note(self) -> str:
-        names = [name.removeprefix("net.").replace(".body.", ".") for name in self._shared]
+        names = [plain_name(name).removeprefix("net.").replace(".body.", ".") for name in self._shared]
         return f"one draw a batch for {', '.join(names)}" if names else ""
 
     def shared_noise(self) -> float:

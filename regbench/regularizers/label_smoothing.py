@@ -29,6 +29,7 @@ class LabelSmoothing(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"epsilon": 0.0}
+    needs_classes: ClassVar[bool] = True
 
     epsilon: float
     form: Literal["review", "uniform"]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, insert, select, sites
 from regbench.types import Batch, Split
+from regbench.weights import plain_name
 
 
 @dataclass
@@ -81,7 +82,7 @@ class ManifoldMixup(Regularizer):
         self._mixtures.clear()
 
     def note(self) -> str:
-        names = [name.removeprefix("net.") for name in self._places]
+        names = [plain_name(name).removeprefix("net.") for name in self._places]
         return f"mixes at {', '.join(names)}" if names else ""
 
     def mixed(self, place: str, hidden: Tensor) -> Tensor:
@@ -135,8 +136,12 @@ def _outside_branches(model: nn.Module, where: Where) -> list[int]:
         ValueError: there is none, or one of them lies within a branch.
     """
     branches = tuple(f"{name}." for name, _ in sites(model, "branch"))
-    names = [name for name, _ in select(model, "hidden", "all")]
-    free = [index for index, name in enumerate(names) if not name.startswith(branches)]
+    hidden = select(model, "hidden", "all")
+    names = [name for name, _ in hidden]
+    apart = [
+        not name.startswith(branches) if site.separates is None else site.separates for name, site in hidden
+    ]
+    free = [index for index, is_apart in enumerate(apart) if is_apart]
     if not free:
         raise ValueError(f"the model must have hidden sites outside residual branches, got {names} within")
     if isinstance(where, list):

@@ -57,6 +57,7 @@ class SmartAugmentation(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     weighs_classes: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
 
     variant: Literal["smart", "neural"]
     p: float

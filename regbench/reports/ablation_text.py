@@ -8,7 +8,7 @@ from regbench.analysis.ablation import Ablation, Effect, Family, Tried
 from regbench.analysis.report import Difference
 from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import number, probability
-from regbench.reports.wording import INTERVAL, about_pairs, in_full, interval, limits, tested, title, unit
+from regbench.reports.wording import INTERVAL, about_pairs, in_full, interval, limits, tested
 from regbench.terminal.columns import Table
 
 SECTIONS = {
@@ -28,10 +28,12 @@ def pages(ablation: Ablation) -> list[tuple[Table, list[str]]]:
         family: Family = getattr(ablation, name)
         if family.effects:
             lines = [one for effect in family.effects for one in _said(name, effect, ablation)]
-            lines += limits(family.design, [e.verdict for e in family.effects], ablation.metric)
+            lines += limits(
+                family.design, [e.verdict for e in family.effects], ablation.metric, ablation.terms
+            )
             shown.append((_effects(f"{caption}: {_measured(ablation)}", family, ablation.metric), lines))
     if ablation.pairs:
-        lines = about_pairs(ablation.metric, ablation.pairs, ablation.pairs_design)
+        lines = about_pairs(ablation.metric, ablation.pairs, ablation.pairs_design, ablation.terms)
         lines += [THREE] if len(ablation.members) > 2 else []
         shown.append((_pairs(ablation), lines))
     return shown
@@ -39,7 +41,10 @@ def pages(ablation: Ablation) -> list[tuple[Table, list[str]]]:
 
 def _measured(ablation: Ablation) -> str:
     metric = ablation.metric
-    return ", ".join(filter(None, [title(metric), unit(metric, True), f"{ablation.at} weights"]))
+    terms = ablation.terms
+    return ", ".join(
+        filter(None, [terms.title(metric), terms.unit_of(metric, True), f"{ablation.at} weights"])
+    )
 
 
 def _stacks(ablation: Ablation) -> Table:
@@ -51,7 +56,7 @@ def _stacks(ablation: Ablation) -> Table:
         spread = "" if one.figure.sd is None else f" ± {number(metric, one.figure.sd)}"
         return [one.name, str(len(one.seeds)), number(metric, one.figure.mean) + spread]
 
-    heading = " ".join(filter(None, [title(metric), unit(metric)]))
+    heading = " ".join(filter(None, [ablation.terms.title(metric), ablation.terms.unit_of(metric)]))
     return Table(
         f"{ablation.name}: stacks", ["stack", "seeds", heading], [row(one) for one in ablation.stacks]
     )
@@ -113,4 +118,4 @@ def _said(section: str, one: Effect, ablation: Ablation) -> Iterator[str]:
         subject = "all together" if section == "together" else f"{one.member} alone"
         verb = "are" if section == "together" else "is"
         head = f"{subject} {verb} {verdict.word}"
-    yield f"{head}: {in_full(ablation.metric, one.difference)}, {tested(verdict)}"
+    yield f"{head}: {in_full(ablation.metric, one.difference, ablation.terms)}, {tested(verdict)}"

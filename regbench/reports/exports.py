@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from regbench.analysis.report import Arm, Comparison, Report
+from regbench.records.metrics import without_classes
 from regbench.reports.tables import in_latex, in_markdown, latex, markdown, tables
 from regbench.reports.wording import left_out, said
 
@@ -19,7 +20,7 @@ LAST = ["test_reads", "test", "margin"]
 
 def as_json(report: Report) -> str:
     """The whole report; `docs/compare.md` lists its keys."""
-    return json.dumps(asdict(report), indent=1, allow_nan=False, default=str) + "\n"
+    return json.dumps(without_classes(asdict(report)), indent=1, allow_nan=False, default=str) + "\n"
 
 
 def as_csv(report: Report) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from regbench.analysis.planning import MOST_SEEDS, POWERS, Needed, Pilot, Sought, needed
 from regbench.analysis.words import number
 from regbench.errors import counted
-from regbench.records.metrics import title, unit
 from regbench.terminal.columns import Table
 
 
@@ -19,10 +18,11 @@ def page(pilot: Pilot, sought: Sought, time: Callable[[int], str]) -> tuple[Tabl
         sought: the difference.
         time: how long it takes until all stacks have so many seeds.
     """
-    words = " ".join(filter(None, [number(sought.metric, sought.difference), unit(sought.metric, True)]))
+    measure, title = pilot.terms.unit_of(sought.metric, True), pilot.terms.title(sought.metric)
+    words = " ".join(filter(None, [number(sought.metric, sought.difference), measure]))
     several = counted(sought.techniques, "technique")
     place = f": {pilot.name}" if pilot.name else ""
-    caption = f"seeds that find {words} of {title(sought.metric)}, as one of {several}{place}"
+    caption = f"seeds that find {words} of {title}, as one of {several}{place}"
     rows = [
         [one.test, f"{100 * one.power:.0f} %", _seeds(one), time(one.seeds) if one.seeds else "-"]
         for one in needed(sought, pilot.sd)

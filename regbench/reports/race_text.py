@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from regbench.analysis.racing import Place
 from regbench.analysis.words import number, probability
 from regbench.errors import counted
-from regbench.records.metrics import title, unit
+from regbench.records.metrics import Terms
 from regbench.terminal.columns import Table
 
 EMPTY = "-"
 
 
-def board(places: Sequence[Place], metric: str, spent: str) -> Table:
+def board(places: Sequence[Place], metric: str, spent: str, terms: Terms) -> Table:
     """Each stack with its seeds, its difference, its interval, its wealth and its state."""
-    measure = unit(metric, True)
+    measure = terms.unit_of(metric, True)
     headings = ["stack", "seeds", f"difference ({measure})" if measure else "difference"]
     headings += ["interval", "wealth", "adjusted p", "state"]
     ready = sum(one.decided for one in places[1:])
-    caption = f"{title(metric)}: {ready} of {len(places) - 1} decided; {spent}"
+    caption = f"{terms.title(metric)}: {ready} of {len(places) - 1} decided; {spent}"
     return Table(
         caption,
         headings,
@@ -45,13 +45,12 @@ def interval(one: Place, metric: str) -> str:
     return f"[{number(metric, one.standing.low, True)}, {number(metric, one.standing.high, True)}]"
 
 
-def decided(one: Place, metric: str) -> str:
+def decided(one: Place, metric: str, terms: Terms) -> str:
     """A sentence on a stack that is decided, or out: `dropout is better after 9 seeds: +0.8 points [..]`."""
     if one.standing is None or not one.decided:
         return f"{one.name} is out: {one.out}"
     verb = "makes" if one.state.startswith("no ") else "is"
-    found = " ".join(
-        filter(None, [number(metric, one.standing.mean, True), unit(metric, True), interval(one, metric)])
-    )
+    words = [number(metric, one.standing.mean, True), terms.unit_of(metric, True), interval(one, metric)]
+    found = " ".join(filter(None, words))
     pairs = counted(len(one.standing.differences), "seed")
-    return f"{one.name} {verb} {one.state} after {pairs}: {title(metric)} {found}"
+    return f"{one.name} {verb} {one.state} after {pairs}: {terms.title(metric)} {found}"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from regbench.analysis.report import Difference
 from regbench.analysis.response import BEST, Point, Response
 from regbench.analysis.words import number, probability
-from regbench.reports.wording import INTERVAL, in_full, interval, judged, tested, title, unit
+from regbench.reports.wording import INTERVAL, in_full, interval, judged, tested
 from regbench.terminal.columns import Table
 
 WIDTH = 22  # of the drawing, in signs
@@ -53,7 +53,7 @@ def _curve(curve: Response, signs: Signs) -> Table:
     headings = [
         _word(curve),
         "seeds",
-        " ".join(filter(None, [title(metric), unit(metric)])),
+        " ".join(filter(None, [curve.terms.title(metric), curve.terms.unit_of(metric)])),
         "95 % interval",
         "gap",
         DRAWN,
@@ -72,7 +72,8 @@ def _curve(curve: Response, signs: Signs) -> Table:
         ]
         for one, line in zip(rows, drawn, strict=True)
     ]
-    gap = " in ".join(filter(None, [title(curve.gap_metric), unit(curve.gap_metric, True)]))
+    terms = curve.terms
+    gap = " in ".join(filter(None, [terms.title(curve.gap_metric), terms.unit_of(curve.gap_metric, True)]))
     return Table(f"{curve.name}: response to {curve.key}, {curve.at} weights; {gap}", headings, cells)
 
 
@@ -138,7 +139,7 @@ def _differences(curve: Response) -> Table:
         for one in curve.points
         if one.difference and one.verdict
     ]
-    said = ", ".join(filter(None, [title(metric), unit(metric, True)]))
+    said = ", ".join(filter(None, [curve.terms.title(metric), curve.terms.unit_of(metric, True)]))
     return Table(f"difference to {against}: {said}", headings, rows)
 
 
@@ -179,7 +180,7 @@ def _about_verdicts(curve: Response) -> Iterator[str]:
         if one.difference is None or one.verdict is None:
             continue
         head = f"{_word(curve)}={short(one.value)} {judged(one.verdict)}"
-        yield f"{head}: {in_full(curve.metric, one.difference)}, {tested(one.verdict)}"
+        yield f"{head}: {in_full(curve.metric, one.difference, curve.terms)}, {tested(one.verdict)}"
     if curve.design:
         yield curve.design.sentence
         yield curve.judge.sentence

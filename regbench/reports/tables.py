@@ -9,13 +9,13 @@ from functools import partial
 
 from regbench.analysis.report import Arm, Comparison
 from regbench.analysis.words import number, probability
-from regbench.records.metrics import JUDGED, JUDGING, keys, split_of
-from regbench.reports.wording import interval, title, unit
+from regbench.records.metrics import JUDGING, Kind, keys, split_of
+from regbench.reports.wording import interval
 from regbench.terminal.columns import Table
 
 NONE = "-"
 WHOLE = "95 % interval"  # heading of the cells that are read as one
-ACCURACY = keys(("accuracy",), ("train", "val", "test", "gap"))
+SPLITS = ("train", "val", "test", "gap")  # of which what decides is shown
 BALANCED = keys(("classes alike",), JUDGING)
 Cell = Callable[[Arm], str]
 
@@ -26,12 +26,17 @@ def tables(comparison: Comparison) -> list[Table]:
 
 
 def _verdicts(comparison: Comparison) -> Table:
-    metric = comparison.metric
+    metric, terms = comparison.metric, comparison.terms
     columns: dict[str, Cell] = {"stack": lambda arm: arm.name, "seeds": _seeds}
     spare, last = [], "seeds"
-    for figure in _known(comparison, [*ACCURACY, *([] if metric in ACCURACY else [metric])]):
-        judged = figure in (metric, JUDGED)
-        heading = f"{split_of(figure)} (%)" if figure in ACCURACY else _heading(figure)
+    deciding = [f"{split}/{terms.decider.name}" for split in SPLITS]
+    for figure in _known(comparison, [*deciding, *([] if metric in deciding else [metric])]):
+        judged = figure in (metric, terms.judged)
+        heading = (
+            _in_unit(split_of(figure), terms.unit_of(figure))
+            if figure in deciding
+            else terms.with_unit(figure)
+        )
         columns[heading] = _mean_and_sd(figure) if judged else partial(_mean_of, figure)
         if figure == metric:
             last = heading
@@ -45,7 +50,8 @@ def _verdicts(comparison: Comparison) -> Table:
     columns["verdict"] = lambda arm: _word(arm, comparison)
     rows = f"{comparison.rows['val']} rows"
     caption = (
-        f"{comparison.name}: accuracy of the {comparison.at} weights, {rows}; mean ± SD; intervals unadjusted"
+        f"{comparison.name}: {terms.decider.noun} of the {comparison.at} weights, {rows}; mean ± SD; "
+        "intervals unadjusted"
     )
     filled = _filled(caption, columns, comparison)
     return replace(filled, spare=(*spare, *dict.fromkeys(("seeds", last))))
@@ -53,15 +59,16 @@ def _verdicts(comparison: Comparison) -> Table:
 
 def _others(comparison: Comparison) -> Table:
     columns: dict[str, Cell] = {"stack": lambda arm: arm.name}
-    for figure in _known(comparison, [*_others_of(), *(BALANCED if comparison.uneven else ())]):
-        columns[_heading(figure)] = _mean_and_difference(figure)
+    for figure in _known(comparison, [*_others_of(comparison), *(BALANCED if comparison.uneven else ())]):
+        columns[comparison.terms.with_unit(figure)] = _mean_and_difference(figure)
     return _filled("mean (difference to the baseline)", columns, comparison)
 
 
-def _others_of() -> list[str]:
+def _others_of(comparison: Comparison) -> list[str]:
     """What is shown beside the metric of the verdicts: of test and of corrupted rows after all else."""
     late = ("test", "corruption")
-    found = [key for key in keys(("accuracy", "loss", "calibration")) if key != JUDGED]
+    kinds: tuple[Kind, ...] = ("accuracy", "numbers", "loss", "calibration")
+    found = [key for key in keys(kinds) if key != comparison.terms.judged]
     found.sort(key=lambda key: late.index(split_of(key)) if split_of(key) in late else -1)
     return [*found, *keys(("wrong labels",))]
 
@@ -90,8 +97,8 @@ def _known(comparison: Comparison, figures: Sequence[str]) -> list[str]:
     return [figure for figure in figures if any(figure in arm.figures for arm in comparison.arms)]
 
 
-def _heading(figure: str) -> str:
-    return f"{title(figure)} ({unit(figure)})" if unit(figure) else title(figure)
+def _in_unit(what: str, measure: str) -> str:
+    return f"{what} ({measure})" if measure else what
 
 
 def _mean_and_sd(figure: str) -> Cell:

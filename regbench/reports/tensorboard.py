@@ -3,8 +3,9 @@
 In the folder, under names fit for files, what tells them apart first:
 
 - `<arm>/mean`, `low` and `high` are runs with the tags `accuracy/val`, `accuracy/train`, `accuracy/gap` and
-  the same of `loss`. So one chart has the val accuracy of all arms with the edges of their bands, and the
-  chart of train stands beside it; the tab Custom Scalars has train and val in one.
+  the same of `loss`; of numbers to predict `r2` stands for accuracy. So one chart has the val accuracy of all
+  arms with the edges of their bands, and the chart of train stands beside it; the tab Custom Scalars has
+  train and val in one.
 - `<arm>/seed <n>` is a run of its own: one row of the tab HParams, with `METRICS`.
 
 Where there are several comparisons, they stand in folders named by how they differ.
@@ -32,11 +33,12 @@ from tensorboard.util.tensor_util import make_tensor_proto
 
 from regbench.analysis.report import Arm, Curve, Report, RunNote
 from regbench.composition.catalogue import off_values
+from regbench.records.metrics import Terms
 from regbench.records.reader import printable
 from regbench.reports.event_files import PREFIX, SUFFIX, Steps, replace_events
 from regbench.reports.filenames import distinct
 
-METRICS = ("val/accuracy", "val/loss", "gap/accuracy", "train/accuracy")  # of one run
+METRICS = ("val/{}", "val/loss", "gap/{}", "train/{}")  # of one run; {} stands for what decides
 EDGES = ("mean", "low", "high")
 KEPT = " =+.,"  # signs of a stack's name that may stand in that of a folder
 EXACT = 2**53  # beyond that a number of TensorBoard's table would not be the one that was set
@@ -66,13 +68,16 @@ def _runs(report: Report) -> Iterator[tuple[str, Steps]]:
     folders = _folders([comparison.name for comparison in report.comparisons])
     for folder, comparison in zip(folders, report.comparisons, strict=True):
         names = distinct([arm.name for arm in comparison.arms], KEPT)
-        layout: Steps = [(0, Summary(value=[_layout()]))]  # any run may have it, and one does
+        layout: Steps = [(0, Summary(value=[_layout(comparison.terms)]))]  # any run may have it, and one does
         for name, arm in zip(names, comparison.arms, strict=True):
             for edge in EDGES if arm.curves else ():
                 yield f"{folder}{name}/{edge}", [*layout, *_course(arm.curves, edge)]
                 layout = []
             for run in arm.runs:
-                yield f"{folder}{name}/seed {run.seed}", [(run.epoch or 0, _session(run, next(settings)))]
+                yield (
+                    f"{folder}{name}/seed {run.seed}",
+                    [(run.epoch or 0, _session(run, next(settings), comparison.terms))],
+                )
 
 
 def _folders(names: Sequence[str]) -> list[str]:
@@ -95,13 +100,13 @@ def _course(curves: Mapping[str, Curve], edge: str) -> Steps:
     return [(epoch, Summary(value=values)) for epoch, values in sorted(by_epoch.items())]
 
 
-def _layout() -> Summary.Value:
+def _layout(terms: Terms) -> Summary.Value:
     """Charts that have train and val of all runs in one."""
     charts = [
         layout_pb2.Chart(
             title=what, multiline=layout_pb2.MultilineChartContent(tag=[rf"^{what}/(train|val)$"])
         )
-        for what in ("accuracy", "loss")
+        for what in (terms.decider.name, "loss")
     ]
     layout = layout_pb2.Layout(category=[layout_pb2.Category(title="train and val", chart=charts)])
     return Summary.Value(
@@ -111,7 +116,7 @@ def _layout() -> Summary.Value:
     )
 
 
-def _session(run: RunNote, settings: Mapping[str, Setting]) -> Summary:
+def _session(run: RunNote, settings: Mapping[str, Setting], terms: Terms) -> Summary:
     """A row of the table of hyperparameters, and the figures that stand in it."""
     start = SessionStartInfo()
     for name, value in settings.items():
@@ -132,7 +137,8 @@ def _session(run: RunNote, settings: Mapping[str, Setting]) -> Summary:
         Summary.Value(tag=tag, metadata=metadata.create_summary_metadata(part), tensor=metadata.NULL_TENSOR)
         for tag, part in parts.items()
     ]
-    figures = {name: run.figures[name] for name in METRICS if name in run.figures}
+    names = [name.format(terms.decider.name) for name in METRICS]
+    figures = {name: run.figures[name] for name in names if name in run.figures}
     values += [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
     return Summary(value=values)
 

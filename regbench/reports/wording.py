@@ -10,9 +10,7 @@ from regbench.analysis.report import Arm, Comparison, Design, Difference, Intera
 from regbench.analysis.verdicts import NO_MATTER
 from regbench.analysis.words import factor, number, probability
 from regbench.errors import counted
-from regbench.records.metrics import JUDGED, is_percent, split_of
-from regbench.records.metrics import title as title
-from regbench.records.metrics import unit as unit
+from regbench.records.metrics import Terms, decimals, split_of
 from regbench.records.reader import Excluded
 
 INTERVAL = "95 % interval, unadjusted"
@@ -28,16 +26,9 @@ LONGEST = 36  # letters of a name in a chart; the tables have all of it
 ROWS = {"test": "the test split", "corruption": "corrupted rows of this validation split"}
 
 
-def with_unit(metric: str, difference: bool = False) -> str:
-    """A metric as an axis has it: `val accuracy (%)`."""
-    measure = unit(metric, difference)
-    return f"{title(metric)} ({measure})" if measure else title(metric)
-
-
 def scaled(metric: str, values: Iterable[float]) -> list[float]:
     """Values of a metric as they are shown, with two digits more than anyone reads."""
-    decimals = 4 if is_percent(metric) else 6
-    return [round(value * factor(metric), decimals) for value in values]
+    return [round(value * factor(metric), decimals(metric, value) + 2) for value in values]
 
 
 def typeset(text: str) -> str:
@@ -57,16 +48,17 @@ def interval(metric: str, difference: Difference) -> str:
     return f"[{number(metric, difference.low, True)}, {number(metric, difference.high, True)}]"
 
 
-def effect(metric: str, difference: Difference) -> str:
+def effect(metric: str, difference: Difference, terms: Terms) -> str:
     """A difference with its unit and interval: +0.80 points [+0.31, +1.28]."""
-    words = [number(metric, difference.mean, True), unit(metric, True), interval(metric, difference)]
+    measure = terms.unit_of(metric, True)
+    words = [number(metric, difference.mean, True), measure, interval(metric, difference)]
     return " ".join(filter(None, words))
 
 
-def in_full(metric: str, difference: Difference) -> str:
+def in_full(metric: str, difference: Difference, terms: Terms) -> str:
     """The same; where there is no interval this is said."""
     none = "" if interval(metric, difference) else f" (no interval from {counted(difference.n, 'pair')})"
-    return effect(metric, difference) + none
+    return effect(metric, difference, terms) + none
 
 
 def measured_on(metric: str) -> str:
@@ -80,7 +72,8 @@ def sentence(arm: Arm, comparison: Comparison) -> str:
     Nothing of the baseline, or without one.
     """
     verdict = arm.verdict
-    return f"{arm.name} {judged(verdict)}: {measured(comparison.metric, arm, verdict)}" if verdict else ""
+    said = measured(comparison.metric, arm, verdict, comparison.terms) if verdict else ""
+    return f"{arm.name} {judged(verdict)}: {said}" if verdict else ""
 
 
 def judged(verdict: Verdict) -> str:
@@ -88,10 +81,12 @@ def judged(verdict: Verdict) -> str:
     return f"{'makes' if verdict.word == NO_MATTER else 'is'} {verdict.word}"
 
 
-def measured(metric: str, arm: Arm, verdict: Verdict) -> str:
+def measured(metric: str, arm: Arm, verdict: Verdict, terms: Terms) -> str:
     """What a verdict rests on."""
     known = arm.differences.get(metric)
-    return f"{title(metric)} {in_full(metric, known)}, {tested(verdict)}" if known else verdict.reason
+    if known is None:
+        return verdict.reason
+    return f"{terms.title(metric)} {in_full(metric, known, terms)}, {tested(verdict)}"
 
 
 def tested(verdict: Verdict) -> str:
@@ -99,7 +94,7 @@ def tested(verdict: Verdict) -> str:
     return ", ".join(filter(None, [f"adjusted p {probability(verdict.p_adjusted)}", verdict.reason]))
 
 
-def together(metric: str, pair: Interaction) -> str:
+def together(metric: str, pair: Interaction, terms: Terms) -> str:
     """What is to be said of two members: do they add up?"""
     names, word = " and ".join(pair.members), pair.verdict.word
     low, high = _ends(pair.interaction)
@@ -109,8 +104,8 @@ def together(metric: str, pair: Interaction) -> str:
         head = f"{names} add up as far as {len(pair.seeds)} seeds can tell"
     else:
         head = f"{names}: not resolved"
-    both, alone = effect(metric, pair.together), effect(metric, pair.summed)
-    left = in_full(metric, pair.interaction)
+    both, alone = effect(metric, pair.together, terms), effect(metric, pair.summed, terms)
+    left = in_full(metric, pair.interaction, terms)
     return (
         f"{head}: together {both}, the sum of each alone {alone}, interaction {left}, {tested(pair.verdict)}"
     )
@@ -132,22 +127,24 @@ def _ends(of: Difference, good: int = 1) -> tuple[float, float]:
     return low, high
 
 
-def about_pairs(metric: str, pairs: Sequence[Interaction], design: Design | None) -> list[str]:
+def about_pairs(metric: str, pairs: Sequence[Interaction], design: Design | None, terms: Terms) -> list[str]:
     """What is to be said of all pairs, then what their tests could have found."""
     return [
-        *(together(metric, pair) for pair in pairs),
-        *limits(design, [pair.verdict for pair in pairs], metric),
+        *(together(metric, pair, terms) for pair in pairs),
+        *limits(design, [pair.verdict for pair in pairs], metric, terms),
     ]
 
 
-def limits(design: Design | None, verdicts: Iterable[Verdict], metric: str) -> list[str]:
+def limits(design: Design | None, verdicts: Iterable[Verdict], metric: str, terms: Terms) -> list[str]:
     """What a family of tests could have found."""
     lines = [design.sentence] if design else []
     found = [verdict.resolvable for verdict in verdicts if verdict.resolvable]
     if found:
         low, high = number(metric, min(found)), number(metric, max(found))
         span = f"a difference of {low}" if low == high else f"differences of {low} to {high}"
-        words = filter(None, [span, unit(metric, True), "would have been resolved four times in five"])
+        words = filter(
+            None, [span, terms.unit_of(metric, True), "would have been resolved four times in five"]
+        )
         lines.append(" ".join(words))
     return lines
 
@@ -155,12 +152,13 @@ def limits(design: Design | None, verdicts: Iterable[Verdict], metric: str) -> l
 def sensitivity(comparison: Comparison) -> list[str]:
     """What the design could have found, how sure the measurement itself is, and by what it is judged."""
     verdicts = [arm.verdict for arm in comparison.arms if arm.verdict]
-    lines = limits(comparison.design, verdicts, comparison.metric)
+    lines = limits(comparison.design, verdicts, comparison.metric, comparison.terms)
     if comparison.sampling_error is not None and comparison.metric.startswith("val/"):
-        error = number(JUDGED, comparison.sampling_error)
+        judged = comparison.terms.judged
+        error = number(judged, comparison.sampling_error)
         spread = comparison.seed_spread
         over = "; over the seeds its standard deviation is "
-        seeds = "" if spread is None else over + number(JUDGED, spread)
+        seeds = "" if spread is None else over + number(judged, spread)
         rows = comparison.rows["val"]
         lines.append(
             f"all of it on this validation split, whose {rows} rows alone leave the baseline's accuracy a "
@@ -175,7 +173,9 @@ def said(comparison: Comparison) -> list[str]:
     """All sentences on a comparison: what could be found, what was, and what to know before believing it."""
     lines = sensitivity(comparison)
     lines += filter(None, (sentence(arm, comparison) for arm in comparison.arms))
-    lines += about_pairs(comparison.metric, comparison.interactions, comparison.interactions_design)
+    lines += about_pairs(
+        comparison.metric, comparison.interactions, comparison.interactions_design, comparison.terms
+    )
     return [*lines, *comparison.notes]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from regbench.assembly.model import kept_buffers
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import predict
+from regbench.nn.buffers import kept_buffers
 from regbench.records.files import RECORD_VERSION
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.summary import best_of
@@ -31,7 +33,7 @@ def save(ongoing: Ongoing, event: EpochEnd) -> None:
     run, folder = ongoing.run, ongoing.home.path
     ongoing.place.require()
     evaluated = event.evaluated or run.reg.eval_model(run.model)
-    if event.evaluated is not None and best_of(ongoing.history) is event.record:
+    if event.evaluated is not None and best_of(ongoing.history, run.monitor) is event.record:
         checkpoint.save(folder / checkpoint.BEST, plain_state(evaluated), ongoing.identity)
     if ongoing.checkpoints == "all":
         checkpoint.save(folder / checkpoint.OF_EPOCH.format(event.record.epoch), plain_state(evaluated))
@@ -53,7 +55,10 @@ def _state(ongoing: Ongoing, evaluated: nn.Module) -> dict[str, Any]:
         "num_classes": run.data.num_classes,
         "vocabulary": run.data.vocabulary,
         "classes": list(run.data.classes),
+        "scale": run.data.train.scale if run.data.train.inputs.dtype == torch.uint8 else None,
+        "numbers": None if run.data.train.numbers is None else asdict(run.data.train.numbers),
         "tokens": run.data.tokens,
+        "columns": None if run.data.columns is None else list(run.data.columns),
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "reg": run.reg.state_dict(),
@@ -121,5 +126,5 @@ def require_best(folder: Path, state: Mapping[str, Any]) -> None:
     Raises:
         checkpoint.Damaged: they are not there, not whole, or of another run.
     """
-    if best_of([Record(epoch, dict(metrics)) for epoch, metrics in state["history"]]) is not None:
+    if any("select/loss" in metrics for _, metrics in state["history"]):
         checkpoint_form.best(folder, state["identity"])

@@ -47,7 +47,7 @@ def lengthen(folder: Path, epochs: int, trust: Trust = UNTRUSTED) -> Path:
         raise ConfigError(f"train.epochs: must be more than the {done} that are done, got {epochs}")
     if done:
         _refuse_another_start(folder, config, longer, done)
-    made = identity(longer, content_of(longer))
+    made = identity(longer, content_of(longer, _recorded(folder)))
     place = _renamed(folder, config, made)
     if place != folder and there(place):
         raise ConfigError(f"train.epochs: the run of {epochs} epochs is there already, in {place}")
@@ -89,7 +89,7 @@ def _state(folder: Path, config: Config, longer: Config) -> dict[str, Any] | Non
     if not checkpoint.exists(folder):
         return None
     require_same_data(folder, config)
-    own = [identity(one, content_of(one)) for one in (config, longer)]
+    own = [identity(one, content_of(one, _recorded(folder))) for one in (config, longer)]
     try:
         state, _ = checkpoint_form.newest(folder)
         if there(folder / checkpoint.BEST):
@@ -103,13 +103,19 @@ def _state(folder: Path, config: Config, longer: Config) -> dict[str, Any] | Non
     return state
 
 
+def _recorded(folder: Path) -> str | None:
+    """What its record says of data and initial weights."""
+    summary = read_summary(folder)
+    return summary.content if summary else None
+
+
 def _refuse_another_start(folder: Path, config: Config, longer: Config, done: int) -> None:
     """Refuse where a longer run would have trained its first epochs otherwise."""
     before, after = config["train"]["epochs"], longer["train"]["epochs"]
     instead = f"type {longer_line(folder, after)}"
     for key in _others(config, longer):
         raise ConfigError(f"{key}: follows train.epochs, so a longer run begins otherwise; {instead}")
-    run = build_run(longer, learn=False)
+    run = build_run(longer, learn=False, initial=False)
     steps = len(batch_order(run, 0))
     factors = (
         [run.schedule((step + 0.5) / (steps * n)) for step in range(steps * done)] for n in (before, after)

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from regbench.assembly.data import content_of
 from regbench.assembly.model import build_net
+from regbench.assembly.sites import mark_sites
 from regbench.assembly.stack import build_stack
 from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import read_settings
 from regbench.composition.trust import UNTRUSTED, Trust, require_trusted
+from regbench.data.table_files.taking import RowEncoder
 from regbench.data.text_files.tokens import Tokenizer
 from regbench.errors import ConfigError
 from regbench.instantiation.boundary import refusing
@@ -23,11 +25,22 @@ from regbench.records.files import RECORD_VERSION, undamaged
 from regbench.records.identity import identity, is_path
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.streams import Clock, kept_draws, seed_draws
+from regbench.tasks import Regression
 from regbench.weights import load_plain_state, plain_state
 
 
-def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUSTED) -> nn.Module:
-    """See `regbench.load`."""
+def load_model(
+    folder: str | Path, weights: str = "best", trust: Trust = UNTRUSTED, in_units: bool = False
+) -> nn.Module:
+    """See `regbench.load`.
+
+    Args:
+        folder: of the run.
+        weights: best or last.
+        trust: what of the run may be called.
+        in_units: whether numbers that it predicts are put back into the unit of their targets; else they are
+            standardized, as in training.
+    """
     folder = Path(folder)
     if weights not in ("best", "last"):
         raise ConfigError(f"weights must be best or last, got {weights!r}")
@@ -40,12 +53,19 @@ def load_model(folder: str | Path, weights: str = "best", trust: Trust = UNTRUST
         raise ConfigError(f"{folder}: {error}") from error
     require_same_run(folder, config, state)
     model = _built(folder, config, state, tensors, weights)
-    model.classes = tuple(state.get("classes") or map(str, range(state["num_classes"])))
+    numbers = _numbers(folder, state.get("numbers"))
+    named = state.get("classes") or map(str, range(state["num_classes"]))
+    model.classes, model.numbers = () if numbers else tuple(named), numbers
+    if numbers is not None and in_units:
+        model.register_forward_hook(InUnits(numbers))
     if state["vocabulary"] is not None:
         tokens = state.get("tokens")
         with refusing(f"{folder}: its words cannot be read: "):
             tokenizer = Tokenizer(**tokens) if tokens else None
         model.register_forward_pre_hook(TakesSentences(tokenizer))
+    elif state.get("columns") is not None:
+        with refusing(f"{folder}: its columns cannot be read: "):
+            model.register_forward_pre_hook(TakesRows(RowEncoder(state["columns"])))
     return model.eval()
 
 
@@ -82,7 +102,7 @@ def _with_paths(config: Any, before: Any) -> Any:
         return config
     return {
         name: before[name]
-        if is_path(name) and isinstance(value, str) and isinstance(before.get(name), str)
+        if is_path(name, value) and isinstance(value, str) and isinstance(before.get(name), str)
         else _with_paths(value, before.get(name))
         for name, value in config.items()
     }
@@ -106,7 +126,9 @@ def _built(
             with refusing(unfit):
                 normalization = _normalization(tensors, len(state["in_shape"]))
         stack = build_stack(config["reg"], seed=seed).bind(seed, Clock())
-        model: Any = stack.prepare_model(Normalized(normalization, net))
+        plain = Normalized(normalization, net, state["num_classes"])
+        mark_sites(plain, config["model"], state["in_shape"], state["vocabulary"])
+        model: Any = stack.prepare_model(plain)
     with refusing(unfit):
         checkpoint_form.require_like(tensors, plain_state(model))
         load_plain_state(model, tensors)
@@ -124,6 +146,29 @@ def _normalization(tensors: Mapping[str, Tensor], axes: int) -> Normalization:
     if mean is None or std is None or mean.shape != std.shape or mean.dim() != axes:
         raise ValueError("they must have a mean and a standard deviation of the inputs for each channel")
     return Normalization(mean, std)
+
+
+def _numbers(folder: Path, kept: Mapping[str, Any] | None) -> Regression | None:
+    """What a checkpoint has kept of the numbers to predict; None of classes."""
+    if kept is None:
+        return None
+    with refusing(f"{folder}: its numbers cannot be read: "):
+        listed = {name: tuple(kept[name]) for name in ("mean", "std", "targets")}
+        return Regression(**{**kept, **listed})
+
+
+class InUnits:
+    """After a forward pass: standardized numbers become those of their unit.
+
+    Args:
+        numbers: how they were standardized.
+    """
+
+    def __init__(self, numbers: Regression) -> None:
+        self.numbers = numbers
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...], outputs: Tensor) -> Tensor:
+        return self.numbers.in_units(outputs)
 
 
 class TakesSentences:
@@ -148,3 +193,25 @@ class TakesSentences:
             raise ValueError("inputs must be token ids, for the run has kept no words of its vocabulary")
         device = next(model.parameters()).device
         return (self.tokenizer(inputs[0]).to(device), *inputs[1:])
+
+
+class TakesRows:
+    """Before a forward pass: rows of a table, dicts or a data frame, become inputs; tensors stay as they are.
+
+    Args:
+        encoder: of the run.
+    """
+
+    def __init__(self, encoder: RowEncoder) -> None:
+        self.encoder = encoder
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments of the pass.
+
+        Raises:
+            ValueError: they are neither.
+        """
+        if isinstance(inputs[0], Tensor):
+            return inputs
+        device = next(model.parameters()).device
+        return (self.encoder(inputs[0]).to(device), *inputs[1:])

@@ -30,8 +30,9 @@ class Ongoing:
         untried: whether the state is a checkpoint's, and nothing has been trained on it yet.
         seconds_before: of the sessions before this one.
         checkpoints: which are left when it has ended.
+        recorded: the content that its checkpoint has; None where there is none.
         place: its folder, as it was when the session began.
-        content: a digest of a person's own data.
+        content: a digest of a person's own data and of the weights that it started from.
         identity: of the configuration.
     """
 
@@ -43,11 +44,12 @@ class Ongoing:
     stopped: bool = False
     untried: bool = False
     seconds_before: float = 0.0
+    recorded: str | None = None
 
     def __post_init__(self) -> None:
         self.checkpoints = read_settings(self.home.config)[0].checkpoints
         self.place = Place(self.home.path)
-        self.content = content_of(self.home.config)
+        self.content = content_of(self.home.config, self.recorded)
         self.identity = identity(self.home.config, self.content)
         self._started = time.perf_counter()
 

@@ -11,17 +11,14 @@ from rich.table import Table
 
 from regbench.errors import as_typed
 from regbench.records.files import LOG, uneven
-from regbench.records.metrics import keys, title
+from regbench.records.metrics import Terms, decider_of, decimals, is_percent, keys
 from regbench.records.status import Status
 from regbench.records.summary import Summary
 from regbench.runs.sinks import Sink
 from regbench.types import Record
 
 EPOCHS_LEFT = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
-LINE = (
-    "train {train/accuracy:.4f} ({train/loss:.4f})  val {val/accuracy:.4f} ({val/loss:.4f})  "
-    "gap {gap/accuracy:+.4f} ({gap/loss:+.4f})"
-)
+SPLITS = {"train": "", "val": "", "gap": "+"}  # of a line, with the sign of the numbers
 
 
 class RunProgress(Sink):
@@ -81,7 +78,8 @@ class RunProgress(Sink):
             self._print(record, "  best" if record is best else "")
 
     def _print(self, record: Record, mark: str = "") -> None:
-        figures, seconds = LINE.format_map(record.metrics), record.metrics["time/epoch_s"]
+        figures = "  ".join(f"{split} {_cell(record.metrics, split)}" for split in SPLITS)
+        seconds = record.metrics["time/epoch_s"]
         width = len(str(self._epochs))
         line = f"epoch {record.epoch:{width}}/{self._epochs}  {figures}  {seconds:.2f} s{mark}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -96,8 +94,9 @@ def few(records: Sequence[Record], best: Record | None) -> list[Record]:
 
 
 def _short(record: Record) -> str:
-    return "train {train/accuracy:.3f}  val {val/accuracy:.3f}  gap {gap/accuracy:+.3f}".format_map(
-        record.metrics
+    name = decider_of(record.metrics)
+    return "  ".join(
+        f"{split} {record.metrics[f'{split}/{name}']:{sign}.3f}" for split, sign in SPLITS.items()
     )
 
 
@@ -118,15 +117,20 @@ def show_summary(console: Console, summary: Summary, folder: str) -> None:
         f"{summary.name}: {summary.status}", style="italic", markup=False, highlight=False, soft_wrap=True
     )
     table = Table()
-    table.add_column("accuracy (loss)")
+    terms = summary.terms
+    table.add_column(f"{terms.decider.noun} (loss)")
     for name, one in columns.items():
         table.add_column(f"{name}, epoch {one.epoch}", justify="right")
     for split in ("train", "select", "val", "gap"):
         cells = (_cell(one.metrics, split) for one in columns.values())
         table.add_row(split, *cells)
+    beside = keys(("numbers",), ("val",)) if summary.targets else []
     if summary.class_rows and uneven(summary.class_rows.train):
-        for key in keys(("classes alike",), ("val",)):
-            table.add_row(title(key), *(f"{one.metrics[key]:.4f}" for one in columns.values()))
+        beside = keys(("classes alike",), ("val",))
+    for key in [key for key in beside if key != terms.judged]:
+        table.add_row(
+            _heading(terms, key), *(_share_or_number(key, one.metrics[key]) for one in columns.values())
+        )
     for name in ("last", "best"):
         if summary.test and (found := getattr(summary.test, name)):
             metrics = {f"test/{metric}": value for metric, value in found.items()}
@@ -144,6 +148,17 @@ def show_summary(console: Console, summary: Summary, folder: str) -> None:
         console.print(f"{what + ':':12}{text}", markup=False, highlight=False, soft_wrap=True)
 
 
+def _heading(terms: Terms, key: str) -> str:
+    return terms.title(key) if is_percent(key) else terms.with_unit(key)
+
+
+def _share_or_number(key: str, value: float) -> str:
+    """A share as it is recorded; a number with as many decimals as it is worth."""
+    return f"{value:.{4 if is_percent(key) else decimals(key, value)}f}"
+
+
 def _cell(metrics: Mapping[str, float], split: str) -> str:
-    sign = "+" if split == "gap" else ""
-    return f"{metrics[f'{split}/accuracy']:{sign}.4f} ({metrics[f'{split}/loss']:{sign}.4f})"
+    """What decides, and the loss."""
+    sign = SPLITS.get(split, "")
+    decides, loss = metrics[f"{split}/{decider_of(metrics)}"], metrics[f"{split}/loss"]
+    return f"{decides:{sign}.4f} ({loss:{sign}.4f})"

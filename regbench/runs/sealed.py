@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from regbench.assembly.data import content_of, load_data
+from regbench.assembly.data import data_content_of, load_data
 from regbench.assembly.device import find_device
 from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import read_settings
@@ -20,6 +20,7 @@ from regbench.instantiation.boundary import reason as reason_of
 from regbench.instantiation.boundary import refusing
 from regbench.nn.snapshots import WithWeights
 from regbench.records.files import undamaged
+from regbench.records.identity import parts_of_content
 from regbench.records.summary import Sealed
 from regbench.runs.load import load_model, require_same_run
 from regbench.storage import checkpoint_form
@@ -78,8 +79,9 @@ def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
         ConfigError: they are others: what is cut from them as test might have been train.
     """
     before = undamaged(folder)
+    content = parts_of_content(config, before.content)[0] if before and before.content else ""
     # empty, or not there, where checksums pin them
-    if before and before.content and content_of(config) != before.content:
+    if content and data_content_of(config) != content:
         raise ConfigError(
             f"{folder}: its data have changed since it was trained, so that rows of test may have been rows "
             "of train; put them back, or train into a new folder"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 
 from regbench.assembly.data import content_of
 from regbench.assembly.device import use_settings
@@ -56,6 +57,8 @@ def train(home: RunFolder) -> Status:
     show_audit(home.console, found["findings"], found["warnings"])
     for line in run.data.note.splitlines():
         home.console.print(f"data: {line}", markup=False, highlight=False, soft_wrap=True)
+    for line in run.note.splitlines():
+        home.console.print(f"train: {line}", markup=False, highlight=False, soft_wrap=True)
     return Session(Ongoing(home, run, threads, found)).go()
 
 
@@ -79,7 +82,7 @@ def resume(home: RunFolder) -> Status:
     require_same_data(folder, home.config)
     if (state["version"], state["identity"]) != (
         RECORD_VERSION,
-        identity(home.config, content_of(home.config)),
+        identity(home.config, content_of(home.config, state.get("content"))),
     ):
         raise ConfigError(
             f"{folder}: its checkpoint is of a different configuration; move the folder away, "
@@ -92,7 +95,9 @@ def resume(home: RunFolder) -> Status:
     settings, _ = read_settings(home.config)
     settings.threads = state["threads"]  # another number would change the last bits
     threads = use_settings(settings)
-    ongoing = Ongoing(home, build_run(home.config), threads, state["audit"])
+    ongoing = Ongoing(
+        home, build_run(home.config, initial=False), threads, state["audit"], recorded=state.get("content")
+    )
     try:
         checkpoints.restore(ongoing, state)
     except Exception as error:  # whatever a state does that is not this run's
@@ -119,7 +124,8 @@ class Session:
         with refusing("reg: "):
             board.show(run.reg.images())
         lines = JsonLines(self.folder / METRICS, ongoing.history)
-        sink = Sinks(lines, board, RunProgress(ongoing.home.console, run.epochs, ongoing.history, best_of))
+        best = partial(best_of, monitor=run.monitor)
+        sink = Sinks(lines, board, RunProgress(ongoing.home.console, run.epochs, ongoing.history, best))
         status, reason = Status.FAILED, ""
         with StopRequest() as request:
             try:

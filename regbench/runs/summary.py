@@ -8,22 +8,29 @@ from typing import Any
 
 from regbench.assembly.data import rows_by_class
 from regbench.records.files import RECORD_VERSION
-from regbench.records.metrics import CHOOSING
+from regbench.records.metrics import smaller_is_better
 from regbench.records.status import Status
-from regbench.records.summary import Epochs, Flops, Member, PerSplit, Snapshot, Summary
+from regbench.records.summary import Epochs, Flops, Member, PerSplit, Snapshot, Summary, Targets
 from regbench.regularizers.base import Stack, hooks
+from regbench.tasks import Regression
 from regbench.training.loop import Run
 from regbench.types import Record
 
 
-def best_of(history: Sequence[Record]) -> Record | None:
-    """The epoch of highest select accuracy; of equals the one of least select loss, then the first."""
-    evaluated = [record for record in history if "select/loss" in record.metrics]
-    return max(evaluated, key=_merit, default=None)
+def best_of(history: Sequence[Record], monitor: str) -> Record | None:
+    """The epoch of the best value; of equals the one of least select loss, then the first.
 
+    Args:
+        history: of a run.
+        monitor: the metric of select that decides, as records name it; epochs that lack it are none.
+    """
+    sign = -1 if smaller_is_better(monitor) else 1
+    evaluated = [record for record in history if {monitor, "select/loss"} <= record.metrics.keys()]
 
-def _merit(record: Record) -> tuple[float, float]:
-    return record.metrics[CHOOSING], -record.metrics["select/loss"]
+    def merit(record: Record) -> tuple[float, float]:
+        return sign * record.metrics[monitor], -record.metrics["select/loss"]
+
+    return max(evaluated, key=merit, default=None)
 
 
 def describe_stack(stack: Stack) -> list[Member]:
@@ -51,13 +58,14 @@ def summarize(
     """Everything but why the run ended and what was measured after it."""
     evaluated = [record for record in history if "val/loss" in record.metrics]
     splits = {"train": run.data.train, "select": run.data.select, "val": run.data.val}
+    class_rows = {name: rows_by_class(split) for name, split in splits.items()}
     rows, each = len(run.data.train) * len(history), found["flops_per_example"]
     return Summary(
         version=RECORD_VERSION,
         name="+".join(name for name, _ in run.reg.leaves()) or "baseline",
         epochs=Epochs(planned=run.epochs, done=len(history)),
         last=_snapshot(evaluated[-1]) if evaluated else None,
-        best=_snapshot(best) if (best := best_of(history)) else None,
+        best=_snapshot(best) if (best := best_of(history, run.monitor)) else None,
         choices=dict(choices),
         config=dict(config),
         stack=describe_stack(run.reg),
@@ -66,12 +74,22 @@ def summarize(
         data=run.data.note,
         in_shape=list(run.data.in_shape),
         num_classes=run.data.num_classes,
+        targets=_targets(run.data.train.numbers),
         classes=list(run.data.classes),
         rows=PerSplit(**{name: len(split) for name, split in splits.items()}),
-        class_rows=PerSplit(**{name: rows_by_class(split) for name, split in splits.items()}),
+        class_rows=PerSplit(**class_rows) if all(class_rows.values()) else None,
         parameters=sum(p.numel() for p in run.model.parameters()),
         flops=Flops(per_example=each, total=each * rows),
         status=status,
+    )
+
+
+def _targets(numbers: Regression | None) -> Targets | None:
+    """What a summary says of numbers to predict; nothing of classes."""
+    if numbers is None:
+        return None
+    return Targets(
+        list(numbers.targets), numbers.unit, list(numbers.mean), list(numbers.std), numbers.loss_form
     )
 
 

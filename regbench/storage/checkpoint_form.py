@@ -11,11 +11,14 @@ from torch import Tensor
 
 from regbench.errors import brief
 from regbench.storage import checkpoint
+from regbench.storage.columns_form import check_columns
 from regbench.storage.reading import DEEPEST, FINITE
 
 MOST = 10**8  # values of an input, classes, token ids: what is made of them must fit into memory
 MOST_THREADS = 4096
 MOST_SAID = 10**5  # values in what the audit has found
+DECIDING = ("accuracy", "r2")  # one of which stands beside each loss
+NUMBERS = {"mean", "std", "targets", "unit", "loss_form"}  # the fields of a `regbench.tasks.Regression`
 EXTRA = "_extra_state"  # what a module keeps beside tensors, by the end of its name in a state_dict
 KEYS = {
     "version": int,
@@ -128,10 +131,9 @@ def _check_history(history: list[Any]) -> None:
             sound = isinstance(name, str) and type(value) in (int, float) and math.isfinite(value)
             _must(sound, f"history must have finite figures by name for epoch {number}")
         for split in ("select", "val"):
-            pairs = {f"{split}/loss", f"{split}/accuracy"}
-            _must(
-                len(pairs & metrics.keys()) != 1, f"history must have loss and accuracy of {split} together"
-            )
+            decides = [name for name in DECIDING if f"{split}/{name}" in metrics]
+            together = len(decides) == (f"{split}/loss" in metrics)
+            _must(together, f"history must have loss and {' or '.join(DECIDING)} of {split} together")
 
 
 def _check_audit(audit: Mapping[str, Any]) -> None:
@@ -169,6 +171,9 @@ def _check_data(state: Mapping[str, Any]) -> None:
     names = state.get("classes") or [str(number) for number in range(classes)]
     named = isinstance(names, list) and all(isinstance(name, str) for name in names)
     _must(named and len(names) == classes, "classes must be a name for each class")
+    _check_numbers(state.get("numbers"), classes)
+    if state.get("columns") is not None:
+        check_columns(state["columns"], shape)
     tokens = state.get("tokens")
     if tokens is not None:
         _must(
@@ -181,6 +186,21 @@ def _check_data(state: Mapping[str, Any]) -> None:
         _must(listed and isinstance(tokens["cut"], str), "tokens must have words of text")
         length = tokens["length"]
         _must(type(length) is int and 1 <= length <= MOST, "tokens must have a length of at least 1")
+
+
+def _check_numbers(numbers: Any, count: int) -> None:
+    """What is kept of numbers to predict; nothing of classes."""
+    if numbers is None:
+        return
+    known = isinstance(numbers, dict) and numbers.keys() == NUMBERS
+    _must(known, "numbers must have mean, std, targets, unit and loss_form")
+    for name, kind in (("mean", float), ("std", float), ("targets", str)):
+        listed = isinstance(numbers[name], list | tuple) and all(type(one) is kind for one in numbers[name])
+        _must(listed and len(numbers[name]) == count, f"numbers must have a {name} for each of them")
+    sound = all(map(math.isfinite, (*numbers["mean"], *numbers["std"]))) and min(numbers["std"]) > 0
+    _must(sound, "numbers must have finite means, and standard deviations above 0")
+    for name in ("unit", "loss_form"):
+        _must(isinstance(numbers[name], str), f"numbers must have a {name} of text")
 
 
 def _must(holds: bool, what: str) -> None:

@@ -113,12 +113,17 @@ class Jobs:
 
     Attributes:
         place: where the runs live.
+        terms: what they predict, and in which unit.
     """
 
     def __init__(self, line: CommandLine, field: Field) -> None:
+        # Not at the top: it needs torch, which takes seconds, and a wrong line is answered at once.
+        from regbench.assembly.data import terms_of
+
         self._line, self._field = line, field
         self._made: list[list[Job]] = []  # by turn
         self._compose()
+        self.terms = terms_of(self._made[0][0].config)
 
     def at(self, entry: int, turn: int) -> Job:
         """The job of a stack and a column."""

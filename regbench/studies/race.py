@@ -106,7 +106,7 @@ class Race:
     def board(self, ended: Sequence[Job]) -> Table:
         """The live table, once these jobs have ended."""
         self.read(ended)
-        return board(self.places(), self._question.metric, self.spent())
+        return board(self.places(), self._question.metric, self.spent(), self._jobs.terms)
 
     def spent(self) -> str:
         """What has been spent, jobs that are only asked for left out."""
@@ -220,7 +220,7 @@ class Race:
         for number, one in enumerate(self.places()):
             if number not in self._said and (one.decided or one.out):
                 self._said.add(number)
-                self._say(decided(one, self._question.metric))
+                self._say(decided(one, self._question.metric, self._jobs.terms))
 
     def _end(self, places: Sequence[Place]) -> str:
         """Why nothing is left to do, though there is something to spend."""

@@ -14,7 +14,15 @@ from regbench import __version__
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import environment
 from regbench.analysis.notes import note_of
-from regbench.analysis.question import FIXED_SEEDS, Question, refuse_metric, refuse_unmeasured, test_of
+from regbench.analysis.question import (
+    FIXED_SEEDS,
+    METRIC_HELP,
+    Question,
+    judged_of,
+    refuse_metric,
+    refuse_unmeasured,
+    test_of,
+)
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
 from regbench.composition.composed import Composed
@@ -22,7 +30,7 @@ from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
 from regbench.records.identity import identity, stack_name
-from regbench.records.metrics import JUDGED
+from regbench.records.metrics import without_classes
 from regbench.records.reader import find, printable
 from regbench.reports.response_text import DRAWN
 from regbench.reports.wording import left_out
@@ -124,7 +132,7 @@ def options(command: str, description: str, epilog: str, chosen_seeds: bool = Tr
     parser.add_argument(
         "--plan", action="store_true", help="print the jobs and what they will take; run nothing"
     )
-    parser.add_argument("--metric", default=JUDGED, help=f"what verdicts are on (default: {JUDGED})")
+    parser.add_argument("--metric", help=METRIC_HELP)
     which = "the last weights, or those that a member keeps (default); or the best by select"
     parser.add_argument("--at", default="last", choices=("last", "best"), help=which)
     if chosen_seeds:
@@ -206,8 +214,7 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
         plan.show(jobs, Launch(line, place.root).workers)
         return 0
     code = sweep(line, place, jobs)
-    question = Question(asked.metric, asked.at, test=test_of(asked.fixed_seeds))
-    found = _show(study, _folders(study, made, jobs), question)
+    found = _show(study, _folders(study, made, jobs), asked)
     for one in outputs:
         try:
             one.write(found, one.path)
@@ -230,7 +237,7 @@ def _identity(one: Composed | Job) -> str:
     return identity(one.config, content_of(one.config))
 
 
-def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Findings:
+def _show(study: Study, folders: Sequence[list[Path]], asked: argparse.Namespace) -> Findings:
     """Print the report of each condition that has any run; give what was found."""
     console = Terminal()
     found: list[tuple[Any, Cohort]] = []
@@ -240,6 +247,8 @@ def _show(study: Study, folders: Sequence[list[Path]], question: Question) -> Fi
         if not made:
             print_lines(console, [f"{condition.name}: no run has ended, so there is nothing to say"])
             continue
+        metric = judged_of(study.command, asked.metric, read.results)
+        question = Question(metric, asked.at, test=test_of(asked.fixed_seeds))
         runs = (result for group in made[0].groups for result in group.results.values())
         measured = {figure for result in runs for figure in note_of(result, question.at).figures}
         if measured:
@@ -262,7 +271,7 @@ def _json(command: str, file: Path | None) -> list[Output]:
     def write(found: Findings, path: Path) -> None:
         kept: dict[str, Any] = {"format": FORMAT, "regbench": __version__, "command": command}
         kept |= {"conditions": [asdict(one) for one, _ in found]}
-        text = json.dumps(kept, indent=1, allow_nan=False) + "\n"
+        text = json.dumps(without_classes(kept), indent=1, allow_nan=False) + "\n"
         write_output(path, text.encode(errors="backslashreplace"))
 
     return [Output("--json", file, False, write)] if file is not None else []

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from regbench.errors import listed
 from regbench.folders.state import State
+from regbench.records.metrics import decider_of, smaller_is_better
 from regbench.records.status import Status
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.watching import Watch
@@ -101,8 +102,9 @@ class SweepProgress:
         summary = self._ended[job.name]
         figures = ""
         metrics = summary.last.metrics if summary.last else {}
-        if {"val/accuracy", "gap/accuracy"} <= metrics.keys():
-            figures = f"  val {metrics['val/accuracy']:.4f}  gap {metrics['gap/accuracy']:+.4f}"
+        name = decider_of(metrics)
+        if {f"val/{name}", f"gap/{name}"} <= metrics.keys():
+            figures = f"  val {metrics[f'val/{name}']:.4f}  gap {metrics[f'gap/{name}']:+.4f}"
         counted = f"[{count}]" if self._board else f"[{count}/{len(self._jobs)}]"
         seconds = f"{summary.seconds:.1f} s"
         return f"{counted} {job.name}: {summary.status}{figures}  {seconds}"
@@ -146,13 +148,18 @@ class SweepProgress:
         return made
 
     def _best(self) -> str:
-        """By the select split, which chooses, with the val accuracy, which judges."""
-        found = {n: s.best.metrics for n, s in self._ended.copy().items() if s.best}
-        found = {n: m for n, m in found.items() if {"select/accuracy", "val/accuracy"} <= m.keys()}
+        """By the select split, which chooses, with what val decides by, which judges."""
+        found: dict[str, tuple[float, float]] = {}
+        for name, summary in self._ended.copy().items():
+            metrics = summary.best.metrics if summary.best else {}
+            chosen, judged = summary.monitor, summary.terms.judged
+            if {chosen, judged} <= metrics.keys():
+                sign = -1 if smaller_is_better(chosen) else 1
+                found[name] = sign * metrics[chosen], metrics[judged]
         if not found:
             return "-"
-        name = max(found, key=lambda n: found[n]["select/accuracy"])
-        return f"{name}, val {found[name]['val/accuracy']:.4f}"
+        best = max(found, key=lambda name: found[name][0])
+        return f"{best}, val {found[best][1]:.4f}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -73,6 +73,12 @@ class Audit:
     warnings: list[str]
     flops_per_example: float
 
+    def __str__(self) -> str:
+        found = [(f"{one.name} {one.state}", *(f"  {fact}" for fact in one.facts)) for one in self.findings]
+        return "\n".join(
+            [*(line for lines in found for line in lines), *(f"warning: {w}" for w in self.warnings)]
+        )
+
 
 def audit(make: Make) -> Audit:
     """Probe copies of a run: the whole stack, and the stack without each of its members.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from regbench.evaluation.measurement import gaps, measure
 from regbench.nn.logits import still_logits
-from regbench.optimizers import update
+from regbench.optimizers import LR_FACTOR, update
 from regbench.regularizers.base import Stack
 from regbench.sites import recording
 from regbench.streams import Clock, keyed_seed, seed_draws
@@ -31,6 +31,8 @@ class Run:
     Attributes:
         class_weights: (C,) of the data loss, their mean over the train rows 1; None where all weigh alike.
         warnings: what of the settings is seldom meant with these data.
+        note: how the settings were understood, a sentence a line; may be empty.
+        monitor: the metric of select that picks the best epoch.
     """
 
     model: nn.Module
@@ -49,11 +51,26 @@ class Run:
     evaluate: Sequence[str] = ()
     class_weights: Tensor | None = None
     warnings: Sequence[str] = ()
+    note: str = ""
+    monitor: str = "select/accuracy"
     clock: Clock = field(default_factory=Clock)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The number format of forward passes, in training and in evaluation."""
         return autocast_for(self.device, self.bf16)
+
+    def forward(self, inputs: Tensor) -> Any:
+        """What the model returns for a batch's inputs."""
+        return self.model(inputs)
+
+    def target_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The data loss, a scalar, where no member has one of its own."""
+        return self.data.task.loss(outputs, targets, self.class_weights)
+
+    def set_rate(self, factor: float) -> None:
+        """Let every group of parameters learn at this factor of `lr`, times its own factor."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * factor * group.get(LR_FACTOR, 1.0)
 
 
 def autocast_for(device: torch.device, bf16: bool) -> AbstractContextManager[Any]:
@@ -122,8 +139,7 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
         run.clock.step = epoch * len(order) + step
         run.reg.begin_step(run.clock.step / (steps - 1) if steps > 1 else 1.0)
         factor = run.schedule((run.clock.step + 0.5) / steps)
-        for group in run.optimizer.param_groups:
-            group["lr"] = run.lr * factor
+        run.set_rate(factor)
         for name, term in train_step(run, run.data.train[rows]).items():
             totals[name] = totals.get(name, 0.0) + term * len(rows)
         if (step + 1) % STEPS_BETWEEN_CHECKS == 0 or step + 1 == len(order):
@@ -142,12 +158,19 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
 
 def batch_order(run: Run, epoch: int) -> list[Tensor]:
     """The rows of each batch of an epoch: the same for every stack and on every device."""
-    generator = torch.Generator().manual_seed(keyed_seed(run.seed, "order", epoch))
-    order = torch.randperm(len(run.data.train), generator=generator).to(run.device)
-    batches = list(order.split(run.batch_size))
-    if len(batches) > 1 and len(batches[-1]) == 1:  # normalization by a batch of one is undefined
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
+    return batches(len(run.data.train), run.batch_size, run.seed, epoch, run.device)
+
+
+def batches(
+    rows: int, batch_size: int, seed: int, epoch: int, device: torch.device | str = "cpu"
+) -> list[Tensor]:
+    """The rows of each batch of an epoch, drawn by the seed; a last batch of one row joins the one before."""
+    generator = torch.Generator().manual_seed(keyed_seed(seed, "order", epoch))
+    order = torch.randperm(rows, generator=generator).to(device)
+    found = list(order.split(batch_size))
+    if len(found) > 1 and len(found[-1]) == 1:  # normalization by a batch of one is undefined
+        found[-2:] = [torch.cat(found[-2:])]
+    return found
 
 
 def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
@@ -161,7 +184,7 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
     run.clock.passes = 0
     first: dict[str, Tensor] = {}
 
-    def closure(probe: bool = False) -> Tensor:
+    def closure(probe: bool) -> Tensor:
         run.optimizer.zero_grad()
         values = []
         for run.clock.micro, (micro, share) in enumerate(shown):
@@ -174,26 +197,43 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
             if run.clock.passes == 0:
                 for name, term in terms.items():
                     first[name] = first.get(name, 0.0) + term.detach() * share
+        return reduce(add, values)
+
+    make_update(run, closure)
+    return first
+
+
+def make_update(run: Run, closure: Callable[[bool], Tensor]) -> None:
+    """Update the weights once, by the gradient that the closure leaves, with every member's edits.
+
+    Args:
+        run: of which model, stack, optimizer and clock are used; the clock stands at the first pass.
+        closure: a pass over the step's whole batch: puts the gradient into the parameters and returns the
+            loss. True asks for the gradient of the data loss alone.
+    """
+
+    def edited(probe: bool = False) -> Tensor:
+        value = closure(probe)
         if not probe:
             run.reg.edit_gradients(run.model)
         run.clock.passes += 1
-        return reduce(add, values)
+        return value
 
-    update(run.optimizer, closure)
+    update(run.optimizer, edited)
     run.reg.edit_weights(run.model)
     run.reg.end_step(run.model)
-    return first
 
 
 def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
     with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
-        output = run.model(batch.inputs)
-    logits = still_logits(output, *batch.targets.shape).float()
+        output = run.forward(batch.inputs)
+    task = run.data.task
+    logits = still_logits(output, len(batch), batch.targets.shape[1], task.returned).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
     loss = run.reg.data_loss(forward)
     if loss is None:
-        loss = run.data.task.loss(logits, batch.targets, run.class_weights)
+        loss = run.target_loss(logits, batch.targets)
     return {"data": run.reg.transform_loss(loss)} | run.reg.penalties(forward)
 
 

@@ -14,6 +14,7 @@ from regbench.regularizers.base import Regularizer, hooks
 from regbench.sites import recording
 from regbench.training.loop import Run, train_step
 from regbench.types import Batch, ForwardPass
+from regbench.weights import unmarked
 
 PROBE_ROWS = 64
 
@@ -26,8 +27,7 @@ class Probe:
         self.rows = min(PROBE_ROWS, run.batch_size, len(run.data.train))
         self.terms: list[dict[str, Tensor]] = []
         run.model.train()
-        for group in run.optimizer.param_groups:
-            group["lr"] = run.lr
+        run.set_rate(1.0)
 
     def batch(self, index: int) -> Batch:
         """Other train rows for every step."""
@@ -164,13 +164,10 @@ def batch_facts(probe: Probe, leaf: Regularizer) -> list[str]:
         changed = (shown.inputs != clean.inputs).flatten(1).any(1).double().mean().item()
         facts.append(f"changed the inputs of {changed:.0%} of the rows")
     if not torch.equal(shown.targets, clean.targets):
-        before, after = _entropy(clean.targets), _entropy(shown.targets)
-        facts.append(f"target entropy {before:.4f} -> {after:.4f} nats")
+        name, unit, spread = probe.run.data.task.spread
+        before, after = spread(clean.targets), spread(shown.targets)
+        facts.append(f"{name} {before:.4f} -> {after:.4f}{unit}")
     return facts
-
-
-def _entropy(targets: Tensor) -> float:
-    return torch.special.entr(targets.double()).sum(1).mean().item()
 
 
 def penalty_facts(probe: Probe, leaf: Regularizer) -> list[str]:
@@ -202,7 +199,7 @@ def update_facts(present: Probe, absent: Probe) -> list[str]:
 
 def short(name: str) -> str:
     """The place in the person's own model: the site's name, without our wrapping."""
-    return name.removeprefix("net.").split(".after.")[0].split(".around.")[0].removesuffix(".body")
+    return unmarked(name).removeprefix("net.").split(".after.")[0].split(".around.")[0].removesuffix(".body")
 
 
 def model_name(run: Run) -> str:
@@ -217,5 +214,5 @@ def model_warnings(probe: Probe, logits: Tensor) -> list[str]:
         probe: the whole run's.
         logits: those of some rows, in evaluation, after its steps.
     """
-    note = getattr(probe.run.model, "note", "")
-    return [f"{model_name(probe.run)}: {said}" for said in [*([note] if note else []), *doubts(logits)]]
+    note, task = getattr(probe.run.model, "note", ""), probe.run.data.task
+    return [f"{model_name(probe.run)}: {said}" for said in [*note.splitlines(), *doubts(logits, task)]]

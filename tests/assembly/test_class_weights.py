@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from regbench.records.identity import identity
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.runs.folder import RunFolder
 from regbench.runs.session import train
+from regbench.tasks import Classification
 from regbench.training.loop import Run, objective, train_step
 from regbench.types import Batch, ForwardPass
 from tests.conftest import compose, reg_node, tiny
@@ -92,7 +94,8 @@ def test_noisy_labels_are_weighed_as_they_are_told() -> None:
 
 
 def run_of(net: nn.Module, reg: Stack, weights: Tensor | None) -> Run:
-    return Run(net, reg, None, None, None, torch.device("cpu"), 0, 1, 4, 0.1, class_weights=weights)  # type: ignore[arg-type]
+    data: Any = SimpleNamespace(task=Classification(3))
+    return Run(net, reg, None, None, data, torch.device("cpu"), 0, 1, 4, 0.1, class_weights=weights)  # type: ignore[arg-type]
 
 
 def data_term(logits: Tensor, targets: Tensor, weights: Tensor | None) -> float:

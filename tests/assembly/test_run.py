@@ -112,7 +112,8 @@ def test_a_field_that_a_model_does_not_have_is_refused() -> None:
 
 def test_a_model_without_sites_is_told_what_a_member_misses() -> None:
     assert complaint(own("Neither", {"dropout": reg_node("dropout")})) == (
-        "reg.dropout: Neither has no 'hidden' site"
+        "reg.dropout: Neither has no 'hidden' site; `regbench list sites` shows what was found in it, "
+        "model.sites={KIND: [PATH]} names more"
     )
 
 

@@ -11,7 +11,7 @@ from regbench.commands.ablate import main
 from regbench.composition.compose import compose_each, compose_jobs, read_line
 from regbench.errors import ConfigError
 from regbench.records.identity import identity
-from regbench.reports.wording import title
+from regbench.records.metrics import Terms
 
 QUICK = ["train.epochs=1", "train.batch_size=32", "model.width=8", "dataset.num_train=97", "device=cpu"]
 TWO = "+reg=[dropout,label_smoothing]"
@@ -48,7 +48,7 @@ def test_two_members_are_four_stacks_and_what_ran_is_not_run_again(
 
     assert main([TWO, "seed=0,1", *QUICK, "--metric", "val/loss", "--at=best"]) == 0
     assert written(tmp_path) == before
-    assert title("val/loss") in capsys.readouterr().out
+    assert Terms().title("val/loss") in capsys.readouterr().out
 
 
 def test_each_condition_has_a_report_and_a_failed_job_is_told_by_the_status(

@@ -469,7 +469,8 @@ def test_an_own_model(cli: Cli, tmp_path: Path) -> None:
     state = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
     assert state["net.layers.1.weight"].shape == (16, 64)
     assert "normalization.mean" in state
-    refused(cli("train", *words, "+reg=dropout"), r"reg\.dropout: Net has no 'hidden' site", tmp_path)
+    missing = r"reg\.stochastic_depth: Net has no 'branch' site"
+    refused(cli("train", *words, "+reg=stochastic_depth"), missing, tmp_path)
     refused(cli("train", *words[:2]), r"model: hidden has no value", tmp_path)
     refused(cli("train", *words[:3], "+model.hiden=3"), r"model\.hiden: no such field; did you", tmp_path)
 

@@ -131,7 +131,7 @@ KEYS = [
     ("dropout.p=0.3", "dropout.p: no such key; did you mean 'reg.dropout.p', with +reg=dropout?"),
     ("+dropout=0.3", "dropout: no such key; add the regularizer with +reg=dropout"),
     ("+reg=mixup reg.dropout.p=0.3", "reg.dropout: set, but never added; add it with '+reg=[mixup,dropout]'"),
-    ("dataset.path=a", "dataset.path: no such key of the chosen dataset; it belongs to dataset=NAME, one of image_folder, text_csv"),
+    ("dataset.path=a", "dataset.path: no such key of the chosen dataset; it belongs to dataset=NAME, one of image_folder, table, text_csv"),
     ("model.connection=a", "model.connection: no such key of the chosen model; it belongs to model=cnn"),
     ("model=own model.width=3", "model.width: no such key of the chosen model; one of your own's is added with +model.width=..."),
     ("model=own hidden=3", "hidden: no such key; add a value of your own model's with +model.hidden=..."),
@@ -154,7 +154,7 @@ KEYS = [
 OPTIONS = [
     ("model=my.Net", "model: no option 'my.Net'; type model=own model._target_=my.Net for one of your own"),
     ("dataset=my.Rows", "dataset: no option 'my.Rows'; type dataset=own dataset._target_=my.Rows for one of your own"),
-    ("model=my-net", "model: no option 'my-net'; there are cnn, mlp, own, resnet, resnet18, rnn, transformer"),
+    ("model=my-net", "model: no option 'my-net'; there are cnn, mlp, own, resnet, resnet18, rnn, table_resnet, transformer"),
     ("+reg=none", "reg: no option 'none'; type 'reg=[]' for the empty stack, the baseline"),
     ("reg=null", "reg: must name options, got reg=null; type 'reg=[]' for none"),
     ("'+reg=l1 l2'", "reg: no option 'l1 l2'; type '+reg=[l1,l2]' to stack them"),

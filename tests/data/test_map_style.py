@@ -115,10 +115,44 @@ def test_a_label_is_a_number_in_any_form_or_a_one_among_zeros(label: Any):
     assert label_of(label, "row 0") == 2
 
 
-@pytest.mark.parametrize("label", [2.0, torch.tensor(2.0), None, [1, 1, 0], [0, 0], [0.5, 0.5], np.zeros(3)])
-def test_what_is_not_one_class_is_no_label(label: Any):
+@pytest.mark.parametrize("label", [2.0, torch.tensor(2.0), [1, 1, 0], [0, 0], np.zeros(3)])
+def test_whole_floats_are_no_classes_and_numbers_only_where_the_dataset_names_them(label: Any):
+    refused(lambda row: (grey(row), label), r"^the label of train row 0 must be one class: .*number_names")
+    width = torch.as_tensor(label).numel()
+    source = opened(lambda row: (grey(row), label), number_names=["a", "b", "c"][:width])
+    assert source.train()[1].tolist() == [torch.as_tensor(label).double().reshape(-1).tolist()] * 16
+
+
+@pytest.mark.parametrize("label", [None, np.zeros((2, 2)), 1j, {}])
+def test_what_is_neither_a_class_nor_numbers_is_no_label(label: Any):
     with pytest.raises(ValueError, match=r"^the label of row 0 must be one class"):
         label_of(label, "row 0")
+
+
+def test_floats_are_numbers_to_predict_in_double_precision():
+    source = opened(lambda row: (grey(row), 0.1 * row), unit="cm", loss_form="huber")
+    (_, values), (_, test_values) = source.train(), source.test()
+    assert values.dtype == torch.float64
+    assert sorted(values[:, 0].tolist() + test_values[:, 0].tolist()) == [0.1 * row for row in range(20)]
+    assert (list(source.targets), source.unit, source.loss_form) == (["number"], "cm", "huber")
+    assert source.found().startswith("Listed: 1 number to predict: number 0 to 1.9 cm; rows: 20 train")
+
+
+def test_rows_of_floats_are_several_numbers_also_where_one_looks_like_a_class():
+    source = opened(lambda row: (grey(row), torch.tensor([0.0, 1.0]) if row == 3 else [row, 0.5]))
+    (inputs, values), (test_inputs, test_values) = source.train(), source.test()
+    rows = torch.cat([inputs, test_inputs])[:, 0, 0, 0].tolist()
+    found = dict(zip(rows, torch.cat([values, test_values]).tolist(), strict=True))
+    assert (found[3], found[4]) == ([0.0, 1.0], [4.0, 0.5])
+    assert (list(source.targets), source.num_classes) == (["number 0", "number 1"], 2)
+
+
+def test_numbers_are_refused_by_row_where_one_is_none():
+    refused(lambda row: (grey(row), float("nan") if row == 7 else 0.5 * row), r"^the label of train row 7 must be finite, got nan")  # fmt: skip # noqa: E501
+    refused(lambda row: (grey(row), "cat" if row == 7 else 0.5 * row), r"^the label of train row 7 must be a number as .* got 'cat'")  # fmt: skip # noqa: E501
+    refused(lambda row: (grey(row), [0.5] * (2 + (row == 7))), r"^the label of train row \d must be 3 numbers as .* got 2$")  # fmt: skip # noqa: E501
+    refused(lambda row: (grey(row), 0.5 * row), r"^number_names must be 1 name,", number_names=["a", "b"])
+    refused(lambda row: (grey(row), 0.5 * row), r"^loss_form must be one of squared, huber, absolute, got 'l2'$", loss_form="l2")  # fmt: skip # noqa: E501
 
 
 def test_arrays_have_channels_last_and_tensors_first():

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import brier_score_loss
+from sklearn.metrics import brier_score_loss, mean_absolute_error, mean_squared_error, r2_score
 from torch import Tensor, nn
 
 from regbench.evaluation.at_end import LATE
 from regbench.evaluation.calibration import calibration
 from regbench.evaluation.measurement import CHUNK, MEASURES, evaluate, gaps, measure
-from regbench.records.metrics import BY_NAME, Asked, bounds
+from regbench.records.metrics import BY_NAME, CLASSES, METRICS, NUMBERS, Asked, bounds
+from regbench.tasks import Loss, Regression
 from regbench.types import Dataset, Split
 
 
@@ -256,15 +258,63 @@ def test_what_is_measured_is_what_the_table_says_and_lies_where_it_says() -> Non
     split = Split(torch.randn(50, 3, generator=generator), labels, 3, true_labels=true)
     asked = get_args(Asked)
     found = evaluate(nn.Identity(), split, nullcontext, asked)
-    assert found.keys() == BY_NAME.keys()
+    known = {metric.name for metric in METRICS if metric.task == CLASSES}
+    assert found.keys() == known
     for name, value in found.items():
         low, high = bounds(f"val/{name}")
         assert low <= value <= (high if high is not None else value)
     without = evaluate(nn.Identity(), split, nullcontext)
-    assert without.keys() == {metric.name for metric in BY_NAME.values() if metric.asked is None}
+    assert without.keys() == {name for name in known if BY_NAME[name].asked is None}
 
 
 def test_every_word_of_evaluate_has_what_it_asks_for() -> None:
-    measured = {word for word in MEASURES if word is not None} | LATE.keys()
-    assert measured == set(get_args(Asked))
-    assert {metric.asked for metric in BY_NAME.values()} == set(MEASURES)
+    for task, measures in MEASURES.items():
+        assert {metric.asked for metric in METRICS if metric.task == task} == set(measures)
+    assert {word for word in MEASURES[CLASSES] if word is not None} | LATE.keys() == set(get_args(Asked))
+
+
+PRICES = Regression((10.0,), (2.0,), ("price",), "EUR")
+
+
+def standardized(*values: float, task: Regression = PRICES) -> Tensor:
+    return task.standardized(torch.tensor(values, dtype=torch.float64).reshape(-1, task.outputs))
+
+
+def test_figures_of_numbers_are_in_the_unit_of_the_target_and_those_worked_out_by_hand() -> None:
+    """Targets 8, 10, 15 of mean 11; outputs 9, 10, 13: errors 1, 0, -2; squares 5, of 9 + 1 + 16."""
+    split = Split(standardized(9, 10, 13), standardized(8, 10, 15), 1, numbers=PRICES)
+    found = evaluate(Identity(), split, nullcontext, ["calibration", "per_class"])
+    expected = {"loss": 5 / 3 / 2**2, "r2": 1 - 5 / 26, "rmse": (5 / 3) ** 0.5, "mae": 1.0}
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert list(found) == list(expected)
+    assert found.keys() == {metric.name for metric in METRICS if metric.task == NUMBERS}
+
+
+@pytest.mark.parametrize(
+    ("form", "loss"), [("squared", 5 / 12), ("absolute", 1.5 / 3), ("huber", (0.125 + 0 + 0.5) / 3)]
+)
+def test_the_loss_of_numbers_is_of_standardized_ones_in_each_of_its_forms(form: Loss, loss: float) -> None:
+    """Standardized errors 0.5, 0, -1."""
+    task = replace(PRICES, loss_form=form)
+    split = Split(standardized(9, 10, 13), standardized(8, 10, 15), 1, numbers=task)
+    assert evaluate(Identity(), split, nullcontext)["loss"] == pytest.approx(loss, rel=1e-6)
+    assert task.loss(split.inputs, split.labels).item() == pytest.approx(loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_several_numbers_are_measured_as_scikit_learn_measures_them(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    task = Regression((1.0, -3.0), (0.5, 20.0), ("a", "b"))
+    outputs, labels = (torch.randn(300, 2, generator=generator) for _ in range(2))
+    labels[:, 0] = 0.25 if seed == 2 else labels[:, 0]  # constant over this split
+    found = evaluate(Identity(), Split(outputs, labels, 2, numbers=task), nullcontext)
+    truth, guess = (task.in_units(values.double()).numpy() for values in (labels, outputs))
+    assert found["r2"] == pytest.approx(r2_score(truth, guess), rel=1e-6)
+    assert found["mae"] == pytest.approx(mean_absolute_error(truth, guess), rel=1e-6)
+    assert found["rmse"] == pytest.approx(mean_squared_error(truth, guess) ** 0.5, rel=1e-6)
+
+
+def test_gaps_of_numbers_say_what_val_loses() -> None:
+    measured = {"train/r2": 0.9, "train/rmse": 1.0, "train/mae": 0.5, "train/loss": 0.1}
+    measured |= {"val/r2": 0.4, "val/rmse": 3.0, "val/mae": 1.5, "val/loss": 0.7}
+    assert gaps(measured) == pytest.approx({"gap/r2": 0.5, "gap/rmse": 2.0, "gap/loss": 0.6})

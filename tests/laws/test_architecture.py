@@ -46,6 +46,7 @@ ROOMS = {
     "data": ["storage", "instantiation", "terminal"],
     "composition": ["folders", "records", "storage", "instantiation", "terminal"],
     "assembly": ["composition", "data", "images", "nn", "records", "storage", "instantiation", "training"],
+    "library": ["assembly", "composition", "data", "evaluation", "instantiation", "nn", "training"],
     "runs": [
         *["assembly", "composition", "data", "evaluation", "folders", "nn", "records", "storage"],
         *["instantiation", "terminal", "training"],

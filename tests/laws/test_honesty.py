@@ -73,7 +73,7 @@ def fill(cohort: Cohort, drawn: dict[str, np.ndarray]) -> None:
                     zip(drawn["select"][arm, seed], drawn["val"][arm, seed], strict=True), 1
                 )
             ]
-            best = best_of(history)
+            best = best_of(history, run.summary.monitor)
             assert best is not None
             run.summary.best.metrics["val/accuracy"] = best.metrics["val/accuracy"]
 

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from regbench.models.cnn import CNN
 from regbench.models.mlp import MLP
 from regbench.models.resnet import ResNet
+from regbench.models.table_resnet import TableResNet
 from regbench.nn.grouping import GroupedChannels
 from regbench.sites import Site, recording, sites
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "model"
-TARGETS = {"mlp": MLP, "cnn": CNN, "resnet": ResNet, "resnet18": ResNet}
+TARGETS = {"mlp": MLP, "cnn": CNN, "resnet": ResNet, "resnet18": ResNet, "table_resnet": TableResNet}
 BODIES = {
     "none": {nn.Identity},
     "batch": {nn.BatchNorm1d, nn.BatchNorm2d},
@@ -28,9 +29,9 @@ BODIES = {
 
 
 def build(name: str, norm: str = "batch", in_shape: tuple[int, ...] = (1, 8, 8)) -> nn.Module:
-    sizes = {"mlp": (96, 2), "cnn": (24, 2), "resnet": (8, 8), "resnet18": (12, 18)}
+    sizes = {"mlp": (96, 2), "cnn": (24, 2), "resnet": (8, 8), "resnet18": (12, 18), "table_resnet": (48, 2)}
     width, depth = sizes[name]
-    more = {"connection": "conv"} if name == "cnn" else {}
+    more = {"cnn": {"connection": "conv"}, "table_resnet": {"hidden_factor": 2.0}}.get(name, {})
     return TARGETS[name](in_shape, 10, width=width, depth=depth, norm=norm, **more)
 
 
@@ -121,5 +122,12 @@ def test_the_yaml_holds_the_constructors_arguments_and_builds(name: str) -> None
 
 
 def test_every_yaml_is_a_model_of_ours_or_a_persons_own() -> None:
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*TARGETS, "rnn", "transformer", "own"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {
+        *TARGETS,
+        "rnn",
+        "transformer",
+        "own",
+        "timm",
+        "torchvision",
+    }
     assert yaml.safe_load((CONFIGS / "own.yaml").read_text()) == {"_target_": "???"}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from regbench.nn.logits import checked_logits, doubts, logits_of
+from regbench.tasks import Classification, Regression
 
 LOGITS, OTHER = torch.arange(6.0).view(2, 3), torch.zeros(2, 3)
 Pair = namedtuple("Pair", "aux logits")
@@ -94,6 +95,33 @@ ROWS = torch.tensor([[0.2, -1.0, 3.0], [1.0, 0.5, -2.0], [0.0, 4.0, 0.1]])
     ],
 )
 def test_doubt_is_raised_of_probabilities_and_of_constants_alone(logits: Tensor, word: str | None) -> None:
-    said = doubts(logits)
+    said = doubts(logits, Classification(3))
     assert [word in sentence for sentence in said if word] == ([True] if word else [])
     assert len(said) == (0 if word is None else 1)
+
+
+NUMBERS = Regression((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (ROWS, []),
+        (ROWS.softmax(1), []),  # numbers may sum to anything
+        (ROWS.abs() + 1, []),
+        (ROWS.relu(), ["returns nothing below 0; targets have the mean 0, so leave a last ReLU out"]),
+        (ROWS[:1].expand(3, 3), ["returns the same numbers for every row"]),
+        (ROWS[:1, :1].expand(3, 1), ["returns the same numbers for every row"]),
+    ],
+)
+def test_numbers_are_doubted_where_they_never_change_or_never_fall_below_zero(
+    outputs: Tensor, said: list[str]
+):
+    assert doubts(outputs, NUMBERS) == said
+
+
+def test_one_number_a_row_needs_no_axis_of_its_own():
+    flat = torch.tensor([1.0, 2.0])
+    assert checked_logits(flat, 2, 1, "numbers").tolist() == [[1.0], [2.0]]
+    with pytest.raises(ValueError, match=r"^must return numbers of shape \(B, 2\), got \(2,\) for two rows$"):
+        checked_logits(flat, 2, 2, "numbers")

@@ -37,6 +37,13 @@ def test_floats_are_taken_as_they_are() -> None:
     assert (norm.mean.item(), norm.std.item()) == (0.5, 0.25)
 
 
+def test_the_inputs_of_a_table_are_standardized_already_and_stay_as_they_are() -> None:
+    inputs = torch.tensor([[5.0, 0.0], [7.0, 1.0]])
+    norm = Normalization.of(Split(inputs, torch.tensor([0, 1]), 2, columns=(0, 1)))
+    assert norm.mean.shape == norm.std.shape == (2,)
+    assert torch.equal(norm(inputs), inputs)
+
+
 def test_features_without_pixels_have_one_value_each() -> None:
     norm = Normalization.of(split_of(torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])))
     assert norm.mean.tolist() == [0.5, 0.5]

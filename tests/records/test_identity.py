@@ -29,6 +29,23 @@ def test_a_field_of_a_dataset_counts_for_both_questions_or_for_neither(
     assert (conditions(here, content) != conditions(there, content)) is counts
 
 
+@pytest.mark.parametrize("field", ["val", "test"])
+@pytest.mark.parametrize(
+    ("one", "other", "counts"),
+    [
+        ("here/a.csv", "there/a.csv", False),
+        ("a.csv", "b.parquet", False),
+        ("few", "many", True),
+        (1, 2, True),
+    ],
+)
+def test_val_and_test_are_paths_where_they_look_like_one(
+    field: str, one: object, other: object, counts: bool
+) -> None:
+    assert (identity(of(**{field: one}), "abc") != identity(of(**{field: other}), "abc")) is counts
+    assert identity(of(**{field: one})) != identity(of(**{field: other}))  # no digest stands for them
+
+
 def test_what_decides_a_run_and_is_no_condition_is_what_is_repeated_compared_or_measured_besides() -> None:
     changes = {name: CONFIG | {name: "another"} for name in CONFIG if name != "reg"}
     runs = {name for name, one in changes.items() if identity(one) != identity(CONFIG)}

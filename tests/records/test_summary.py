@@ -21,6 +21,7 @@ from regbench.records.summary import (
     Sealed,
     Snapshot,
     Summary,
+    Targets,
     of,
 )
 from regbench.records.typed import plain
@@ -43,6 +44,7 @@ def whole() -> Summary:
         per_class=PerWeights(CLASSES, CLASSES),
         classes=["a", "b"],
         class_rows=PerSplit([1, 2], [1, 2], [2, 0]),
+        targets=Targets(["price"], "EUR", [3.5], [2.0], "huber"),
     )
 
 
@@ -56,7 +58,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, status: Status) -> None:
 
 
 def test_what_no_member_kept_is_no_key_of_the_file() -> None:
-    assert plain(whole()).keys() - plain(record()).keys() == {"kept"}
+    assert plain(whole()).keys() - plain(record()).keys() == {"kept", "targets"}
     assert plain(Sealed(reads=2)) == {"reads": 2}
     assert plain(record())["test"] is None
 

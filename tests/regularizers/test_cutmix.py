@@ -141,7 +141,47 @@ def test_refuses_what_is_out_of_range():
         make(p=1.5)
 
 
-def test_refuses_what_is_no_image():
-    split = Split(torch.zeros(2, 7), torch.tensor([0, 1]), 2)
-    with pytest.raises(ValueError, match=r"^inputs must be images of shape \(B, C, H, W\), got \(2, 7\)$"):
+@pytest.mark.parametrize("inputs", [torch.zeros(2, 7, 3), torch.zeros(2, 7, dtype=torch.int64)])
+def test_refuses_what_is_neither_image_nor_column(inputs: Tensor):
+    split = Split(inputs, torch.tensor([0, 1]), 2)
+    with pytest.raises(ValueError, match=r"^inputs must be images of shape \(B, C, H, W\) or columns of "):
         make().check_data(split)
+
+
+def table(rows: int, *, categories: int = 3) -> tuple[Split, Batch]:
+    """Rows whose every value says which row it is from: four numbers, and one column of categories."""
+    columns = (0, 1, 2, 3, *[4] * categories)
+    inputs = torch.arange(float(rows))[:, None].expand(rows, len(columns)).clone()
+    split = Split(inputs, torch.zeros(rows, dtype=torch.int64), rows, columns=columns)
+    return split, Batch(inputs, torch.eye(rows))
+
+
+@pytest.mark.parametrize("per", ["batch", "example"])
+def test_of_a_table_whole_columns_are_pasted_and_targets_are_their_shares(per: str):
+    split, batch = table(64)
+    member = make(per=per, step=2)
+    member.prepare_data(split)
+    mixed = member.transform_batch(batch)
+    assert (mixed.inputs[:, 4:] == mixed.inputs[:, 4:5]).all()  # a category in one piece
+    whole = mixed.inputs[:, :5].long()
+    expected = F.one_hot(whole, 64).double().mean(1)
+    torch.testing.assert_close(mixed.targets, expected.to(mixed.targets))
+    shares = (mixed.targets.diagonal() * 5).round().int().tolist()
+    assert len(set(shares) - {5}) == 1 if per == "batch" else set(shares) >= {1, 2, 3, 4, 5}
+
+
+def test_of_a_table_the_columns_are_drawn_uniformly():
+    split, batch = table(4000)
+    member = make()
+    member.prepare_data(split)
+    mixed = member.transform_batch(Batch(batch.inputs, torch.ones(4000, 1)))
+    pasted = (mixed.inputs[:, :5] != batch.inputs[:, :5]).double().mean(0)
+    # floor(5 U) of 5 columns, U uniform: 2 on average
+    assert pasted.tolist() == pytest.approx([0.4] * 5, abs=0.03)
+
+
+def test_of_numbers_that_are_no_table_each_is_a_column():
+    batch = Batch(torch.arange(32.0)[:, None].expand(32, 3).clone(), torch.eye(32))
+    mixed = make().transform_batch(batch)
+    expected = F.one_hot(mixed.inputs.long(), 32).double().mean(1)
+    torch.testing.assert_close(mixed.targets, expected.to(mixed.targets))

@@ -116,10 +116,42 @@ def test_refuses_what_is_out_of_range(fields: dict[str, float], message: str):
 
 
 def test_refuses_what_is_no_image_or_too_small():
-    split = Split(torch.zeros(2, 7), torch.tensor([0, 1]), 2)
-    with pytest.raises(ValueError, match=r"^inputs must be images of shape \(B, C, H, W\), got \(2, 7\)$"):
+    split = Split(torch.zeros(2, 7, 3), torch.tensor([0, 1]), 2)
+    with pytest.raises(ValueError, match=r"^inputs must be images of shape \(B, C, H, W\) or columns of "):
         make().check_data(split)
     images = Batch(torch.zeros(2, 1, 4, 5), torch.eye(2))
     make(size=8).transform_batch(images)
     with pytest.raises(ValueError, match=r"^size must be at most 8 for images of 4 px, got 9$"):
         make(size=9).transform_batch(images)
+
+
+TABLE = Split(
+    torch.randn(500, 9), torch.zeros(500, dtype=torch.int64), 2, columns=(0, 1, 2, 3, 4, 5, 6, 7, 7)
+)
+
+
+def covered_columns(p: float = 1.0, size: int | None = None) -> Tensor:
+    """Which inputs of TABLE are covered, and that these are the means of the train rows."""
+    member = make(p, size)
+    member.check_data(TABLE)
+    member.prepare_data(TABLE)
+    shown = member.transform_batch(TABLE[:]).inputs
+    hidden = shown != TABLE.inputs
+    torch.testing.assert_close(shown[hidden], TABLE.inputs.mean(0).expand(500, 9)[hidden])
+    return hidden
+
+
+@pytest.mark.parametrize(("size", "columns"), [(None, 2), (1, 1), (5, 5), (8, 8)])
+def test_of_a_table_so_many_whole_columns_are_covered(size: int | None, columns: int):
+    hidden = covered_columns(size=size)
+    assert torch.equal(hidden[:, 7], hidden[:, 8])  # the inputs of one category
+    assert hidden[:, :8].sum(1).tolist() == [columns] * 500
+
+
+def test_of_a_table_p_is_the_share_of_the_rows():
+    assert covered_columns(p=0.3).any(1).double().mean().item() == pytest.approx(0.3, abs=0.08)
+
+
+def test_refuses_more_columns_than_there_are():
+    with pytest.raises(ValueError, match=r"^size must be at most 8 for a table of so many columns, got 9$"):
+        make(size=9).check_data(TABLE)

@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -7,6 +8,7 @@ from torch import nn
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.regularizers.l2 import L2
 from regbench.regularizers.sam import SAM
+from regbench.tasks import Classification
 from regbench.training.loop import Run, train_step
 from regbench.types import Batch
 
@@ -124,7 +126,8 @@ def small_run(*members, lr=0.1):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Sequential(nn.Linear(3, 64, bias=False), nn.BatchNorm1d(64)), nn.Linear(64, 2))
     reg = Stack({type(m).__name__.lower(): m for m in members})
-    run = Run(model, reg, None, None, None, torch.device("cpu"), seed=0, epochs=1, batch_size=4, lr=lr)
+    data = SimpleNamespace(task=Classification(2))
+    run = Run(model, reg, None, None, data, torch.device("cpu"), seed=0, epochs=1, batch_size=4, lr=lr)
     reg.bind(0, run.clock)
     run.model = reg.prepare_model(model)
     run.optimizer = reg.prepare_optimizer(torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9))

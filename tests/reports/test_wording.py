@@ -11,10 +11,13 @@ from regbench.analysis.comparison import report
 from regbench.analysis.question import Question
 from regbench.analysis.report import Comparison, Design, Difference, Interaction, Verdict
 from regbench.analysis.words import probability
+from regbench.records.metrics import NUMBERS, Terms
 from regbench.records.reader import Found, Result
-from regbench.reports.wording import about_pairs, limits, measured_on, said, sensitivity, together, with_unit
+from regbench.reports.wording import about_pairs, limits, measured_on, said, sensitivity, together
 from regbench.stats.paired_test import FIXED
 from tests.records.made import figures, result
+
+CLASSED, PRICED = Terms(), Terms(NUMBERS, "EUR")
 
 HALF = 0.001  # of an interval
 
@@ -60,18 +63,20 @@ def test_no_p_reads_as_on_the_other_side_of_the_level(p: float | None, shown: st
 
 
 def test_a_pair_is_said_with_the_sum_of_each_alone() -> None:
-    assert together("val/accuracy", pair(0.02, 0.01, 0.022, "overlap")) == (
+    assert together("val/accuracy", pair(0.02, 0.01, 0.022, "overlap"), CLASSED) == (
         "a and b overlap: together +2.20 points [+2.10, +2.30], the sum of each alone +3.00 points "
         "[+2.90, +3.10], interaction -0.80 points [-0.90, -0.70], adjusted p 0.004"
     )
 
 
 def test_a_pair_that_is_held_back_does_not_add_up() -> None:
-    words = together("val/accuracy", pair(0.02, 0.01, 0.02, "not resolved", reason="diverged with seed 9"))
+    words = together(
+        "val/accuracy", pair(0.02, 0.01, 0.02, "not resolved", reason="diverged with seed 9"), CLASSED
+    )
     assert words.startswith("a and b: not resolved: together ")
     assert words.endswith(", adjusted p 0.004, diverged with seed 9")
     close = pair(0.02, 0.01, 0.0305, "not resolved", reason="diverged with seed 9")
-    assert together("val/accuracy", close).startswith("a and b: not resolved: "), (
+    assert together("val/accuracy", close, CLASSED).startswith("a and b: not resolved: "), (
         "though its interval holds 0"
     )
 
@@ -93,16 +98,16 @@ def test_a_pair_that_is_held_back_does_not_add_up() -> None:
 def test_what_harms_is_not_said_to_help(
     metric: str, effects: tuple[float, float, float], word: str, head: str
 ) -> None:
-    assert together(metric, pair(*effects, word)).startswith(head)
+    assert together(metric, pair(*effects, word), CLASSED).startswith(head)
 
 
 def test_a_pair_adds_up_only_where_the_interval_says_so_too() -> None:
     close = pair(0.02, 0.01, 0.0305, "not resolved", p=0.4)  # -0.0005 to 0.0015
-    assert together("val/accuracy", close).startswith("a and b add up as far as 9 seeds can tell: ")
+    assert together("val/accuracy", close, CLASSED).startswith("a and b add up as far as 9 seeds can tell: ")
     far = pair(0.02, 0.02, 0.02, "not resolved", p=0.25)
-    assert together("val/accuracy", far).startswith("a and b: not resolved: ")
+    assert together("val/accuracy", far, CLASSED).startswith("a and b: not resolved: ")
     single = pair(0.02, 0.01, 0.03, "not resolved", p=1.0, half=None)
-    words = together("val/accuracy", single)
+    words = together("val/accuracy", single, CLASSED)
     assert words.startswith("a and b: not resolved: together +3.00 points, ")
     assert words.endswith("interaction 0.00 points (no interval from 1 pair), adjusted p 1")
 
@@ -110,8 +115,11 @@ def test_a_pair_adds_up_only_where_the_interval_says_so_too() -> None:
 def test_what_the_pairs_could_have_found_is_said_after_them() -> None:
     design = Design(1, 3, 0.25, False, 6, "nothing can be resolved")
     one = pair(0.02, 0.02, 0.02, "not resolved", p=0.25)
-    assert about_pairs("val/accuracy", [one], design) == [together("val/accuracy", one), design.sentence]
-    assert about_pairs("val/accuracy", [], None) == []
+    assert about_pairs("val/accuracy", [one], design, CLASSED) == [
+        together("val/accuracy", one, CLASSED),
+        design.sentence,
+    ]
+    assert about_pairs("val/accuracy", [], None, CLASSED) == []
 
 
 def test_a_comparison_says_of_its_pairs_what_they_could_have_found() -> None:
@@ -132,9 +140,9 @@ def test_a_comparison_says_of_its_pairs_what_they_could_have_found() -> None:
 def test_what_would_have_been_resolved_is_a_range_where_it_differs() -> None:
     known = [Verdict("better", 0.01, 0.01, value) for value in (0.003, 0.001, None)]
     tail = "would have been resolved four times in five"
-    assert limits(None, known, "val/accuracy") == [f"differences of 0.10 to 0.30 points {tail}"]
-    assert limits(None, known[:1], "val/loss") == [f"a difference of 0.0030 nats {tail}"]
-    assert limits(None, known[2:], "val/loss") == []
+    assert limits(None, known, "val/accuracy", CLASSED) == [f"differences of 0.10 to 0.30 points {tail}"]
+    assert limits(None, known[:1], "val/loss", CLASSED) == [f"a difference of 0.0030 nats {tail}"]
+    assert limits(None, known[2:], "val/loss", CLASSED) == []
 
 
 def test_what_is_measured_on_test_or_on_corrupted_rows_is_not_said_to_be_on_this_validation_split() -> None:
@@ -169,9 +177,9 @@ def test_each_metric_is_of_rows_of_its_own() -> None:
 
 
 def test_an_axis_has_a_metric_with_its_unit_in_brackets_and_a_difference_in_points() -> None:
-    assert [with_unit(metric) for metric in ("val/accuracy", "val/loss", "val/brier")] == [
+    assert [CLASSED.with_unit(metric) for metric in ("val/accuracy", "val/loss", "val/brier")] == [
         "val accuracy (%)",
         "val NLL (nats)",
         "val Brier",
     ]
-    assert with_unit("val/accuracy", difference=True) == "val accuracy (points)"
+    assert CLASSED.with_unit("val/accuracy", difference=True) == "val accuracy (points)"

@@ -198,7 +198,7 @@ FORMS = [
     put([[2, {}]], "history"), put([[1, {"val/loss": "x"}]], "history"), put([[1, {"select/loss": 1.0}]], "history"),
     put([[1, 5]], "history"), put([[n, {}] for n in range(1, 6)], "history"), put([5], "history"), put({"findings": SHARED}, "audit"), put(SHARED, "audit", "findings"),
     put([5], "audit", "warnings"), put([0, 8], "in_shape"), put([2**40], "in_shape"), put(["x"], "in_shape"), put(0, "num_classes"),
-    put(["a"], "classes"), put("abc", "classes"), put({"words": 5}, "tokens"), put(WIDE, "model"), put(WIDE, "evaluated"),
+    put(["a"], "classes"), put("abc", "classes"), put({"words": 5}, "tokens"), put([{"kind": "numbers"}], "columns"), put([], "columns"), put(WIDE, "model"), put(WIDE, "evaluated"),
     put({"a": 5}, "model"), put(torch.zeros(3), "evaluated", "normalization.mean"), put({}, "reg"), put({"ema": 5}, "reg"),
     put({}, "reg", "ema", "average"), put(WIDE, "reg", "ema", "average"), put("x", "reg", "ema", "t"),
     put({}, "reg", "early_stopping"), put({}, "optimizer", "state"), put([], "optimizer", "param_groups"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from regbench.runs.summary import best_of
 from regbench.types import Record
 
 FIGURES = ["accuracy", "loss"]
+best = partial(best_of, monitor="select/accuracy")
 
 
 def record(epoch: int, accuracy: float = 0.5) -> Record:
@@ -42,7 +44,7 @@ def test_first_last_best_and_evenly_chosen_epochs_are_left(
 
 def watched(terminal: bool, history: list[Record]) -> str:
     said = io.StringIO()
-    watch = RunProgress(Console(file=said, force_terminal=terminal, width=200), 12, history, best_of)
+    watch = RunProgress(Console(file=said, force_terminal=terminal, width=200), 12, history, best)
     for epoch in range(len(history) + 1, 13):
         watch.write(record(epoch, accuracy=0.9 if epoch == 2 else 0.5))
     watch.close()

@@ -16,7 +16,13 @@ from members import class_of, members, node
 
 ROOT = Path(__file__).parents[2]
 Script = Callable[[str], ModuleType]
-OF = {"race": "race", "pairs": "pairs", "learning_rates": "rates", "results": "results"}  # page: script
+OF = {  # page: script
+    "race": "race",
+    "pairs": "pairs",
+    "learning_rates": "rates",
+    "results": "results",
+    "tabular_cocktail": "tabular",
+}
 
 
 @pytest.mark.parametrize("name", OF)

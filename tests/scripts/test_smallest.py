@@ -57,8 +57,15 @@ SMALLEST = {  # script: words, and what it says
         ],
         r"\| baseline \| [\d.]+ \|.*\n\| rotation \| [\d.]+ \| .* [+-][\d.]+ \| 1 \|",
     ),
+    "tabular": (
+        [
+            *["--only", "wine", "--seeds", "1", "--splits", "1"],
+            *["--set", "train.epochs=1", "reg.snapshot.cycles=2"],
+        ],
+        r"\| wine \| 0 \| 96/23/23 \| accuracy, % \| [\d.]+ \| [\d.]+ \| [\d.]+ \| not resolved \| [\d.]+ \|",
+    ),
 }
-KEPT = {"rates", "results"}  # which keep runs in a folder
+KEPT = {"rates", "results", "tabular"}  # which keep runs in a folder
 LONG = {*KEPT, "mutate"}
 
 

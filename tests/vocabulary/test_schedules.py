@@ -1,6 +1,6 @@
 import pytest
 
-from regbench.schedules import Constant, Cosine, Step
+from regbench.schedules import Constant, Cosine, Cyclic, Step
 
 
 def test_constant_stays():
@@ -19,6 +19,20 @@ def test_cosine_rises_linearly_and_falls_over_the_rest():
     assert cosine(0.2) == 1.0
     assert cosine(0.6) == pytest.approx(0.5)  # half of the remaining 0.8
     assert cosine(1.0) == 0.0
+
+
+def test_cyclic_falls_as_often_as_there_are_cycles():
+    cyclic = Cyclic(cycles=4)
+    assert [cyclic(p) for p in (0.0, 0.125, 0.24999, 0.25, 0.375)] == pytest.approx(
+        [1, 0.5, 0, 1, 0.5], abs=1e-6
+    )
+    assert [cyclic(p) for p in (0.75, 0.75 + 1 / 12, 0.99999)] == pytest.approx([1.0, 0.75, 0.0], abs=1e-6)
+    assert [Cyclic(1)(p) for p in (0.1, 0.7)] == [Cosine(warmup=0.0)(p) for p in (0.1, 0.7)]
+
+
+def test_cyclic_refuses_less_than_one_cycle():
+    with pytest.raises(ValueError, match=r"^cycles must be at least 1, got 0$"):
+        Cyclic(0)
 
 
 def test_step_multiplies_as_each_milestone_is_reached():

@@ -1,8 +1,10 @@
-"""How many rows each class has, in words."""
+"""How many rows each class has, and between what numbers to predict lie, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from torch import Tensor
 
 from regbench.errors import listed
 
@@ -24,3 +26,19 @@ def by_class(names: Sequence[str], counts: Sequence[int], what: str) -> str:
     low, high = min(counts), max(counts)
     each = f"{low} to {high}" if low < high else low
     return head + f"{listed(named, NAMED, ' and ')}, {each} {what} each"
+
+
+def spans(targets: Sequence[str], values: Tensor, unit: str) -> str:
+    """The least and the most of each number to predict; of many only the first.
+
+    Args:
+        targets: their K names.
+        values: (N, K) in their unit.
+        unit: empty where nobody has said.
+    """
+    named = [
+        f"{name} {low:g} to {high:g}{f' {unit}' if unit else ''}"
+        for name, low, high in zip(targets, values.amin(0).tolist(), values.amax(0).tolist(), strict=True)
+    ]
+    what = "1 number" if len(targets) == 1 else f"{len(targets)} numbers"
+    return f"{what} to predict: {listed(named, NAMED, ' and ')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -23,13 +23,18 @@ class Part:
 
     Attributes:
         rows: (N, ...); token rows may be narrower than another part's, as if padded with zeros.
-        labels: (N,), the true ones.
+        labels: (N,), the true ones; of numbers to predict (N, K).
         origin: where the i-th row came from, for a person to look it up.
     """
 
     rows: Tensor
     labels: Tensor
     origin: Callable[[int], str]
+
+    @property
+    def each_label(self) -> list[Hashable]:
+        """The labels one by one: a class, or a tuple of numbers."""
+        return [tuple(label) if isinstance(label, list) else label for label in self.labels.tolist()]
 
 
 @dataclass(frozen=True)
@@ -38,23 +43,23 @@ class Occurrence:
 
     part: str
     row: int
-    label: int
+    label: Hashable
 
 
 def of_rows(parts: Mapping[str, Part], classes: Sequence[str]) -> list[str]:
     """Sentences on equal rows in two of train, select and val, and on equal rows with two labels.
 
-    Rows are equal if all their bytes are, by a digest of 128 bits.
+    Rows are equal if all their bytes are, by a digest of 128 bits. Where there are no classes, equal rows may
+    well have different labels.
     """
     width = max(part.rows[0].numel() for part in parts.values())
     equal: dict[bytes, list[Occurrence]] = defaultdict(list)
     for name, part in parts.items():
-        for row, (key, label) in enumerate(
-            zip(_digests(part.rows, width), part.labels.tolist(), strict=True)
-        ):
+        for row, (key, label) in enumerate(zip(_digests(part.rows, width), part.each_label, strict=True)):
             equal[key].append(Occurrence(name, row, label))
     groups = [group for group in equal.values() if len(group) > 1]
-    return [*_crossings(groups, parts), *_conflicts(groups, parts, classes)]
+    conflicts = _conflicts(groups, parts, classes) if classes else []
+    return [*_crossings(groups, parts), *conflicts]
 
 
 def of_test(test: Part, others: Sequence[Part]) -> list[str]:
@@ -113,9 +118,13 @@ def _conflicts(
     rows = counted(sum(map(len, torn)), "row")
     return [
         f"equal inputs have different labels: {counted(len(torn), 'input')} in {rows} of train, select "
-        f"and val ({_origin(parts, first)} is {classes[first.label]!r}, {_origin(parts, second)} is "
-        f"{classes[second.label]!r})"
+        f"and val ({_origin(parts, first)} is {_class(first, classes)!r}, {_origin(parts, second)} is "
+        f"{_class(second, classes)!r})"
     ]
+
+
+def _class(place: Occurrence, classes: Sequence[str]) -> str:
+    return classes[place.label] if isinstance(place.label, int) else str(place.label)
 
 
 def _origin(parts: Mapping[str, Part], place: Occurrence) -> str:

@@ -6,24 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor
 
-from regbench.data.checks import duplicates, suspicions
+from regbench.data.checks import duplicates
 from regbench.data.checks.duplicates import Part
+from regbench.data.labelling import Labelling
 from regbench.data.source import Source, Traced
 
 
 def inspected(
-    source: Source, labels: Tensor, parts: Mapping[str, Part], classes: Sequence[str]
+    source: Source, kind: Labelling, labels: Tensor, parts: Mapping[str, Part], classes: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     """What is seldom meant in a person's data, and what is known of a published set, which nobody can mend.
 
     Args:
         source: where the data are from.
-        labels: (N,) of all rows, before they are cut.
+        kind: what its labels are.
+        labels: of all rows, before they are cut.
         parts: train as it is kept, select and val.
-        classes: the names of the classes.
+        classes: the names of the classes; of numbers none.
     """
-    doubts = suspicions.of_labels(labels, classes)
-    doubts += suspicions.of_splits({name: part.labels for name, part in parts.items()}, classes)
+    doubts = kind.doubts(labels, {name: part.labels for name, part in parts.items()}, classes)
     repeated = duplicates.of_rows(parts, classes)
     if repeated and _is_published(source):
         return doubts, ["; ".join(repeated)]

@@ -57,8 +57,13 @@ def require_encoding(name: str) -> None:
         ) from error
 
 
-def content_of(field: str, path: str) -> bytes:
+def content_of(field: str, path: str, kind: str = "CSV file") -> bytes:
     """The bytes of the file that a field names.
+
+    Args:
+        field: the key.
+        path: the file.
+        kind: what it must be, as messages say it.
 
     Raises:
         ValueError: there is no such file, or it cannot be read.
@@ -75,7 +80,7 @@ def content_of(field: str, path: str) -> bytes:
         found = "an empty name"
     else:
         found = "a folder" if file.is_dir() else "something else" if file.exists() else "no such file"
-    raise ValueError(f"{field} must be a CSV file, got {path}{': ' if path else ''}{found}")
+    raise ValueError(f"{field} must be a {kind}, got {path}{': ' if path else ''}{found}")
 
 
 def decoded(path: str, content: bytes, encoding: str) -> str:

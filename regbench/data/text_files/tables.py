@@ -58,7 +58,7 @@ def read_table(path: str, content: str, columns: Columns) -> TextRows:
             many.
     """
     content = SEPARATOR.sub("\n", content)
-    with _fields_of_any_length():
+    with fields_of_any_length():
         lines = _records(path, content, columns)
         header = next((cells for _, cells in lines if _holds(cells)), None)
         if header is None:
@@ -80,7 +80,7 @@ def visible(name: str) -> str:
 
 
 @contextmanager
-def _fields_of_any_length() -> Iterator[None]:
+def fields_of_any_length() -> Iterator[None]:
     """A text may be longer than the 131,072 signs at which the csv module stops; its limit is everybody's."""
     before = csv.field_size_limit(2**31 - 1)
     try:

@@ -6,7 +6,7 @@ from regbench.analysis.report import Arm, Comparison
 from regbench.analysis.words import number
 from regbench.reports.drawings.marks import Axis, Drawing, Panel, Row, Series
 from regbench.reports.drawings.palette import GREY, Look, Looks
-from regbench.reports.wording import scaled, shortened, with_unit
+from regbench.reports.wording import scaled, shortened
 
 ECE = "val/ece"
 PERFECT = "perfect"
@@ -68,7 +68,7 @@ def _errors(comparison: Comparison, looks: Looks) -> Drawing | None:
     ]
     marks = [_error(arm, looks[arm.name], row) for arm, row in zip(arms, rows, strict=True)]
     highest = max(value for one in marks for value in (*one.x, *one.high) if value is not None)
-    panel = Panel(marks, Axis(with_unit(ECE), 0.0, 1.06 * highest or 1.0), rows=rows)
+    panel = Panel(marks, Axis(comparison.terms.with_unit(ECE), 0.0, 1.06 * highest or 1.0), rows=rows)
     spread = "over the seeds, ± their standard deviation"
     caption = f"Mean {spread}. The bins of a reliability diagram were not recorded."
     return Drawing([panel], caption, note=f"mean {spread}")

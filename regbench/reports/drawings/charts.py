@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from regbench.analysis.report import Comparison
+from regbench.records.metrics import CLASSES, TaskName
 from regbench.reports.drawings.calibration import calibration
 from regbench.reports.drawings.classes import confusion, per_class
 from regbench.reports.drawings.cost import cost
@@ -25,11 +26,13 @@ class Chart:
 
     Attributes:
         name: in addresses on the page, and of its files on paper.
-        heading: above it on the page; it stands there once for charts after each other that share it.
+        heading: above it on the page, {} for what decides; it stands there once for charts after each other
+            that share it.
         describe: gives its drawing; None where there is nothing to show.
         by_arms: whether it grows with the arms, so that of many some are shown at a time.
         half: whether it takes half of a page's width, beside the next one.
         missing: what is said in its place on the page where there is nothing to show; empty: nothing.
+        task: of what predictions there is such a chart; None: of any.
     """
 
     name: str
@@ -38,19 +41,21 @@ class Chart:
     by_arms: bool = True
     half: bool = False
     missing: str = ""
+    task: TaskName | None = None
 
 
 CHARTS = (
     Chart("overall", "Differences", overall, by_arms=False),
     Chart("differences", "Differences", differences),
     Chart("curves", "Curves", curves),
-    Chart("cost", "Accuracy against cost", cost, half=True),
+    Chart("cost", "{} against cost", cost, half=True),
     Chart(
         "reliability",
         "Calibration",
         calibration,
         half=True,
         missing="Not measured: these runs were made without evaluate=[calibration].",
+        task=CLASSES,
     ),
     Chart("per-class", "Classes", per_class),
     Chart("confusion", "Classes", confusion),

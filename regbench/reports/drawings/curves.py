@@ -1,4 +1,4 @@
-"""The courses over the epochs: accuracy, loss, and both gaps."""
+"""The courses over the epochs: what decides, the loss, and the gaps of both."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from regbench.analysis.report import Arm, Comparison, Curve
 from regbench.analysis.words import factor
-from regbench.records.metrics import is_percent
+from regbench.records.metrics import METRICS, Metric, Terms, is_percent
 from regbench.reports.drawings.marks import Axis, Dash, Drawing, Panel, Reading, Series, View
 from regbench.reports.drawings.palette import Looks
-from regbench.reports.wording import scaled, title, unit
+from regbench.reports.wording import scaled
 
 Ranges = tuple[tuple[float, float], tuple[float, float]]
 TOGETHER = 3  # arms beside the baseline that share a panel on paper
@@ -25,18 +25,39 @@ class Subject(NamedTuple):
     lines: dict[str, Dash]
 
 
-SUBJECTS = (
-    Subject("accuracy", "accuracy", "%", {"val/accuracy": "solid", "train/accuracy": "dash"}),
-    Subject("gap", "gap: train \N{MINUS SIGN} val accuracy", "points", {"gap/accuracy": "solid"}),
-    Subject("loss", "loss", "nats", {"val/loss": "solid", "train/loss": "dash"}),
-    Subject("loss-gap", "gap in loss: val \N{MINUS SIGN} train", "nats", {"gap/loss": "solid"}),
-)
+def subjects(terms: Terms) -> list[Subject]:
+    """A panel for the course of each metric that has one, and one for its gap."""
+    return [
+        one
+        for metric in METRICS
+        if metric.curve and metric.task == terms.task
+        for one in (_of_splits(metric, terms), _of_gap(metric, terms))
+    ]
+
+
+def _of_splits(metric: Metric, terms: Terms) -> Subject:
+    val, train = f"val/{metric.name}", f"train/{metric.name}"
+    return Subject(metric.name, metric.noun, terms.unit_of(val), {val: "solid", train: "dash"})
+
+
+def _of_gap(metric: Metric, terms: Terms) -> Subject:
+    key = f"gap/{metric.name}"
+    shows = (
+        f"gap: train \N{MINUS SIGN} val {metric.noun}"
+        if metric.better == "more"
+        else f"gap in {metric.noun}: val \N{MINUS SIGN} train"
+    )
+    name = "gap" if metric.decides else f"{metric.name}-gap"
+    return Subject(name, shows, terms.unit_of(key, True), {key: "solid"})
 
 
 def curves(comparison: Comparison, looks: Looks, whole: Comparison) -> Drawing | None:
     """Means and bands over the seeds, the first arm on top; the axes are those of the whole comparison."""
     everyone = whole.arms
-    shown = [one for one in SUBJECTS if any(name in arm.curves for arm in everyone for name in one.lines)]
+    terms = whole.terms
+    shown = [
+        one for one in subjects(terms) if any(name in arm.curves for arm in everyone for name in one.lines)
+    ]
     if not shown:
         return None
     views = list(_views(shown, everyone))
@@ -48,7 +69,10 @@ def curves(comparison: Comparison, looks: Looks, whole: Comparison) -> Drawing |
         arm.name for arm in comparison.arms if any(name in arm.curves for one in shown for name in one.lines)
     ]
     return Drawing(
-        [_panel(one, comparison.arms, looks, *views[0].ranges[place]) for place, one in enumerate(shown)],
+        [
+            _panel(one, terms, comparison.arms, looks, *views[0].ranges[place])
+            for place, one in enumerate(shown)
+        ],
         caption,
         drawn,
         together=TOGETHER,
@@ -58,18 +82,23 @@ def curves(comparison: Comparison, looks: Looks, whole: Comparison) -> Drawing |
 
 
 def _panel(
-    subject: Subject, arms: Sequence[Arm], looks: Looks, x: tuple[float, float], y: tuple[float, float]
+    subject: Subject,
+    terms: Terms,
+    arms: Sequence[Arm],
+    looks: Looks,
+    x: tuple[float, float],
+    y: tuple[float, float],
 ) -> Panel:
     bounds = (0.0, 100.0) if subject.unit == "%" else None
     return Panel(
         [
-            _line(arm, name, dash, looks)
+            _line(arm, name, dash, looks, terms)
             for arm in reversed(arms)
             for name, dash in subject.lines.items()
             if name in arm.curves
         ],
         Axis("epoch", *x, whole=True),
-        Axis(f"{subject.shows} ({subject.unit})", *y, bounds=bounds),
+        Axis(f"{subject.shows} ({subject.unit})" if subject.unit else subject.shows, *y, bounds=bounds),
         subject.name,
         dashes={dash: name.partition("/")[0] for name, dash in subject.lines.items()}
         if len(subject.lines) > 1
@@ -77,9 +106,9 @@ def _panel(
     )
 
 
-def _line(arm: Arm, metric: str, dash: Dash, looks: Looks) -> Series:
+def _line(arm: Arm, metric: str, dash: Dash, looks: Looks, terms: Terms) -> Series:
     curve, several = arm.curves[metric], len(arm.seeds) > 1
-    measure = unit(metric, metric.startswith("gap/"))
+    measure = terms.unit_of(metric, metric.startswith("gap/"))
     return Series(
         arm.name,
         looks[arm.name],
@@ -91,7 +120,7 @@ def _line(arm: Arm, metric: str, dash: Dash, looks: Looks) -> Series:
         low=scaled(metric, curve.low) if several else (),
         high=scaled(metric, curve.high) if several else (),
         ends="band",
-        told=Reading("epoch", title(metric), measure, 2 if is_percent(metric) else 4),
+        told=Reading("epoch", terms.title(metric), measure, 2 if is_percent(metric) else 4),
     )
 
 

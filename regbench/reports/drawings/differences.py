@@ -11,7 +11,7 @@ from regbench.records.metrics import smaller_is_better
 from regbench.reports.drawings.marks import Axis, Drawing, Panel, Row, Rule, Series, Span
 from regbench.reports.drawings.palette import BASELINE, SAMPLING, VERDICTS, Looks
 from regbench.reports.portions import AT_ONCE
-from regbench.reports.wording import INTERVAL, effect, interval, scaled, shortened, title, typeset, unit
+from regbench.reports.wording import INTERVAL, effect, interval, scaled, shortened, typeset
 
 SMALL = 0.6  # of a sign, where there are many
 
@@ -22,15 +22,15 @@ def differences(comparison: Comparison, looks: Looks, whole: Comparison) -> Draw
     if not arms:
         return None
     place = {arm.name: float(len(arms) - rank) for rank, arm in enumerate(arms)}
-    found = _by_verdict(arms, metric, place, "x")
-    error = comparison.sampling_error if metric == "val/accuracy" else None
+    found = _by_verdict(comparison, arms, place, "x")
+    error = comparison.sampling_error if metric == comparison.terms.judged else None
     spans = []
     if error:
         name = f"sampling error of the split, ± {number(metric, error)} points"
         spans = [Span(-100 * error, 100 * error, SAMPLING, name)]
     better = "left" if smaller_is_better(metric) else "right"
     to = f" to {shortened(str(comparison.baseline))}"
-    heading = _heading(metric, to, f"{better} is better")
+    heading = _heading(comparison, to, f"{better} is better")
     low, high = _extent(_compared(whole), metric, error)
     panel = Panel(
         [*spans, Rule(0.0, "x", BASELINE), *found],
@@ -52,15 +52,15 @@ def differences(comparison: Comparison, looks: Looks, whole: Comparison) -> Draw
 
 def overall(comparison: Comparison, looks: Looks, whole: Comparison) -> Drawing | None:
     """Without names, the best first, where arms are too many for a row each on one screen."""
-    metric, arms = comparison.metric, _compared(comparison)
+    arms = _compared(comparison)
     if len(comparison.arms) <= AT_ONCE or not arms:
         return None
     place = {arm.name: float(rank) for rank, arm in enumerate(arms, 1)}
-    found = _by_verdict(arms, metric, place, "y")
+    found = _by_verdict(comparison, arms, place, "y")
     panel = Panel(
         [Rule(0.0, "y", BASELINE), *found],
         Axis("place of the arm in the table", 0.0, len(arms) + 1.0),
-        Axis(_heading(metric)),
+        Axis(_heading(comparison)),
     )
     caption = (
         f"All arms: mean difference to {comparison.baseline}, paired by seed, and its 95 % interval, "
@@ -73,9 +73,10 @@ def _compared(comparison: Comparison) -> list[Arm]:
     return [arm for arm in comparison.arms if arm.verdict and comparison.metric in arm.differences]
 
 
-def _heading(metric: str, to: str = "", *notes: str) -> str:
-    words = "; ".join(filter(None, [unit(metric, True), *notes]))
-    return f"difference in {title(metric)}{to}{f' ({words})' if words else ''}"
+def _heading(comparison: Comparison, to: str = "", *notes: str) -> str:
+    metric, terms = comparison.metric, comparison.terms
+    words = "; ".join(filter(None, [terms.unit_of(metric, True), *notes]))
+    return f"difference in {terms.title(metric)}{to}{f' ({words})' if words else ''}"
 
 
 def _told(arm: Arm, metric: str) -> str:
@@ -96,10 +97,10 @@ def _extent(arms: Sequence[Arm], metric: str, error: float | None) -> list[float
 
 
 def _by_verdict(
-    arms: Sequence[Arm], metric: str, place: Mapping[str, float], along: Literal["x", "y"]
+    comparison: Comparison, arms: Sequence[Arm], place: Mapping[str, float], along: Literal["x", "y"]
 ) -> list[Series]:
     """The differences of each verdict, of which there are any, as points along an axis."""
-    made = []
+    made, metric = [], comparison.metric
     for word, look in VERDICTS.items():
         some = [arm for arm in arms if arm.verdict and arm.verdict.word == word]
         found = [arm.differences[metric] for arm in some]
@@ -111,7 +112,8 @@ def _by_verdict(
         if not any(end is not None for end in low):
             low, high = [], []
         told = [
-            f"{shortened(arm.name)}: {typeset(effect(metric, d))}" for arm, d in zip(some, found, strict=True)
+            f"{shortened(arm.name)}: {typeset(effect(metric, d, comparison.terms))}"
+            for arm, d in zip(some, found, strict=True)
         ]
         x, y = (means, places) if along == "x" else (places, means)
         key, weight = (word, 1.0) if along == "x" else (f"{word} ({len(some)})", SMALL)

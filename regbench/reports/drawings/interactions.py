@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from regbench.analysis.report import Comparison, Difference, Interaction
 from regbench.analysis.words import number, probability
-from regbench.records.metrics import smaller_is_better
+from regbench.records.metrics import Terms, smaller_is_better
 from regbench.reports.drawings.marks import Cells, Drawing, Panel
 from regbench.reports.drawings.palette import NEGATIVE, POSITIVE, Looks
-from regbench.reports.wording import effect, interval, scaled, shortened, title, typeset, unit
+from regbench.reports.wording import effect, interval, scaled, shortened, typeset
 
 
 def interactions(comparison: Comparison, looks: Looks, whole: Comparison) -> Drawing | None:
     """Below the diagonal; of a pair that was run in both orders one above it."""
-    found, metric = comparison.interactions, comparison.metric
+    found, metric, terms = comparison.interactions, comparison.metric, comparison.terms
     if not found:
         return None
     names = list(dict.fromkeys(name for one in found for name in one.members))
@@ -24,22 +24,22 @@ def interactions(comparison: Comparison, looks: Looks, whole: Comparison) -> Dra
     for (row, column), one in _places(found, place).items():
         values[row][column] = scaled(metric, [one.interaction.mean])[0]
         texts[row][column] = _words(one.verdict.word, one.interaction, metric)
-        told[row][column] = _told(one, metric)
+        told[row][column] = _told(one, metric, terms)
     for name, alone in _alone(found).items():
         texts[place[name]][place[name]] = _words("alone", alone, metric)
     ends = (POSITIVE, NEGATIVE) if smaller_is_better(metric) else (NEGATIVE, POSITIVE)
     most = max(abs(value) for row in values for value in row if value is not None) or 1.0
-    measure = unit(metric, True)
+    measure = terms.unit_of(metric, True)
     cells = Cells(
         values, texts, told, names, names, ((0.0, ends[0]), (0.5, "#ffffff"), (1.0, ends[1])), -most, most,
         f"interaction{f' ({measure})' if measure else ''}", keyed=True,
     )  # fmt: skip
     caption = (
-        f"What two members do together beyond the sum of what each does alone, in {title(metric)}, paired by "
-        "seed, with 95 % intervals, unadjusted. Blue: more good than the sum; orange: less. On the diagonal, "
-        "each alone."
+        f"What two members do together beyond the sum of what each does alone, in {terms.title(metric)}, "
+        "paired by seed, with 95 % intervals, unadjusted. Blue: more good than the sum; orange: less. On the "
+        "diagonal, each alone."
     )
-    return Drawing([Panel([cells])], caption, note=f"in {title(metric)}; on the diagonal each alone")
+    return Drawing([Panel([cells])], caption, note=f"in {terms.title(metric)}; on the diagonal each alone")
 
 
 def _places(found: Sequence[Interaction], place: Mapping[str, int]) -> dict[tuple[int, int], Interaction]:
@@ -65,10 +65,11 @@ def _words(word: str, known: Difference, metric: str) -> str:
     return typeset(f"{word}\n{number(metric, known.mean, True)}\n{interval(metric, known)}".rstrip())
 
 
-def _told(one: Interaction, metric: str) -> str:
+def _told(one: Interaction, metric: str, terms: Terms) -> str:
     first, second = map(shortened, one.members)
     p = probability(one.verdict.p_adjusted)
-    effects = [typeset(effect(metric, d)) for d in (one.interaction, one.together, one.first, one.second)]
+    found = (one.interaction, one.together, one.first, one.second)
+    effects = [typeset(effect(metric, known, terms)) for known in found]
     return (
         f"{first}, then {second}: {one.verdict.word}"
         f"\ninteraction {effects[0]}, adjusted p {p}"

@@ -11,7 +11,7 @@ from regbench.reports.drawings.marks import Axis, Drawing, Mark, Panel, Rule, Se
 from regbench.reports.drawings.palette import BASELINE, GREY, LINE, MARK, OTHER_SIDE, SIDES, Look
 from regbench.reports.drawings.sketch import Course, Sketch
 from regbench.reports.response_text import short
-from regbench.reports.wording import effect, scaled, shortened, title, typeset, unit, with_unit
+from regbench.reports.wording import effect, scaled, shortened, typeset
 
 GAP_HEIGHT = 0.56  # of the panel of the gap, beside that of the metric
 THIN, BOLD = 0.4, 1.4  # of the lines of seeds, and of the sign of the best
@@ -57,7 +57,7 @@ def _panel(sketch: Sketch, course: Course, place: int) -> Panel:
             ticks=_ticks(sketch),
             breaks=sketch.axis.breaks,
         ),
-        Axis(with_unit(course.metric, difference), low, high),
+        Axis(sketch.curve.terms.with_unit(course.metric, difference), low, high),
         height=GAP_HEIGHT if place else 1.0,
     )
 
@@ -84,7 +84,7 @@ def _seeds(sketch: Sketch, course: Course) -> Series:
         y += [*_shown(course, runs), None]
         told += [
             typeset(f"seed {seed}, {shortened(sketch.word)} {short(value)}: {number(course.metric, run)} ")
-            + unit(course.metric)
+            + sketch.curve.terms.unit_of(course.metric)
             for value, run in zip(sketch.values, runs, strict=True)
         ]
         told.append("")
@@ -139,17 +139,18 @@ def _told(sketch: Sketch, course: Course, place: int, point: Point) -> str:
     known, metric = course.means[place], course.metric
     if known is None:
         return ""
-    measure = unit(metric, metric.startswith("gap/"))
+    terms = sketch.curve.terms
+    measure = terms.unit_of(metric, metric.startswith("gap/"))
     words = [
         f"{shortened(sketch.word)} {short(point.value)}: "
-        f"{title(metric)} {number(metric, known.mean)} {measure}"
+        f"{terms.title(metric)} {number(metric, known.mean)} {measure}"
     ]
     if known.low is not None and known.high is not None:
         ends = f"{number(metric, known.low)} to {number(metric, known.high)}"
         words.append(f"95 % interval {ends}, {known.n} seeds")
     if metric == sketch.curve.metric and point.difference and point.verdict:
         p = probability(point.verdict.p_adjusted)
-        words.append(f"{effect(metric, point.difference)} to the baseline, adjusted p {p}")
+        words.append(f"{effect(metric, point.difference, terms)} to the baseline, adjusted p {p}")
         words.append(point.verdict.word)
     return typeset("\n".join(words))
 

@@ -32,8 +32,8 @@ def charts_of(comparison: Comparison, of_arms: Looks) -> list[list[Shown]]:
         shown = _shown(chart, comparison, of_arms)
         if shown is None:
             continue
-        shown = replace(shown, heading="" if shown.heading == heading else shown.heading)
-        heading = chart.heading
+        before, heading = heading, shown.heading
+        shown = replace(shown, heading="" if heading == before else heading)
         if shown.half and rows and rows[-1][0].half:
             rows[-1].append(shown)
         else:
@@ -42,11 +42,15 @@ def charts_of(comparison: Comparison, of_arms: Looks) -> list[list[Shown]]:
 
 
 def _shown(chart: Chart, comparison: Comparison, of_arms: Looks) -> Shown | None:
+    if chart.task not in (None, comparison.terms.task):
+        return None
     several = parts(comparison) if chart.by_arms else [Part("", comparison)]
     drawn = [chart.describe(part.comparison, of_arms, comparison) for part in several]
     caption = next((one.caption for one in drawn if one), chart.missing)
     figures = [embedded(one, chart.half) for one in drawn]
-    return Shown(chart.name, chart.heading, caption, chart.half, figures) if caption else None
+    noun = comparison.terms.decider.noun
+    heading = chart.heading.format(noun[:1].upper() + noun[1:])
+    return Shown(chart.name, heading, caption, chart.half, figures) if caption else None
 
 
 def embedded(drawing: Drawing | None, half: bool = False) -> dict[str, Any] | None:

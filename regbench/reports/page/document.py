@@ -34,7 +34,6 @@ from regbench.reports.wording import (
     measured,
     measured_on,
     sensitivity,
-    title,
     typeset,
 )
 
@@ -170,7 +169,12 @@ class Said:
 def verdicts(comparison: Comparison) -> list[Said]:
     """One for each arm that is compared: the better first, then the worse, then what is not resolved."""
     found = [
-        Said(arm.name, verdict.word, judged(verdict), typeset(measured(comparison.metric, arm, verdict)))
+        Said(
+            arm.name,
+            verdict.word,
+            judged(verdict),
+            typeset(measured(comparison.metric, arm, verdict, comparison.terms)),
+        )
         for arm in comparison.arms
         if (verdict := arm.verdict)
     ]
@@ -208,10 +212,13 @@ def _section(place: int, comparison: Comparison, of_arms: Looks) -> dict[str, An
         "pairs": [
             typeset(line)
             for line in about_pairs(
-                comparison.metric, comparison.interactions, comparison.interactions_design
+                comparison.metric,
+                comparison.interactions,
+                comparison.interactions_design,
+                comparison.terms,
             )
         ],
-        "metric": title(comparison.metric),
+        "metric": comparison.terms.title(comparison.metric),
         "reads": _reads(comparison),
         "members": [(arm.name, [_member(one) for one in arm.members]) for arm in arms],
         "runs": runs,
@@ -257,9 +264,9 @@ def _intro(comparison: Comparison) -> str:
     if not counts:
         return f"There is nothing here but {comparison.baseline}, and nothing to compare with it."
     seeds = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else str(counts[0])
-    plural = "" if counts[-1] == 1 else "s"
+    plural, metric = "" if counts[-1] == 1 else "s", comparison.metric
     return (
-        f"On {measured_on(comparison.metric)}, by {title(comparison.metric)}, against {comparison.baseline}, "
+        f"On {measured_on(metric)}, by {comparison.terms.title(metric)}, against {comparison.baseline}, "
         f"paired by {seeds} seed{plural}:"
     )
 

@@ -15,7 +15,7 @@ from regbench.reports.page.charts import embedded
 from regbench.reports.page.document import SNAPSHOTS, document
 from regbench.reports.page.tables import SIGNS
 from regbench.reports.response_text import DRAWN, pages, short
-from regbench.reports.wording import UNADJUSTED, title, typeset
+from regbench.reports.wording import UNADJUSTED, typeset
 from regbench.terminal.columns import Table
 
 TERMS = (
@@ -56,7 +56,7 @@ def _section(place: int, sketch: Sketch) -> dict[str, Any]:
     return {
         "id": f"curve-{place}",
         "curve": curve,
-        "metric": title(curve.metric),
+        "metric": curve.terms.title(curve.metric),
         "snapshot": SNAPSHOTS.get(curve.at, curve.at),
         "best": short(best.value) if best else "-",
         "interval": f"{short(best.low)} to {short(best.high)}" if best and ends else "-",

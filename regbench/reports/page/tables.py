@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -10,14 +10,14 @@ from itertools import groupby
 from regbench.analysis.report import Arm, Comparison, Spread
 from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED
 from regbench.analysis.words import number, probability
-from regbench.records.metrics import JUDGING, keys
+from regbench.records.metrics import JUDGING, METRICS, SHOWN, Kind, Terms, keys
 from regbench.reports.drawings.palette import Looks
 from regbench.reports.page.style import after_comma
-from regbench.reports.wording import interval, title, typeset, unit
+from regbench.reports.wording import interval, typeset
 
 SIGNS = {"better": "▲", "worse": "▼", NO_MATTER: "≈", NOT_RESOLVED: "○"}
 RANKS = {"better": 0, NO_MATTER: 2, NOT_RESOLVED: 3, "worse": 4}  # the baseline is 1
-FIGURES = keys(("accuracy", "loss", "calibration"))
+FIGURES = keys(("accuracy", "numbers", "loss", "calibration"))
 BALANCED = keys(("classes alike",), JUDGING)
 PAGE = 1060  # pixels of the page's width
 COSTS = {
@@ -57,9 +57,9 @@ class SortableTable:
 
 def overview(comparison: Comparison, looks: Looks) -> list[SortableTable]:
     """One row for each arm, with all that was measured, in as many tables as fit beside the arms' names."""
-    metric = comparison.metric
-    points = unit(metric, True)
-    against = f"{title(metric)} against {comparison.baseline}; interval 95 %, unadjusted"
+    metric, terms = comparison.metric, comparison.terms
+    points = terms.unit_of(metric, True)
+    against = f"{terms.title(metric)} against {comparison.baseline}; interval 95 %, unadjusted"
     columns = [
         Column("", "seeds", _seeds),
         Column(against, f"difference{after_comma(points)}", partial(_difference, metric)),
@@ -67,16 +67,12 @@ def overview(comparison: Comparison, looks: Looks) -> list[SortableTable]:
         Column(against, "adjusted p", lambda arm: _p(arm.verdict.p_adjusted if arm.verdict else None)),
         Column(against, "verdict", lambda arm: _verdict(arm, comparison)),
         Column(against, f"resolvable{after_comma(points)}", partial(_resolvable, metric)),
-        *(Column("accuracy, %", name, _mean(f"{name}/accuracy")) for name in ("train", "val", "test")),
-        Column("accuracy, %", "corruption", _mean("corruption/accuracy")),
-        Column("gap, points", "train \N{MINUS SIGN} val", _mean("gap/accuracy")),
-        Column("loss, nats", "train", _mean("train/loss")),
-        Column("loss, nats", "val (NLL)", _mean("val/loss")),
-        Column("loss, nats", "test", _mean("test/loss")),
+        *_by_split(terms, ("accuracy", "numbers")),
+        *_by_split(terms, ("loss",)),
         Column("calibration on val", "ECE, %", _mean("val/ece")),
         Column("calibration on val", "Brier score", _mean("val/brier")),
         *_balanced(comparison),
-        *([] if metric in _shown(comparison) else [Column("", _heading(metric, False), _mean(metric))]),
+        *([] if metric in _shown(comparison) else [Column("", _heading(metric, terms), _mean(metric))]),
         Column("epochs", "run", _amount("epochs")),
         Column("epochs", "selected", _amount("epoch")),
         *_costs(comparison),
@@ -91,6 +87,7 @@ def _shown(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _balanced(comparison: Comparison) -> list[Column]:
+    title = comparison.terms.title
     columns = [Column("classes alike, %", title(name), _mean(name)) for name in BALANCED]
     return columns if comparison.uneven else []
 
@@ -98,7 +95,10 @@ def _balanced(comparison: Comparison) -> list[Column]:
 def changes(comparison: Comparison, looks: Looks) -> list[SortableTable]:
     """The differences to the baseline in every metric, of which only the metric's are tested."""
     arms = [arm for arm in comparison.arms if arm.verdict]
-    columns = [Column("", _heading(name, True), partial(_difference, name)) for name in _shown(comparison)]
+    columns = [
+        Column("", _heading(name, comparison.terms, True), partial(_difference, name))
+        for name in _shown(comparison)
+    ]
     made = _table(columns, arms, looks)
     return _on_a_page(made) if made.headings else []
 
@@ -151,8 +151,25 @@ def _name_pixels(name: str) -> int:
     return max(176, min(272, 40 + 8 * len(name)))
 
 
-def _heading(figure: str, difference: bool) -> str:
-    return title(figure) + after_comma(unit(figure, difference))
+def _heading(figure: str, terms: Terms, difference: bool = False) -> str:
+    return terms.title(figure) + after_comma(terms.unit_of(figure, difference))
+
+
+def _by_split(terms: Terms, kinds: Sequence[Kind]) -> Iterator[Column]:
+    """The metrics of some kinds: a group of columns each, and one for the gap of what decides."""
+    for metric in METRICS:
+        if metric.kind not in kinds or metric.task != terms.task:
+            continue
+        group = metric.noun + after_comma(terms.unit_of(f"val/{metric.name}"))
+        for split in SHOWN:
+            key = f"{split}/{metric.name}"
+            if split in metric.splits:
+                said = dict(metric.titles).get(split, "").removeprefix(f"{split} ")
+                yield Column(group, f"{split} ({said})" if said and split == "val" else split, _mean(key))
+        gap = f"gap/{metric.name}"
+        if metric.decides:
+            shown = f"gap{after_comma(terms.unit_of(gap, True))}"
+            yield Column(shown, "train \N{MINUS SIGN} val", _mean(gap))
 
 
 def _table(columns: Iterable[Column], arms: Sequence[Arm], looks: Looks) -> SortableTable:

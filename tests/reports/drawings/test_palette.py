@@ -8,10 +8,12 @@ import pytest
 
 from regbench.analysis.report import Comparison
 from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED
+from regbench.records.metrics import Terms
 from regbench.reports.drawings.palette import ARMS, BASELINE, SYMBOLS, VERDICTS, Look, looks
-from regbench.reports.wording import title, unit
 from tests.reports.drawings.shown import page_shows, paper_shows
 from tests.reports.paper.test_comparison import arm, comparison, report
+
+TERMS = Terms()
 
 NAMES = [f"technique{place}" for place in range(12)]
 METRICS = ("val/accuracy", "val/loss", "val/ece", "val/brier", "val/macro_f1", "test/loss")
@@ -69,5 +71,5 @@ def test_page_and_paper_call_a_metric_what_the_tables_call_it(metric: str) -> No
     )
     for words in (page_shows("differences", of).words, paper_shows("differences", of).words):
         said = " ".join(re.sub("<br>|\n", " ", text) for text in words)
-        assert f"difference in {title(metric)}" in said
-        assert unit(metric, True) in said
+        assert f"difference in {TERMS.title(metric)}" in said
+        assert TERMS.unit_of(metric, True) in said

@@ -1,0 +1,85 @@
+"""L2-SP: a pull towards the weights that training starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from regbench.regularizers.base import Regularizer
+from regbench.types import ForwardPass
+from regbench.weights import Scope, fresh_weights, plain_name, regularized_weights, starts_from_weights
+
+
+@dataclass
+class L2SP(Regularizer):
+    """Pull every weight towards its value at the start, and what is new towards zero.
+
+    Adds (strength / 2) * sum((w - w0)^2) over the weights that have a starting point w0, and
+    (head_strength / 2) * sum(w^2) over those that have none: a head that replaces the one of the file
+    (`model.init`) or is new beside pretrained weights, and weights that later members bring along. w0 is the
+    model as this member finds it: without `model.init` and pretrained weights the random one of the seed. The
+    penalty is in the gradient of any optimizer, and Adam scales it as it does the rest. scope weights spares
+    biases, normalizations and embeddings; what is frozen is spared in any case.
+
+    Paper: Li, Grandvalet and Davoine, 2018, https://arxiv.org/abs/1802.01483, section 3.2, equation 2
+
+    Attributes:
+        strength: of the pull towards the start, at least 0 (the paper's alpha).
+        head_strength: of the pull towards zero where there is no start, at least 0 (the paper's beta).
+        scope: weights spares biases, normalizations and embeddings; all does not.
+
+    Raises:
+        ValueError: a field is out of range; `prepare_model`: the model has no such weights.
+    """
+
+    off: ClassVar = {"strength": 0.0, "head_strength": 0.0}
+
+    strength: float
+    head_strength: float
+    scope: Scope
+
+    def __post_init__(self) -> None:
+        for name in ("strength", "head_strength"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        self._start: dict[str, Tensor] = {}
+        self._note = ""
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        if self.is_off:
+            return model
+        fresh = {id(weight) for weight in fresh_weights(model)}
+        weights = regularized_weights(model, self.scope)
+        if not weights:
+            raise ValueError(f"the model must have weights to pull, got none in scope {self.scope!r}")
+        self._start = {plain_name(n): w.detach().clone() for n, w in weights if id(w) not in fresh}
+        found = "" if starts_from_weights(model) else ", as model.init names no file"
+        self._note = (
+            f"{len(self._start)} of {len(weights)} weights are pulled to where the model begins{found}"
+        )
+        return model
+
+    def penalty(self, forward: ForwardPass) -> Tensor | None:
+        if self.is_off:
+            return None
+        terms = []
+        for name, weight in regularized_weights(forward.model, self.scope):
+            start = self._start.get(plain_name(name))
+            if start is None:
+                terms.append(self.head_strength * weight.square().sum())
+            else:
+                terms.append(self.strength * (weight - start).square().sum())
+        return torch.stack(terms).sum() / 2
+
+    def note(self) -> str:
+        return self._note
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"start": self._start}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        devices = {name: tensor.device for name, tensor in self._start.items()}
+        self._start = {name: one.to(devices[name]) for name, one in state["start"].items()}
