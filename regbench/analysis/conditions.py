@@ -1,4 +1,4 @@
-"""Comparisons as conditions of one question: what sets them apart, and what keeps them from being one table."""
+"""Comparisons as conditions of one question: what sets them apart, and what keeps them from being one."""
 
 from __future__ import annotations
 
@@ -146,18 +146,20 @@ def _refuse_unlike(several: Sequence[Comparison]) -> None:
     first = several[0]
     for one in several:
         where = f"in {one.name}"
-        for what in ("metric", "at"):
+        for what in ("metric", "at"):  # and so what is predicted, of which a metric is
             if getattr(one, what) != getattr(first, what):
                 raise ConfigError(
                     f"{OPTION}: all comparisons must have one {what}, got {getattr(first, what)} in "
                     f"{first.name} and {getattr(one, what)} {where}"
                 )
         if one.baseline is None:
-            raise ConfigError(f"{OPTION}: the baseline must be there in every condition, but is missing {where}")
+            raise ConfigError(
+                f"{OPTION}: the baseline must be there in every condition, but is missing {where}"
+            )
         if one.metric not in one.arms[0].figures:
             raise ConfigError(
-                f"{OPTION}: {one.metric} must be measured in every condition, and no run of {one.baseline} has "
-                f"it {where}"
+                f"{OPTION}: {one.metric} must be measured in every condition, and no run of {one.baseline} "
+                f"has it {where}"
             )
 
 

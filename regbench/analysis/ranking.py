@@ -101,13 +101,15 @@ def _scores(arms: Sequence[Arm], metric: str) -> list[float] | None:
 
 
 def _sentence(p: float, least: float, arms: int, conditions: int) -> str:
-    tested = f"Friedman's test of the ranks of {arms} arms in {counted(conditions, 'condition')}, in the form "
+    tested = (
+        f"Friedman's test of the ranks of {arms} arms in {counted(conditions, 'condition')}, in the form "
+    )
     tested += f"of Iman and Davenport, gives p {probability(p)}"
     if p > ALPHA:
         return f"{tested}: that the arms differ in rank at all is not resolved, so no two are told apart"
     if least > arms - 1:
         return (
-            f"{tested}: they do differ, but two only where their mean ranks lie {least:.2f} apart (Nemenyi), and "
-            f"{arms - 1} is the most that they can: of so few conditions no two are told apart"
+            f"{tested}: they do differ, but two only where their mean ranks lie {least:.2f} apart (Nemenyi), "
+            f"and {arms - 1} is the most that they can: by so few conditions no two are told apart"
         )
     return f"{tested}; two differ where their mean ranks lie {least:.2f} or more apart (Nemenyi)"

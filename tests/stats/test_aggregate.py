@@ -48,7 +48,8 @@ def test_the_interval_holds_the_middle_about_as_often_as_it_says() -> None:
     held = 0
     for _ in range(200):
         found = interquartile_mean((means[:, None] + draw.normal(size=(4, 10))).tolist())
-        assert found.low is not None and found.high is not None
+        assert found.low is not None
+        assert found.high is not None
         held += found.low <= 0 <= found.high
     assert 0.86 <= held / 200 <= 0.99
 
