@@ -131,8 +131,8 @@ def _refuse_apart(cells: Mapping[str, Sequence[Cell]]) -> None:
     """Refuse conditions in which no technique meets the baseline twice."""
     if not any(sum(cell.difference is not None for cell in several) > 1 for several in cells.values()):
         raise ConfigError(
-            "compare: --across: a technique must be compared with the baseline in two conditions or more, and "
-            "none is"
+            "compare: --across: a technique must be compared with the baseline in two conditions or more, "
+            "and none is"
         )
 
 
@@ -237,6 +237,6 @@ def _about(techniques: Sequence[Technique], studied: Sequence[Studied], base: st
     pairs = [cell.difference.n for one in techniques for cell in one.cells if cell.difference and one.middle]
     if pairs and min(pairs) < FEW:
         yield (
-            f"a bootstrap over fewer than {FEW} seeds of a condition is too sure of itself: take the intervals "
-            "of interquartile means as hints"
+            f"a bootstrap over fewer than {FEW} seeds of a condition is too sure of itself: take the "
+            "intervals of interquartile means as hints"
         )

@@ -137,7 +137,7 @@ def _refuse_same(pairs: Sequence[tuple[Cohort, Comparison]], values: Sequence[Ma
 
 
 def _first_of_groups(keys: Collection[str]) -> list[str]:
-    """Keys in order; those of train and dataset, which people type, before those that may follow from them."""
+    """Keys in order; those of train and dataset, which people type, before what may follow from them."""
     return sorted(keys, key=lambda key: (key.partition(".")[0] not in ("train", "dataset"), key))
 
 

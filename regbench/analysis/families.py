@@ -28,17 +28,17 @@ def families(
     if averaged:
         lines.append(
             "an interquartile mean is over the paired differences of all runs, conditions weighing alike; "
-            "its bootstrap interval is for other seeds of these same conditions, unadjusted, and for a number "
-            "of seeds that was chosen beforehand"
+            "its bootstrap interval is for other seeds of these same conditions, unadjusted, and supposes "
+            "that the number of seeds was chosen beforehand"
         )
     return lines
 
 
 def _cells(conditions: int, test: PairedTest) -> str:
     return (
-        f"each cell is judged in its condition by the {test.name} test, the techniques there being one family: "
-        "in any one condition something is called falsely in at most 5 % of cases, in some of "
-        f"{conditions} more often, so a cell that was picked because it stands out proves little"
+        f"each cell is judged in its condition by the {test.name} test, the techniques there being one "
+        "family: in any one condition something is called falsely in at most 5 % of cases, in some of "
+        f"{conditions} more often, so a cell that is picked because it stands out proves little"
     )
 
 
