@@ -227,7 +227,8 @@ def _about(techniques: Sequence[Technique], studied: Sequence[Studied], base: st
             yield f"{one.name}: nothing to compare in {listed(gone)}; its mean is over {there}{rank}"
         lost = [f"{cell.condition} (seed {listed(cell.diverged)})" for cell in one.cells if cell.diverged]
         if lost:
-            yield f"{one.name}: diverged in {listed(lost)}: it ranks last there, and is nowhere called better"
+            last = "it ranks last there, and is not called better over the conditions"
+            yield f"{one.name}: diverged in {listed(lost)}: {last}"
     lost = [one.condition.name for one in studied if one.comparison.arms[0].diverged]
     if lost:
         yield f"{base} diverged in {listed(lost)}, where it ranks last"

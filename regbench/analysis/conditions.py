@@ -58,7 +58,7 @@ def keys_of(text: str, results: Iterable[Result]) -> tuple[str, ...]:
                 f"condition; got {printable(key)}"
             )
         if known and key not in known:
-            longer = sorted(name for name in known if key and name.endswith(f".{key}"))
+            longer = [name for name in _typed_first(known) if key and name.endswith(f".{key}")]
             hint = did_you_mean((longer or alike(key, known))[:1])
             raise ConfigError(
                 f"{OPTION} must be keys that decide a run's results, or dataset or model, joined by commas, "
@@ -129,14 +129,14 @@ def _refuse_same(pairs: Sequence[tuple[Cohort, Comparison]], values: Sequence[Ma
         alike_ones[_spelled(value)].append(cohort)
     for name, several in alike_ones.items():
         if len(several) > 1:
-            keys = _first_of_groups({key for one in differing([c.shared for c in several]) for key in one})
+            keys = _typed_first({key for one in differing([c.shared for c in several]) for key in one})
             raise ConfigError(
                 f"{OPTION}: {len(several)} comparisons have {name}; they differ in {listed(keys, 4)}, which "
                 "must be named too, or be the same"
             )
 
 
-def _first_of_groups(keys: Collection[str]) -> list[str]:
+def _typed_first(keys: Collection[str]) -> list[str]:
     """Keys in order; those of train and dataset, which people type, before what may follow from them."""
     return sorted(keys, key=lambda key: (key.partition(".")[0] not in ("train", "dataset"), key))
 

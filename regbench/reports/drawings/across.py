@@ -148,8 +148,8 @@ def ranks(found: Across, ranked: Ranking) -> Drawing:
     title = f"mean rank over {counted(conditions, 'condition')} (left is better)"
     caption = (
         f"Mean ranks of the arms that are there in every condition, by {found.terms.title(found.metric)} "
-        f"over the seeds that they share. {ranked.sentence}. A line at the bottom joins the ranks of a group, "
-        "of which no two are told apart; arms with the same letter are in one group (Demšar 2006)."
+        f"over the seeds that they share. {ranked.sentence}. A line at the bottom joins the ranks of a "
+        "group, of which no two are told apart; arms with the same letter are in one group (Demšar 2006)."
     )
     panel = Panel(marks, Axis(title, 1.0 - ROOM, far + ROOM, whole=True), rows=rows)
     return Drawing([panel], caption, ["technique", found.baseline], "no two of a group are told apart")

@@ -101,7 +101,7 @@ def _fitting(text: str, signs: float) -> str:
 
 
 def _label(axes: Axes, cells: Cells, square: bool) -> None:
-    """All names of few, evenly spaced ones of many; those of a matrix that is not square may take two lines."""
+    """All names of few, evenly spaced ones of many; those of one that is not square may take two lines."""
     for names, put in ((cells.columns, axes.set_xticks), (cells.rows, axes.set_yticks)):
         places = range(0, len(names), math.ceil(len(names) / FEW))
         lines = 1 if square else 2
