@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,7 @@ class Ranking:
     sentence: str
 
 
-def ranking(arms: dict[str, Sequence[Arm]], conditions: Sequence[Comparison]) -> Ranking | str:
+def ranking(arms: Mapping[str, Sequence[Arm]], conditions: Sequence[Comparison]) -> Ranking | str:
     """Rank arms by the mean of the metric over the seeds that all of them have in a condition.
 
     An arm of which a seed diverged is the last of its condition, for its mean is of those that went well.
