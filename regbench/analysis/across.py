@@ -17,7 +17,7 @@ from regbench.analysis.ranking import Ranking, ranking
 from regbench.analysis.report import Arm, Difference, Report, Verdict
 from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED, difference, judge
 from regbench.errors import ConfigError, counted, listed
-from regbench.records.metrics import Terms, metric_of, smaller_is_better
+from regbench.records.metrics import Terms, smaller_is_better
 from regbench.records.reader import Found
 from regbench.stats.aggregate import Middle, interquartile_mean
 from regbench.stats.paired_test import FIXED
@@ -142,23 +142,30 @@ def _terms(studied: Sequence[Studied]) -> Terms:
 
 
 def _unaveraged(studied: Sequence[Studied], metric: str) -> str:
-    """Why differences of the metric are not on one scale; empty where they are: shares, nats, one unit."""
-    row = metric_of(metric)
-    if row is None or row.unit != TARGET:
-        return ""
-    title, first = studied[0].comparison.terms.title(metric), studied[0]
+    """Why differences of a metric are not on one scale; empty where they are: shares, nats, one unit."""
+    first = studied[0]
+    title = first.comparison.terms.title(metric)
+    row = first.comparison.terms.of(metric)
     for one in studied[1:]:
-        units = [two.comparison.terms.unit_of(metric, True) for two in (first, one)]
         names = [two.condition.name for two in (first, one)]
+        units = [_scale(two, metric) for two in (first, one)]
         if units[0] != units[1]:
             told = [f"{unit or NO_UNIT} in {name}" for unit, name in zip(units, names, strict=True)]
-            return f"differences in {title} are not averaged: they are in {' and in '.join(told)}"
-        if not units[0] and _data(one) != _data(first):
+            return f"differences in {title} are not averaged: their scale is {' and '.join(told)}"
+        if (row is None or row.unit == TARGET) and not units[0] and _data(one) != _data(first):
             return (
                 f"differences in {title} are not averaged: nobody has said its unit, and {names[0]} and "
                 f"{names[1]} have other data"
             )
     return ""
+
+
+def _scale(one: Studied, metric: str) -> str:
+    """The unit of a metric's differences; of a loss on numbers, which are standardized, which loss it is."""
+    targets = one.cohort.groups[0].example.summary.targets
+    if targets is not None and metric.endswith("/loss"):
+        return f"{targets.loss} loss"
+    return one.comparison.terms.unit_of(metric, True)
 
 
 def _data(one: Studied) -> dict[str, Any]:
