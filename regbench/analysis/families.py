@@ -46,9 +46,9 @@ def _means(techniques: int, conditions: int) -> str:
     least, needed = FIXED.smallest_p(techniques, conditions), FIXED.seeds_needed(techniques)
     first = (
         "a mean counts each condition once; its interval and verdict have the conditions as the unit, as "
-        "independent draws of those one would know about, chosen beforehand and looked at once; all techniques "
-        f"are one family of sign-flip tests; with {counted(techniques, 'technique')} and {counted(conditions, 'condition')} "
-        f"the smallest adjusted p is {probability(least)}"
+        "independent draws of those one would know about, chosen beforehand and looked at once; all "
+        f"techniques are one family of sign-flip tests; with {counted(techniques, 'technique')} and "
+        f"{counted(conditions, 'condition')} the smallest adjusted p is {probability(least)}"
     )
     if least > ALPHA:
         return f"{first}, above {ALPHA}, so no mean can be resolved; {needed} conditions would do"

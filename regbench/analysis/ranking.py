@@ -24,7 +24,7 @@ class Ranking:
         by_condition: of each condition the ranks of the arms in that order.
         chi2: Friedman's statistic.
         f: Iman and Davenport's; None where all conditions rank alike.
-        p: by it; at least the chance that all conditions rank alike by themselves.
+        p: of either, by permuting ranks within conditions, and of more than 12 conditions by f.
         critical_difference: Nemenyi's, of mean ranks.
         differ: whether p is at most 0.05; where it is not, no two arms are told apart.
         groups: the largest sets of arms of which no two are told apart; none has one arm only.

@@ -44,8 +44,8 @@ def test_a_cell_has_its_difference_and_a_short_word() -> None:
 def test_a_sentence_says_what_holds_and_where() -> None:
     found = told(RUNS)
     assert sentence(one(found, "dropout"), found) == (
-        "dropout is not resolved over the conditions: mean +2.50 points [+0.45, +4.55], adjusted p 0.38; better "
-        "in 4 of 4 conditions"
+        "dropout is not resolved over the conditions: mean +2.50 points [+0.45, +4.55], adjusted p 0.38; "
+        "better in 4 of 4 conditions"
     )
 
 

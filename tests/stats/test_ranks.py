@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
-from scipy.stats import friedmanchisquare
+from scipy.stats import binomtest, friedmanchisquare
+from scipy.stats import f as f_law
 
 from regbench.stats.ranks import critical_difference, friedman, groups, ranks
 
@@ -24,7 +27,7 @@ def test_demsars_example() -> None:
     found = friedman(ranked)
     assert found.chi2 == pytest.approx(9.28, abs=5e-3)
     assert found.f == pytest.approx(3.69, abs=5e-3)
-    assert 0.01 < found.p < 0.05  # the paper: F(3, 39) at 0.05 is 2.85
+    assert found.p == pytest.approx(f_law.sf(3.69, 3, 39), rel=0.01)  # the paper: F(3, 39) at 0.05 is 2.85
     assert critical_difference(4, 14) == pytest.approx(1.25, abs=5e-3)
     assert critical_difference(4, 14, 0.1) == pytest.approx(1.12, abs=5e-3)
 
@@ -44,6 +47,31 @@ def test_blocks_that_rank_alike_have_the_p_of_chance_and_not_0() -> None:
     assert found.chi2 == pytest.approx(6)  # n (k - 1)
     assert found.f == float("inf")
     assert found.p == pytest.approx(1 / 36)  # two blocks agree with the first in one of 3! orders each
+
+
+def test_two_treatments_are_told_apart_as_signs_are() -> None:
+    """Five of six blocks for the first."""
+    scores = np.array([*[[1.0, 2.0]] * 5, [2.0, 1.0]])
+    assert friedman(ranks(scores)).p == pytest.approx(binomtest(5, 6).pvalue)
+
+
+def test_p_is_the_share_of_all_permutations_that_rank_as_far_apart() -> None:
+    ranked = ranks(np.random.default_rng(8).normal(size=(4, 4)) + [0.0, 0.5, 1.0, 1.5])
+    law = list(itertools.permutations([1.0, 2.0, 3.0, 4.0]))
+    sums = [np.sum([ranked[0], *rows], axis=0) for rows in itertools.product(law, repeat=3)]
+    share = np.mean([(one**2).sum() >= (ranked.sum(0) ** 2).sum() for one in sums])
+    assert 0.01 < share < 0.99
+    assert friedman(ranked).p == pytest.approx(share)
+    five = ranks(np.random.default_rng(8).normal(size=(10, 5)))  # too many for all, and near the law of F
+    assert friedman(five).p == pytest.approx(f_law.sf(friedman(five).f, 4, 36), abs=0.03)
+
+
+@pytest.mark.parametrize(("blocks", "treatments"), [(3, 3), (4, 4), (6, 5)])
+def test_of_few_blocks_no_more_than_5_percent_are_false(blocks: int, treatments: int) -> None:
+    """By the law of F, 3 blocks of 3 treatments are falsely told apart in 20 % of cases."""
+    draw, courses = np.random.default_rng(2), 150
+    false = sum(friedman(ranks(draw.normal(size=(blocks, treatments)))).p <= 0.05 for _ in range(courses))
+    assert binomtest(false, courses, 0.05, alternative="greater").pvalue > 0.001
 
 
 def test_equal_treatments_are_not_told_apart() -> None:
