@@ -129,11 +129,18 @@ def _refuse_same(pairs: Sequence[tuple[Cohort, Comparison]], values: Sequence[Ma
         alike_ones[_spelled(value)].append(cohort)
     for name, several in alike_ones.items():
         if len(several) > 1:
-            keys = _typed_first({key for one in differing([c.shared for c in several]) for key in one})
+            keys = _to_name(several)
             raise ConfigError(
                 f"{OPTION}: {len(several)} comparisons have {name}; they differ in {listed(keys, 4)}, which "
                 "must be named too, or be the same"
             )
+
+
+def _to_name(several: Sequence[Cohort]) -> list[str]:
+    """What comparisons differ in: choices, and keys that belong to none of these."""
+    options = differing([cohort.groups[0].example.summary.choices for cohort in several])[0]
+    keys = {key for key in differing([cohort.shared for cohort in several])[0]}
+    return [*options, *_typed_first([key for key in keys if key.partition(".")[0] not in options])]
 
 
 def _typed_first(keys: Collection[str]) -> list[str]:

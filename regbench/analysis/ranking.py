@@ -101,10 +101,8 @@ def _scores(arms: Sequence[Arm], metric: str) -> list[float] | None:
 
 
 def _sentence(p: float, least: float, arms: int, conditions: int) -> str:
-    tested = (
-        f"Friedman's test of the ranks of {arms} arms in {counted(conditions, 'condition')}, in the form "
-    )
-    tested += f"of Iman and Davenport, gives p {probability(p)}"
+    where = counted(conditions, "condition")
+    tested = f"Friedman's test of the ranks of {arms} arms in {where} gives p {probability(p)}"
     if p > ALPHA:
         return f"{tested}: that the arms differ in rank at all is not resolved, so no two are told apart"
     if least > arms - 1:

@@ -75,6 +75,15 @@ def test_two_comparisons_under_the_same_values_are_refused_with_what_they_differ
     refused("2 comparisons have train.lr=0.1; they differ in train.epochs.*, which must be named too", runs)
 
 
+def test_choices_are_named_rather_than_their_parts() -> None:
+    other = condition(0.2, {"dropout": 0.01}, config={"model": {"width": 8}}, **named("cnn"))
+    refused(
+        "2 comparisons have dataset=digits; they differ in model, train.lr, which",
+        [*TWO[:16], *other],
+        "dataset",
+    )
+
+
 def test_one_condition_is_refused() -> None:
     refused(
         "of one condition only, train.lr=0.1: there is nothing to look across", condition(0.1, {"l2": 0.0})

@@ -56,9 +56,9 @@ def test_two_treatments_are_told_apart_as_signs_are() -> None:
 
 
 def test_p_is_the_share_of_all_permutations_that_rank_as_far_apart() -> None:
-    ranked = ranks(np.random.default_rng(8).normal(size=(4, 4)) + [0.0, 0.5, 1.0, 1.5])
+    ranked = ranks(np.random.default_rng(8).normal([0.0, 0.5, 1.0, 1.5], size=(4, 4)))
     law = list(itertools.permutations([1.0, 2.0, 3.0, 4.0]))
-    sums = [np.sum([ranked[0], *rows], axis=0) for rows in itertools.product(law, repeat=3)]
+    sums = [ranked[0] + np.sum(rows, axis=0) for rows in itertools.product(law, repeat=3)]
     share = np.mean([(one**2).sum() >= (ranked.sum(0) ** 2).sum() for one in sums])
     assert 0.01 < share < 0.99
     assert friedman(ranked).p == pytest.approx(share)
