@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: once, stop after the current step; twice, at once. Between jobs Ctrl-C waits a moment."""
+"""Ctrl-C and SIGTERM: once, stop after the current step; twice, at once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class StopRequest:
 
 
 class Held:
-    """Within this context Ctrl-C waits until somebody asks, for code that it must not break off in the middle.
+    """Within this context Ctrl-C waits until somebody asks, for code that it must not break off.
 
     What composes a job is such code: of an exception that comes out of nowhere it makes others, or goes on as
     if there had been none. A second Ctrl-C ends the process with status 130.

@@ -156,7 +156,7 @@ def _notes(wanted: bool) -> AbstractContextManager[str | None]:
 
 
 def _holding(in_turn: bool) -> AbstractContextManager[object]:
-    """Ctrl-C waits while a job is composed for this process; where others run them, it must end them at once."""
+    """Ctrl-C waits while a job of this process is composed; where others run them, it ends them at once."""
     return Held() if in_turn else nullcontext()
 
 
