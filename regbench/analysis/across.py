@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from regbench.analysis.across_report import WORDS, Across, Cell, Technique
+from regbench.analysis.across_report import WORDS, Across, Cell, Middle, Technique
 from regbench.analysis.choosing import choose
 from regbench.analysis.cohorts import Group, cohorts, name_groups
 from regbench.analysis.conditions import Studied, conditions
@@ -19,7 +19,7 @@ from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED, difference, judg
 from regbench.errors import ConfigError, counted, listed
 from regbench.records.metrics import Terms, smaller_is_better
 from regbench.records.reader import Found
-from regbench.stats.aggregate import Middle, interquartile_mean
+from regbench.stats.aggregate import interquartile_mean
 from regbench.stats.paired_test import FIXED
 
 FEWEST = 3  # conditions, below which an interval over them says nothing
@@ -211,7 +211,7 @@ def _middle(studied: Sequence[Studied], arms: Sequence[Arm | None], metric: str)
         base = {run.seed: run for run in one.comparison.arms[0].runs}
         values = paired({run.seed: run for run in arm.runs}, base, metric) if arm else []
         strata += [values] if values else []
-    return interquartile_mean(strata) if strata else None
+    return Middle(*interquartile_mean(strata)) if strata else None
 
 
 def _in_order(techniques: Sequence[Technique], smaller: bool) -> list[Technique]:
