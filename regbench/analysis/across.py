@@ -6,20 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from regbench.analysis.across_report import WORDS, Across, Cell, Technique
-from regbench.analysis.choosing import choose
-from regbench.analysis.cohorts import Group, cohorts, name_groups
+from regbench.analysis.across_report import WORDS, Across, Cell, Middle, Technique
+from regbench.analysis.cohorts import Group, name_groups
+from regbench.analysis.comparison import sorted_out
 from regbench.analysis.conditions import Studied, conditions
 from regbench.analysis.families import families
 from regbench.analysis.notes import paired
 from regbench.analysis.question import Question
 from regbench.analysis.ranking import Ranking, ranking
 from regbench.analysis.report import Arm, Difference, Report, Verdict
+from regbench.analysis.splits import is_over
 from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED, difference, judge
 from regbench.errors import ConfigError, counted, listed
 from regbench.records.metrics import Terms, smaller_is_better
 from regbench.records.reader import Found
-from regbench.stats.aggregate import Middle, interquartile_mean
+from regbench.stats.aggregate import interquartile_mean
 from regbench.stats.paired_test import FIXED
 
 FEWEST = 3  # conditions, below which an interval over them says nothing
@@ -40,9 +41,9 @@ def across(found: Found, told: Report, question: Question, keys: Sequence[str]) 
     Raises:
         ConfigError: they are no conditions of one question, or there is nothing to compare in two of them.
     """
-    results, _, _ = choose(found.results, question.best_of, question.at)
     comparisons = {one.name: one for one in told.comparisons}
-    studied, notes = conditions([(one, comparisons[one.name]) for one in cohorts(results)[0]], keys)
+    cohorts = sorted_out(found, question)[0]
+    studied, notes = conditions([(one, comparisons[one.name]) for one in cohorts], keys)
     arms, base = _arms(studied)
     cells = {
         name: [_cell(one, arm, question.metric) for one, arm in zip(studied, several, strict=True)]
@@ -83,7 +84,7 @@ def across(found: Found, told: Report, question: Question, keys: Sequence[str]) 
         techniques=_in_order(techniques, smaller_is_better(question.metric)),
         ranking=ranked if isinstance(ranked, Ranking) else None,
         unaveraged=unaveraged,
-        families=families(len(techniques), len(studied), question.test, not unaveraged, ranked),
+        families=families(techniques, studied, not unaveraged, ranked),
         notes=[*_about(techniques, studied, base), *notes],
     )
 
@@ -211,7 +212,13 @@ def _middle(studied: Sequence[Studied], arms: Sequence[Arm | None], metric: str)
         base = {run.seed: run for run in one.comparison.arms[0].runs}
         values = paired({run.seed: run for run in arm.runs}, base, metric) if arm else []
         strata += [values] if values else []
-    return interquartile_mean(strata) if strata else None
+    if not strata:
+        return None
+    middle = interquartile_mean(strata)
+    over = any(
+        is_over(one.cohort.shared) for one in studied
+    )  # splits share rows, and so differences hang together
+    return Middle(middle.mean, None, None) if over else Middle(*middle)
 
 
 def _in_order(techniques: Sequence[Technique], smaller: bool) -> list[Technique]:
@@ -242,8 +249,8 @@ def _about(techniques: Sequence[Technique], studied: Sequence[Studied], base: st
     own = [one.condition.name for one in studied if one.comparison.notes]
     if own:
         yield f"there are notes on {listed(own, 3)}: `regbench compare` without --across has them"
-    pairs = [cell.difference.n for one in techniques for cell in one.cells if cell.difference and one.middle]
-    if pairs and min(pairs) < FEW:
+    pairs = [cell.difference.n for one in techniques for cell in one.cells if cell.difference]
+    if pairs and min(pairs) < FEW and any(one.middle and one.middle.low is not None for one in techniques):
         yield (
             f"a bootstrap over fewer than {FEW} seeds of a condition is too sure of itself: take the "
             "intervals of interquartile means as hints"

@@ -10,9 +10,17 @@ from regbench.analysis.ranking import Ranking
 from regbench.analysis.report import Difference, Verdict
 from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED
 from regbench.records.metrics import Terms
-from regbench.stats.aggregate import Middle
 
 WORDS = ("better", "worse", NO_MATTER, NOT_RESOLVED)
+
+
+@dataclass(frozen=True)
+class Middle:
+    """An interquartile mean over all runs, with the ends of its bootstrap interval where there is one."""
+
+    mean: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)

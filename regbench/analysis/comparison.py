@@ -20,7 +20,7 @@ from regbench.analysis.splits import asked_of, over_splits, told_apart
 from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
 from regbench.errors import counted, listed
 from regbench.records.metrics import is_percent, smaller_is_better
-from regbench.records.reader import Found, printable
+from regbench.records.reader import Excluded, Found, printable
 from regbench.stats.paired import sampling_error
 from regbench.stats.paired_test import PairedTest
 
@@ -30,8 +30,7 @@ ROUNDING = 1e-12  # of the figures that differences are of
 
 def report(found: Found, question: Question) -> Report:
     """Everything that the runs say, and everything that was left out."""
-    results, choices, unchosen = choose(over_splits(found.results), question.best_of, question.at)
-    made, duplicates = cohorts(results)
+    made, duplicates, choices, unchosen = sorted_out(found, question)
     comparisons = [compare(cohort, question, choices) for cohort in made]
     comparisons.sort(key=lambda one: one.name)
     return Report(
@@ -41,6 +40,15 @@ def report(found: Found, question: Question) -> Report:
         duplicates=duplicates,
         complaints=found.complaints,
     )
+
+
+def sorted_out(
+    found: Found, question: Question
+) -> tuple[list[Cohort], list[Excluded], dict[Place, Choice], list[Excluded]]:
+    """The cohorts; runs of which a newer one counts; what was chosen; runs of which none could be."""
+    results, choices, unchosen = choose(over_splits(found.results), question.best_of, question.at)
+    made, duplicates = cohorts(results)
+    return made, duplicates, choices, unchosen
 
 
 def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] | None = None) -> Comparison:

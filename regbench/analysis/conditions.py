@@ -9,6 +9,7 @@ from typing import Any
 
 from regbench.analysis.cohorts import ABSENT, Cohort, differing, shown
 from regbench.analysis.report import Comparison
+from regbench.analysis.splits import SPLIT
 from regbench.errors import ConfigError, alike, did_you_mean, listed
 from regbench.records.reader import Result, printable
 
@@ -56,6 +57,11 @@ def keys_of(text: str, results: Iterable[Result]) -> tuple[str, ...]:
             raise ConfigError(
                 f"{OPTION} must be no stack's value and no seed, which are compared and paired in each "
                 f"condition; got {printable(key)}"
+            )
+        if key == SPLIT:
+            raise ConfigError(
+                f"{OPTION} must be no {SPLIT}: splits of one data set share rows, and are no conditions of "
+                "their own; where each seed has a split of its own, verdicts are over splits"
             )
         if known and key not in known:
             longer = [name for name in _typed_first(known) if key and name.endswith(f".{key}")]

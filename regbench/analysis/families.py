@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from regbench.analysis.across_report import Technique
+from regbench.analysis.conditions import Studied
 from regbench.analysis.ranking import Ranking
 from regbench.analysis.report import ALPHA
 from regbench.analysis.words import probability
-from regbench.errors import counted
-from regbench.stats.paired_test import FIXED, PairedTest
+from regbench.errors import counted, listed
+from regbench.stats.paired_test import FIXED
 
 
 def families(
-    techniques: int, conditions: int, test: PairedTest, averaged: bool, ranked: Ranking | str
+    techniques: Sequence[Technique], studied: Sequence[Studied], averaged: bool, ranked: Ranking | str
 ) -> list[str]:
     """A sentence on the cells, on the means over conditions, on the ranks, and on the interquartile means.
 
     Args:
-        techniques: how many there are.
-        conditions: as many.
-        test: that the cells are judged by.
+        techniques: all.
+        studied: the conditions.
         averaged: whether differences are.
         ranked: what was found of the ranks, or why there are none.
     """
-    lines = [_cells(conditions, test)]
+    judges = [one.comparison.judge.test for one in studied if one.comparison.judge]
+    lines = [_cells(len(studied), listed(dict.fromkeys(judges)))]
     if averaged:
-        lines.append(_means(techniques, conditions))
+        lines.append(_means(len(techniques), len(studied)))
     lines.append(ranked if isinstance(ranked, str) else _ranks(ranked))
     if averaged:
         lines.append(
             "an interquartile mean is over the paired differences of all runs, conditions weighing alike; "
             "its bootstrap interval is for other seeds of these same conditions, unadjusted, and supposes "
-            "that the number of seeds was chosen beforehand"
+            "that the number of seeds was chosen beforehand; there is none over splits, which share rows"
         )
     return lines
 
 
-def _cells(conditions: int, test: PairedTest) -> str:
+def _cells(conditions: int, test: str) -> str:
     return (
-        f"each cell is judged in its condition by the {test.name} test, the techniques there being one "
+        f"each cell is judged in its condition by the {test} test, the techniques there being one "
         "family: in any one condition something is called falsely in at most 5 % of cases, in some of "
         f"{conditions} more often, so a cell that is picked because it stands out proves little"
     )

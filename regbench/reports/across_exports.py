@@ -25,8 +25,6 @@ LAST = ["diverged", "missing", "rank", "iqm", "iqm_low", "iqm_high"]
 def as_json(told: Report, found: Across) -> str:
     """The whole report, and what holds over its comparisons; `docs/compare.md` lists the keys."""
     whole = asdict(told) | {"across": asdict(found)}
-    for one, technique in zip(whole["across"]["techniques"], found.techniques, strict=True):
-        one["middle"] = technique.middle and technique.middle._asdict()
     return json.dumps(without_classes(whole), indent=1, allow_nan=False, default=str) + "\n"
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from regbench.analysis.across_report import WORDS, Across, Cell, Technique
+from regbench.analysis.across_report import WORDS, Across, Cell, Middle, Technique
 from regbench.analysis.report import Report
 from regbench.analysis.verdicts import NO_MATTER
 from regbench.analysis.words import number
 from regbench.errors import counted
 from regbench.reports.tables import NONE
 from regbench.reports.wording import effect, interval, judged, left_out, tested
-from regbench.stats.aggregate import Middle
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Screen, print_lines, print_table
 

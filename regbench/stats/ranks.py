@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from regbench.stats.bootstrap import SEED
 
@@ -40,7 +40,9 @@ def ranks(scores: np.ndarray) -> np.ndarray:
     Returns:
         (n, k).
     """
-    return np.asarray(stats.rankdata(scores, axis=1), dtype=float)
+    from scipy.stats import rankdata  # takes most of a second, and what is no comparison waits for none of it
+
+    return np.asarray(rankdata(scores, axis=1), dtype=float)
 
 
 def friedman(ranked: np.ndarray) -> Friedman:
@@ -97,7 +99,9 @@ def critical_difference(treatments: int, blocks: int, alpha: float = 0.05) -> fl
 
     Paper: Nemenyi, 1963, as in Demsar, 2006, https://jmlr.org/papers/v7/demsar06a.html, section 3.2.2
     """
-    quantile = float(stats.studentized_range.ppf(1 - alpha, treatments, np.inf)) / math.sqrt(2)
+    from scipy.stats import studentized_range  # as above
+
+    quantile = float(studentized_range.ppf(1 - alpha, treatments, np.inf)) / math.sqrt(2)
     return quantile * math.sqrt(treatments * (treatments + 1) / (6 * blocks))
 
 

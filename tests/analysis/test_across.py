@@ -242,6 +242,25 @@ def test_losses_of_two_kinds_are_not_averaged() -> None:
     assert "their scale is squared loss in lr=0.1 and huber loss in lr=0.2" in found.unaveraged
 
 
+def test_over_splits_the_cells_are_judged_as_compare_does_and_the_middle_has_no_interval() -> None:
+    made = []
+    for rate in RATES[:3]:
+        for stack, step in (([], 0.0), (["dropout"], 0.02)):
+            made += [
+                result(
+                    stack, seed, [figures(value + step + seed / 1000)],
+                    config={"train": {"lr": rate}, "dataset": {"split_seed": seed}},
+                )
+                for seed, value in enumerate(BASE)
+            ]  # fmt: skip
+    found = told(made)
+    dropout = one(found, "dropout")
+    assert [cell.difference and cell.difference.n for cell in dropout.cells] == [8, 8, 8]
+    assert dropout.middle is not None
+    assert (dropout.middle.mean, dropout.middle.low) == (pytest.approx(0.02), None)
+    assert found.families[0].startswith("each cell is judged in its condition by the resampled test")
+
+
 def test_another_baseline_is_one_stack_in_all_conditions() -> None:
     found = told(runs(), baseline="dropout")
     assert found.baseline == "dropout"

@@ -64,6 +64,7 @@ TWO = [*condition(0.1, {"dropout": 0.01}), *condition(0.2, {"dropout": 0.01})]
         ("train.lr,", "got nothing"),
         ("seed", "must be no stack's value and no seed.*; got seed$"),
         ("reg.dropout.p", "got reg.dropout.p$"),
+        ("dataset.split_seed", "must be no dataset.split_seed: splits of one data set share rows"),
     ],
 )
 def test_keys_that_tell_no_runs_apart_are_refused(keys: str, sentence: str) -> None:
