@@ -30,6 +30,7 @@ SMALLEST = {  # script: words, and what it says
         ["--workers", "1", "--only", "batch_norm", "layer_norm"],
         r"REFUSED batch_norm layer_norm mlp .*keep one\n(.*\n)+4 cases: 4 refused, 0 faults",
     ),
+    "peeking": (["--dry", "--repetitions", "2"], r"\| 1 \| every seed from 6 to 20 \| [\d.]+ %"),
     "rates": (
         [
             "--only",
@@ -57,6 +58,7 @@ SMALLEST = {  # script: words, and what it says
         ],
         r"\| baseline \| [\d.]+ \|.*\n\| rotation \| [\d.]+ \| .* [+-][\d.]+ \| 1 \|",
     ),
+    "splits": (["--dry", "--repetitions", "5"], r"\| two of one law, 480 rows \| [\d.]+ \| [\d.]+ %, "),
     "tabular": (
         [
             *["--only", "wine", "--seeds", "1", "--splits", "1"],
