@@ -100,7 +100,7 @@ def asked_of(question: Question, cohort: Cohort) -> Question:
 def share_of(train: int, val: int) -> float:
     """By how much splits of one data set overlap: its val rows over the rows that train is cut from.
 
-    Beside n_val rows of val there are 4 n_val for train at least (`data.splits.carve`), and where all are kept
+    Beside n_val rows of val there are 4 n_val for train at least (`data.splits.carve`); where all are kept
     it is n_val / n_train. Where a part is (`num_train`, `train_fraction`) splits share no more than before.
     """
     return min(val / train, MOST_SHARE)
