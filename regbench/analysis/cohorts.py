@@ -72,7 +72,7 @@ def cohorts(results: Iterable[Result]) -> tuple[list[Cohort], list[Excluded]]:
     for cohort, differs in zip(made, differing([cohort.shared for cohort in made]), strict=True):
         cohort.differs = differs
         cohort.name = _conditions(cohort)
-        _name(cohort.groups)
+        name_groups(cohort.groups)
     _tell_apart(made)
     return made, sorted(set(duplicates), key=lambda one: one.folder)  # a run may be of two cohorts
 
@@ -115,7 +115,7 @@ def _text(config: Mapping[str, Any], key: str) -> str | None:
     return json.dumps(config[key], sort_keys=True, default=str) if key in config else None
 
 
-def _name(groups: Sequence[Group]) -> None:
+def name_groups(groups: Sequence[Group]) -> None:
     """Call each group by its members, and where several have the same, by the values in which they differ."""
     alike: dict[str, list[Group]] = defaultdict(list)
     for group in groups:

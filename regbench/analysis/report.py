@@ -32,7 +32,7 @@ class Difference:
     """A metric's paired difference to another arm: mean, standard deviation and 95 % interval over the seeds.
 
     The interval is of this one difference alone, not adjusted for the number of techniques. `method` says how
-    it was made, sequence, t, bca or corrected t; low and high are None where there are too few seeds for one.
+    it was made, sequence, t, bca or corrected t; low and high are None where the seeds are too few for one.
     """
 
     n: int

@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from regbench.analysis.across import across
+from regbench.analysis.across_report import Across
 from regbench.analysis.comparison import report
+from regbench.analysis.conditions import keys_of
 from regbench.analysis.question import (
     FIXED_SEEDS,
     METRIC_HELP,
@@ -25,17 +28,17 @@ from regbench.analysis.report import Report
 from regbench.errors import ConfigError, nearest
 from regbench.folders.outputs import write_output
 from regbench.records.reader import find, printable
-from regbench.reports import exports
+from regbench.reports import across_exports, across_text, exports
 from regbench.reports.comparison_text import show
 from regbench.terminal.arguments import Arguments, named
 from regbench.terminal.screen import Terminal
 
 STANDARD_OUTPUT = "-"
-EXPORTS: dict[str, Callable[[Report], str]] = {
-    "csv": exports.as_csv,
-    "json": exports.as_json,
-    "latex": exports.as_latex,
-    "markdown": exports.as_markdown,
+EXPORTS: dict[str, tuple[Callable[[Report], str], Callable[[Report, Across], str]]] = {
+    "csv": (exports.as_csv, across_exports.as_csv),
+    "json": (exports.as_json, across_exports.as_json),
+    "latex": (exports.as_latex, across_exports.as_latex),
+    "markdown": (exports.as_markdown, across_exports.as_markdown),
 }
 
 
@@ -54,12 +57,15 @@ def main(argv: list[str]) -> int:
     refuse_keys("compare", keys, {key for one in runs.results for key in one.shared})
     metric = judged_of("compare", asked.metric, runs.results)
     test = test_of(asked.fixed_seeds)
-    found = report(runs, Question(metric, asked.at, asked.baseline, keys, test, plain(metric, margin)))
+    by = keys_of(asked.across, runs.results) if asked.across is not None else ()
+    question = Question(metric, asked.at, asked.baseline, keys, test, plain(metric, margin))
+    found = report(runs, question)
     _refuse(found, asked, metric)
+    whole = across(runs, found, question, by) if by else None
     if STANDARD_OUTPUT not in [getattr(asked, name) for name in EXPORTS]:
-        show(Terminal(), found)
+        show(Terminal(), found) if whole is None else across_text.show(Terminal(), found, whole)
     try:
-        _write(found, asked)
+        _write(found, whole, asked)
     except BrokenPipeError:  # the reader has gone; the command line ends quietly
         raise
     except OSError as error:
@@ -89,6 +95,10 @@ def _arguments() -> Arguments:
         "compare each stack at that value of a key such as train.lr which is best by select; may be repeated"
     )
     parser.add_argument("--best-of", metavar="KEY", action="append", default=[], help=best)
+    over = (
+        "keys that tell the runs' conditions apart, such as dataset,model: say what holds over the conditions"
+    )
+    parser.add_argument("--across", metavar="KEYS", help=over)
     parser.add_argument("--fixed-seeds", action="store_true", help=FIXED_SEEDS)
     margin = (
         "the largest difference that does not matter, such as 0.3 (points, or the metric's unit): what "
@@ -116,6 +126,11 @@ def _refuse_outputs(asked: argparse.Namespace) -> None:
     for name in ("html", "figures", "tensorboard"):
         if getattr(asked, name) == STANDARD_OUTPUT:
             raise ConfigError(f"compare: --{name}: must name a place on the disk, got {STANDARD_OUTPUT}")
+    for name in ("one", "tensorboard"):
+        if asked.across is not None and getattr(asked, name):
+            raise ConfigError(
+                f"compare: --across: must stand without --{name}, which is of single comparisons"
+            )
 
 
 def _refuse(found: Report, asked: argparse.Namespace, metric: str) -> None:
@@ -140,14 +155,35 @@ def _values(found: Report, key: str) -> str:
     return ", ".join(dict.fromkeys(printable(one.differs[key]) for one in found.comparisons))
 
 
-def _write(found: Report, asked: argparse.Namespace) -> None:
-    for name, made in EXPORTS.items():
+def _write(found: Report, whole: Across | None, asked: argparse.Namespace) -> None:
+    for name, (of_each, of_all) in EXPORTS.items():
         where = getattr(asked, name)
+        if not where:
+            continue
+        text = of_each(found) if whole is None else of_all(found, whole)
         if where == STANDARD_OUTPUT:
             sys.stdout.flush()
-            sys.stdout.buffer.write(made(found).encode(errors="backslashreplace"))
-        elif where:
-            write_output(Path(where), made(found).encode(errors="backslashreplace"))
+            sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
+        else:
+            write_output(Path(where), text.encode(errors="backslashreplace"))
+    if whole is None:
+        _draw(found, asked)
+    else:
+        _draw_across(found, whole, asked)
+
+
+def _draw_across(found: Report, whole: Across, asked: argparse.Namespace) -> None:
+    if asked.html:
+        from regbench.reports.page import across as page
+
+        page.write_page(found, whole, Path(asked.html))
+    if asked.figures:
+        from regbench.reports.paper import across as paper
+
+        paper.write_figures(whole, Path(asked.figures))
+
+
+def _draw(found: Report, asked: argparse.Namespace) -> None:
     if asked.html:
         from regbench.reports.page.document import (
             write_page,  # plotly, and matplotlib below, take most of a second

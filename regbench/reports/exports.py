@@ -40,9 +40,9 @@ def as_csv(report: Report) -> str:
 
 def _row(comparison: Comparison, arm: Arm) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "comparison": _inert(comparison.name),
-        "arm": _inert(arm.name),
-        "baseline": _inert(comparison.baseline or ""),
+        "comparison": inert(comparison.name),
+        "arm": inert(arm.name),
+        "baseline": inert(comparison.baseline or ""),
         "metric": comparison.metric,
         "at": comparison.at,
         "seeds": len(arm.seeds),
@@ -54,7 +54,7 @@ def _row(comparison: Comparison, arm: Arm) -> dict[str, Any]:
     if comparison.judge:
         row |= {"test": comparison.judge.test, "margin": _plain(comparison.judge.margin)}
     if arm.verdict:
-        row |= {"verdict": arm.verdict.word, "reason": _inert(arm.verdict.reason)}
+        row |= {"verdict": arm.verdict.word, "reason": inert(arm.verdict.reason)}
         row |= {name: _plain(getattr(arm.verdict, name)) for name in ("p", "p_adjusted", "resolvable")}
     for name, spread in arm.figures.items():
         row |= {f"{name}.mean": spread.mean, f"{name}.sd": _plain(spread.sd)}
@@ -68,7 +68,7 @@ def _plain(value: float | None) -> float | str:
     return "" if value is None else value
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 

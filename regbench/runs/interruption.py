@@ -1,10 +1,12 @@
-"""Ctrl-C and SIGTERM: once, stop after the current step; twice, at once."""
+"""Ctrl-C and SIGTERM: once, stop after the current step; twice, at once. Between jobs Ctrl-C waits a moment."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -44,3 +46,71 @@ class StopRequest:
         self.made = StopRequest.pending = True
         # not print: the signal may have come in the middle of one
         os.write(2, b"\nregbench: stopping after this step; once more stops at once\n")
+
+
+class Held:
+    """Within this context Ctrl-C waits until somebody asks, for code that it must not break off in the middle.
+
+    What composes a job is such code: of an exception that comes out of nowhere it makes others, or goes on as
+    if there had been none. A second Ctrl-C ends the process with status 130.
+
+    Attributes:
+        active: the one that is entered in this process; None outside.
+    """
+
+    active: ClassVar[Held | None] = None
+
+    def __init__(self) -> None:
+        self._made = False
+        self._before: Any = None
+
+    def __enter__(self) -> Held:
+        if threading.current_thread() is threading.main_thread():  # no other thread may set handlers
+            self._before = signal.signal(signal.SIGINT, self._take)
+            Held.active = self
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if Held.active is self:
+            Held.active = None
+            signal.signal(signal.SIGINT, self._before)
+        if kind is None:
+            self.heed()
+
+    def heed(self) -> None:
+        """Do now what has waited.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C has come.
+        """
+        if self._made:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Meanwhile nothing waits."""
+        self.heed()
+        signal.signal(signal.SIGINT, self._before)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, self._take)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        if self._made:
+            os._exit(130)
+        self._made = True
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """Meanwhile Ctrl-C does not wait, if it did; that of before is heeded first.
+
+    Raises:
+        KeyboardInterrupt: it has come while it waited.
+    """
+    if Held.active is None:
+        yield
+    else:
+        with Held.active.released():
+            yield

@@ -42,6 +42,7 @@ class Launch:
 
     Attributes:
         workers: how many jobs run at once.
+        in_turn: whether this process runs them, one after the other.
 
     Raises:
         ConfigError: there is no such launcher.
@@ -58,6 +59,7 @@ class Launch:
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
+        self.in_turn = str(config.hydra.launcher.get("_target_")).endswith(".BasicLauncher")
         asked = config.hydra.launcher.get("n_jobs") or 1
         self.workers = asked if asked > 0 else cores()
 

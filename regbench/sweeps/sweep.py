@@ -31,7 +31,7 @@ from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import undamaged
 from regbench.records.status import Status
 from regbench.runs.folder import RunFolder
-from regbench.runs.interruption import StopRequest
+from regbench.runs.interruption import Held, StopRequest, released
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.sweeps.folder import SweepFolder
 from regbench.sweeps.jobs import Job
@@ -125,7 +125,11 @@ def run_rounds(
     outcomes: dict[str, Outcome] = {}
     jobs: list[Job] = []
     try:
-        with SweepProgress(console, [], launch.workers, board) as progress, _notes(fail_fast) as notes:
+        with (
+            SweepProgress(console, [], launch.workers, board) as progress,
+            _notes(fail_fast) as notes,
+            _holding(launch.in_turn),
+        ):
             stop = Path(notes) / "failed" if notes else None
             for one in rounds:
                 jobs += one.jobs
@@ -134,6 +138,8 @@ def run_rounds(
                         _say(console, f"{job.name} is run again: {damage}")
                 progress.add(one.jobs)
                 _run(launch, one, outcomes, stop)
+                with released():  # between rounds, too, Ctrl-C is heard
+                    pass
                 if stop and stop.exists():
                     break
     except KeyboardInterrupt:
@@ -147,6 +153,11 @@ def run_rounds(
 def _notes(wanted: bool) -> AbstractContextManager[str | None]:
     """A folder that the processes of a sweep share, where they need one."""
     return tempfile.TemporaryDirectory() if wanted else nullcontext()
+
+
+def _holding(in_turn: bool) -> AbstractContextManager[object]:
+    """Ctrl-C waits while a job is composed for this process; where others run them, it must end them at once."""
+    return Held() if in_turn else nullcontext()
 
 
 def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path | None) -> None:
@@ -168,7 +179,8 @@ def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path 
             return
         left = [one for one in left if outcomes[one.name].status == LOCKED]
         for one in left:
-            wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
+            with released():
+                wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
         left = [one for one in left if not state_of(one.folder).ended]
 
 
@@ -198,7 +210,8 @@ def run_member(
         if state_of(folder) is State.NEW:
             forget(folder)
         return Outcome(LATE if late else SKIPPED)
-    outcome = _try(cfg, folder)
+    with released():
+        outcome = _try(cfg, folder)
     if outcome.status == Status.INTERRUPTED or StopRequest.pending:
         raise KeyboardInterrupt
     if stop and outcome.status in (Status.FAILED, REFUSED):

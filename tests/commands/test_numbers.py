@@ -122,7 +122,8 @@ def test_a_run_shows_what_decides_beside_the_loss_and_figures_in_their_unit(home
 
 def test_verdicts_are_on_r2_and_every_output_calls_figures_by_their_names(home: Path) -> None:
     told = said(
-        home, "compare", "outputs/sweeps/bent", "--csv", "r.csv", "--json", "r.json", "--latex", "r.tex",
+        home, "compare", "outputs/sweeps/bent", "--fixed-seeds", "--csv", "r.csv", "--json", "r.json",
+        "--latex", "r.tex",
         "--html", "r.html", "--figures", "figures", "--tensorboard", "board",
     )  # fmt: skip
     assert re.search(r"^mixup is not resolved: val R2 [+-]\d\.\d{4} \[", told, re.MULTILINE), told

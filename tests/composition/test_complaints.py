@@ -154,7 +154,7 @@ KEYS = [
 OPTIONS = [
     ("model=my.Net", "model: no option 'my.Net'; type model=own model._target_=my.Net for one of your own"),
     ("dataset=my.Rows", "dataset: no option 'my.Rows'; type dataset=own dataset._target_=my.Rows for one of your own"),
-    ("model=my-net", "model: no option 'my-net'; there are cnn, mlp, own, resnet, resnet18, rnn, table_resnet, transformer"),
+    ("model=my-net", "model: no option 'my-net'; there are cnn, mlp, own, resnet, resnet18, rnn, table_resnet, timm, torchvision, transformer"),
     ("+reg=none", "reg: no option 'none'; type 'reg=[]' for the empty stack, the baseline"),
     ("reg=null", "reg: must name options, got reg=null; type 'reg=[]' for none"),
     ("'+reg=l1 l2'", "reg: no option 'l1 l2'; type '+reg=[l1,l2]' to stack them"),

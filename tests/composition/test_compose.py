@@ -60,7 +60,9 @@ def test_a_bad_command_line_is_one_sentence_that_begins_with_the_key(line: str, 
 
 
 def test_an_option_that_is_like_no_other_is_answered_with_all() -> None:
-    with pytest.raises(ConfigError, match=r"^schedule: no option 'zzz'; there are constant, cosine, step$"):
+    with pytest.raises(
+        ConfigError, match=r"^schedule: no option 'zzz'; there are constant, cosine, cyclic, step$"
+    ):
         jobs("schedule=zzz")
 
 

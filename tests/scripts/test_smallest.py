@@ -30,7 +30,17 @@ SMALLEST = {  # script: words, and what it says
         ["--workers", "1", "--only", "batch_norm", "layer_norm"],
         r"REFUSED batch_norm layer_norm mlp .*keep one\n(.*\n)+4 cases: 4 refused, 0 faults",
     ),
-    "peeking": (["--dry", "--repetitions", "2"], r"\| 1 \| every seed from 6 to 20 \| [\d.]+ %"),
+    "peeking": (
+        ["--repetitions", "2", "--dry"],
+        r"Measured by `scripts/peeking --repetitions 2 --dry`",
+    ),
+    "race": (
+        [
+            *["--races", "4", "--seeds", "10", "--dry"],
+            *["--set", "train.epochs=1", "train.evaluate_every=1", "dataset.num_train=60", "model.width=4"],
+        ],
+        r"\| dropout \| \d+ \| .* \|",
+    ),
     "rates": (
         [
             "--only",
@@ -60,14 +70,11 @@ SMALLEST = {  # script: words, and what it says
     ),
     "splits": (["--dry", "--repetitions", "5"], r"\| two of one law, 480 rows \| [\d.]+ \| [\d.]+ %, "),
     "tabular": (
-        [
-            *["--only", "wine", "--seeds", "1", "--splits", "1"],
-            *["--set", "train.epochs=1", "reg.snapshot.cycles=2"],
-        ],
+        ["--only", "wine", "--seeds", "1", "--splits", "1", "--set", "train.epochs=1"],
         r"\| wine \| 0 \| 96/23/23 \| accuracy, % \| [\d.]+ \| [\d.]+ \| [\d.]+ \| not resolved \| [\d.]+ \|",
     ),
 }
-KEPT = {"rates", "results", "tabular"}  # which keep runs in a folder
+KEPT = {"race", "rates", "results", "tabular"}  # which keep runs in a folder
 LONG = {*KEPT, "mutate"}
 
 

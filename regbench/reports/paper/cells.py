@@ -101,10 +101,10 @@ def _fitting(text: str, signs: float) -> str:
 
 
 def _label(axes: Axes, cells: Cells, square: bool) -> None:
-    """All names of few, evenly spaced ones of many; those beside a row may take several lines."""
+    """All names of few, evenly spaced ones of many; those of one that is not square may take two lines."""
     for names, put in ((cells.columns, axes.set_xticks), (cells.rows, axes.set_yticks)):
         places = range(0, len(names), math.ceil(len(names) / FEW))
-        lines = 1 if square or put == axes.set_xticks else 2
+        lines = 1 if square else 2
         put(list(places), [broken(one, NAME) for one in fitting([names[n] for n in places], lines * NAME)])
     if square and len(cells.columns) > MANY:
         axes.tick_params(labelsize=SMALL)
