@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from regbench.analysis.report import Comparison
-from regbench.analysis.splits import is_over
+from regbench.analysis.splits import is_over, share_of
 from regbench.records.metrics import Terms
 from regbench.stats.paired_test import FIXED, SEQUENTIAL, resampled
 from regbench.stats.sequential import MOST_PAIRS
@@ -29,7 +29,7 @@ class Pilot:
         pairs: the most of any technique; 0 where it was given.
         techniques: whose differences it is of; 0 where it was given.
         terms: what is predicted, and in which unit.
-        share: val rows over train rows where the differences are over splits; None where they are on one.
+        share: as of `share_of`, where the differences are over splits; None where they are on one.
     """
 
     name: str
@@ -85,7 +85,7 @@ def pilots(comparisons: Iterable[Comparison], metric: str, splits: bool = False)
         known = [arm.differences[metric] for arm in one.arms if arm.verdict and metric in arm.differences]
         spreads = [(known.sd, known.n) for known in known if known.sd is not None]
         if spreads:
-            share = one.rows["val"] / one.rows["train"] if splits else None
+            share = share_of(one.rows["train"], one.rows["val"]) if splits else None
             sd, pairs = pooled(spreads), max(count for _, count in spreads)
             yield Pilot(one.name, sd, upper_limit(sd, pairs - 1), pairs, len(spreads), one.terms, share)
 

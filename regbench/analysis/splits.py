@@ -16,6 +16,7 @@ from regbench.records.reader import Result
 from regbench.stats.paired_test import resampled
 
 SPLIT = "dataset.split_seed"
+MOST_SHARE = 1 / 4  # val rows are a sixth of the rows at most, and select as many
 EACH = "of each seed"  # stands for the value of that key where every seed has its own
 Run = tuple[int, Any]  # a seed and its split
 
@@ -93,7 +94,16 @@ def asked_of(question: Question, cohort: Cohort) -> Question:
     rows = [
         result.summary.rows for group in cohort.groups for result in (group.example, *group.results.values())
     ]
-    return replace(question, test=resampled(max(one.val / one.train for one in rows)))
+    return replace(question, test=resampled(max(share_of(one.train, one.val) for one in rows)))
+
+
+def share_of(train: int, val: int) -> float:
+    """By how much splits of one data set overlap: its val rows over the rows that train is cut from.
+
+    Beside n_val rows of val there are 4 n_val for train at least (`data.splits.carve`); where all are kept
+    it is n_val / n_train. Where a part is (`num_train`, `train_fraction`) splits share no more than before.
+    """
+    return min(val / train, MOST_SHARE)
 
 
 def told_apart(cohort: Cohort) -> list[str]:

@@ -116,7 +116,7 @@ def resampled(share: float) -> PairedTest:
     """Give the test of differences over splits of one data set; see `stats.resampled`.
 
     Args:
-        share: the rows that judge over those that are learned from, in each split, above 0.
+        share: the rows that judge over those that train is cut from, in each split, above 0.
     """
     return PairedTest(
         name=RESAMPLED,
@@ -125,8 +125,8 @@ def resampled(share: float) -> PairedTest:
         "than by the sign-flip test, for a number of seeds that was chosen beforehand: with seeds added "
         "until something shows its verdicts and intervals do not hold; it asks whether the mean difference "
         "over data sets of this size is 0: splits of one data set overlap, so the variance of the mean of n "
-        f"differences is taken for 1/n + {share:.3g} (val rows over train rows) times theirs, which is an "
-        "approximation",
+        f"differences is taken for 1/n + {share:.3g} (val rows over those that train is cut from) times "
+        "theirs, which is an approximation",
         p=partial(resampled_p, share=share),
         interval=partial(_resampled_interval, share),
         smallest_p=smallest_p,

@@ -26,7 +26,7 @@ def corrected_variance(differences: Sequence[float] | np.ndarray, share: float) 
 
     Args:
         differences: one for each split; at least two.
-        share: the rows that judge over those that are learned from, in each split, above 0.
+        share: the rows that judge over those that train is cut from, in each split, above 0.
 
     Paper: Nadeau and Bengio, 2003, https://doi.org/10.1023/A:1024068626366, section 3.2
 

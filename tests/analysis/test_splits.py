@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
+from regbench.analysis.across import across
 from regbench.analysis.cohorts import Cohort, cohorts
 from regbench.analysis.comparison import report
 from regbench.analysis.question import Question
 from regbench.analysis.report import Comparison
-from regbench.analysis.splits import EACH, SPLIT, follows, over_splits
+from regbench.analysis.splits import EACH, SPLIT, follows, over_splits, share_of
 from regbench.errors import ConfigError
 from regbench.records.reader import Found, Result
 from regbench.records.summary import PerSplit
 from regbench.reports.wording import measured_on, said
-from regbench.stats.paired_test import resampled
+from regbench.stats.paired_test import FIXED, resampled
 from tests.records.made import figures, result
 
 SEEDS = range(8)
@@ -78,8 +79,6 @@ def test_a_split_for_each_seed_makes_one_comparison_by_the_corrected_test(step: 
 
 def test_the_verdict_is_the_same_whether_the_number_of_seeds_was_chosen_beforehand() -> None:
     runs = two_stacks({seed: seed for seed in SEEDS})
-    from regbench.stats.paired_test import FIXED
-
     assert compared(runs) == compared(runs, test=FIXED)
 
 
@@ -174,8 +173,15 @@ def test_rows_are_called_splits_where_they_are_several() -> None:
     assert measured_on("corruption/accuracy", True) == "corrupted rows of validation splits"
 
 
+def test_rows_that_are_left_out_of_train_make_splits_overlap_no_more() -> None:
+    """Val is a sixth of the rows at most, select as many: train is cut from four times as many at least."""
+    assert share_of(1199, 299) == 299 / 1199
+    assert share_of(50000, 5000) == 0.1
+    assert share_of(100, 239) == share_of(40, 10) == 0.25
+
+
 def test_how_much_the_rows_overlap_decides_how_wide_the_interval_is() -> None:
-    few = {"train": 299, "select": 299, "val": 299}
+    few = {"train": 50000, "select": 5000, "val": 5000}
     runs = {seed: seed for seed in SEEDS}
     wide = [
         run(stack, s, c, 0.8 + (STEPS[s] if stack else 0), rows=few)
@@ -185,5 +191,23 @@ def test_how_much_the_rows_overlap_decides_how_wide_the_interval_is() -> None:
     (one,), (other,) = compared(two_stacks(runs)), compared(wide)
     ends = [x.arms[1].differences["val/accuracy"] for x in (one, other)]
     ratio = (ends[1].high - ends[1].low) / (ends[0].high - ends[0].low)  # type: ignore[operator]
-    assert ratio == pytest.approx(((1 / 8 + 1) / (1 / 8 + SHARE)) ** 0.5)
-    assert re.search(r"1/n \+ 1 \(val", other.judge.sentence if other.judge else "")
+    assert ratio == pytest.approx(((1 / 8 + 0.1) / (1 / 8 + SHARE)) ** 0.5)
+    assert re.search(r"1/n \+ 0.1 \(val", other.judge.sentence if other.judge else "")
+
+
+def test_conditions_may_each_be_over_splits() -> None:
+    found = Found(
+        [
+            run(stack, s, s, 0.8 + (STEPS[s] if stack else 0), {"model": {"width": width}})
+            for width in (8, 16, 32)
+            for stack in ("", "dropout")
+            for s in SEEDS
+        ]
+    )
+    question = Question()
+    whole = across(found, report(found, question), question, ("model.width",))
+    (dropout,) = whole.techniques
+    assert dropout.counts["better"] == 3
+    text = "\n".join(whole.families)
+    assert "judged in its condition by the resampled test" in text
+    assert "takes splits for independent, which they are not" in text

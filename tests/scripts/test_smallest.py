@@ -68,6 +68,7 @@ SMALLEST = {  # script: words, and what it says
         ],
         r"\| baseline \| [\d.]+ \|.*\n\| rotation \| [\d.]+ \| .* [+-][\d.]+ \| 1 \|",
     ),
+    "splits": (["--dry", "--repetitions", "5"], r"\| two of one law, 480 rows \| [\d.]+ \| [\d.]+ %, "),
     "tabular": (
         ["--only", "wine", "--seeds", "1", "--splits", "1", "--set", "train.epochs=1"],
         r"\| wine \| 0 \| 96/23/23 \| accuracy, % \| [\d.]+ \| [\d.]+ \| [\d.]+ \| not resolved \| [\d.]+ \|",
