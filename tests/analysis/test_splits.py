@@ -210,4 +210,4 @@ def test_conditions_may_each_be_over_splits() -> None:
     assert dropout.counts["better"] == 3
     text = "\n".join(whole.families)
     assert "judged in its condition by the resampled test" in text
-    assert "takes splits for independent, which they are not" in text
+    assert "there is none over splits, which share rows" in text
