@@ -131,8 +131,8 @@ def test_a_loss_is_better_where_it_is_smaller() -> None:
     assert pair.verdict.word == "overlap"
 
 
-def test_additive_members_are_declared_to_interact_in_no_more_than_one_family_of_twenty() -> None:
-    count = 200
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.long)])
+def test_additive_members_are_declared_to_interact_in_no_more_than_one_family_of_twenty(count: int) -> None:
     alone, random = {A: 0.02, B: 0.01, C: -0.01}, np.random.default_rng(0)
     stacks = subsets([A, B, C], pairs=True)
     made = runs(stacks, range(10), lambda stack, _: 0.7)

@@ -111,6 +111,7 @@ def verdict_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if re.search(r" (is|makes) .* after \d+ seeds: ", line)]
 
 
+@pytest.mark.long
 def test_a_race_that_is_killed_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     places = [tmp_path / name for name in ("killed", "whole")]
     for place in places:
@@ -152,7 +153,7 @@ def test_ctrl_c_ends_it_with_what_is_known_and_the_same_line_goes_on(tmp_path: P
     assert wrong.endswith("regbench: interrupted\n")
 
 
-@pytest.mark.parametrize("budget", ["budget.jobs=24", "budget.seeds=8"])
+@pytest.mark.parametrize("budget", ["budget.jobs=24", pytest.param("budget.seeds=8", marks=pytest.mark.long)])
 def test_a_budget_is_not_exceeded(race: Any, tmp_path: Path, budget: str) -> None:
     line = ["+reg=[],label_smoothing,confidence_penalty", *QUICK, budget]
     code, said, found = race(*line)
