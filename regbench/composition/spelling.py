@@ -202,5 +202,8 @@ def _brackets(key: str, value: str, rest: Sequence[str]) -> Iterator[tuple[str, 
             yield f"the bracket {opening} must be closed", [f"{key}={value}{closing}"]
         if value.count(opening) < value.count(closing):
             yield f"the bracket {closing} must be opened", [f"{key}={opening}{value}"]
+    without = re.sub(r"""(["'])([^"']*)\1(\s*:)""", r"\2\3", value)
+    if value.startswith("{") and without != value:
+        yield "names in braces must stand without quotes", [f"{key}={without}"]
     if value[:1] in ("'", '"') and value.count(value[0]) == 1:
         yield "a quote must be closed", [in_quotes(key, value[1:])]

@@ -154,6 +154,7 @@ KEYS = [
 OPTIONS = [
     ("model=my.Net", "model: no option 'my.Net'; type model=own model._target_=my.Net for one of your own"),
     ("dataset=my.Rows", "dataset: no option 'my.Rows'; type dataset=own dataset._target_=my.Rows for one of your own"),
+    ("""'train.lr_factors={"layers.0.*": 0.1}'""", """train.lr_factors: names in braces must stand without quotes, got {"layers.0.*": 0.1}; type 'train.lr_factors={layers.0.*: 0.1}'"""),
     ("model=my-net", "model: no option 'my-net'; there are cnn, mlp, own, resnet, resnet18, rnn, table_resnet, timm, torchvision, transformer"),
     ("+reg=none", "reg: no option 'none'; type 'reg=[]' for the empty stack, the baseline"),
     ("reg=null", "reg: must name options, got reg=null; type 'reg=[]' for none"),
