@@ -9,7 +9,7 @@ from torch import nn
 
 from regbench.errors import ConfigError, brief, listed
 from regbench.evaluation.measurement import gaps
-from regbench.library.front import unfronted
+from regbench.library.front import judged
 from regbench.library.gap import some_of
 from regbench.library.outputs import measured
 from regbench.library.own_run import OwnRun
@@ -43,7 +43,7 @@ class Applied(Steps):
     @property
     def eval_model(self) -> nn.Module:
         """What is to be evaluated: the model, or what a member puts in its place, as averaged weights."""
-        return unfronted(self.reg.eval_model(self._run.model))
+        return judged(self.reg.eval_model(self._run.model))
 
     def end_epoch(
         self,
@@ -87,7 +87,7 @@ class Applied(Steps):
 
     def final_model(self) -> nn.Module:
         """What to keep at the end: the evaluated model, with the weights of the epoch that a member kept."""
-        return unfronted(self.reg.final_model(self.reg.eval_model(self._run.model)))
+        return judged(self.reg.final_model(self.reg.eval_model(self._run.model)))
 
     def state_dict(self) -> dict[str, Any]:
         """All that has changed in the members since they were applied, and where the run stands.

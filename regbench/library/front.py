@@ -62,6 +62,13 @@ def _numbers_of(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
+def judged(module: nn.Module) -> nn.Module:
+    """What is evaluated of the person's own model: itself, or a front whose outputs are others."""
+    if isinstance(module, Front) and module._forward_hooks:  # an ensemble's mean is no state of one model
+        return module
+    return unfronted(module)
+
+
 def unfronted(module: nn.Module) -> nn.Module:
     """The person's own model again, or a view of it with other weights."""
     if isinstance(module, Front):

@@ -414,3 +414,21 @@ def test_a_loss_beside_a_member_that_has_one_is_refused() -> None:
     stack = regbench.stack("smart_augmentation")
     with pytest.raises(ConfigError, match=r"^loss: must be left out beside reg\.smart_augmentation, which"):
         applied_to(stack, net(), loss=F.cross_entropy)
+
+
+def test_an_ensemble_of_snapshots_is_what_is_evaluated_and_kept() -> None:
+    torch.manual_seed(0)
+    inputs, labels = torch.randn(12, 4), torch.arange(12) % 3
+    model: nn.Module = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    stack = regbench.stack(snapshot={"cycles": 2})
+    applied = stack.apply(model, optimizer, train=(inputs, labels), epochs=2, steps_per_epoch=2)
+    ends = []
+    for _ in range(2):
+        for half in (slice(0, 6), slice(6, 12)):
+            applied.step(inputs[half], labels[half])
+        ends.append(copy.deepcopy(model).eval()(inputs).softmax(1))
+        applied.end_epoch()
+    kept = applied.final_model().eval()
+    torch.testing.assert_close(kept(inputs).softmax(1), (ends[0] + ends[1]) / 2)
+    assert not torch.allclose(ends[0], ends[1])
