@@ -11,6 +11,7 @@ from scipy import special
 
 from regbench.stats.bootstrap import SEED, bca, resampled_means
 from regbench.stats.power import flip_noncentrality, t_noncentrality
+from regbench.stats.ranges import require_design, require_inside, require_least
 
 MOST_EXACT = 20  # as many differences have all their sign patterns tried
 FLIPS = 100_000  # random sign patterns beyond that
@@ -107,7 +108,7 @@ def mean_interval(differences: Sequence[float] | np.ndarray, level: float = 0.95
         ValueError: a value that is not finite, or a level outside (0, 1).
     """
     values = np.sort(_numbers("differences", differences))  # sorted: their order changes nothing
-    _check_inside("level", level)
+    require_inside("level", level)
     if len(values) < 2:
         return None
     method = "t" if len(values) < FEWEST_BCA else "bca"
@@ -130,8 +131,8 @@ def smallest_p(techniques: int, pairs: int) -> float:
 
     techniques * 2^(1 - pairs) where all patterns are tried, techniques / 100,001 beyond; at most 1.
     """
-    _check_least("techniques", techniques, 1)
-    _check_least("pairs", pairs, 0)
+    require_least("techniques", techniques, 1)
+    require_least("pairs", pairs, 0)
     single = 2.0 ** (1 - pairs) if pairs <= MOST_EXACT else 1 / (1 + FLIPS)
     return min(1.0, techniques * single)
 
@@ -142,7 +143,7 @@ def seeds_needed(techniques: int, alpha: float = 0.05) -> int:
     Raises:
         ValueError: no number of pairs would do (more than 26,214 techniques at alpha 0.05).
     """
-    _check_inside("alpha", alpha)
+    require_inside("alpha", alpha)
     for pairs in range(1, MOST_EXACT + 1):
         if smallest_p(techniques, pairs) <= alpha:
             return pairs
@@ -172,10 +173,7 @@ def resolvable(sd: float, pairs: int, techniques: int, power: float = 0.8, alpha
     Raises:
         ValueError: an argument outside its range.
     """
-    _check_inside("power", power)
-    _check_inside("alpha", alpha)
-    if pairs > 1 and not 0 <= sd < math.inf:  # one difference has none
-        raise ValueError(f"sd must be at least 0 and finite, got {sd}")
+    require_design(sd, pairs, power, alpha)
     if smallest_p(techniques, pairs) > alpha:
         return math.inf
     rare = int(alpha / techniques * 2 ** (min(pairs, MOST_EXACT) - 1))
@@ -190,7 +188,7 @@ def sampling_error(accuracy: float, rows: int) -> float:
     """Give the binomial standard error of an accuracy measured on so many rows."""
     if not 0 <= accuracy <= 1:
         raise ValueError(f"accuracy must lie in [0, 1], got {accuracy}")
-    _check_least("rows", rows, 1)
+    require_least("rows", rows, 1)
     return math.sqrt(accuracy * (1 - accuracy) / rows)
 
 
@@ -213,7 +211,7 @@ def bootstrap_best(
         ValueError: shapes that do not fit, nothing to choose from, or a score that is not finite.
     """
     tried, table = _numbers("values", values), _numbers("scores", scores, dimensions=2)
-    _check_inside("level", level)
+    require_inside("level", level)
     if not table.size or len(table) != len(tried):
         raise ValueError(f"scores must have a row for each of {len(tried)} values, got shape {table.shape}")
     table = (-table if smaller_is_better else table).T
@@ -244,13 +242,3 @@ def _numbers(name: str, values: Sequence[float] | np.ndarray, dimensions: int = 
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
     return array
-
-
-def _check_inside(name: str, value: float) -> None:
-    if not 0 < value < 1:
-        raise ValueError(f"{name} must lie in (0, 1), got {value}")
-
-
-def _check_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")

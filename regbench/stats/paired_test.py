@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from regbench.stats.paired import Interval, mean_interval, resolvable, seeds_needed, sign_flip_p, smallest_p
+from regbench.stats.power import fewest_pairs
 from regbench.stats.resampled import (
     pairs_resampled,
     resampled_interval,
@@ -68,16 +69,11 @@ def pairs_fixed(effect: float, power: float, techniques: int = 1) -> int | None:
     Returns:
         None beyond `MOST_PAIRS`.
     """
-    least, most = seeds_needed(techniques), MOST_PAIRS
-    if resolvable(1.0, most, techniques, power) > abs(effect):
-        return None
-    while least < most:
-        middle = (least + most) // 2
-        if resolvable(1.0, middle, techniques, power) <= abs(effect):
-            most = middle
-        else:
-            least = middle + 1
-    return most
+
+    def found(pairs: int) -> float:
+        return resolvable(1.0, pairs, techniques, power)
+
+    return fewest_pairs(found, effect, seeds_needed(techniques), MOST_PAIRS)
 
 
 def _mean_interval(values: Values, alpha: float) -> Interval | None:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from regbench.stats.bootstrap import SEED
+from regbench.stats.ranges import require_inside
 
 MOST = 8192  # directions tried; fewer where there are many sign patterns
 SUMS = 2**21  # under sign patterns, over all the directions
@@ -30,8 +31,7 @@ def paired_power(noncentrality: float, pairs: int, alpha: float = 0.05) -> float
     """
     if not math.isfinite(noncentrality):
         raise ValueError(f"noncentrality must be finite, got {noncentrality}")
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
+    require_inside("alpha", alpha)
     if pairs < 2:
         return 0.0
     df = pairs - 1
@@ -103,6 +103,26 @@ def _critical_means(directions: np.ndarray, rare: int) -> np.ndarray:
         below.partition(sets - rare, axis=1)
         means.append(below[:, sets - rare])
     return np.concatenate(means)
+
+
+def fewest_pairs(resolvable: Callable[[int], float], effect: float, least: int, most: int) -> int | None:
+    """Give the least number of pairs with which an effect is resolved; None beyond `most`.
+
+    Args:
+        resolvable: the smallest effect that so many pairs resolve, which falls with their number.
+        effect: in the same unit, of either sign.
+        least: from where to look.
+        most: up to where.
+    """
+    if resolvable(most) > abs(effect):
+        return None
+    while least < most:
+        middle = (least + most) // 2
+        if resolvable(middle) <= abs(effect):
+            most = middle
+        else:
+            least = middle + 1
+    return most
 
 
 def _least(power_at: Callable[[float], float], power: float, high: float) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import special
 
 from regbench.stats.paired import TIE, Interval, resolvable, seeds_needed, sign_flip_p
-from regbench.stats.power import t_noncentrality
+from regbench.stats.power import fewest_pairs, t_noncentrality
 from regbench.stats.sequential import MOST_PAIRS
 
 METHOD = "corrected t"  # of an interval
@@ -105,16 +105,11 @@ def pairs_resampled(effect: float, power: float, techniques: int, share: float) 
     Returns:
         None beyond `MOST_PAIRS`; so where no number of splits of one data set would do.
     """
-    least, most = seeds_needed(techniques), MOST_PAIRS
-    if resolvable_resampled(1.0, most, techniques, power, share) > abs(effect):
-        return None
-    while least < most:
-        middle = (least + most) // 2
-        if resolvable_resampled(1.0, middle, techniques, power, share) <= abs(effect):
-            most = middle
-        else:
-            least = middle + 1
-    return most
+
+    def found(pairs: int) -> float:
+        return resolvable_resampled(1.0, pairs, techniques, power, share)
+
+    return fewest_pairs(found, effect, seeds_needed(techniques), MOST_PAIRS)
 
 
 def _alike(values: np.ndarray) -> bool:

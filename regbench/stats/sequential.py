@@ -10,6 +10,7 @@ import numpy as np
 
 from regbench.stats.bootstrap import SEED
 from regbench.stats.paired import Interval
+from regbench.stats.ranges import require_design, require_inside
 
 # How boldly gamblers bet: so much, less with the number of pairs to some power. Those that fade find small
 # effects, given enough pairs, and narrow the interval down to nothing; six equal differences make all of them
@@ -100,7 +101,7 @@ def smallest_anytime_p(techniques: int, pairs: int) -> float:
 
 def seeds_needed_looking(techniques: int, alpha: float = 0.05) -> int:
     """Give the least number of pairs whose differences, if alike, have an adjusted p of at most alpha."""
-    _inside("alpha", alpha)
+    require_inside("alpha", alpha)
     pairs = 1
     while techniques / wealth(np.ones(pairs))[-1] > alpha:
         pairs += 1
@@ -118,7 +119,7 @@ def confidence_sequence(differences: Sequence[float] | np.ndarray, alpha: float 
     Raises:
         ValueError: a value that is not finite, or an alpha outside (0, 1).
     """
-    _inside("alpha", alpha)
+    require_inside("alpha", alpha)
     values = np.asarray(differences, dtype=float)
     if not values.size or wealth(np.ones(values.size)).max() < 1 / alpha:
         return None
@@ -181,7 +182,7 @@ def first_resolved(effect: float, techniques: int = 1, alpha: float = 0.05) -> n
 
 def pairs_looking(effect: float, power: float, techniques: int = 1, alpha: float = 0.05) -> int | None:
     """Give after how many pairs an effect has been resolved with this probability; None beyond MOST_PAIRS."""
-    _inside("power", power)
+    require_inside("power", power)
     found = int(np.quantile(first_resolved(abs(effect), techniques, alpha), power, method="inverted_cdf"))
     return found if found <= MOST_PAIRS else None
 
@@ -197,10 +198,7 @@ def resolvable_looking(
     Raises:
         ValueError: an argument outside its range.
     """
-    _inside("power", power)
-    _inside("alpha", alpha)
-    if pairs > 1 and not 0 <= sd < math.inf:  # one difference has none
-        raise ValueError(f"sd must be at least 0 and finite, got {sd}")
+    require_design(sd, pairs, power, alpha)
     if smallest_anytime_p(techniques, pairs) > alpha:
         return math.inf
     return sd * _effect_found(min(pairs, MOST_PAIRS), techniques, power, alpha)
@@ -223,8 +221,3 @@ def _effect_found(pairs: int, techniques: int, power: float, alpha: float) -> fl
         middle = (low + high) / 2
         low, high = (middle, high) if found(middle) < power else (low, middle)
     return high
-
-
-def _inside(name: str, value: float) -> None:
-    if not 0 < value < 1:
-        raise ValueError(f"{name} must lie in (0, 1), got {value}")
