@@ -9,7 +9,7 @@ from regbench.composition.recorded import read_run
 from regbench.composition.trust import HELP, Trust
 from regbench.errors import ConfigError, printable
 from regbench.folders.lock import locked
-from regbench.records.files import RECORD_VERSION, change_summary, read_summary
+from regbench.records.files import READ_VERSIONS, change_summary, read_summary
 from regbench.records.summary import Summary
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
@@ -53,8 +53,7 @@ def _finished(folder: Path, trust: Trust) -> Summary:
     if summary is None or not summary.status.finished:
         status = summary.status if summary else "unfinished"
         raise ConfigError(f"{folder}: must be a finished run, and is {status}")
-    if summary.version != RECORD_VERSION:
-        raise ConfigError(
-            f"{folder}: must hold a record of version {RECORD_VERSION}, and is of {summary.version}"
-        )
+    if summary.version not in READ_VERSIONS:
+        readable = " or ".join(map(str, READ_VERSIONS))
+        raise ConfigError(f"{folder}: must hold a record of version {readable}, and is of {summary.version}")
     return summary

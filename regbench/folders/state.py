@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from regbench.errors import ConfigError, as_typed
-from regbench.records.files import METRICS, RECORD_VERSION, Damaged, read_summary
+from regbench.records.files import METRICS, READ_VERSIONS, RECORD_VERSION, Damaged, read_summary
 from regbench.records.status import Status
 from regbench.storage import checkpoint
 from regbench.storage.reading import require_folder, there
@@ -49,7 +49,7 @@ def state_of(folder: Path) -> State:
         return State.LEFT
     if summary is None:
         return State.LEFT if there(folder / METRICS) or any(folder.glob("*.pt")) else State.NEW
-    if summary.version not in (None, RECORD_VERSION):
+    if summary.version not in (None, *READ_VERSIONS):
         raise ConfigError(
             f"{folder}: holds a record of version {summary.version}, and this regbench writes "
             f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"

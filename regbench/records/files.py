@@ -13,7 +13,8 @@ from regbench.records.typed import plain
 from regbench.storage.files import write_json
 from regbench.storage.reading import json_object
 
-RECORD_VERSION = 2  # of what a run leaves behind; part of a configuration's identity
+RECORD_VERSION = 3  # of what a run leaves behind: another one when the same run leaves other figures
+READ_VERSIONS = (2, 3)  # whose ended runs are read, compared and found done; of the last alone runs go on
 SUMMARY = "summary.json"
 METRICS = "metrics.jsonl"
 ENVIRONMENT = "environment.json"
@@ -44,7 +45,7 @@ def read_summary(folder: Path) -> Summary | None:
     """
     try:
         found = json_object(folder / SUMMARY)
-        return None if found is None else summary.read(found, RECORD_VERSION)
+        return None if found is None else summary.read(found, READ_VERSIONS)
     except ValueError as error:
         said = str(error) if str(error).startswith(SUMMARY) else f"{SUMMARY} is not that of a run: {error}"
         raise Damaged(folder, said) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regbench.records.metrics import MEASURED, bounds, is_percent, split_of
@@ -27,14 +27,14 @@ def is_count(value: Any, least: int = 0) -> bool:
     return type(value) is int and least <= value <= EXACT
 
 
-def check(summary: Mapping[str, Any], version: int) -> None:
+def check(summary: Mapping[str, Any], versions: Sequence[int]) -> None:
     """Refuse a summary that cannot be read on.
 
     What a run that has not ended has not come to may be missing; nothing is known of another version's keys.
 
     Args:
         summary: sane (`regbench.storage.reading.check_sane`).
-        version: of the record, whose keys are known.
+        versions: of records whose keys are known.
 
     Raises:
         ValueError: it is one; in one sentence.
@@ -44,7 +44,7 @@ def check(summary: Mapping[str, Any], version: int) -> None:
         raise ValueError(f"status must be one of {', '.join(Status)}")
     found = summary.get("version")
     _must(type(found) is int or (found is None and not status.ended), "version must be a number")
-    if found != version:
+    if found not in versions:
         return
     try:
         _check_begun(summary)

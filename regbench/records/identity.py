@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from regbench.errors import printable
-from regbench.records.files import RECORD_VERSION
 from regbench.records.form import EXACT
 
+IDENTITY_VERSION = 2  # of what is hashed; that of records may rise alone, so that folders keep their names
 NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
 # nor what is repeated, what is compared, and what changes the last bits or is measured besides
 NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")
@@ -36,7 +36,7 @@ def identity(config: Mapping[str, Any], content: str = "") -> str:
     if isinstance(kept.get("evaluate"), list):  # in which order they are asked for decides nothing
         kept["evaluate"] = sorted(kept["evaluate"], key=str)
     order = list(_order(config["reg"]))
-    text = json.dumps([RECORD_VERSION, content, canonical(kept), order], sort_keys=True)
+    text = json.dumps([IDENTITY_VERSION, content, canonical(kept), order], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from regbench.errors import brief, printable
 from regbench.records import summary as summaries
 from regbench.records.course import Epoch, read_lines
-from regbench.records.files import ENVIRONMENT, METRICS, RECORD_VERSION, SUMMARY
+from regbench.records.files import ENVIRONMENT, METRICS, READ_VERSIONS, SUMMARY
 from regbench.records.form import check_ended, status_of
 from regbench.records.identity import conditions, flattened, parts_of
 from regbench.records.metrics import NAME
@@ -169,8 +169,9 @@ def _refuse_others(summary: Mapping[str, Any]) -> None:
         NotCounted: it is one.
     """
     version, status = summary.get("version"), status_of(summary)
-    if version != RECORD_VERSION:
-        raise NotCounted(f"its record is of version {brief(version)}, and {RECORD_VERSION} is read here")
+    if version not in READ_VERSIONS:
+        readable = " or ".join(map(str, READ_VERSIONS))
+        raise NotCounted(f"its record is of version {brief(version)}, and {readable} is read here")
     if status is None or not status.ended:
         epochs = summary.get("epochs")
         done = epochs.get("done") if isinstance(epochs, dict) else None

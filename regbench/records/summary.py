@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -179,7 +179,7 @@ class Summary:
     `peak_memory_mb`) is not checked.
 
     Attributes:
-        version: of this record, 2.
+        version: of this record, 3. Records of 2 have the same keys; their random draws were others.
         name: the members in order, joined by `+`; `baseline` where there are none.
         epochs: how far the run has come.
         last: what was measured after the last evaluated epoch; null if none was.
@@ -298,13 +298,13 @@ class Summary:
         return taken
 
 
-def read(found: Mapping[str, Any], version: int) -> Summary:
+def read(found: Mapping[str, Any], versions: Sequence[int]) -> Summary:
     """The summary that an object of a file is, its keys checked.
 
     Raises:
         ValueError: it is none (`form.check`); in one sentence.
     """
-    form.check(found, version)
+    form.check(found, versions)
     return of(found)
 
 

@@ -21,7 +21,7 @@ from regbench.data.text_files.tokens import Tokenizer
 from regbench.errors import ConfigError
 from regbench.instantiation.boundary import refusing
 from regbench.nn.normalization import Normalization, Normalized
-from regbench.records.files import RECORD_VERSION, undamaged
+from regbench.records.files import READ_VERSIONS, undamaged
 from regbench.records.identity import identity, is_path
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.streams import Clock, kept_draws, seed_draws
@@ -82,7 +82,7 @@ def require_same_run(folder: Path, config: Mapping[str, Any], state: Mapping[str
     Raises:
         ConfigError: the identity is another one.
     """
-    if state["version"] != RECORD_VERSION or not state.get("identity"):
+    if state["version"] not in READ_VERSIONS or not state.get("identity"):
         return
     summary = undamaged(folder)
     content = state.get("content", summary and summary.content)

@@ -80,10 +80,12 @@ def resume(home: RunFolder) -> Status:
         home.console.print(f"{complaint}; continuing from the one before", markup=False, soft_wrap=True)
         os.replace(folder / checkpoint.PREVIOUS, folder / checkpoint.LAST)
     require_same_data(folder, home.config)
-    if (state["version"], state["identity"]) != (
-        RECORD_VERSION,
-        identity(home.config, content_of(home.config, state.get("content"))),
-    ):
+    if state["version"] != RECORD_VERSION:
+        raise Unfit(
+            f"{folder}: its checkpoint is of version {state['version']}, whose random draws are others than "
+            f"those of {RECORD_VERSION}; train into a new folder"
+        )
+    if state["identity"] != identity(home.config, content_of(home.config, state.get("content"))):
         raise ConfigError(
             f"{folder}: its checkpoint is of a different configuration; move the folder away, "
             "and the line that has made it trains the run anew"

@@ -17,7 +17,7 @@ from regbench.assembly.stack import build_stack
 from regbench.composition.settings import read_settings
 from regbench.evaluation.measurement import evaluate
 from regbench.folders.state import damage_of, state_of
-from regbench.records.files import RECORD_VERSION, undamaged
+from regbench.records.files import READ_VERSIONS, undamaged
 from regbench.records.status import Status
 from regbench.records.summary import Summary
 from regbench.regularizers.base import hooks
@@ -123,7 +123,7 @@ def _finished(root: Path) -> Iterator[tuple[Summary, int]]:
     ended = (
         (folder, summary)
         for folder, summary in summaries
-        if summary and summary.status is Status.FINISHED and summary.version == RECORD_VERSION
+        if summary and summary.status is Status.FINISHED and summary.version in READ_VERSIONS
     )
     for folder, summary in islice(ended, SAMPLE):
         yield summary, size_of(folder)

@@ -159,7 +159,7 @@ def table(rows: int, *, categories: int = 3) -> tuple[Split, Batch]:
 @pytest.mark.parametrize("per", ["batch", "example"])
 def test_of_a_table_whole_columns_are_pasted_and_targets_are_their_shares(per: str):
     split, batch = table(64)
-    member = make(per=per, step=2)
+    member = make(per=per, step=4)
     member.prepare_data(split)
     mixed = member.transform_batch(batch)
     assert (mixed.inputs[:, 4:] == mixed.inputs[:, 4:5]).all()  # a category in one piece

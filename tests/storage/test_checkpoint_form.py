@@ -18,7 +18,7 @@ def state(numbers: Any, **metrics: float) -> dict[str, Any]:
     made = {"select/loss": 0.5, "select/r2": 0.5} | metrics
     weights = {"head.weight": torch.zeros(1)}
     return {
-        "version": 2, "identity": "", "threads": 1, "stopped": False, "history": [[1, made]], "seconds": 1.0,
+        "version": 3, "identity": "", "threads": 1, "stopped": False, "history": [[1, made]], "seconds": 1.0,
         "audit": {"findings": [], "warnings": [], "flops_per_example": 1.0}, "in_shape": [4],
         "num_classes": 2, "vocabulary": None, "model": weights, "optimizer": {}, "reg": {},
         "evaluated": weights, "numbers": numbers,

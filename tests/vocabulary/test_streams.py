@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
-from regbench.streams import Clock, Stream, keyed_seed
+from regbench.streams import Clock, Stream, keyed_seed, random_words, torch_words
 
 LIKE = torch.zeros(1)
 
@@ -128,3 +130,82 @@ def test_a_permutation_holds_every_row_once():
     order = Stream(0, "mixup", Clock()).permutation(50)
     assert sorted(order.tolist()) == list(range(50))
     assert order.tolist() != list(range(50))
+
+
+def test_the_words_are_those_of_splitmix64_where_the_second_key_is_0():
+    """The first outputs for the seed 1234567, as Vigna's reference code in C prints them."""
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    assert random_words(1234567, 0, 0, 4, "cpu").tolist() == expected
+    assert random_words(1234567, 0, 1, 3, "cpu").tolist() == expected[1:]
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (3, 7), (8190, 5), (5, 20_000)])
+def test_words_are_the_same_by_numpy_and_by_torch_for_one_run_and_for_several(first, count):
+    keys = [2**64 - 3, 5], [7, 2**63 + 1]
+    alone = [random_words(*pair, first, count, "cpu") for pair in zip(*keys, strict=True)]
+    both = [np.array(each, dtype=np.uint64)[:, None] for each in keys]
+    assert np.array_equal(random_words(*both, first, count, "cpu"), alone)
+    assert np.array_equal(torch_words(*both, first, count, "cpu").numpy().view(np.uint64), alone)
+    by_torch = torch_words(keys[0][0], keys[1][0], first, count, "cpu")
+    assert np.array_equal(by_torch.numpy().view(np.uint64), alone[0])
+
+
+def test_both_keys_tell_streams_apart():
+    words = [random_words(a, b, 0, 64, "cpu").tolist() for a in (1, 2) for b in (1, 2)]
+    assert len({word for each in words for word in each}) == 256
+
+
+def moments_of(draw, steps=4000):
+    """One draw at the beginning of each of many moments."""
+    clock = Clock()
+    stream = Stream(3, "dropout", clock, "layers.0")
+    drawn = []
+    for clock.step in range(steps):
+        drawn.append(draw(stream))
+    return torch.stack(drawn)
+
+
+def test_first_draws_of_moments_are_uniform_and_independent():
+    drawn = moments_of(lambda stream: stream.uniform((2,))).numpy()
+    assert stats.kstest(drawn.flatten(), "uniform").pvalue > 1e-3
+    for one, other in ((drawn[:, 0], drawn[:, 1]), (drawn[1:, 0], drawn[:-1, 0])):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 4 / len(one) ** 0.5
+
+
+def test_normal_draws_and_symmetric_beta_draws_have_their_distributions():
+    stream = Stream(0, "noise", Clock())
+    assert stats.kstest(stream.normal((20_000,)).numpy(), "norm").pvalue > 1e-3
+    for a in (0.4, 1.0, 3.0):
+        assert stats.kstest(stream.betas(a, a, 20_000).numpy(), stats.beta(a, a).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("a", [1e-4, 0.01, 200.0])
+def test_beta_draws_at_the_ends_of_their_range_are_shares(a):
+    drawn = Stream(0, "mixup", Clock()).betas(a, a, 5000)
+    assert ((drawn >= 0) & (drawn <= 1)).all()
+    assert drawn.mean().item() == pytest.approx(0.5, abs=0.03)
+    assert drawn.var().item() == pytest.approx(1 / (4 * (2 * a + 1)), rel=0.1)
+
+
+def test_permutations_are_all_as_likely():
+    orders = moments_of(lambda stream: stream.permutation(3), 6000)
+    _, counts = orders.unique(dim=0, return_counts=True)
+    assert stats.chisquare(counts.numpy()).pvalue > 1e-3
+
+
+def test_large_bounds_have_large_integers():
+    drawn = Stream(0, "noise", Clock()).integers(2**62, (200,))
+    assert 0 <= drawn.min() <= drawn.max() < 2**62
+    assert drawn.max() > 2**61
+
+
+def test_draws_are_of_the_default_type_and_as_exact():
+    single = Stream(0, "noise", Clock()).normal((1000,))
+    torch.set_default_dtype(torch.float64)
+    try:
+        double = Stream(0, "noise", Clock()).normal((1000,))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert double.dtype == torch.float64
+    assert (double - single).abs().max() < 1e-5
+    assert not torch.equal(double, single.double())
