@@ -74,14 +74,14 @@ class Cutout(Regularizer):
         inputs = batch.inputs
         of = self._columns if self._columns is not None else torch.arange(inputs.shape[1])
         covered = self._length(batch, of)
-        draws = self.stream.uniform((len(inputs), int(of.max()) + 2))
+        draws = self.stream.uniform((len(inputs), int(of.max()) + 2), inputs.device)
         sizes = torch.where(draws[:, 0] < self.p, covered, 0)
-        return lowest(draws[:, 1:], sizes)[:, of].to(inputs.device)
+        return lowest(draws[:, 1:], sizes)[:, of.to(inputs.device)]
 
     def _square(self, batch: Batch) -> Tensor:
         """Which pixels are covered: (B, 1, H, W)."""
         images, pixels = batch.inputs, self._length(batch, None)
-        row, column, choice = self.stream.uniform((3, len(images)))
+        row, column, choice = self.stream.uniform((3, len(images)), images.device)
         top = (row * images.shape[2]).long() - pixels // 2
         left = (column * images.shape[3]).long() - pixels // 2
         sides = torch.where(choice < self.p, pixels, 0)

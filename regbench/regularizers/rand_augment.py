@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
 
 from regbench.images.checks import require_pixels
-from regbench.images.operations import OPS, SIGNED, Strengths, apply_each, turning_note
+from regbench.images.geometry import turning_note
+from regbench.images.operations import OPS, SIGNED, Acts, Strengths, apply_each, every_act, place_of
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -62,20 +64,25 @@ class RandAugment(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
             return batch
-        images, rows = batch.inputs, (len(batch),)
-        space = _strengths(*images.shape[2:])
-        levels = torch.full(rows, self.magnitude / (BINS - 1))
-        for _ in range(self.num_ops):
-            chosen, negative = self.stream.integers(len(OPS), rows), self.stream.integers(2, rows) == 1
-            images = apply_each(images, chosen, space.strengths(chosen, levels, negative))
+        images, shape = batch.inputs, (self.num_ops, len(batch))
+        chosen = self.stream.integers(len(OPS), shape, images.device)
+        negative = self.stream.integers(2, shape, images.device)
+        acts = _acts(self.magnitude, images.shape[2:], images.dtype, images.device)
+        for places in place_of(chosen, 0, negative):
+            images = apply_each(images, acts[places])
         return Batch(images, batch.targets)
 
     def note(self) -> str:
         return self._note
 
 
-def _strengths(height: int, width: int) -> Strengths:
-    """The widest strengths for images of a size."""
+@lru_cache(maxsize=8)
+def _acts(magnitude: int, size: torch.Size, dtype: torch.dtype, device: torch.device) -> Acts:
+    """Of every operation, with either sign, on images of a size."""
+    height, width = size
     widest = dict.fromkeys(SIGNED, 0.9) | {"shear_x": 0.3, "shear_y": 0.3, "rotate": WIDEST_TURN}
     widest |= {"translate_x": 150 / 331 * width, "translate_y": 150 / 331 * height}
-    return Strengths(widest, DROPPED_BITS)
+    level = torch.full((1,), magnitude / (BINS - 1), dtype=torch.float64, device=device)
+    return every_act(
+        Strengths(widest, DROPPED_BITS, device), level, torch.empty(size, dtype=dtype, device=device)
+    )
