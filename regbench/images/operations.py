@@ -80,7 +80,7 @@ class Acts:
     """What is done to each of B images, in the terms of the four steps.
 
     Attributes:
-        places: (B, 2, 3), see `regbench.images.geometry.placement`.
+        places: (B, 2, W + H), see `regbench.images.geometry.placement`.
         fixed: (B, 256), see `regbench.images.tables.Changes`.
         numbers: (B, 6): factors of saturation, sharpness and contrast; 1 or 0 for autocontrast, for equalize,
             and for any operation by a table.

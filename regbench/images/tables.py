@@ -56,35 +56,32 @@ def changed(images: Tensor, changes: Changes) -> Tensor:
     if changes.contrast is not None:
         middle = (_grey(values).mean((1, 2), keepdim=True) + 0.5).floor()
         table = middle + changes.contrast[:, None, None] * (table - middle)
+    high = values.amax(2, keepdim=True)
     if changes.stretch is not None:
-        table = table.lerp(*_stretched(values, changes.stretch))
+        table = table.lerp(*_stretched(table, values.amin(2, keepdim=True), high, changes.stretch))
     if changes.equalize is not None:
-        table = table.lerp(*_spread(levels, values, changes.equalize))
+        table = table.lerp(*_spread(levels, high, changes.equalize))
     table = table.clamp(0, WHITE).floor_().div_(WHITE)
     return table.expand(*levels.shape[:2], -1).gather(2, levels).view(images.shape)
 
 
-def _stretched(values: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def _stretched(table: Tensor, low: Tensor, high: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """A table (B, C, 256) from 0 at the lowest value to 255 at the highest, and where it acts, 1 or 0."""
-    low = values.amin(2, keepdim=True)
-    reach = values.amax(2, keepdim=True) - low
-    every = torch.arange(WHITE + 1, dtype=values.dtype, device=values.device)
-    return (every - low).mul_(WHITE).div_(reach.clamp(min=1)), reach.clamp(max=1) * wanted[:, None, None]
+    reach = high - low
+    return (table - low).mul_(WHITE).div_(reach.clamp(min=1)), reach.clamp(max=1) * wanted[:, None, None]
 
 
-def _spread(levels: Tensor, values: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def _spread(levels: Tensor, high: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """What Pillow equalizes by: a table (B, C, 256), and where it acts, 1 or 0.
 
     With step = (pixels below the largest value) // 255 a value goes to (pixels below it + step // 2) // step,
     which is that quotient rounded, half up; a channel whose step is 0 stays.
     """
-    counts = torch.zeros((*levels.shape[:2], WHITE + 1), dtype=values.dtype, device=values.device)
-    counts = counts.scatter_add(
-        2, levels, wanted[:, None, None].expand(levels.shape)
-    )  # none where not wanted
+    ones = wanted[:, None, None].expand(levels.shape)  # and nothing is counted where it is not wanted
+    counts = torch.zeros((*levels.shape[:2], WHITE + 1), dtype=high.dtype, device=high.device)
+    counts = counts.scatter_add(2, levels, ones)
     below = counts.cumsum(2) - counts
-    high = values.amax(2, keepdim=True).long()
-    step = below.gather(2, high).div(WHITE, rounding_mode="floor")
+    step = below.gather(2, high.long()).div(WHITE, rounding_mode="floor")
     return below.div_(step.clamp(min=1)).add_(0.5), step.clamp(max=1)
 
 
