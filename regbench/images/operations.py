@@ -188,9 +188,9 @@ def apply_chosen(images: Tensor, chosen: Tensor, strengths: Tensor) -> Tensor:
     if images.device.type != "cpu":
         return apply_each(images, acts_of(images, chosen, strengths))
     done = images.clone()
-    for names, step in STEPS.items():
-        meant = torch.isin(chosen, torch.tensor([OPS.index(name) for name in names]))
-        rows = meant.nonzero().flatten()
+    meant = STEP_OF[chosen]
+    for index, (names, step) in enumerate(STEPS.items()):
+        rows = (meant == index).nonzero().flatten()
         if len(rows):
             by, is_done = _by_operation(images, chosen[rows], strengths[rows], names)
             done.index_copy_(0, rows, step(images.index_select(0, rows), by, is_done))
@@ -227,6 +227,8 @@ STEPS: Mapping[tuple[str, ...], Callable[..., Tensor]] = {
     ("brightness", "contrast", "posterize", "solarize", "autocontrast"): _toned,
     ("equalize",): _equalized,  # counts pixels, which is not to be done for others
 }
+_STEPS = {name: index for index, names in enumerate(STEPS) for name in names}
+STEP_OF = torch.tensor([_STEPS.get(name, -1) for name in OPS])  # which step is whose; the identity's is none
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
