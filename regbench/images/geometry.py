@@ -60,41 +60,38 @@ def placement(
         down: likewise.
 
     Returns:
-        (B, 2, 3): times (x, y, 1), in pixels from the center, the place in the image, in grid_sample's units.
+        (B, 2, W + H), x and y, in grid_sample's units: what a pixel's column adds to its place, and its row.
     """
     height, width = size
     angle = degrees.deg2rad()
     cos, sin = angle.cos(), angle.sin()
     unit_x, unit_y = 2 / _full(width), 2 / _full(height)
     start_x, start_y = unit_x * width / 2 - 1, unit_y * height / 2 - 1
-    entries = [
-        *(
-            cos * unit_x,
-            (slope_x - sin) * unit_x,
-            (slope_x * (height / 2) - right.trunc()) * unit_x + start_x,
-        ),
-        *((slope_y + sin) * unit_y, cos * unit_y, (slope_y * (width / 2) - down.trunc()) * unit_y + start_y),
-    ]
-    return torch.stack(entries, 1).unflatten(1, (2, 3))
+    by_column = torch.stack([cos * unit_x, (slope_y + sin) * unit_y], 1)[:, :, None]
+    by_row = torch.stack([(slope_x - sin) * unit_x, cos * unit_y], 1)[:, :, None]
+    offset_x = (slope_x * (height / 2) - right.trunc()) * unit_x + start_x
+    offset_y = (slope_y * (width / 2) - down.trunc()) * unit_y + start_y
+    offset = torch.stack([offset_x, offset_y], 1)[:, :, None]
+    columns, rows = (_offsets(side, degrees) for side in (width, height))
+    return torch.cat([by_column * columns + offset, by_row * rows], 2)
 
 
 def warp(images: Tensor, places: Tensor) -> Tensor:
-    """Show at each pixel what lies at its place, (B, 2, 3) of `placement`, bilinear between four pixels.
+    """Show at each pixel what lies at its place, (B, 2, W + H) of `placement`, bilinear between four pixels.
 
     The image is padded to sides that are powers of two, in which grid_sample reckons whole pixels exactly:
     an image that is not moved, or by whole pixels, keeps its bits.
     """
     height, width = images.shape[2:]
-    columns, rows = (_offsets(side, images) for side in (width, height))
-    across = places[:, :, :1] * columns + places[:, :, 2:]  # (B, 2, W)
-    grid = across[:, :, None] + (places[:, :, 1:2] * rows)[..., None]  # (B, 2, H, W)
+    columns, rows = places.split([width, height], 2)
+    grid = (columns[:, :, None] + rows[..., None]).permute(0, 2, 3, 1)  # (B, H, W, 2)
     padded = F.pad(images, (0, _full(width) - width, 0, _full(height) - height))
-    return F.grid_sample(padded, grid.permute(0, 2, 3, 1), "bilinear", "zeros", align_corners=False)
+    return F.grid_sample(padded, grid, "bilinear", "zeros", align_corners=False)
 
 
-def _offsets(side: int, images: Tensor) -> Tensor:
+def _offsets(side: int, like: Tensor) -> Tensor:
     """The pixels of a side, from the center."""
-    return torch.arange((1 - side) / 2, side / 2, dtype=images.dtype, device=images.device)
+    return torch.arange((1 - side) / 2, side / 2, dtype=like.dtype, device=like.device)
 
 
 def _full(side: int) -> int:

@@ -6,7 +6,7 @@ an image that the step does not mean is at rest and keeps its bits: the draws de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -80,7 +80,7 @@ class Acts:
     """What is done to each of B images, in the terms of the four steps.
 
     Attributes:
-        places: (B, 2, 3), see `regbench.images.geometry.placement`.
+        places: (B, 2, W + H), see `regbench.images.geometry.placement`.
         fixed: (B, 256), see `regbench.images.tables.Changes`.
         numbers: (B, 6): factors of saturation, sharpness and contrast; 1 or 0 for autocontrast, for equalize,
             and for any operation by a table.
@@ -117,16 +117,16 @@ def acts_of(images: Tensor, chosen: Tensor, strengths: Tensor) -> Acts:
 
 
 def _by_operation(
-    images: Tensor, chosen: Tensor, strengths: Tensor
+    images: Tensor, chosen: Tensor, strengths: Tensor, names: Iterable[str] = OPS
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Of every operation its strength for each example, at rest where another is chosen; and where it is.
+    """Of operations the strength for each example, at rest where another is chosen; and where it is.
 
     What is told as a factor minus 1 is a factor here.
     """
-    picked = chosen == torch.arange(len(OPS), device=chosen.device)[:, None]
-    is_done = dict(zip(OPS, picked.unbind(), strict=True))
-    by = {name: torch.where(is_done[name], strengths, rest) for name, rest in REST.items()}
-    return {name: (each + (name in FACTORS)).to(images.dtype) for name, each in by.items()}, is_done
+    is_done = {name: chosen == OPS.index(name) for name in names}
+    by = {name: torch.where(done, strengths, REST[name]) for name, done in is_done.items()}
+    by = {name: 1 + each if name in FACTORS else each for name, each in by.items()}
+    return {name: each.to(images.dtype) for name, each in by.items()}, is_done
 
 
 def _placed(images: Tensor, by: Mapping[str, Tensor]) -> Tensor:
@@ -188,11 +188,11 @@ def apply_chosen(images: Tensor, chosen: Tensor, strengths: Tensor) -> Tensor:
     if images.device.type != "cpu":
         return apply_each(images, acts_of(images, chosen, strengths))
     done = images.clone()
-    for names, step in STEPS.items():
-        meant = torch.isin(chosen, torch.tensor([OPS.index(name) for name in names]))
-        rows = meant.nonzero().flatten()
+    meant = STEP_OF[chosen]
+    for index, (names, step) in enumerate(STEPS.items()):
+        rows = (meant == index).nonzero().flatten()
         if len(rows):
-            by, is_done = _by_operation(images, chosen[rows], strengths[rows])
+            by, is_done = _by_operation(images, chosen[rows], strengths[rows], names)
             done.index_copy_(0, rows, step(images.index_select(0, rows), by, is_done))
     return done
 
@@ -210,16 +210,25 @@ def _sharpened(images: Tensor, by: Mapping[str, Tensor], _: Mapping[str, Tensor]
 
 
 def _toned(images: Tensor, by: Mapping[str, Tensor], is_done: Mapping[str, Tensor]) -> Tensor:
-    flags = (is_done[name].to(images.dtype) for name in ("autocontrast", "equalize"))
-    return changed(images, Changes(_fixed(by), by["contrast"], *flags))
+    stretch = is_done["autocontrast"].to(images.dtype)
+    return changed(images, Changes(_fixed(by), by["contrast"], stretch))
+
+
+def _equalized(images: Tensor, _: Mapping[str, Tensor], is_done: Mapping[str, Tensor]) -> Tensor:
+    equalize = is_done["equalize"].to(images.dtype)
+    values = torch.arange(256, dtype=images.dtype, device=images.device).expand(len(images), -1)
+    return changed(images, Changes(values, equalize=equalize))
 
 
 STEPS: Mapping[tuple[str, ...], Callable[..., Tensor]] = {
     BY_WARP: _warped,
     ("saturation",): _saturated,
     ("sharpness",): _sharpened,
-    BY_TABLE: _toned,
+    ("brightness", "contrast", "posterize", "solarize", "autocontrast"): _toned,
+    ("equalize",): _equalized,  # counts pixels, which is not to be done for others
 }
+_STEPS = {name: index for index, names in enumerate(STEPS) for name in names}
+STEP_OF = torch.tensor([_STEPS.get(name, -1) for name in OPS])  # which step is whose; the identity's is none
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
@@ -231,7 +240,7 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     height, width = images.shape[2:]
     if min(height, width) < 3:
         return images.clone()
-    columns = images[:, :, :-2] + images[:, :, 1:-1] + images[:, :, 2:]
-    sums = columns[..., :-2] + columns[..., 1:-1] + columns[..., 2:]
-    apart = F.pad(sums.sub(images[:, :, 1:-1, 1:-1], alpha=9), (1, 1, 1, 1))
+    columns = (images[:, :, :-2] + images[:, :, 1:-1]).add_(images[:, :, 2:])  # in place: memory costs more
+    apart = (columns[..., :-2] + columns[..., 1:-1]).add_(columns[..., 2:])
+    apart = F.pad(apart.sub_(images[:, :, 1:-1, 1:-1], alpha=9), (1, 1, 1, 1))
     return torch.addcmul(images, (1 - factor)[:, None, None, None], apart, value=1 / 13).clamp(0, 1)

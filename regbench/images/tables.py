@@ -18,7 +18,7 @@ LUMA = (19595, 38470, 7471)  # of red, green and blue in Pillow's grey, in 65536
 
 @dataclass(frozen=True)
 class Changes:
-    """What is done to the values of each of B images; one of these acts and the others are at rest.
+    """What is done to the values of each of B images; one of these acts and the others are at rest, or None.
 
     Attributes:
         fixed: (B, 256) the table, as far as it is the same for every image; at rest each value itself.
@@ -28,9 +28,9 @@ class Changes:
     """
 
     fixed: Tensor
-    contrast: Tensor
-    stretch: Tensor
-    equalize: Tensor
+    contrast: Tensor | None = None
+    stretch: Tensor | None = None
+    equalize: Tensor | None = None
 
 
 def fixed_table(bits: Tensor, threshold: Tensor, factor: Tensor) -> Tensor:
@@ -44,40 +44,45 @@ def fixed_table(bits: Tensor, threshold: Tensor, factor: Tensor) -> Tensor:
     values = torch.arange(WHITE + 1, dtype=factor.dtype, device=factor.device)
     unit = 2 ** (8 - bits.round())[:, None]
     kept = (values / unit).floor() * unit
-    inverted = torch.where(kept >= threshold[:, None] * WHITE - NEAR, WHITE - kept, kept)
+    inverted = (kept - WHITE * (kept >= threshold[:, None] * WHITE - NEAR)).abs()  # quicker than where
     return (inverted * factor[:, None]).floor().clamp(0, WHITE)
 
 
 def changed(images: Tensor, changes: Changes) -> Tensor:
     """The images, (B, C, H, W) in [0, 1], rounded to 256 values and changed."""
-    values = (images.flatten(2) * WHITE).round().clamp(0, WHITE)  # (B, C, H * W)
+    values = (images.flatten(2) * WHITE).round_().clamp(0, WHITE)  # (B, C, H * W)
     levels = values.long()
-    low, high = values.amin(2, keepdim=True), values.amax(2, keepdim=True)
-    middle = (_grey(values).mean((1, 2), keepdim=True) + 0.5).floor()
-    table = middle + changes.contrast[:, None, None] * (changes.fixed[:, None] - middle)  # (B, C or 1, 256)
-    every = torch.arange(WHITE + 1, dtype=values.dtype, device=values.device)
+    table = changes.fixed[:, None]  # (B, C or 1, 256)
+    if changes.contrast is not None:
+        middle = (_grey(values).mean((1, 2), keepdim=True) + 0.5).floor()
+        table = middle + changes.contrast[:, None, None] * (table - middle)
+    high = values.amax(2, keepdim=True)
+    if changes.stretch is not None:
+        table = table.lerp(*_stretched(table, values.amin(2, keepdim=True), high, changes.stretch))
+    if changes.equalize is not None:
+        table = table.lerp(*_spread(levels, high, changes.equalize))
+    table = table.clamp(0, WHITE).floor_().div_(WHITE)
+    return table.expand(*levels.shape[:2], -1).gather(2, levels).view(images.shape)
+
+
+def _stretched(table: Tensor, low: Tensor, high: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """A table (B, C, 256) from 0 at the lowest value to 255 at the highest, and where it acts, 1 or 0."""
     reach = high - low
-    stretched = (every - low) * WHITE / reach.clamp(min=1)
-    table = table.lerp(stretched, reach.clamp(max=1) * changes.stretch[:, None, None])
-    spread, possible = _spread(levels, high, changes.equalize)
-    table = table.lerp(spread, possible)
-    table = table.clamp(0, WHITE).floor() / WHITE
-    return table.gather(2, levels).view(images.shape)
+    return (table - low).mul_(WHITE).div_(reach.clamp(min=1)), reach.clamp(max=1) * wanted[:, None, None]
 
 
 def _spread(levels: Tensor, high: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """What Pillow equalizes by: a table (B, C, 256), not cut off yet, and (B, C, 1) where it acts, 1 or 0.
+    """What Pillow equalizes by: a table (B, C, 256), and where it acts, 1 or 0.
 
     With step = (pixels below the largest value) // 255 a value goes to (pixels below it + step // 2) // step,
     which is that quotient rounded, half up; a channel whose step is 0 stays.
     """
+    ones = wanted[:, None, None].expand(levels.shape)  # and nothing is counted where it is not wanted
     counts = torch.zeros((*levels.shape[:2], WHITE + 1), dtype=high.dtype, device=high.device)
-    counts = counts.scatter_add(
-        2, levels, wanted[:, None, None].expand(levels.shape)
-    )  # none where not wanted
+    counts = counts.scatter_add(2, levels, ones)
     below = counts.cumsum(2) - counts
     step = below.gather(2, high.long()).div(WHITE, rounding_mode="floor")
-    return below / step.clamp(min=1) + 0.5, step.clamp(max=1)
+    return below.div_(step.clamp(min=1)).add_(0.5), step.clamp(max=1)
 
 
 def _grey(values: Tensor) -> Tensor:

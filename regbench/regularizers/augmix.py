@@ -44,7 +44,8 @@ class AugMix(Regularizer):
     1). A chain draws each of its operations from shears, translations, rotate, posterize, solarize,
     autocontrast and equalize, all equally likely, a level uniform in [0.1, severity] / 10 and a sign. At
     level 1 they reach slope 0.3, a third of the side in whole pixels, 30 degrees, no bits (4 at level 0) and
-    everything inverted, as in the authors' code. Each example has draws of its own.
+    everything inverted, as in the authors' code. Posterize, solarize, autocontrast and equalize round to 256
+    values and do what Pillow does with them; nothing else is rounded. Each example has draws of its own.
 
     With consistency > 0 the batch is shown three times, as it came and in two mixtures. The data loss is the
     cross-entropy of the first third, and consistency * JSD is added: the mean over the examples of

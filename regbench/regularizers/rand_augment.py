@@ -28,7 +28,9 @@ class RandAugment(Regularizer):
     and a sign where it has one. The strength is magnitude / 30 of the widest: slope 0.3, 150 / 331 of the
     side in whole pixels, 30 degrees, factors 1 - 0.9 or 1 + 0.9, 4 bits dropped, everything inverted. These
     are torchvision's ranges, which the paper leaves to its code; geometric operations are bilinear here and
-    leave black behind. Saturation leaves a grey image as it is.
+    leave black behind. Brightness, contrast, posterize, solarize, autocontrast and equalize round to 256
+    values and do what Pillow does with them; the others round nothing. Saturation leaves a grey image as it
+    is.
 
     Paper: Cubuk et al., 2020, https://arxiv.org/abs/1909.13719, section 3
 

@@ -28,7 +28,9 @@ class TrivialAugment(Regularizer):
     1, each as likely, and a sign where the operation has one. The strength is the level times the widest of
     the paper's wide space: slope 0.99, 32 pixels, 135 degrees, factors 1 - 0.99 or 1 + 0.99, 6 bits dropped,
     everything inverted. An image is shifted by at most its own side, where that is below 32 pixels;
-    geometric operations are bilinear and leave black behind. Saturation leaves a grey image as it is.
+    geometric operations are bilinear and leave black behind. Brightness, contrast, posterize, solarize,
+    autocontrast and equalize round to 256 values and do what Pillow does with them; the others round nothing.
+    Saturation leaves a grey image as it is.
 
     Paper: Müller & Hutter, 2021, https://arxiv.org/abs/2103.10158, section 3 (the wide space)
 

@@ -121,7 +121,7 @@ def test_a_step_has_few_operations_and_none_waits_for_the_device():
     with Dispatched() as seen:
         member.transform_batch(batch)
     assert seen.waits == 0
-    assert 0 < seen.changes < 150
+    assert 0 < seen.changes < 120
 
 
 def test_targets_and_the_given_images_are_untouched():
