@@ -1,13 +1,16 @@
-"""Jobs to the launcher that a command line names."""
+"""Jobs to the launcher that a command line names, or side by side in workers of this process."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,11 +25,18 @@ from omegaconf import DictConfig, open_dict
 
 from regbench.assembly.device import cores
 from regbench.composition.command_line import CommandLine
-from regbench.composition.compose import in_sweep, keys_of
+from regbench.composition.compose import LAUNCHER, in_sweep, keys_of
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
 from regbench.errors import ConfigError
 from regbench.folders.claims import claim
+from regbench.records.files import METRICS
+from regbench.runs.interruption import released
+from regbench.storage.shared import sharing
+from regbench.sweeps.forking import Server
+from regbench.sweeps.jobs import Job
+from regbench.sweeps.threads import threads_of_each
+from regbench.sweeps.workers import Piece, Workers
 
 T = TypeVar("T")
 SWEEPER = "hydra_plugins.regbench_sweeper.known_jobs.KnownJobs"
@@ -34,63 +44,144 @@ UNCLAIMED = "unclaimed"  # a key of a job's configuration: why its folder is not
 
 
 class Launch:
-    """Run jobs by the launcher that a command line names, in turn or several at once.
+    """Run jobs by the launcher that a command line names; by default side by side, where that is sooner.
+
+    Within its context it has workers; to be entered before anything is computed, as they are copies of this
+    process (`Server`). Outside, and where there are none, it runs in turn what it would run side by side.
 
     Args:
         line: the command line.
-        root: the folder of the sweep.
+        composer: of the line's jobs, which has composed them.
 
     Attributes:
-        workers: how many jobs run at once.
-        in_turn: whether this process runs them, one after the other.
+        is_ours: whether a signal stops jobs after their step; by launchers of others it ends them at once.
 
     Raises:
         ConfigError: there is no such launcher.
     """
 
-    def __init__(self, line: CommandLine, root: Path) -> None:
-        self._root, self._composer = root, Composer(line.config_dir)
+    def __init__(self, line: CommandLine, composer: Composer | None = None) -> None:
+        self._composer = composer or Composer(line.config_dir)
         overrides = in_sweep(list(line.overrides))
         quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]
-        quiet.append(f"hydra.sweep.dir={quoted(root)}")
         config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
-        if "n_jobs" in config.hydra.launcher and "hydra.launcher.n_jobs" not in keys_of(overrides):
-            config.hydra.launcher.n_jobs = max(1, cores() // (config.threads or cores()))
+        keys, target = keys_of(overrides), str(config.hydra.launcher.get("_target_"))
+        self._asked = config.hydra.launcher.get("n_jobs") if "hydra.launcher.n_jobs" in keys else None
+        self._side_by_side = target.endswith(".SideBySide") or (
+            target.endswith(".BasicLauncher") and LAUNCHER not in keys
+        )
+        self._side_by_side = self._side_by_side and hasattr(os, "fork")
+        self._several = self._side_by_side or "n_jobs" in config.hydra.launcher
+        self.is_ours = target.endswith((".SideBySide", ".BasicLauncher"))
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
-        self.in_turn = str(config.hydra.launcher.get("_target_")).endswith(".BasicLauncher")
-        asked = config.hydra.launcher.get("n_jobs") or 1
-        self.workers = asked if asked > 0 else cores()
+        self._workers: Workers | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Launch:
+        if self._side_by_side and self._slots > 1:
+            shared = self._open.enter_context(sharing())
+            server = Server(self._in_worker, partial(shutil.rmtree, shared, ignore_errors=True))
+            self._workers = Workers(server)
+            self._open.callback(self._workers.close)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._workers = None
+        self._open.close()
+
+    @property
+    def _slots(self) -> int:
+        """How many jobs of one thread run at once."""
+        return cores() if self._asked in (None, -1) else int(self._asked)
+
+    def at_once(self, jobs: Sequence[Job]) -> int:
+        """How many jobs like these run at once."""
+        if not self._several:
+            return 1
+        if self._asked is not None:
+            return self._slots
+        return max(1, cores() // max(threads_of_each(jobs), default=1))
 
     def __call__(
-        self,
-        task: Callable[[DictConfig], T],
-        jobs: Sequence[tuple[list[str], str]],
-        unable: Callable[[Exception], T],
+        self, task: Callable[[DictConfig], T], jobs: Sequence[Job], unable: Callable[[Exception], T]
     ) -> list[T]:
         """What the task returns for each job.
 
         Args:
-            task: runs one.
-            jobs: the overrides of each, and its folder's name below the root.
-            unable: what to return for one whose folder cannot be written.
+            task: runs one; where it is to be run by another process, it can be pickled.
+            jobs: of one sweep.
+            unable: what to return for one whose folder cannot be written, or whose processes are killed.
 
         Raises:
             KeyboardInterrupt: one of them was stopped by a signal.
-            OSError: what Hydra itself writes cannot be written, where several run at once.
+            OSError: what Hydra itself writes cannot be written, where another's launcher runs several at once.
         """
-        sweeper = Plugins.instance().instantiate_sweeper(
-            hydra_context=context(_Claiming(self._composer)),
-            task_function=_Task(task, unable),
-            config=self._config,
+        if self._workers and min(len(jobs), self.at_once(jobs)) > 1:
+            return self._handed_over(self._workers, task, jobs, unable)
+        if not self._side_by_side and self._several and self._asked is None:
+            self._config.hydra.launcher.n_jobs = self.at_once(jobs)
+        return self._launched(_Task(task, unable), list(jobs), 0)
+
+    def _launched(self, task: _Task[T], jobs: Sequence[Job], first: int) -> list[T]:
+        where = escaped(jobs[0].folder.parent)
+        with open_dict(self._config):
+            self._config.hydra.sweep.dir = where
+        sweeper: Any = Plugins.instance().instantiate_sweeper(
+            hydra_context=context(_Claiming(self._composer)), task_function=task, config=self._config
         )
-        where = f"hydra.sweep.dir={quoted(self._root)}"
-        lines = [
-            shlex.join([*_of_task(overrides), where, f"hydra.sweep.subdir={quoted(name)}"])
-            for overrides, name in jobs
+        return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
+
+    def _handed_over(
+        self,
+        workers: Workers,
+        task: Callable[[DictConfig], T],
+        jobs: Sequence[Job],
+        unable: Callable[[Exception], T],
+    ) -> list[T]:
+        """What comes of jobs that workers run, each by itself; as many at once as there are slots for."""
+        weights = threads_of_each(jobs) if self._asked is None else [1] * len(jobs)
+        pieces = [
+            Piece(
+                (_Task(task, unable), [replace(job, config={})], number),
+                weight,
+                partial(_epochs, job.folder),
+            )
+            for number, (job, weight) in enumerate(zip(jobs, weights, strict=True))
         ]
-        return sweeper.sweep(lines)
+        with released():
+            found = workers(pieces, self._slots)
+        return [one for came in found for one in _results(came, unable)]
+
+    def _in_worker(self, asked: tuple[_Task[Any], Sequence[Job], int]) -> list[Any]:
+        return self._launched(*asked)
+
+
+def _results(came: Any, unable: Callable[[Exception], T]) -> list[T]:
+    """What a worker has returned for its jobs; what it has raised is raised, but for what ends one job alone.
+
+    Raises:
+        Exception: it has.
+    """
+    if isinstance(came, (ConfigError, OSError)):
+        return [unable(came)]
+    if isinstance(came, Exception):
+        raise came
+    return came  # type: ignore[no-any-return]
+
+
+def _epochs(folder: Path) -> int:
+    """How many epochs of a run are recorded."""
+    with suppress(OSError):
+        return (folder / METRICS).read_bytes().count(b"\n")
+    return 0
+
+
+def _words(job: Job) -> str:
+    """The words that make a job, as they are typed in a shell, and the place of its folder."""
+    where = [f"hydra.sweep.dir={quoted(job.folder.parent)}", f"hydra.sweep.subdir={quoted(job.name)}"]
+    return shlex.join([*_of_task(job.overrides), *where])
 
 
 class _Claiming(ConfigLoader):
@@ -154,9 +245,11 @@ def _of_task(overrides: Sequence[str]) -> list[str]:
     return [o for o, key in zip(overrides, keys_of(overrides), strict=True) if not key.startswith("hydra")]
 
 
+def escaped(value: object) -> str:
+    """A text whose signs that stand for another setting's name mean themselves."""
+    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", str(value))
+
+
 def quoted(value: object) -> str:
     """A value that Hydra takes for what it is, whatever signs are in it."""
-    text = re.sub(
-        r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", str(value)
-    )  # else another setting's name
-    return QuotedString(text, Quote.single).with_quotes()
+    return QuotedString(escaped(value), Quote.single).with_quotes()
