@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import queue
 import signal
 import socket
@@ -32,13 +33,16 @@ class Server:
     Args:
         run: what a copy does with each thing that it is sent; what it returns is sent back.
         close: called when this process has ended.
+
+    Attributes:
+        pid: of the process that copies.
     """
 
     def __init__(self, run: Callable[[Any], Any], close: Callable[[], object]) -> None:
         self._asked, theirs = socket.socketpair()
         sys.stdout.flush(), sys.stderr.flush()
-        self._pid = os.fork()
-        if self._pid == 0:
+        self.pid = os.fork()
+        if self.pid == 0:
             self._asked.close()
             _lead(lambda: _serve(theirs, run, close))
         theirs.close()
@@ -50,15 +54,15 @@ class Server:
             OSError: there is none who could start it any more.
         """
         ours, theirs = socket.socketpair()
-        with theirs:
+        with ours, theirs:
             socket.send_fds(self._asked, [b"+"], [theirs.fileno()])
-        return Connection(ours.detach())
+            return Connection(ours.detach())
 
     def close(self) -> None:
         """Start no more, and wait until all that were started have ended, as they do once nobody asks them."""
         self._asked.close()
         with suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.pid, 0)
 
 
 def _lead(work: Callable[[], object]) -> NoReturn:
@@ -104,7 +108,7 @@ def _work(channel: Connection, run: Callable[[Any], Any]) -> None:
             channel.send(os.getpid())
             os.environ.update(inbox.get())
             while True:
-                _send(channel, _done(run, inbox.get()))
+                channel.send(_done(run, inbox.get()))
     except KeyboardInterrupt:
         channel.send(Stopped())
 
@@ -113,16 +117,16 @@ def _done(run: Callable[[Any], Any], asked: Any) -> Any:
     try:
         return run(asked)
     except Exception as error:  # told, as it ends no other work
-        return error
+        return _travelling(error)
 
 
-def _send(channel: Connection, said: Any) -> None:
+def _travelling(error: Exception) -> Exception:
+    """An error, or what it says where it cannot be told to another process as it is."""
     try:
-        channel.send(said)
-    except OSError:  # nobody listens
-        raise
-    except Exception:  # what may not travel
-        channel.send(RuntimeError(f"{type(said).__name__}: {said}"))
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _listen(channel: Connection, inbox: queue.SimpleQueue[Any]) -> None:
