@@ -24,7 +24,7 @@ def write_mapped(data: Dataset, path: Path) -> None:
 
 
 def read_mapped(path: Path) -> tuple[Dataset, bool]:
-    """The dataset without its test split, and whether it has one; what is changed of it stays in this process.
+    """The dataset without its test split, and whether it has one; changes stay in this process.
 
     Args:
         path: of a file that this command has written, as it is trusted.

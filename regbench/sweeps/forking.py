@@ -39,7 +39,9 @@ class Server:
         pid: of the process that copies.
     """
 
-    def __init__(self, run: Callable[[Any], Any], close: Callable[[], object], load: Callable[[], object] = int) -> None:
+    def __init__(
+        self, run: Callable[[Any], Any], close: Callable[[], object], load: Callable[[], object] = int
+    ) -> None:
         self._asked, theirs = socket.socketpair()
         sys.stdout.flush(), sys.stderr.flush()
         self.pid = os.fork()
@@ -60,7 +62,7 @@ class Server:
             return Connection(ours.detach())
 
     def close(self) -> None:
-        """Start no more, and wait until all that were started have ended, as they do once nobody asks them."""
+        """Start no more; wait until all that were started have ended, as they do once nobody asks them."""
         self._asked.close()
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
@@ -92,7 +94,10 @@ def _serve(
         with suppress(ChildProcessError):  # there is none
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        with socket.socket(fileno=descriptors[0]) as channel, suppress(OSError):  # its end says that it failed
+        with (
+            socket.socket(fileno=descriptors[0]) as channel,
+            suppress(OSError),
+        ):  # its end says that it failed
             if os.fork() == 0:
                 asked.close()
                 _lead(lambda: _work(Connection(channel.detach()), run))

@@ -117,7 +117,7 @@ class Launch:
 
         Raises:
             KeyboardInterrupt: one of them was stopped by a signal.
-            OSError: what Hydra itself writes cannot be written, where another's launcher runs several at once.
+            OSError: what Hydra writes cannot be written, where another's launcher runs several at once.
         """
         if self._workers and min(len(jobs), self.at_once(jobs)) > 1:
             return self._handed_over(self._workers, task, jobs, unable)

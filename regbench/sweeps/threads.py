@@ -14,7 +14,7 @@ DECIDING = ("model", "dataset", "threads", "device")  # beside the rows of a bat
 
 
 def threads_of_each(jobs: Sequence[Job]) -> list[int]:
-    """Of each job its threads; of those that have ended, which compute no more, 1. Each kind is asked once."""
+    """Of each job its threads, and 1 where it has ended, as it computes no more; each kind is asked once."""
     known: dict[str, int] = {}
     return [1 if state_of(job.folder).ended else _asked_once(job.config, known) for job in jobs]
 

@@ -66,9 +66,7 @@ def test_a_small_step_has_one_thread_and_a_large_one_all(words: list[str], threa
 def test_neither_seed_nor_stack_nor_split_change_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     words: list[Any] = [[], ["seed=5"], ["+reg=[sam,batch_norm]"], ["dataset.split_seed=3"]]
     seen: list[float] = []
-    monkeypatch.setattr(
-        workload, "operations", lambda *given: seen.append(operations(*given)) or seen[-1]
-    )
+    monkeypatch.setattr(workload, "operations", lambda *given: seen.append(operations(*given)) or seen[-1])
     for some in words:
         threads_of(compose(*some, "device=cpu"))
     assert len(set(seen)) == 1

@@ -117,9 +117,7 @@ def test_what_one_raises_ends_no_other(workers: Workers) -> None:
 def test_what_runs_together_takes_no_more_than_the_slots(
     workers: Workers, tmp_path: Path, weights: list[int], most: int
 ) -> None:
-    pieces = [
-        piece(together, tmp_path, number, most, weight=weight) for number, weight in enumerate(weights)
-    ]
+    pieces = [piece(together, tmp_path, number, most, weight=weight) for number, weight in enumerate(weights)]
     assert max(workers(pieces, 3)) == most
 
 
@@ -129,9 +127,7 @@ def test_what_a_killed_worker_was_at_is_done_by_another(workers: Workers, tmp_pa
     assert tried(tmp_path / "notes") == 3
 
 
-def test_what_kills_its_workers_is_given_up_unless_it_comes_further(
-    workers: Workers, tmp_path: Path
-) -> None:
+def test_what_kills_its_workers_is_given_up_unless_it_comes_further(workers: Workers, tmp_path: Path) -> None:
     stuck, further = tmp_path / "stuck", tmp_path / "further"
     pieces = [
         piece(dying, stuck, 100),
