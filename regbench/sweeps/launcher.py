@@ -6,20 +6,15 @@ import os
 import re
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
@@ -29,11 +24,11 @@ from regbench.composition.compose import LAUNCHER, in_sweep, keys_of
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
 from regbench.errors import ConfigError
-from regbench.folders.claims import claim
 from regbench.records.files import METRICS
 from regbench.runs import sinks
 from regbench.runs.interruption import released
 from regbench.storage.shared import sharing
+from regbench.sweeps.claiming import Claiming, Task
 from regbench.sweeps.forking import Server
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.threads import threads_of_each
@@ -41,7 +36,6 @@ from regbench.sweeps.workers import Piece, Workers
 
 T = TypeVar("T")
 SWEEPER = "hydra_plugins.regbench_sweeper.known_jobs.KnownJobs"
-UNCLAIMED = "unclaimed"  # a key of a job's configuration: why its folder is not its own
 
 
 class Launch:
@@ -123,14 +117,14 @@ class Launch:
             return self._handed_over(self._workers, task, jobs, unable)
         if not self._side_by_side and self._several and self._asked is None:
             self._config.hydra.launcher.n_jobs = self.at_once(jobs)
-        return self._launched(_Task(task, unable), list(jobs), 0)
+        return self._launched(Task(task, unable), list(jobs), 0)
 
-    def _launched(self, task: _Task[T], jobs: Sequence[Job], first: int) -> list[T]:
+    def _launched(self, task: Task[T], jobs: Sequence[Job], first: int) -> list[T]:
         where = escaped(jobs[0].folder.parent)
         with open_dict(self._config):
             self._config.hydra.sweep.dir = where
         sweeper: Any = Plugins.instance().instantiate_sweeper(
-            hydra_context=context(_Claiming(self._composer)), task_function=task, config=self._config
+            hydra_context=context(Claiming(self._composer)), task_function=task, config=self._config
         )
         return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
 
@@ -145,7 +139,7 @@ class Launch:
         weights = threads_of_each(jobs) if self._asked is None else [1] * len(jobs)
         pieces = [
             Piece(
-                (_Task(task, unable), [replace(job, config={})], number),
+                (Task(task, unable), [replace(job, config={})], number),
                 weight,
                 partial(_epochs, job.folder),
             )
@@ -155,7 +149,7 @@ class Launch:
             found = workers(pieces, self._slots)
         return [one for came in found for one in _results(came, unable)]
 
-    def _in_worker(self, asked: tuple[_Task[Any], Sequence[Job], int]) -> list[Any]:
+    def _in_worker(self, asked: tuple[Task[Any], Sequence[Job], int]) -> list[Any]:
         return self._launched(*asked)
 
 
@@ -183,62 +177,6 @@ def _words(job: Job) -> str:
     """The words that make a job, as they are typed in a shell, and the place of its folder."""
     where = [f"hydra.sweep.dir={quoted(job.folder.parent)}", f"hydra.sweep.subdir={quoted(job.name)}"]
     return shlex.join([*_of_task(job.overrides), *where])
-
-
-class _Claiming(ConfigLoader):
-    """Claims a job's folder in the process that runs it, before Hydra writes into it."""
-
-    def __init__(self, composer: Composer) -> None:
-        self._composer: Composer | None = composer
-        self._loader = composer.loader
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what this process has composed: another one composes for itself."""
-        return self.__dict__ | {"_composer": None}
-
-    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        made = self._composer.recorded if self._composer else self._loader.load_sweep_config
-        config = made(master_config, sweep_overrides)
-        try:
-            claim(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir, "hydra.sweep.dir")
-        except ConfigError as error:  # raised, it would end the others that run at this moment
-            with open_dict(config):
-                config[UNCLAIMED] = str(error)
-                config.hydra.sweep.dir, config.hydra.sweep.subdir = tempfile.mkdtemp(), "job"
-                config.hydra.output_subdir = None
-        return config
-
-    def load_configuration(self, *given: Any, **named: Any) -> DictConfig:
-        return self._loader.load_configuration(*given, **named)
-
-    def get_search_path(self) -> ConfigSearchPath:
-        return self._loader.get_search_path()
-
-    def get_sources(self) -> list[ConfigSource]:
-        return self._loader.get_sources()
-
-    def list_groups(self, parent_name: str) -> list[str]:
-        return self._loader.list_groups(parent_name)
-
-    def get_group_options(self, *given: Any, **named: Any) -> list[str]:
-        return self._loader.get_group_options(*given, **named)
-
-    def compute_defaults_list(self, *given: Any, **named: Any) -> Any:
-        return self._loader.compute_defaults_list(*given, **named)
-
-
-@dataclass
-class _Task(Generic[T]):
-    """Runs a job in its folder, or tells why it has none."""
-
-    run: Callable[[DictConfig], T]
-    unable: Callable[[Exception], T]
-
-    def __call__(self, cfg: DictConfig) -> T:
-        if UNCLAIMED not in cfg:
-            return self.run(cfg)
-        shutil.rmtree(Path(HydraConfig.get().sweep.dir), ignore_errors=True)  # as `_Claiming` has made it
-        return self.unable(ConfigError(cfg[UNCLAIMED]))
 
 
 def _of_task(overrides: Sequence[str]) -> list[str]:
