@@ -92,12 +92,16 @@ class Launch:
         return cores() if self._asked in (None, -1) else int(self._asked)
 
     def at_once(self, jobs: Sequence[Job]) -> int:
-        """How many jobs like these run at once."""
+        """How many jobs like these run at once; where some take more threads than others, on the mean."""
         if not self._several:
             return 1
-        if self._asked is not None:
-            return self._slots
-        return max(1, cores() // max(threads_of_each(jobs), default=1))
+        weights = self._weights(jobs)
+        weight = sum(weights) / len(weights) if self._side_by_side and weights else max(weights, default=1)
+        return max(1, int(self._slots / weight))
+
+    def _weights(self, jobs: Sequence[Job]) -> list[int]:
+        """How many of the slots each job takes."""
+        return threads_of_each(jobs) if self._asked is None else [1] * len(jobs)
 
     def __call__(
         self, task: Callable[[DictConfig], T], jobs: Sequence[Job], unable: Callable[[Exception], T]
@@ -113,8 +117,10 @@ class Launch:
             KeyboardInterrupt: one of them was stopped by a signal.
             OSError: what Hydra writes cannot be written, where another's launcher runs several at once.
         """
-        if self._workers and min(len(jobs), self.at_once(jobs)) > 1:
-            return self._handed_over(self._workers, task, jobs, unable)
+        if self._workers and len(jobs) > 1:
+            weights = self._weights(jobs)
+            if sum(sorted(weights)[:2]) <= self._slots:  # else no two of them run together
+                return self._handed_over(self._workers, Task(task, unable), jobs, weights)
         if not self._side_by_side and self._several and self._asked is None:
             self._config.hydra.launcher.n_jobs = self.at_once(jobs)
         return self._launched(Task(task, unable), list(jobs), 0)
@@ -129,38 +135,33 @@ class Launch:
         return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
 
     def _handed_over(
-        self,
-        workers: Workers,
-        task: Callable[[DictConfig], T],
-        jobs: Sequence[Job],
-        unable: Callable[[Exception], T],
+        self, workers: Workers, task: Task[T], jobs: Sequence[Job], weights: Sequence[int]
     ) -> list[T]:
         """What comes of jobs that workers run, each by itself; as many at once as there are slots for."""
-        weights = threads_of_each(jobs) if self._asked is None else [1] * len(jobs)
         pieces = [
-            Piece(
-                (Task(task, unable), [replace(job, config={})], number),
-                weight,
-                partial(_epochs, job.folder),
-            )
+            Piece((task, [replace(job, config={})], number), weight, partial(_epochs, job.folder))
             for number, (job, weight) in enumerate(zip(jobs, weights, strict=True))
         ]
         with released():
             found = workers(pieces, self._slots)
-        return [one for came in found for one in _results(came, unable)]
+        return [
+            result
+            for piece, came in zip(pieces, found, strict=True)
+            for result in _results(came, len(piece.asked[1]), task.unable)
+        ]
 
     def _in_worker(self, asked: tuple[Task[Any], Sequence[Job], int]) -> list[Any]:
         return self._launched(*asked)
 
 
-def _results(came: Any, unable: Callable[[Exception], T]) -> list[T]:
-    """What a worker has returned for its jobs; what it has raised is raised, but for what ends one job alone.
+def _results(came: Any, count: int, unable: Callable[[Exception], T]) -> list[T]:
+    """What a worker has returned for its jobs; what it has raised is raised, but for what ends these alone.
 
     Raises:
         Exception: it has.
     """
     if isinstance(came, (ConfigError, OSError)):
-        return [unable(came)]
+        return [unable(came)] * count
     if isinstance(came, Exception):
         raise came
     return came  # type: ignore[no-any-return]

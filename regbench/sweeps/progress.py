@@ -34,7 +34,7 @@ class SweepProgress:
     Args:
         console: where to show it.
         jobs: all jobs of the sweep.
-        workers: how many run at once.
+        workers: how many run at once, unless `run` says otherwise.
         board: where more jobs come later, a table of what those that have ended say, made anew after each;
             it is given those that it has not been given before.
     """
@@ -68,16 +68,19 @@ class SweepProgress:
         if self._console.is_terminal:
             self._live.stop()
 
-    def add(self, jobs: Sequence[Job], workers: int | None = None) -> None:
-        """Look at these too, of which so many run at once; of those that have ended nothing is said."""
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Look at these too; of those that have ended already nothing is said."""
         self._report()
         with self._looking:
-            self._workers = workers or self._workers
             self._jobs += jobs
             self._folders.add(jobs)
             ended = self._folders.look()
             self._before += len(ended)
             self._fill(ended)
+
+    def run(self, workers: int) -> None:
+        """So many run at once from now on."""
+        self._workers = workers
 
     def _watch(self) -> None:
         while not self._stop.wait(EVERY):

@@ -136,8 +136,8 @@ def run_rounds(
                 for job in one.jobs:
                     if damage := damage_of(job.folder):
                         _say(console, f"{job.name} is run again: {damage}")
-                progress.add(one.jobs, launch.at_once(one.jobs))
-                _run(launch, one, outcomes, stop)
+                progress.add(one.jobs)
+                _run(launch, one, outcomes, stop, progress)
                 with released():  # between rounds, too, Ctrl-C is heard
                     pass
                 if stop and stop.exists():
@@ -160,7 +160,9 @@ def _holding(is_ours: bool) -> AbstractContextManager[object]:
     return Held() if is_ours else nullcontext()
 
 
-def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path | None) -> None:
+def _run(
+    launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path | None, progress: SweepProgress
+) -> None:
     """Launch what is left until nothing is, or a job has failed that may not; fill in what came of it.
 
     Args:
@@ -168,10 +170,12 @@ def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path 
         asked: for now.
         outcomes: of each job that was tried, by its name.
         stop: a file that the first job to fail makes, whatever process it runs in; None: all are to be run.
+        progress: is told how many run at once.
     """
     left = [one for one in asked.jobs if not state_of(one.folder).ended]
     task = partial(run_member, stop=stop, latest=asked.latest)
     while left:
+        progress.run(launch.at_once(left))
         found = launch(task, left, partial(_unable, stop=stop))
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
         if stop and stop.exists():

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regbench.assembly.workload import threads_of
-from regbench.folders.state import state_of
 from regbench.sweeps.jobs import Job
 
 DECIDING = ("model", "dataset", "threads", "device")  # beside the rows of a batch
 
 
 def threads_of_each(jobs: Sequence[Job]) -> list[int]:
-    """Of each job its threads, and 1 where it has ended, as it computes no more; each kind is asked once."""
+    """Of each job its threads; each kind is looked at once."""
     known: dict[str, int] = {}
-    return [1 if state_of(job.folder).ended else _asked_once(job.config, known) for job in jobs]
+    return [_asked_once(job.config, known) for job in jobs]
 
 
 def _asked_once(config: Mapping[str, Any], known: dict[str, int]) -> int:
