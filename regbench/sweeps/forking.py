@@ -94,10 +94,7 @@ def _serve(
         with suppress(ChildProcessError):  # there is none
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        with (
-            socket.socket(fileno=descriptors[0]) as channel,
-            suppress(OSError),
-        ):  # its end says that it failed
+        with socket.socket(fileno=descriptors[0]) as channel, suppress(OSError):  # by its end it is known
             if os.fork() == 0:
                 asked.close()
                 _lead(lambda: _work(Connection(channel.detach()), run))
