@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
 
 from regbench.assembly.data import content_of
 from regbench.assembly.device import use_settings
 from regbench.assembly.run import build_run
-from regbench.assembly.stack import build_stack
-from regbench.composition.settings import Config, read_settings
+from regbench.assembly.workload import threads_of
+from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.ownership import EVENTS
 from regbench.instantiation.boundary import kind_of, raised, refusing, shown, stops, trace
@@ -22,6 +21,7 @@ from regbench.records.identity import identity
 from regbench.records.status import Status
 from regbench.records.typed import plain
 from regbench.runs import checkpoints
+from regbench.runs.audited import audited
 from regbench.runs.ending import end
 from regbench.runs.environment import describe
 from regbench.runs.folder import RunFolder
@@ -33,8 +33,7 @@ from regbench.runs.sinks import JsonLines, Sink, Sinks, TensorBoard
 from regbench.runs.summary import best_of
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.storage.files import write_json
-from regbench.training.audit import audit
-from regbench.training.loop import Diverged, EpochEnd, Run, fit
+from regbench.training.loop import Diverged, EpochEnd, fit
 
 
 class Unfit(ConfigError):
@@ -48,9 +47,10 @@ def train(home: RunFolder) -> Status:
         ConfigError: the configuration cannot be run.
         OSError: the folder cannot be written.
     """
-    threads = use_settings(read_settings(home.config)[0])
-    with refusing("train: the first step is refused: "):
-        found = asdict(audit(lambda without: _copy(home.config, without)))
+    settings, _ = read_settings(home.config)
+    settings.threads = threads_of(home.config)
+    threads = use_settings(settings)
+    found = audited(home.config, threads)
     (home.path / SUMMARY).unlink(missing_ok=True)
     run = build_run(home.config)
     found["warnings"] = [*run.data.warnings, *run.warnings, *found["warnings"]]
@@ -105,11 +105,6 @@ def resume(home: RunFolder) -> Status:
     except Exception as error:  # whatever a state does that is not this run's
         raise Unfit(f"{folder}: its checkpoint does not fit its configuration: {reason_of(error)}") from error
     return Session(ongoing).go()
-
-
-def _copy(config: Config, without: str | None) -> Run:
-    stack = build_stack(config["reg"], seed=config["seed"])
-    return build_run(config, stack.without(without) if without else stack)
 
 
 class Session:
