@@ -28,6 +28,7 @@ from regbench.folders.lock import refuse_locked
 from regbench.folders.placement import refuse_others
 from regbench.folders.state import refuse_begun
 from regbench.records.status import Status
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen
 
 COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
@@ -56,9 +57,10 @@ def main(argv: list[str]) -> int:
         read_settings(composed.config)
         if not line.multirun:
             refuse_others(composed.folder, RUN_DIR)
-    from regbench.assembly.run import check
-    from regbench.sweeps.folder import arranged
-    from regbench.sweeps.sweep import SOME_FAILED, sweep
+    with kept():
+        from regbench.assembly.run import check
+        from regbench.sweeps.folder import arranged
+        from regbench.sweeps.sweep import SOME_FAILED, sweep
 
     if line.multirun and jobs:
         return sweep(line, *arranged(line, jobs))
