@@ -163,8 +163,9 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
 
 def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
     """Run one job in the folder that is claimed for it; return its status and exit code."""
-    from regbench.runs.folder import RunFolder
-    from regbench.runs.work import REFUSED, Policy, work_in
+    with kept():
+        from regbench.runs.folder import RunFolder
+        from regbench.runs.work import REFUSED, Policy, work_in
 
     about = HydraConfig.get()
     folder = Path(about.runtime.output_dir)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,11 +15,12 @@ def kept() -> Iterator[None]:
     Imports make a million objects, of which next to none is garbage; looking through them while they are
     made, and once more when the process ends, takes a third of the time that torch's import takes.
     """
-    collecting = gc.isenabled()
+    collecting, before = gc.isenabled(), len(sys.modules)
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if len(sys.modules) > before:  # else what is garbage by now would be kept too, again and again
+            gc.freeze()
         if collecting:
             gc.enable()
