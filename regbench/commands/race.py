@@ -22,6 +22,7 @@ from regbench.stats.racing import FEW
 from regbench.studies.budget import Budget, Spending, budget_of
 from regbench.studies.entries import Field, Jobs, field_of
 from regbench.studies.study import Output, composed, options, refuse_output
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen, Terminal, print_lines, print_table
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def _race(
     line: CommandLine, field: Field, margin: float | None, budget: Budget, asked: argparse.Namespace
 ) -> int:
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.sweeps.launcher import Launch
+    with kept():
+        from regbench.sweeps.launcher import Launch
 
     launch = Launch(line)
     if asked.plan:
@@ -110,8 +112,9 @@ def _run(
     asked: argparse.Namespace,
 ) -> int:
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.studies.race import Race
-    from regbench.sweeps.sweep import run_rounds
+    with kept():
+        from regbench.studies.race import Race
+        from regbench.sweeps.sweep import run_rounds
 
     jobs = Jobs(line, field)
     metric = asked.metric or jobs.terms.judged

@@ -15,6 +15,7 @@ from regbench.records.identity import identity, stack_name
 from regbench.records.reader import printable
 from regbench.studies.study import conditions, is_over_splits, varied
 from regbench.sweeps.jobs import Job
+from regbench.terminal.imports import kept
 
 BLOCK = 8  # seeds that are composed at a time
 
@@ -119,7 +120,8 @@ class Jobs:
 
     def __init__(self, line: CommandLine, field: Field) -> None:
         # Not at the top: it needs torch, which takes seconds, and a wrong line is answered at once.
-        from regbench.assembly.data import terms_of
+        with kept():
+            from regbench.assembly.data import terms_of
 
         self._line, self._field = line, field
         self._made: list[list[Job]] = []  # by turn
