@@ -86,6 +86,15 @@ def test_test_is_read_by_one_pass_where_the_last_weights_are_the_best(rows_of: C
     assert summary["test"]["last"] == summary["test"]["best"]
 
 
+@pytest.mark.parametrize("lr", [0.05, 3.0])
+def test_where_few_are_measured_after_an_epoch_the_others_are_once_for_the_last_and_the_best(
+    rows_of: Callable[..., Any], lr: float
+) -> None:
+    rows, run, summary = rows_of(tiny(epochs=EPOCHS, lr=lr, evaluate_rows=40) | {"evaluate": ASKED})
+    states = len({summary["last"]["epoch"], summary["best"]["epoch"]})
+    assert rows == EPOCHS * 120 + states * (each(run) - 120)
+
+
 def test_corruption_has_passes_of_its_own(rows_of: Callable[..., Any]) -> None:
     rows, run, summary = rows_of(tiny(epochs=EPOCHS, lr=3.0) | {"evaluate": [*ASKED, "corruption"]})
     assert summary["best"]["epoch"] != EPOCHS
