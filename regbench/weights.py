@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
@@ -88,6 +90,22 @@ def load_plain_state(model: nn.Module, state: dict[str, Tensor]) -> None:
     """
     names = {plain_name(name): name for name in model.state_dict()}
     model.load_state_dict({names.get(name, name): tensor for name, tensor in state.items()})
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two models have the same state, to the bit."""
+    return same_states(plain_state(one), plain_state(other))
+
+
+def same_states(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """The same of their states, on any devices; what is beside tensors is never the same."""
+    return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return False
+    return one.dtype == other.dtype and torch.equal(one.to(other.device), other)
 
 
 def plain_name(name: str) -> str:

@@ -149,8 +149,7 @@ class Session:
             ongoing.place.leave_copy()
             if isinstance(event, EpochEnd):
                 ongoing.place.require()
-                ongoing.history.append(event.record)
-                ongoing.untried, ongoing.stopped = False, event.stopped
+                ongoing.take(event)
                 sink.write(event.record)
                 checkpoints.save(ongoing, event)
             else:
