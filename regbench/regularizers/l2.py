@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from regbench.optimizers import Wrapper, innermost, wrap_innermost
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.types import ForwardPass
-from regbench.weights import Scope, regularized_weights
+from regbench.weights import FoundWeights, Scope, regularized_weights
 
 
 @dataclass
@@ -49,6 +49,7 @@ class L2(Regularizer):
         if self.strength < 0:
             raise ValueError(f"strength must be at least 0, got {self.strength}")
         self._note = ""
+        self._found = FoundWeights(self.scope)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.strength > 0 and not regularized_weights(model, self.scope):
@@ -70,7 +71,7 @@ class L2(Regularizer):
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if self.strength == 0 or self.mode != "penalty":
             return None
-        squares = [w.square().sum() for _, w in regularized_weights(forward.model, self.scope)]
+        squares = [w.square().sum() for _, w in self._found.of(forward.model)]
         return self.strength / 2 * torch.stack(squares).sum()
 
     def note(self) -> str:
