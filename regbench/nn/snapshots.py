@@ -72,7 +72,7 @@ class LiveState:
 
     def __init__(self) -> None:
         self._model: nn.Module | None = None
-        self._places: list[tuple[str, dict[str, Tensor | None], str]] | None = None
+        self._places: list[tuple[str, dict[str, Any], str]] | None = None
 
     def of(self, model: nn.Module) -> Mapping[str, Tensor]:
         """Name and tensor, the model's own."""
@@ -80,12 +80,12 @@ class LiveState:
             self._model, self._places = model, _places(model)
         if self._places is None:
             return model.state_dict()
-        return {name: store[key] for name, store, key in self._places}  # type: ignore[misc]
+        return {name: store[key] for name, store, key in self._places}
 
 
-def _places(model: nn.Module) -> list[tuple[str, dict[str, Tensor | None], str]] | None:
+def _places(model: nn.Module) -> list[tuple[str, dict[str, Any], str]] | None:
     """For each name of the state dict, dict and key that hold its tensor; None where one lies elsewhere."""
-    held: dict[int, list[tuple[dict[str, Tensor | None], str]]] = defaultdict(list)
+    held: dict[int, list[tuple[dict[str, Any], str]]] = defaultdict(list)
     for module in model.modules():
         for store in (module._parameters, module._buffers):
             if not isinstance(store, dict):  # of a script
