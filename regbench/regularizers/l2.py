@@ -109,17 +109,18 @@ class Decay(Wrapper):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for weight in group["params"]:
-                if id(weight) in self._chosen and weight.grad is not None:
-                    self._decay(weight, group["lr"])
+            chosen = [w for w in group["params"] if id(w) in self._chosen and w.grad is not None]
+            if chosen:
+                self._decay(chosen, group["lr"])
         self.inner.step()
         return loss
 
-    def _decay(self, weight: Tensor, lr: float) -> None:
+    def _decay(self, weights: list[Tensor], lr: float) -> None:
         if self._decoupled:
-            weight.mul_(1 - lr * self._strength)
+            torch._foreach_mul_(weights, 1 - lr * self._strength)
         else:
-            weight.grad.add_(weight, alpha=self._strength)  # type: ignore[union-attr]
+            gradients: list[Any] = [weight.grad for weight in weights]
+            torch._foreach_add_(gradients, weights, alpha=self._strength)
 
 
 def _require_no_decay(group: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ class FixedUniform(Stream):
         self.draws = torch.tensor(draws)
 
     def uniform(self, shape: object, device: object = "cpu") -> Tensor:
-        return self.draws.expand(tuple(shape)).clone()
+        return self.draws.expand(tuple(shape))
 
 
 def prepared(net: nn.Module | None = None, clock: Clock | None = None, **fields: object) -> nn.Module:
