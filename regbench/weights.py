@@ -21,13 +21,40 @@ def regularized_weights(model: nn.Module, scope: Scope = "weights") -> list[tupl
     type of the module; never biases, normalizations, embeddings. Where a weight is parametrized it is the
     original. "all": every parameter.
     """
+    return _thawed(_weights(model, scope))
+
+
+class FoundWeights:
+    """`regularized_weights` of a model in training, whose modules are looked through once, not in each step.
+
+    A weight that is frozen or thawed on the way is heeded; a module that is put in later is not.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope: Scope = scope
+        self._model: nn.Module | None = None
+        self._weights: list[tuple[str, Tensor]] = []
+
+    def of(self, model: nn.Module) -> list[tuple[str, Tensor]]:
+        """Name and parameter."""
+        if model is not self._model:
+            self._model, self._weights = model, _weights(model, self._scope)
+        return _thawed(self._weights)
+
+
+def _thawed(weights: list[tuple[str, Tensor]]) -> list[tuple[str, Tensor]]:
+    return [(name, weight) for name, weight in weights if weight.requires_grad]
+
+
+def _weights(model: nn.Module, scope: Scope) -> list[tuple[str, Tensor]]:
+    """The same, frozen ones among them."""
     if scope == "all":
-        return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+        return list(model.named_parameters())
     found: dict[int, tuple[str, Tensor]] = {}
     for prefix, module in model.named_modules():
         for name in _weight_names(module):
             weight = _original(module, name)
-            if weight is not None and weight.requires_grad:
+            if weight is not None:
                 found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), weight))
     return list(found.values())
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from regbench.optimizers import Wrapper, innermost, wrap_innermost
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.types import ForwardPass
-from regbench.weights import Scope, regularized_weights
+from regbench.weights import FoundWeights, Scope, regularized_weights
 
 
 @dataclass
@@ -49,6 +49,7 @@ class L2(Regularizer):
         if self.strength < 0:
             raise ValueError(f"strength must be at least 0, got {self.strength}")
         self._note = ""
+        self._found = FoundWeights(self.scope)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.strength > 0 and not regularized_weights(model, self.scope):
@@ -70,7 +71,7 @@ class L2(Regularizer):
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if self.strength == 0 or self.mode != "penalty":
             return None
-        squares = [w.square().sum() for _, w in regularized_weights(forward.model, self.scope)]
+        squares = [w.square().sum() for _, w in self._found.of(forward.model)]
         return self.strength / 2 * torch.stack(squares).sum()
 
     def note(self) -> str:
@@ -108,17 +109,18 @@ class Decay(Wrapper):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for weight in group["params"]:
-                if id(weight) in self._chosen and weight.grad is not None:
-                    self._decay(weight, group["lr"])
+            chosen = [w for w in group["params"] if id(w) in self._chosen and w.grad is not None]
+            if chosen:
+                self._decay(chosen, group["lr"])
         self.inner.step()
         return loss
 
-    def _decay(self, weight: Tensor, lr: float) -> None:
+    def _decay(self, weights: list[Tensor], lr: float) -> None:
         if self._decoupled:
-            weight.mul_(1 - lr * self._strength)
+            torch._foreach_mul_(weights, 1 - lr * self._strength)
         else:
-            weight.grad.add_(weight, alpha=self._strength)  # type: ignore[union-attr]
+            gradients: list[Any] = [weight.grad for weight in weights]
+            torch._foreach_add_(gradients, weights, alpha=self._strength)
 
 
 def _require_no_decay(group: dict[str, Any]) -> None:
