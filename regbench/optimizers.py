@@ -82,8 +82,27 @@ def _uncompiled(cls: Any) -> Any:
             update_once(self)
         return loss
 
+    def load_state_dict(self: Any, state_dict: dict[str, Any]) -> None:
+        plain["load_state_dict"](self, state_dict)
+        _require_shapes(self)
+
+    ours = {"step": step, "load_state_dict": load_state_dict}
     about = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
-    return type(cls.__name__, (cls,), {**plain, **about, "step": step})
+    return type(cls.__name__, (cls,), {**plain, **about, **ours})
+
+
+def _require_shapes(optimizer: Any) -> None:
+    """Refuse a state that is of other weights: a fused kernel looks at no shape, and writes beyond the end.
+
+    Raises:
+        ValueError: it is.
+    """
+    fused = [one for group in optimizer.param_groups if group.get("fused") for one in group["params"]]
+    for parameter in fused:
+        for name, value in optimizer.state.get(parameter, {}).items():
+            if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
+                found, due = tuple(value.shape), tuple(parameter.shape)
+                raise ValueError(f"{name} must have the shape {due} of its parameter, got {found}")
 
 
 def _begin_late(optimizer: Any) -> None:

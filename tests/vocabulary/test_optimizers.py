@@ -153,3 +153,12 @@ def test_a_weight_whose_gradient_comes_late_moves_as_one_that_begins_then(dampen
     truth, _ = moved(torch.optim.SGD, late=2, **values)
     for weight, true in zip(weights, truth, strict=True):
         assert torch.allclose(weight, true, rtol=1e-12)
+
+
+def test_a_state_of_other_weights_is_refused_and_not_written_beyond():
+    weight = torch.nn.Parameter(torch.zeros(1000))
+    optimizer = uncompiled(torch.optim.SGD)([weight], lr=0.5, momentum=0.5, fused=True)
+    state = optimizer.state_dict()
+    state["state"] = {0: {"momentum_buffer": torch.zeros(3)}}
+    with pytest.raises(ValueError, match=r"^momentum_buffer must have the shape \(1000,\) .* got \(3,\)$"):
+        optimizer.load_state_dict(state)
