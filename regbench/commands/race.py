@@ -6,12 +6,15 @@ import argparse
 import json
 import os
 import shlex
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from regbench import __version__
 from regbench.analysis.question import Question, plain, refuse_metric, typed_difference
 from regbench.composition.command_line import CommandLine
+from regbench.composition.compose import compose_each
+from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
 from regbench.records.reader import find
@@ -96,10 +99,10 @@ def _race(
     with kept():
         from regbench.sweeps.launcher import Launch
 
-    launch = Launch(line)
-    if asked.plan:
-        return _run(launch, line, field, margin, budget, asked)
-    with launch:
+    composer = Composer(line.config_dir)
+    compose_each(line, [entry.overrides for entry in field.entries], composer)  # workers then need not
+    launch = Launch(line, composer)
+    with nullcontext() if asked.plan else launch:
         return _run(launch, line, field, margin, budget, asked)
 
 
@@ -116,7 +119,7 @@ def _run(
         from regbench.studies.race import Race
         from regbench.sweeps.sweep import run_rounds
 
-    jobs = Jobs(line, field)
+    jobs = Jobs(line, field, launch.composer)
     metric = asked.metric or jobs.terms.judged
     question = Question(metric, asked.at, margin=plain(metric, margin))
     workers = launch.at_once([jobs.at(entry, 0) for entry in range(len(field.entries))])
