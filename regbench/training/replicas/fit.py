@@ -14,11 +14,11 @@ def unstackable(runs: Sequence[Run]) -> str:
     return ""
 
 
-def fit_stack(
-    runs: Sequence[Run], histories: Sequence[Sequence[Record]]
-) -> Iterator[StepEnd | ReplicaEnd]:
+def fit_stack(runs: Sequence[Run], histories: Sequence[Sequence[Record]]) -> Iterator[StepEnd | ReplicaEnd]:
     """Train several runs at once, epoch by epoch, each from where its history ends."""
-    going = {index: fit(run, history) for index, (run, history) in enumerate(zip(runs, histories, strict=True))}
+    going = {
+        index: fit(run, history) for index, (run, history) in enumerate(zip(runs, histories, strict=True))
+    }
     while going:
         for index, one in list(going.items()):
             try:
