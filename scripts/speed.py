@@ -61,6 +61,7 @@ def _sweep(stamp: Stamp, figures: Any) -> list[str]:
     said = filled(
         f"Between two jobs of a sweep on the digits lie {figures['between_s']:.2f} s on top of what Hydra takes for an "
         f"empty task (median of {figures['rounds']} rounds of {figures['jobs']} jobs). A sweep that takes "
-        f"{figures['in_turn_s']:.0f} s in turn takes {figures['side_by_side_s']:.0f} s with `hydra/launcher=joblib`."
+        f"{figures['in_turn_s']:.0f} s in turn takes {figures['joblib_s']:.0f} s with `hydra/launcher=joblib`"
+        + (f" and {figures['side_by_side_s']:.0f} s side by side." if "side_by_side_s" in figures else ".")
     )
     return ["## A sweep", "", said, "", filled(stamp.sentence())]

@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
 
     place, jobs = arranged(line, composed)
     refuse_wrong(place, jobs)
-    workers, costs = Launch(line, place.root).workers, Costs(jobs)
+    workers, costs = Launch(line).at_once(jobs), Costs(jobs)
     if difference is None:
         show(jobs, workers, costs)
         return 0

@@ -26,6 +26,7 @@ from regbench.terminal.screen import Screen, Terminal, print_lines, print_table
 
 if TYPE_CHECKING:
     from regbench.studies.race import Race
+    from regbench.sweeps.launcher import Launch as Launcher
 
 COMMAND = "race"
 FORMAT = 1  # of the JSON
@@ -91,19 +92,36 @@ def _race(
     line: CommandLine, field: Field, margin: float | None, budget: Budget, asked: argparse.Namespace
 ) -> int:
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.studies.race import Race
     from regbench.sweeps.launcher import Launch
+
+    launch = Launch(line)
+    if asked.plan:
+        return _run(launch, line, field, margin, budget, asked)
+    with launch:
+        return _run(launch, line, field, margin, budget, asked)
+
+
+def _run(
+    launch: Launcher,
+    line: CommandLine,
+    field: Field,
+    margin: float | None,
+    budget: Budget,
+    asked: argparse.Namespace,
+) -> int:
+    # Not at the top: torch takes seconds, and a wrong line is answered at once.
+    from regbench.studies.race import Race
     from regbench.sweeps.sweep import run_rounds
 
     jobs = Jobs(line, field)
     metric = asked.metric or jobs.terms.judged
     question = Question(metric, asked.at, margin=plain(metric, margin))
-    launch = Launch(line, jobs.place.root)
+    workers = launch.at_once([jobs.at(entry, 0) for entry in range(len(field.entries))])
     console = Screen()
-    spending = Spending(budget, launch.workers)
+    spending = Spending(budget, workers)
     race = Race(field, jobs, question, spending, lambda sentence: print_lines(console, [sentence]))
     if asked.plan:
-        _plan(race, field, launch.workers)
+        _plan(race, field, workers)
         return 0
     if not budget.is_set:
         print("no budget is set: it goes on until all is decided, or Ctrl-C")

@@ -48,7 +48,8 @@ def main(argv: list[str]) -> int:
         return 0
     if line.shell_completion:
         raise ConfigError("train: --shell-completion is for the shell; type regbench -sc install=bash")
-    jobs = compose_jobs(line)
+    composer = Composer(line.config_dir)
+    jobs = compose_jobs(line, composer)
     if line.help or line.info or line.cfg:
         _show(line.for_hydra())
         return 0
@@ -58,10 +59,12 @@ def main(argv: list[str]) -> int:
             refuse_others(composed.folder, RUN_DIR)
     from regbench.assembly.run import check
     from regbench.sweeps.folder import arranged
+    from regbench.sweeps.launcher import Launch
     from regbench.sweeps.sweep import SOME_FAILED, sweep
 
     if line.multirun and jobs:
-        return sweep(line, *arranged(line, jobs))
+        with Launch(line, composer) as launch:
+            return sweep(launch, *arranged(line, jobs), line.fail_fast)
     if line.multirun:  # by a sweeper that says only later what it will run
         _hydra(line.for_hydra(), codes)
         return SOME_FAILED if any(codes) else 0

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 
 from regbench.assembly.data import content_of
 from regbench.assembly.device import use_settings
 from regbench.assembly.run import build_run
-from regbench.assembly.stack import build_stack
-from regbench.composition.settings import Config, read_settings
+from regbench.assembly.workload import threads_of
+from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.instantiation.boundary import reason as reason_of
-from regbench.instantiation.boundary import refusing
 from regbench.records.files import RECORD_VERSION, SUMMARY
 from regbench.records.identity import identity
+from regbench.runs.audited import audited
 from regbench.runs.checkpoints import require_best, restore
 from regbench.runs.folder import RunFolder
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.progress import show_audit
 from regbench.runs.sealed import require_same_data
 from regbench.storage import checkpoint, checkpoint_form
-from regbench.training.audit import audit
-from regbench.training.loop import Run
 
 
 class Unfit(ConfigError):
@@ -36,9 +33,10 @@ def begin(home: RunFolder) -> Ongoing:
         ConfigError: the configuration cannot be run.
         OSError: the folder cannot be written.
     """
-    threads = use_settings(read_settings(home.config)[0])
-    with refusing("train: the first step is refused: "):
-        found = asdict(audit(lambda without: _copy(home.config, without)))
+    settings, _ = read_settings(home.config)
+    settings.threads = threads_of(home.config)
+    threads = use_settings(settings)
+    found = audited(home.config, threads)
     (home.path / SUMMARY).unlink(missing_ok=True)
     run = build_run(home.config)
     found["warnings"] = [*run.data.warnings, *run.warnings, *found["warnings"]]
@@ -93,8 +91,3 @@ def take_up(home: RunFolder) -> Ongoing:
     except Exception as error:  # whatever a state does that is not this run's
         raise Unfit(f"{folder}: its checkpoint does not fit its configuration: {reason_of(error)}") from error
     return ongoing
-
-
-def _copy(config: Config, without: str | None) -> Run:
-    stack = build_stack(config["reg"], seed=config["seed"])
-    return build_run(config, stack.without(without) if without else stack)

@@ -27,6 +27,7 @@ from regbench.analysis.splits import SPLIT, follows, over_splits
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
 from regbench.composition.composed import Composed
+from regbench.composition.composer import Composer
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
@@ -222,13 +223,16 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     from regbench.sweeps.launcher import Launch
     from regbench.sweeps.sweep import refuse_wrong, sweep
 
-    made = compose_each(line, [words for one in study.conditions for words in one.lines])
-    place, jobs = arranged(line, made)
+    composer = Composer(line.config_dir)
+    made = compose_each(line, [words for one in study.conditions for words in one.lines], composer)
     if asked.plan:
+        place, jobs = arranged(line, made)
         refuse_wrong(place, jobs)
-        plan.show(jobs, Launch(line, place.root).workers)
+        plan.show(jobs, Launch(line, composer).at_once(jobs))
         return 0
-    code = sweep(line, place, jobs)
+    with Launch(line, composer) as launch:
+        place, jobs = arranged(line, made)
+        code = sweep(launch, place, jobs, line.fail_fast)
     found = _show(study, _folders(study, made, jobs), asked)
     for one in outputs:
         try:

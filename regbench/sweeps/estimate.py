@@ -14,6 +14,7 @@ from typing import Any
 from regbench.assembly.device import use_settings
 from regbench.assembly.run import build_run, check
 from regbench.assembly.stack import build_stack
+from regbench.assembly.workload import threads_of
 from regbench.composition.settings import read_settings
 from regbench.evaluation.measurement import evaluate
 from regbench.folders.state import damage_of, state_of
@@ -100,6 +101,7 @@ def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None) -> None:
             )
     console.print()
     total, size = sum(cost.seconds for cost in left), sum(cost.size for cost in left)
+    workers = max(1, min(workers, len(left)))
     console.print(
         f"{len(jobs)} jobs, {len(jobs) - len(left)} done, {len(left)} left: "
         f"about {duration(total / workers)} with {workers} at once, {_bytes(size)}",
@@ -157,6 +159,7 @@ def _from_finished(job: Job, finished: Sequence[tuple[Summary, int]]) -> Cost | 
 def _from_steps(job: Job) -> Cost:
     """By a few steps of training and one evaluation; what members learn before the run is left out."""
     settings, train = read_settings(job.config)
+    settings.threads = threads_of(job.config)
     use_settings(settings)
     stack = build_stack(job.config["reg"])
     for name, leaf in list(stack.leaves()):

@@ -34,7 +34,7 @@ class SweepProgress:
     Args:
         console: where to show it.
         jobs: all jobs of the sweep.
-        workers: how many run at once, for the estimate of the time left.
+        workers: how many run at once, unless `run` says otherwise.
         board: where more jobs come later, a table of what those that have ended say, made anew after each;
             it is given those that it has not been given before.
     """
@@ -77,6 +77,10 @@ class SweepProgress:
             ended = self._folders.look()
             self._before += len(ended)
             self._fill(ended)
+
+    def run(self, workers: int) -> None:
+        """So many run at once from now on."""
+        self._workers = workers
 
     def _watch(self) -> None:
         while not self._stop.wait(EVERY):

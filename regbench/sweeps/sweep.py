@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from regbench.assembly.run import check
-from regbench.composition.command_line import FAIL_FAST, FORCE, CommandLine
+from regbench.composition.command_line import FAIL_FAST, FORCE
 from regbench.composition.compose import keys_of
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
@@ -60,14 +60,14 @@ class Round:
     latest: Mapping[str, float] = field(default_factory=dict)
 
 
-def sweep(line: CommandLine, place: SweepFolder, jobs: Sequence[Job]) -> int:
+def sweep(launch: Launch, place: SweepFolder, jobs: Sequence[Job], fail_fast: bool = False) -> int:
     """Check every job that is to be run, then run them; return the exit status.
 
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
     refuse_wrong(place, jobs)
-    return run_sweep(Launch(line, place.root), jobs, place.words, line.fail_fast)
+    return run_sweep(launch, jobs, place.words, fail_fast)
 
 
 def refuse_wrong(place: SweepFolder, jobs: Sequence[Job]) -> None:
@@ -126,9 +126,9 @@ def run_rounds(
     jobs: list[Job] = []
     try:
         with (
-            SweepProgress(console, [], launch.workers, board) as progress,
+            SweepProgress(console, [], board=board) as progress,
             _notes(fail_fast) as notes,
-            _holding(launch.in_turn),
+            _holding(launch.is_ours),
         ):
             stop = Path(notes) / "failed" if notes else None
             for one in rounds:
@@ -137,7 +137,7 @@ def run_rounds(
                     if damage := damage_of(job.folder):
                         _say(console, f"{job.name} is run again: {damage}")
                 progress.add(one.jobs)
-                _run(launch, one, outcomes, stop)
+                _run(launch, one, outcomes, stop, progress)
                 with released():  # between rounds, too, Ctrl-C is heard
                     pass
                 if stop and stop.exists():
@@ -155,12 +155,14 @@ def _notes(wanted: bool) -> AbstractContextManager[str | None]:
     return tempfile.TemporaryDirectory() if wanted else nullcontext()
 
 
-def _holding(in_turn: bool) -> AbstractContextManager[object]:
-    """Ctrl-C waits while a job of this process is composed; where others run them, it ends them at once."""
-    return Held() if in_turn else nullcontext()
+def _holding(is_ours: bool) -> AbstractContextManager[object]:
+    """Ctrl-C waits while a job of this process is composed; by launchers of others it ends them at once."""
+    return Held() if is_ours else nullcontext()
 
 
-def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path | None) -> None:
+def _run(
+    launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path | None, progress: SweepProgress
+) -> None:
     """Launch what is left until nothing is, or a job has failed that may not; fill in what came of it.
 
     Args:
@@ -168,12 +170,13 @@ def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path 
         asked: for now.
         outcomes: of each job that was tried, by its name.
         stop: a file that the first job to fail makes, whatever process it runs in; None: all are to be run.
+        progress: is told how many run at once.
     """
     left = [one for one in asked.jobs if not state_of(one.folder).ended]
     task = partial(run_member, stop=stop, latest=asked.latest)
     while left:
-        jobs_left = [(one.overrides, one.name) for one in left]
-        found = launch(task, jobs_left, partial(_unable, stop=stop))
+        progress.run(launch.at_once(left))
+        found = launch(task, left, partial(_unable, stop=stop))
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
         if stop and stop.exists():
             return
