@@ -20,14 +20,24 @@ def regularized_weights(model: nn.Module, scope: Scope = "weights") -> list[tupl
     original. "all": every parameter.
     """
     if scope == "all":
-        return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+        return [(name, parameter) for name, parameter in model.named_parameters() if is_trained(parameter)]
     found: dict[int, tuple[str, Tensor]] = {}
     for prefix, module in model.named_modules():
         for name in _weight_names(module):
             weight = _original(module, name)
-            if weight is not None and weight.requires_grad:
+            if weight is not None and is_trained(weight):
                 found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), weight))
     return list(found.values())
+
+
+def is_trained(weight: Tensor) -> bool:
+    """Whether a parameter, or what stands for it for the time of a pass, is not frozen."""
+    return weight.requires_grad or getattr(weight, "stands_for_trained", False)
+
+
+def stand_in(tensor: Tensor, parameter: Tensor) -> None:
+    """Let a tensor stand for a parameter: under `torch.func.vmap` nobody could tell whether it is frozen."""
+    tensor.stands_for_trained = parameter.requires_grad  # type: ignore[attr-defined]
 
 
 def _weight_names(module: nn.Module) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -102,23 +101,13 @@ class Decay(Wrapper):
         self._strength, self._decoupled = strength, decoupled
 
     @torch.no_grad()
-    def step(self, closure: Callable[..., Tensor] | None = None) -> Tensor | None:
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def edit(self) -> None:
         for group in self.param_groups:
-            for weight in group["params"]:
-                if id(weight) in self._chosen and weight.grad is not None:
-                    self._decay(weight, group["lr"])
-        self.inner.step()
-        return loss
-
-    def _decay(self, weight: Tensor, lr: float) -> None:
-        if self._decoupled:
-            weight.mul_(1 - lr * self._strength)
-        else:
-            weight.grad.add_(weight, alpha=self._strength)  # type: ignore[union-attr]
+            weights = [w for w in group["params"] if id(w) in self._chosen and w.grad is not None]
+            if weights and self._decoupled:
+                torch._foreach_mul_(weights, 1 - group["lr"] * self._strength)
+            elif weights:
+                torch._foreach_add_([w.grad for w in weights], weights, alpha=self._strength)
 
 
 def _require_no_decay(group: dict[str, Any]) -> None:
