@@ -18,7 +18,7 @@ from regbench.runs.ongoing import Ongoing
 from regbench.runs.session import go
 from regbench.runs.together import Apart, go_together
 from regbench.runs.work import Outcome, mended, refused
-from regbench.training.replicas.fit import unstackable
+from regbench.training.replicas.proof import unstackable
 
 Tell = Callable[[int, str], None]
 
@@ -136,6 +136,6 @@ def stacks(opened: Mapping[int, Ongoing]) -> list[list[int]]:
         found.setdefault(place if over else (len(one.history), one.threads), []).append(place)
     made = []
     for places in found.values():
-        apart = len(places) > 1 and unstackable([opened[place].run for place in places])
+        apart = len(places) > 1 and unstackable([opened[place].run for place in (*places[:2], places[-1])])
         made += [[place] for place in places] if apart else [places]
     return made
