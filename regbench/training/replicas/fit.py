@@ -11,7 +11,7 @@ from torch import Tensor
 from regbench.evaluation.measurement import gaps
 from regbench.training.loop import Diverged, EpochEnd, Run, StepEnd, batch_order, fit
 from regbench.training.replicas.events import ReplicaEnd
-from regbench.training.replicas.stack import RunStack
+from regbench.training.replicas.stack import RunStack, begin_step
 from regbench.types import Record
 
 
@@ -80,7 +80,7 @@ def _train_epoch(stack: RunStack, epoch: int) -> Generator[StepEnd, None, list[d
     totals: dict[str, Tensor] = {}
     started, waited = time.perf_counter(), 0.0
     for step, rows in enumerate(batches):
-        factors = [_begin_step(run, epoch * len(sizes) + step, run.epochs * len(sizes)) for run in runs]
+        factors = [begin_step(run, epoch * len(sizes) + step, run.epochs * len(sizes)) for run in runs]
         for name, term in stack.step(rows).items():
             totals[name] = totals[name] + term * sizes[step] if name in totals else term * sizes[step]
         paused = time.perf_counter()
@@ -94,15 +94,6 @@ def _train_epoch(stack: RunStack, epoch: int) -> Generator[StepEnd, None, list[d
         | {"schedule/lr": run.lr * factors[k], "time/examples_per_s": rows_seen / seconds}
         for k, run in enumerate(runs)
     ]
-
-
-def _begin_step(run: Run, step: int, steps: int) -> float:
-    """Move a run's clock, ramps and learning rate; return the factor of the latter."""
-    run.clock.step, run.clock.micro, run.clock.passes = step, 0, -1
-    run.reg.begin_step(step / (steps - 1) if steps > 1 else 1.0)
-    factor = run.schedule((step + 0.5) / steps)
-    run.set_rate(factor)
-    return factor
 
 
 def _evaluate(
@@ -137,8 +128,3 @@ def _lost(epoch: int, metrics: dict[str, float], sound: bool) -> str:
 
 def _finite(value: float) -> bool:
     return value - value == 0
-
-
-def unstackable(runs: Sequence[Run]) -> str:
-    """Why these runs cannot be trained as one stack, a sentence; empty where they can."""
-    return ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import add
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from regbench.nn.logits import still_logits
 from regbench.training.loop import Run, objective
@@ -24,33 +25,21 @@ from regbench.weights import stand_in
 Tensors = Mapping[str, Tensor]
 
 
-class Passes(nn.Module):
-    """The forward passes of one step: what one run shows its model, and the terms of its objective.
-
-    Args:
-        run: the template.
-    """
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self.model = run.model
-        self._run = run
-
-    def forward(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        run, batch = self._run, Batch(inputs, targets)
-        parts = max(1, min(run.accumulate, len(batch) // 2))
-        shown = []
-        run.clock.passes = -1
-        for run.clock.micro, rows in enumerate(torch.arange(len(batch)).tensor_split(parts)):
-            micro = batch if parts == 1 else batch[slice(int(rows[0]), int(rows[-1]) + 1)]
-            shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
-        run.clock.passes = 0
-        terms: dict[str, Tensor] = {}
-        for run.clock.micro, (micro, share) in enumerate(shown):
-            for name, term in objective(run, micro).items():
-                part = term if share == 1 else term * share
-                terms[name] = terms[name] + part if name in terms else part
-        return terms
+def passes(run: Run, batch: Batch) -> dict[str, Tensor]:
+    """The forward passes of one step: the terms of the objective, means over the batch."""
+    parts = max(1, min(run.accumulate, len(batch) // 2))
+    shown = []
+    run.clock.passes = -1
+    for run.clock.micro, rows in enumerate(torch.arange(len(batch)).tensor_split(parts)):
+        micro = batch if parts == 1 else batch[slice(int(rows[0]), int(rows[-1]) + 1)]
+        shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
+    run.clock.passes = 0
+    terms: dict[str, Tensor] = {}
+    for run.clock.micro, (micro, share) in enumerate(shown):
+        for name, term in objective(run, micro).items():
+            part = term if share == 1 else term * share
+            terms[name] = terms[name] + part if name in terms else part
+    return terms
 
 
 class StackedStep:
@@ -76,7 +65,7 @@ class StackedStep:
         self._names = {id(own): name for name, own in template.model.named_parameters()}
         lane = Lane(template.device)
         self._lifting = Lifting(walk.found, template.clock, lane, self._names)
-        self._passes = Passes(template)
+        self._places = list(_places(template.model, self._names, dict(template.model.named_buffers())))
         self._index = torch.arange(self._count, device=template.device)
 
     def terms(self, rows: Tensor) -> dict[str, Tensor]:
@@ -114,17 +103,38 @@ class StackedStep:
                     tensors.buffers[name].copy_(buffer)
 
     def _trained(self, parameters: Tensors, buffers: Tensors, shown: Any, index: Tensor) -> Any:
-        for name, parameter in parameters.items():
-            stand_in(parameter, self._tensors.parameters[name])
-        standing = {**parameters, **buffers}
-        with self._lifting.lifted(index, standing):
-            named = {f"model.{name}": tensor for name, tensor in standing.items()}
-            return functional_call(self._passes, named, shown)
+        with self._standing_in(parameters, buffers, index):
+            return passes(self._runs[0], Batch(*shown))
 
     def _evaluated(self, parameters: Tensors, buffers: Tensors, inputs: Tensor, index: Tensor) -> Any:
         run = self._runs[0]
-        standing = {**parameters, **buffers}
-        with self._lifting.lifted(index, standing), run.autocast():
-            output = functional_call(run.model, standing, (inputs,))
+        with self._standing_in(parameters, buffers, index), run.autocast():
+            output = run.model(inputs)
         task = run.data.task
         return still_logits(output, len(inputs), task.outputs, task.returned).float()
+
+    @contextmanager
+    def _standing_in(self, parameters: Tensors, buffers: Tensors, index: Tensor) -> Iterator[None]:
+        """Within, the template stands for all runs: its weights, and whatever differs between them."""
+        for name, parameter in parameters.items():
+            stand_in(parameter, self._tensors.parameters[name])
+        standing = {**parameters, **buffers}
+        kept = [held[key] for held, key, _ in self._places]
+        try:
+            for held, key, name in self._places:
+                held[key] = standing[name]
+            with self._lifting.lifted(index, standing):
+                yield
+        finally:
+            for (held, key, _), own in zip(self._places, kept, strict=True):
+                held[key] = own
+
+
+def _places(
+    model: nn.Module, parameters: Mapping[int, str], buffers: Mapping[str, Tensor]
+) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Where a module of the model holds a parameter or a buffer, and that one's name; of tied ones each place."""
+    names = {**parameters, **{id(buffer): name for name, buffer in buffers.items()}}
+    for module in model.modules():
+        for held in (module._parameters, module._buffers):
+            yield from ((held, key, names[id(one)]) for key, one in held.items() if one is not None)

@@ -36,10 +36,9 @@ class StackedTensors:
             for name, stacked in self.parameters.items():
                 for one, part in zip(of_each, stacked.detach().unbind(), strict=True):
                     one[name].data = part
-        for name, stacked in self.buffers.items():
-            path, _, key = name.rpartition(".")
-            for model, part in zip(models, stacked.unbind(), strict=True):
-                model.get_submodule(path)._buffers[key] = part
+            for name, stacked in self.buffers.items():
+                for one, part in zip(buffers, stacked.unbind(), strict=True):
+                    one[name].data = part
         self.gradients: list[Tensor] = []
 
     def share_gradients(self) -> None:
@@ -65,10 +64,8 @@ class StackedTensors:
         for model in self._models:
             for parameter in model.parameters():
                 parameter.data, parameter.grad = parameter.data.clone(), None
-            for module in model.modules():
-                for key, buffer in module._buffers.items():
-                    if buffer is not None:
-                        module._buffers[key] = buffer.clone()
+            for buffer in model.buffers():
+                buffer.data = buffer.data.clone()
 
 
 def _require_alike(of_each: Sequence[dict[str, Tensor]]) -> None:

@@ -55,6 +55,9 @@ class Found:
     streams: list[Slot] = field(default_factory=list)
     others: list[Slot] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.numbers) + len(self.streams) + len(self.others)
+
 
 class Walk:
     """Goes through the objects of several runs at once, which must be alike.
@@ -107,13 +110,14 @@ class Walk:
         keys: Sequence[str] | None = None,
         written: bool = True,
     ) -> None:
-        if written:
-            self.found.objects.append(places)
+        known = len(self.found)
         keys = list(places[0]) if keys is None else keys
         if any(place.keys() != places[0].keys() for place in places):
             raise Unlike(f"{name} has other attributes in some runs than in others")
         for key in keys:
             self._sort(Slot(f"{name}.{key}", places, key), written)
+        if written or len(self.found) > known:
+            self.found.objects.append(places)
 
     def _sort(self, slot: Slot, written: bool) -> None:
         values = slot.values
