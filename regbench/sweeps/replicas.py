@@ -62,8 +62,8 @@ def choose(jobs: Sequence[Job], workers: int, can: bool) -> Chosen:
     Raises:
         ConfigError: a number of replicas is asked for, and the launcher cannot.
     """
-    asked = [one.config.get("replicas", "auto") for one in jobs]
-    numbers = [one for one in asked if isinstance(one, int)]
+    asked = [read_settings(one.config)[0].replicas for one in jobs]
+    numbers = [one for one in asked if one not in ("auto", "off", 1)]
     if numbers and not can:
         raise ConfigError(
             "replicas: must be auto or off where each job is run by itself, by another's launcher or for "
@@ -82,7 +82,7 @@ def _limit(asked: Any, jobs: int, workers: int) -> int:
     """How many jobs one process trains together at most; by `auto` so many that all workers are busy."""
     if asked == "auto":
         return min(MOST, math.ceil(jobs / workers))
-    return 1 if asked == "off" else int(asked)
+    return 1 if asked == "off" else asked  # type: ignore[no-any-return]
 
 
 def _alike(jobs: Sequence[Job], limits: Sequence[int]) -> list[Hashable]:
