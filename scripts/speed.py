@@ -49,11 +49,15 @@ def _compare(stamp: Stamp, figures: Any) -> list[str]:
         "`regbench compare` needs no torch. From the command line to the verdicts on made-up runs of "
         f"20 epochs, median of {figures['rounds']} rounds, and the lowest and highest:"
     )
-    cases = (
+    cases = [
         [name, *(f"{case[key]:.2f} s" for key in ("median", "low", "high"))]
         for name, case in figures["sizes"].items()
-    )
+    ]
     heading = ["Runs", "median", "lowest", "highest"]
+    if all("peak_mb" in case for case in figures["sizes"].values()):  # older figures have none
+        heading.append("memory at the peak")
+        for cells, case in zip(cases, figures["sizes"].values(), strict=True):
+            cells.append(f"{case['peak_mb']:.0f} MB")
     return ["## A comparison", "", said, "", *table(heading, cases), "", filled(stamp.sentence())]
 
 

@@ -30,7 +30,7 @@ def note_of(result: Result, at: str) -> RunNote:
     }
     if taken.epoch is not None:
         found["epoch"] = float(taken.epoch)
-    speeds = [one.metrics[SPEED] for one in result.epochs if SPEED in one.metrics]
+    speeds = result.course.values(SPEED)
     if speeds:
         found["examples_per_s"] = float(statistics.median(speeds))
     return RunNote(result.seed, result.folder, taken.epoch, dict(sorted(found.items())))
@@ -55,10 +55,7 @@ def curves(results: Sequence[Result]) -> dict[str, Curve]:
     """The course of each of `CURVES`, over the epochs at which all of the runs have it."""
     drawn = {}
     for name in CURVES:
-        runs = [
-            {one.epoch: float(one.metrics[name]) for one in result.epochs if name in one.metrics}
-            for result in results
-        ]
+        runs = [result.course.by_epoch(name) for result in results]
         epochs = sorted(set.intersection(*map(set, runs))) if runs else []
         if epochs:
             drawn[name] = _curve(epochs, np.array([[run[epoch] for run in runs] for epoch in epochs]))

@@ -192,14 +192,6 @@ def _new_file(folder: Path) -> FileIO:
     raise AssertionError("unreachable")
 
 
-def load() -> None:
-    """Import now what the first event needs: processes that are copied from this one then have it."""
-    import tensorboard.compat.proto.event_pb2
-    import tensorboard.summary.writer.record_writer  # noqa: F401
-
-    _summaries()
-
-
 def _summaries() -> Any:
     from torch.utils.tensorboard import summary
 

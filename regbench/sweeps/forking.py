@@ -33,21 +33,18 @@ class Server:
     Args:
         run: what a copy does with each thing that it is sent; what it returns is sent back.
         close: called when this process has ended.
-        load: called once, before the first copy is made: imports what all of them need.
 
     Attributes:
         pid: of the process that copies.
     """
 
-    def __init__(
-        self, run: Callable[[Any], Any], close: Callable[[], object], load: Callable[[], object] = int
-    ) -> None:
+    def __init__(self, run: Callable[[Any], Any], close: Callable[[], object]) -> None:
         self._asked, theirs = socket.socketpair()
         sys.stdout.flush(), sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
             self._asked.close()
-            _lead(lambda: _serve(theirs, run, close, load))
+            _lead(lambda: _serve(theirs, run, close))
         theirs.close()
 
     def start(self) -> Connection:
@@ -80,13 +77,10 @@ def _lead(work: Callable[[], object]) -> NoReturn:
         os._exit(0)
 
 
-def _serve(
-    asked: socket.socket, run: Callable[[Any], Any], close: Callable[[], object], load: Callable[[], object]
-) -> None:
+def _serve(asked: socket.socket, run: Callable[[Any], Any], close: Callable[[], object]) -> None:
     os.setsid()  # what is typed in the terminal goes to the process that asks, which passes it on
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
-    load()
     while True:
         message, descriptors, _, _ = socket.recv_fds(asked, 1, 1)
         if not message:

@@ -25,7 +25,6 @@ from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
 from regbench.errors import ConfigError
 from regbench.records.files import METRICS
-from regbench.runs import sinks
 from regbench.runs.interruption import released
 from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
@@ -77,7 +76,7 @@ class Launch:
     def __enter__(self) -> Launch:
         if self._side_by_side and self._slots > 1:
             shared = self._open.enter_context(sharing())
-            server = Server(self._in_worker, partial(shutil.rmtree, shared, ignore_errors=True), sinks.load)
+            server = Server(self._in_worker, partial(shutil.rmtree, shared, ignore_errors=True))
             self._workers = Workers(server)
             self._open.callback(self._workers.close)
         return self
