@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -69,6 +70,7 @@ def _masked(value: Any, takes_float: bool) -> Any:
     return NUMBER if is_number else value
 
 
+@functools.lru_cache(maxsize=256)
 def _floats(target: Any) -> frozenset[str]:
     """The arguments of a class that are floats, or may be; none of one that cannot be found."""
     try:

@@ -13,8 +13,9 @@ from typing import Any
 from regbench.assembly.device import use_settings
 from regbench.assembly.run import build_run
 from regbench.composition.settings import read_settings
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, listed
 from regbench.folders.state import State, state_of
+from regbench.records.identity import stack_name
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.sweeps.grouping import groups, shape
 from regbench.sweeps.jobs import Job
@@ -24,6 +25,7 @@ from regbench.training.replicas.proof import pays, unstackable
 
 MOST = 64  # that `auto` trains together: a larger stack gains little more
 LEAST_GAIN = 1.1  # of a stack over its runs one by one: less is not worth last digits that differ
+NAMED = 5  # stacks that are named for one reason
 MEASURED = 16  # runs by which the gain of a stack is measured, at most
 DECIDING = (
     "model",
@@ -73,7 +75,7 @@ def choose(jobs: Sequence[Job], workers: int, can: bool) -> Chosen:
     if not can or max(limits, default=1) < 2:
         return Chosen([[one] for one in jobs])
     kinds, whys = _stackable(jobs, _alike(jobs, limits))
-    kinds, gained = _paying(jobs, kinds, asked)
+    kinds, gained = _paying(jobs, kinds, limits, asked)
     units = groups(jobs, kinds, limits)
     return Chosen(units, _said(len(jobs), units, [*whys, *gained]))
 
@@ -120,9 +122,9 @@ def _of(kinds: Sequence[Hashable]) -> dict[Hashable, list[int]]:
 
 
 def _stackable(jobs: Sequence[Job], kinds: Sequence[Hashable]) -> tuple[list[Hashable], list[str]]:
-    """The kinds whose runs can be one stack, or can where they differ in the seed alone; why others cannot."""
+    """The kinds whose runs can be one stack, maybe where the seed alone differs; and why others cannot."""
     found: list[Hashable] = [None] * len(jobs)
-    whys: dict[str, None] = {}
+    whys: dict[str, list[str]] = {}  # the stacks of each
     for kind, places in _of(kinds).items():
         if not unstackable(_built([jobs[place] for place in few(places)])):
             for place in places:
@@ -131,11 +133,12 @@ def _stackable(jobs: Sequence[Job], kinds: Sequence[Hashable]) -> tuple[list[Has
         seedless = [json.dumps({**jobs[place].config, "seed": None}, default=str) for place in places]
         for narrower, inner in _of(_several(seedless)).items():
             if why := unstackable(_built([jobs[places[one]] for one in inner[:2]])):
-                whys[why.removeprefix("replicas: ")] = None
+                stack = stack_name(jobs[places[0]].config["reg"])
+                whys.setdefault(why.removeprefix("replicas: "), []).append(stack)
                 break  # of the others it is the same
             for one in inner:
                 found[places[one]] = (kind, narrower)
-    return found, list(whys)
+    return found, [f"{listed(list(dict.fromkeys(names)), NAMED)}: {why}" for why, names in whys.items()]
 
 
 def few(places: Sequence[int]) -> list[int]:
@@ -151,7 +154,7 @@ def _built(jobs: Sequence[Job]) -> list[Run]:
 
 
 def _paying(
-    jobs: Sequence[Job], kinds: Sequence[Hashable], asked: Sequence[Any]
+    jobs: Sequence[Job], kinds: Sequence[Hashable], limits: Sequence[int], asked: Sequence[Any]
 ) -> tuple[list[Hashable], list[str]]:
     """Without the kinds of which, by `auto`, a stack gains too little; each model is measured once."""
     found = list(kinds)
@@ -162,7 +165,7 @@ def _paying(
         config = jobs[places[0]].config
         about = json.dumps([*(config[name] for name in DECIDING), config["train"]["batch_size"]], default=str)
         if about not in gains:
-            measured = [jobs[place] for place in places[:MEASURED]]
+            measured = [jobs[place] for place in places[: min(limits[places[0]], MEASURED)]]
             gains[about] = pays(_built(measured)), len(measured)
         if gains[about][0] < LEAST_GAIN:
             for place in places:
@@ -178,8 +181,8 @@ def _said(jobs: int, units: Sequence[Sequence[Job]], whys: Sequence[str]) -> str
     """One line on what was chosen, and why."""
     sizes = [len(unit) for unit in units if len(unit) > 1]
     counted = Counter(sizes)
-    stacks = ", ".join(f"{count} of {size}" for size, count in sorted(counted.items(), reverse=True))
-    chosen = f"{sum(sizes)} of {jobs} jobs are trained together, in stacks: {stacks}" if sizes else ""
+    made = " and ".join(f"{count} of {size}" for size, count in sorted(counted.items(), reverse=True))
+    chosen = f"{sum(sizes)} of {jobs} jobs are trained together, in stacks: {made}" if sizes else ""
     if not sizes and whys:
         chosen = "no jobs are trained together"
     return f"replicas: {'; '.join([chosen, *whys])}" if chosen else ""
