@@ -23,6 +23,7 @@ from regbench.sweeps.threads import threads_of_each
 from regbench.training.loop import Run
 from regbench.training.replicas.proof import pays, unstackable
 
+FEWEST = 4  # that `auto` trains together: a smaller stack gains less than it takes to find that out
 MOST = 64  # that `auto` trains together: a larger stack gains little more
 LEAST_GAIN = 1.1  # of a stack over its runs one by one: less is not worth last digits that differ
 NAMED = 5  # stacks that are named for one reason
@@ -83,7 +84,8 @@ def choose(jobs: Sequence[Job], workers: int, can: bool) -> Chosen:
 def _limit(asked: Any, jobs: int, workers: int) -> int:
     """How many jobs one process trains together at most; by `auto` so many that all workers are busy."""
     if asked == "auto":
-        return min(MOST, math.ceil(jobs / workers))
+        most = min(MOST, math.ceil(jobs / workers))
+        return most if most >= FEWEST else 1
     return 1 if asked == "off" else asked  # type: ignore[no-any-return]
 
 
@@ -98,10 +100,10 @@ def _alike(jobs: Sequence[Job], limits: Sequence[int]) -> list[Hashable]:
     return _several(far)
 
 
-def _several(kinds: Sequence[Hashable]) -> list[Hashable]:
-    """Without the kinds that one job alone is of."""
+def _several(kinds: Sequence[Hashable], fewest: int = 2) -> list[Hashable]:
+    """Without the kinds of which there are fewer jobs."""
     counts = Counter(kinds)
-    return [kind if counts[kind] > 1 else None for kind in kinds]
+    return [kind if counts[kind] >= fewest else None for kind in kinds]
 
 
 def _epochs(job: Job) -> int:
@@ -161,6 +163,9 @@ def _paying(
     gains: dict[str, tuple[float, int]] = {}
     for places in _of(kinds).values():
         if asked[places[0]] != "auto":
+            continue
+        if len(places) < FEWEST:
+            found = [None if place in places else kind for place, kind in enumerate(found)]
             continue
         config = jobs[places[0]].config
         about = json.dumps([*(config[name] for name in DECIDING), config["train"]["batch_size"]], default=str)

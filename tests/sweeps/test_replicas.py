@@ -62,7 +62,7 @@ def sizes(found: replicas.Chosen) -> list[int]:
     ("asked", "workers", "expected"),
     [
         ("auto", 2, [4, 4]),
-        ("auto", 3, [3, 2, 3]),
+        ("auto", 3, [1] * 8),
         ("auto", 1, [8]),
         ("auto", 8, [1] * 8),
         ("off", 1, [1] * 8),
@@ -111,9 +111,9 @@ def test_members_that_cannot_be_stacked_say_so_once_and_their_jobs_run_side_by_s
         return "replicas: these cannot" if names != ["dropout"] else ""
 
     monkeypatch.setattr(replicas, "unstackable", refusing)
-    mixed = [*jobs(tmp_path, 2), *jobs(tmp_path, 2, "sam"), *jobs(tmp_path, 2, "l2", threads=2)]
+    mixed = [*jobs(tmp_path, 4), *jobs(tmp_path, 4, "sam"), *jobs(tmp_path, 4, "l2", threads=2)]
     found = choose([replace(job, number=n) for n, job in enumerate(mixed)], 1, can=True)
-    assert sizes(found) == [2, 1, 1, 1, 1]
+    assert sizes(found) == [4] + [1] * 8
     assert "; sam, l2: these cannot; " in found.said
 
 
@@ -121,7 +121,7 @@ def test_where_numbers_may_not_differ_seeds_still_may(
     tmp_path: Path, gains: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replicas, "unstackable", lambda runs: "no" if len({r.lr for r in runs}) > 1 else "")
-    several = jobs(tmp_path, 4)
+    several = jobs(tmp_path, 4, replicas=4)
     rates = [0.1, 0.2, 0.1, 0.2]
     made = [
         replace(job, config={**job.config, "train": {**job.config["train"], "lr": rate}})
