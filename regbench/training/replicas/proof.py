@@ -142,9 +142,7 @@ def _compare(found: Any, alone: Any, name: str) -> None:
             raise Unlike(f"{name} has other parts than alone")
         for one, other in zip(found, alone, strict=True):
             _compare(one, other, name)
-    elif isinstance(alone, Tensor | float) and not _near(torch.as_tensor(found), torch.as_tensor(alone)):
-        raise Unlike(f"{name} comes out otherwise than alone")
-    elif not isinstance(alone, Tensor | float) and found != alone:
+    elif (isinstance(alone, Tensor | float) and not _near(torch.as_tensor(found), torch.as_tensor(alone))) or (not isinstance(alone, Tensor | float) and found != alone):
         raise Unlike(f"{name} comes out otherwise than alone")
 
 

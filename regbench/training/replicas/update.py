@@ -36,7 +36,9 @@ class StackedUpdate:
         if any(type(one) is not type(first) for one in self._optimizers):
             raise Unlike("the optimizers are not of one class")
         names = {id(own): name for name, own in runs[0].model.named_parameters()}
-        self._params = [[tensors.parameters[names[id(p)]] for p in group["params"]] for group in self._groups[0]]
+        self._params = [
+            [tensors.parameters[names[id(p)]] for p in group["params"]] for group in self._groups[0]
+        ]
         for index, group in enumerate(self._groups[0]):
             _require_alike([each[index] for each in self._groups])
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self._groups[0]]
@@ -70,9 +72,7 @@ class StackedUpdate:
                 group[RATE] = rate
             self._optimizer.step()
             return
-        moved = [
-            [(p, p.detach().clone()) for p in params if p.grad is not None] for params in self._params
-        ]
+        moved = [[(p, p.detach().clone()) for p in params if p.grad is not None] for params in self._params]
         for group in self._optimizer.param_groups:
             group[RATE] = 1.0
         self._optimizer.step()

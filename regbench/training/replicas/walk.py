@@ -202,7 +202,9 @@ def _objects(value: Any) -> Iterator[Any]:
         yield from _objects(value.__self__)
     elif isinstance(value, functools.partial):
         yield from _objects([value.func, value.args, value.keywords])
-    elif isinstance(value, types.FunctionType) or (_is_walked(value) and not isinstance(value, Stream | Clock)):
+    elif isinstance(value, types.FunctionType) or (
+        _is_walked(value) and not isinstance(value, Stream | Clock)
+    ):
         yield value
 
 
