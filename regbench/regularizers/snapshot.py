@@ -133,8 +133,10 @@ class Ensemble(nn.Module):
 
     def predict(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
         """What the model returns: in evaluation the mean over the snapshots, where there are some."""
+        if model.training:
+            return output
         kept = min(int(self.taken), self.count)
-        if model.training or kept == 0:
+        if kept == 0:
             return output
         names = _own(model)
         plain = _Plain(model)
