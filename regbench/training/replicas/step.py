@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial, reduce
@@ -91,7 +92,10 @@ class StackedStep:
         while True:
             lifting.begin()
             try:
-                return vmapped(*batched)
+                with warnings.catch_warnings():
+                    # what has no rule of its own is computed run by run; whether it pays is measured
+                    warnings.filterwarnings("ignore", "There is a performance drop")
+                    return vmapped(*batched)
             except Read as error:
                 lifting.use(error.slot)
                 for name, buffer in buffers.items():
