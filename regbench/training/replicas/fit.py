@@ -101,9 +101,7 @@ def _evaluate(
 ) -> list[str | tuple[dict[str, float], torch.nn.Module | None]]:
     """Each run's metrics and what was evaluated, or why it has diverged."""
     runs = stack.runs
-    lost = [
-        _lost(epoch, found, sound) for found, sound in zip(metrics, stack.finite(), strict=True)
-    ]
+    lost = [_lost(epoch, found, sound) for found, sound in zip(metrics, stack.finite(), strict=True)]
     due = [(epoch + 1) % run.evaluate_every == 0 or epoch + 1 == run.epochs for run in runs]
     evaluated = [run.reg.eval_model(run.model) for run in runs]
     measured = stack.measured(evaluated) if any(due) and not all(lost) else [{} for _ in runs]

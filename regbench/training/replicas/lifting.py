@@ -98,39 +98,39 @@ class Lifting:
             standing: what stands for each parameter and buffer of the model, by name.
         """
         self._lane.index, self._standing = index, standing
-        before = [(places, dict(places[0])) for places in self._found.objects]
-        put: dict[int, dict[str, Any]] = {}
-        written = False
+        replaced: list[tuple[Any, str, Any]] = []
+        held: list[dict[str, Any]] = []
         try:
-            put = self._put()
+            self._put(replaced)
+            held = [dict(places[0]) for places in self._found.objects]
             yield
-            written = True
+            for places, before in zip(self._found.objects, held, strict=True):
+                _pass_on(places, before, replaced)
         finally:
             self._lane.index, self._standing = None, {}
-            for places, old in before:
-                if written:
-                    _pass_on(places, old, put.get(id(places[0]), {}))
-                _restore(places[0], old)
+            for places, before in zip(self._found.objects, held, strict=False):
+                for key in [key for key in places[0] if key not in before]:
+                    del places[0][key]
+            for place, key, value in replaced:
+                place[key] = value
 
-    def _put(self) -> dict[int, dict[str, Any]]:
-        put: dict[int, dict[str, Any]] = {}
+    def _put(self, replaced: list[tuple[Any, str, Any]]) -> None:
+        """Put everything in its place, and note what was there."""
 
         def place(where: Any, key: str, value: Any) -> None:
+            replaced.append((where, key, where[key]))
             where[key] = value
-            put.setdefault(id(where), {})[key] = value
 
         for where, key, stream in self._fixed:
             place(where, key, stream)
         for slot in self._found.numbers:
-            values = [each[slot.key] for each in slot.places]
-            first = values[0]
-            if any(value != first for value in values):
+            values = slot.values
+            if values.count(values[0]) < len(values):
                 place(slot.places[0], slot.key, self._number(slot, values))
         for slot, unread in self.unread.values():
             place(slot.places[0], slot.key, unread)
         for slot in self._used:
             place(slot.places[0], slot.key, self._lift(slot.name, slot, slot.values))
-        return put
 
     def _stream(self, streams: Sequence[Stream]) -> StackedStream:
         found = self._streams.get(id(streams[0]))
@@ -189,16 +189,20 @@ class Lifting:
         return tensors[0].detach() if kept[2] is None else self._lane.of(kept[2])
 
 
-def _pass_on(places: Sequence[Any], old: Mapping[str, Any], put: Mapping[str, Any]) -> None:
-    """What the template has written of plain values, every run would have written alike."""
-    for key, now in places[0].items():
-        if now is not put.get(key, old.get(key)) and isinstance(now, int | float | str | type(None) | Number):
-            for index, place in enumerate(places):
-                place[key] = now.values[index].item() if isinstance(now, Number) else now
-            old[key] = places[0][key]  # type: ignore[index]
-
-
-def _restore(place: Any, old: Mapping[str, Any]) -> None:
-    for key in [key for key in place if key not in old]:
-        del place[key]
-    place.update(old)
+def _pass_on(places: Sequence[Any], before: Mapping[str, Any], replaced: list[tuple[Any, str, Any]]) -> None:
+    """What the template has written: plain values every run would have written alike; others are undone."""
+    template = places[0]
+    if len(template) == len(before) and all(map(operator.is_, template.values(), before.values())):
+        return
+    lifted = {key for where, key, _ in replaced if where is template}
+    for key, now in list(template.items()):
+        if key not in before or now is before[key]:
+            continue
+        if not isinstance(now, int | float | str | type(None) | Number):
+            if key not in lifted:
+                replaced.append((template, key, before[key]))
+            continue
+        values = now.values.tolist() if isinstance(now, Number) else [now] * len(places)
+        for place, value in zip(places[1:], values[1:], strict=True):
+            place[key] = value
+        replaced.append((template, key, values[0]))  # the last to be put there

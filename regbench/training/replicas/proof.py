@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from regbench.errors import brief
-from regbench.instantiation.boundary import stops
 from regbench.streams import kept_draws
 from regbench.training.loop import Run, batch_order, train_step
 from regbench.training.replicas.numbers import Unlike
@@ -43,9 +42,7 @@ def unstackable(runs: Sequence[Run]) -> str:
         _try(runs)
     except Unlike as error:
         return f"replicas: these runs cannot be trained at once, for {error}"
-    except BaseException as error:
-        if stops(error):
-            raise
+    except Exception as error:
         said = brief(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
         return f"replicas: these runs cannot be trained at once, for a step of several says: {said}"
     return ""
@@ -142,9 +139,7 @@ def _compare(found: Any, alone: Any, name: str) -> None:
             raise Unlike(f"{name} has other parts than alone")
         for one, other in zip(found, alone, strict=True):
             _compare(one, other, name)
-    elif isinstance(alone, Tensor | float) and not _near(torch.as_tensor(found), torch.as_tensor(alone)):
-        raise Unlike(f"{name} comes out otherwise than alone")
-    elif not isinstance(alone, Tensor | float) and found != alone:
+    elif (isinstance(alone, Tensor | float) and not _near(torch.as_tensor(found), torch.as_tensor(alone))) or (not isinstance(alone, Tensor | float) and found != alone):
         raise Unlike(f"{name} comes out otherwise than alone")
 
 

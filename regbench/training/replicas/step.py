@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any
 
@@ -20,9 +21,6 @@ from regbench.training.replicas.tensors import StackedTensors
 from regbench.training.replicas.walk import Walk
 from regbench.types import Batch
 from regbench.weights import stand_in
-
-
-Tensors = Mapping[str, Tensor]
 
 
 def passes(run: Run, batch: Batch) -> dict[str, Tensor]:
@@ -65,6 +63,7 @@ class StackedStep:
         self._names = {id(own): name for name, own in template.model.named_parameters()}
         lane = Lane(template.device)
         self._lifting = Lifting(walk.found, template.clock, lane, self._names)
+        self._vmapped = vmap(self._trained, randomness="error")
         self._places = list(_places(template.model, self._names, dict(template.model.named_buffers())))
         self._index = torch.arange(self._count, device=template.device)
 
@@ -77,48 +76,48 @@ class StackedStep:
         batch = self._runs[0].data.train[rows.flatten()]
         inputs = batch.inputs.view(*rows.shape, *batch.inputs.shape[1:])
         targets = batch.targets.view(*rows.shape, *batch.targets.shape[1:])
-        terms = self._passed(inputs, targets)
+        terms = self._tried(self._vmapped, inputs, targets, self._index, *self._tensors.all)
         reduce(add, terms.values()).sum().backward()
         return {name: term.detach() for name, term in terms.items()}
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """The logits of all runs' models for the same inputs, (K, rows, C), in the mode that they are in."""
-        return self._tried(self._evaluated, (0, 0, None, 0), inputs)
+        vmapped = vmap(partial(self._evaluated, inputs), randomness="error")
+        return self._tried(vmapped, self._index, *self._tensors.all)
 
-    def _passed(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        return self._tried(self._trained, (0, 0, (0, 0), 0), (inputs, targets))
-
-    def _tried(self, function: Callable[..., Any], dims: Any, shown: Any) -> Any:
+    def _tried(self, vmapped: Callable[..., Any], *batched: Tensor) -> Any:
         """What the function returns for all runs; tried again for each attribute read for the first time."""
         tensors, lifting = self._tensors, self._lifting
         buffers = {name: buffer.clone() for name, buffer in tensors.buffers.items()} if lifting.unread else {}
         while True:
             lifting.begin()
             try:
-                vmapped = vmap(function, dims, randomness="error")
-                return vmapped(tensors.parameters, tensors.buffers, shown, self._index)
+                with warnings.catch_warnings():
+                    # what has no rule of its own is computed run by run; whether it pays is measured
+                    warnings.filterwarnings("ignore", "There is a performance drop")
+                    return vmapped(*batched)
             except Read as error:
                 lifting.use(error.slot)
                 for name, buffer in buffers.items():
                     tensors.buffers[name].copy_(buffer)
 
-    def _trained(self, parameters: Tensors, buffers: Tensors, shown: Any, index: Tensor) -> Any:
-        with self._standing_in(parameters, buffers, index):
-            return passes(self._runs[0], Batch(*shown))
+    def _trained(self, inputs: Tensor, targets: Tensor, index: Tensor, *weights: Tensor) -> dict[str, Tensor]:
+        with self._standing_in(index, weights):
+            return passes(self._runs[0], Batch(inputs, targets))
 
-    def _evaluated(self, parameters: Tensors, buffers: Tensors, inputs: Tensor, index: Tensor) -> Any:
+    def _evaluated(self, inputs: Tensor, index: Tensor, *weights: Tensor) -> Tensor:
         run = self._runs[0]
-        with self._standing_in(parameters, buffers, index), run.autocast():
+        with self._standing_in(index, weights), run.autocast():
             output = run.model(inputs)
         task = run.data.task
         return still_logits(output, len(inputs), task.outputs, task.returned).float()
 
     @contextmanager
-    def _standing_in(self, parameters: Tensors, buffers: Tensors, index: Tensor) -> Iterator[None]:
+    def _standing_in(self, index: Tensor, weights: Sequence[Tensor]) -> Iterator[None]:
         """Within, the template stands for all runs: its weights, and whatever differs between them."""
-        for name, parameter in parameters.items():
-            stand_in(parameter, self._tensors.parameters[name])
-        standing = {**parameters, **buffers}
+        standing = dict(zip(self._tensors.names, weights, strict=True))
+        for name, stacked in self._tensors.parameters.items():
+            stand_in(standing[name], stacked)
         kept = [held[key] for held, key, _ in self._places]
         try:
             for held, key, name in self._places:

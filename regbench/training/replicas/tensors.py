@@ -39,6 +39,8 @@ class StackedTensors:
             for name, stacked in self.buffers.items():
                 for one, part in zip(buffers, stacked.unbind(), strict=True):
                     one[name].data = part
+        self.names = [*self.parameters, *self.buffers]
+        self.all = [*self.parameters.values(), *self.buffers.values()]
         self.gradients: list[Tensor] = []
 
     def share_gradients(self) -> None:

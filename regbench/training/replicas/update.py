@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -36,12 +37,12 @@ class StackedUpdate:
         if any(type(one) is not type(first) for one in self._optimizers):
             raise Unlike("the optimizers are not of one class")
         names = {id(own): name for name, own in runs[0].model.named_parameters()}
-        self._params = [[tensors.parameters[names[id(p)]] for p in group["params"]] for group in self._groups[0]]
-        for index, group in enumerate(self._groups[0]):
-            _require_alike([each[index] for each in self._groups])
-        settings = [{k: v for k, v in group.items() if k != "params"} for group in self._groups[0]]
-        made = [{**one, "params": params} for one, params in zip(settings, self._params, strict=True)]
-        self._optimizer = type(first)(made, **first.defaults)
+        self._params = [
+            [tensors.parameters[names[id(p)]] for p in group["params"]] for group in self._groups[0]
+        ]
+        for alike in zip(*self._groups, strict=True):
+            _require_alike(alike)
+        self._optimizer = _like(first, self._params)
         self._adopt_state()
         self._shared: dict[int, list[Any]] = {}
 
@@ -70,9 +71,7 @@ class StackedUpdate:
                 group[RATE] = rate
             self._optimizer.step()
             return
-        moved = [
-            [(p, p.detach().clone()) for p in params if p.grad is not None] for params in self._params
-        ]
+        moved = [[(p, p.detach().clone()) for p in params if p.grad is not None] for params in self._params]
         for group in self._optimizer.param_groups:
             group[RATE] = 1.0
         self._optimizer.step()
@@ -110,6 +109,13 @@ class StackedUpdate:
                 self._optimizer.state[stacked] = {
                     n: _joined(n, [one[n] for one in states], stacked) for n in states[0]
                 }
+
+
+def _like(optimizer: Any, params: Sequence[Sequence[Tensor]]) -> Any:
+    """An optimizer of the same class and settings, over other parameters, in the same groups."""
+    groups = [{**old, "params": new} for old, new in zip(optimizer.param_groups, params, strict=True)]
+    taken = inspect.signature(type(optimizer)).parameters
+    return type(optimizer)(groups, **{n: v for n, v in optimizer.defaults.items() if n in taken})
 
 
 def _wrappers(optimizer: Any) -> list[Wrapper]:

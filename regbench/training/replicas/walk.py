@@ -15,7 +15,7 @@ from regbench.streams import Clock, Stream
 from regbench.training.replicas.numbers import Unlike
 
 PLAIN = (str, bytes, bool, int, float, complex, type(None), type, torch.dtype, torch.device, torch.Size)
-HELD_BY_TORCH = ("_parameters", "_buffers", "_modules")
+OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}  # how torch keeps what a module has
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Walk:
         if id(modules[0]) not in self._registered:
             for held in ("_parameters", "_buffers"):
                 self._visit_attributes(name, [each[held] for each in attributes], written=False)
-        kept = [key for key in attributes[0] if key not in HELD_BY_TORCH and not key.endswith("_hooks")]
-        for key in (key for key in attributes[0] if key.endswith("_hooks")):
+        kept = [key for key in attributes[0] if key not in OF_EVERY_MODULE]
+        for key in (key for key in OF_EVERY_MODULE if "hooks" in key and attributes[0].get(key)):
             self._visit_values(f"{name}.{key}", [[*each[key].values()] for each in attributes])
         # of torch's own modules only what differs from the start counts, for there are many of them
         own = not type(modules[0]).__module__.startswith("torch.")
@@ -112,7 +112,7 @@ class Walk:
     ) -> None:
         known = len(self.found)
         keys = list(places[0]) if keys is None else keys
-        if any(place.keys() != places[0].keys() for place in places):
+        if any(place.keys() != places[0].keys() for place in places[1:]):
             raise Unlike(f"{name} has other attributes in some runs than in others")
         for key in keys:
             self._sort(Slot(f"{name}.{key}", places, key), written)
@@ -202,7 +202,9 @@ def _objects(value: Any) -> Iterator[Any]:
         yield from _objects(value.__self__)
     elif isinstance(value, functools.partial):
         yield from _objects([value.func, value.args, value.keywords])
-    elif isinstance(value, types.FunctionType) or (_is_walked(value) and not isinstance(value, Stream | Clock)):
+    elif isinstance(value, types.FunctionType) or (
+        _is_walked(value) and not isinstance(value, Stream | Clock)
+    ):
         yield value
 
 
