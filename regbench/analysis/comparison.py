@@ -12,7 +12,7 @@ from itertools import permutations
 from regbench import __version__
 from regbench.analysis.choosing import Choice, Place, about, choose, chosen, one_rate, place_of
 from regbench.analysis.cohorts import Cohort, Group, cohorts, shown
-from regbench.analysis.notes import Notes, curves, note_of, paired, reliability, spreads
+from regbench.analysis.notes import Notes, curves, note_of, of_few_rows, paired, reliability, spreads
 from regbench.analysis.per_class import classes_of, is_uneven, per_class
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
@@ -100,6 +100,7 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
             *_about(baseline, arms, question),
             *differing,
             *told_apart(cohort),
+            *of_few_rows([result for group in cohort.groups for result in group.results.values()]),
             *_rates(cohort, question, picks),
         ],
         classes=classes,

@@ -62,6 +62,25 @@ def curves(results: Sequence[Result]) -> dict[str, Curve]:
     return drawn
 
 
+def of_few_rows(results: Sequence[Result]) -> list[str]:
+    """A sentence where curves are of fewer rows than the figures; none where they are of all."""
+    several = [result.summary.curve_rows or result.summary.rows for result in results]
+    counts = sorted({one.val for one in several})
+    if not any(result.summary.curve_rows for result in results):
+        return []
+    whole = results[0].summary.rows.val
+    if len(counts) > 1 or len({one.train for one in several}) > 1:
+        listed = " or ".join(map(str, counts))
+        return [
+            f"curves are not of the same rows in all runs: after an epoch {listed} rows of val were measured "
+            f"(train.evaluate_rows); the figures are of all {whole}"
+        ]
+    return [
+        f"curves are of {counts[0]} of the {whole} rows of val, which were measured after each epoch "
+        "(train.evaluate_rows); the figures are of all"
+    ]
+
+
 def _curve(epochs: list[int], values: np.ndarray) -> Curve:
     """Mean and Student's interval over the columns of (epochs, runs)."""
     count = values.shape[1]

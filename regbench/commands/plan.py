@@ -21,6 +21,7 @@ from regbench.records.reader import find, printable
 from regbench.reports.plan_text import page
 from regbench.studies.study import is_over_splits
 from regbench.terminal.arguments import Arguments
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Terminal, print_lines, print_table
 
 COMMAND = "plan"
@@ -67,10 +68,11 @@ def main(argv: list[str]) -> int:
             "overlap is known from runs alone"
         )
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.sweeps.estimate import Costs, seconds_left, show
-    from regbench.sweeps.folder import arranged
-    from regbench.sweeps.launcher import Launch
-    from regbench.sweeps.sweep import refuse_wrong
+    with kept():
+        from regbench.sweeps.estimate import Costs, seconds_left, show
+        from regbench.sweeps.folder import arranged
+        from regbench.sweeps.launcher import Launch
+        from regbench.sweeps.sweep import refuse_wrong
 
     place, jobs = arranged(line, composed)
     refuse_wrong(place, jobs)

@@ -6,12 +6,15 @@ import argparse
 import json
 import os
 import shlex
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from regbench import __version__
 from regbench.analysis.question import Question, plain, refuse_metric, typed_difference
 from regbench.composition.command_line import CommandLine
+from regbench.composition.compose import compose_each
+from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
 from regbench.records.reader import find
@@ -22,6 +25,7 @@ from regbench.stats.racing import FEW
 from regbench.studies.budget import Budget, Spending, budget_of
 from regbench.studies.entries import Field, Jobs, field_of
 from regbench.studies.study import Output, composed, options, refuse_output
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen, Terminal, print_lines, print_table
 
 if TYPE_CHECKING:
@@ -92,12 +96,13 @@ def _race(
     line: CommandLine, field: Field, margin: float | None, budget: Budget, asked: argparse.Namespace
 ) -> int:
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.sweeps.launcher import Launch
+    with kept():
+        from regbench.sweeps.launcher import Launch
 
-    launch = Launch(line)
-    if asked.plan:
-        return _run(launch, line, field, margin, budget, asked)
-    with launch:
+    composer = Composer(line.config_dir)
+    compose_each(line, [entry.overrides for entry in field.entries], composer)  # workers then need not
+    launch = Launch(line, composer)
+    with nullcontext() if asked.plan else launch:
         return _run(launch, line, field, margin, budget, asked)
 
 
@@ -110,10 +115,11 @@ def _run(
     asked: argparse.Namespace,
 ) -> int:
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.studies.race import Race
-    from regbench.sweeps.sweep import run_rounds
+    with kept():
+        from regbench.studies.race import Race
+        from regbench.sweeps.sweep import run_rounds
 
-    jobs = Jobs(line, field)
+    jobs = Jobs(line, field, launch.composer)
     metric = asked.metric or jobs.terms.judged
     question = Question(metric, asked.at, margin=plain(metric, margin))
     workers = launch.at_once([jobs.at(entry, 0) for entry in range(len(field.entries))])

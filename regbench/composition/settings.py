@@ -81,6 +81,7 @@ class TrainSettings:
     monitor: str | None = None
     lr_factors: dict[str, float] | None = None
     layerwise_lr_decay: float = 1.0
+    evaluate_rows: int | str | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "evaluate_every"):
@@ -92,9 +93,16 @@ class TrainSettings:
                 "train: class_weights must be balanced, null or a list of one weight for each class, "
                 f"got {self.class_weights!r}"
             )
+        if self.evaluate_rows not in (None, "auto") and not _is_count(self.evaluate_rows):
+            got = brief(self.evaluate_rows)
+            raise ConfigError(f"train: evaluate_rows must be auto, null (all) or at least 1, got {got}")
         if not 0 < self.layerwise_lr_decay <= 1:
             raise ConfigError(f"train: layerwise_lr_decay must lie in (0, 1], got {self.layerwise_lr_decay}")
         self.lr_factors = _factors(self.lr_factors)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 def meant(unknown: str, keys: Iterable[str]) -> str:

@@ -150,6 +150,8 @@ LATER: dict[str, Any] = {
     "train.monitor": None,
     "train.lr_factors": None,
     "train.layerwise_lr_decay": 1.0,
+    # Older runs measured all rows after each epoch; this is as they are in all that chooses or judges.
+    "train.evaluate_rows": "auto",
     "model.sites": "auto",
     "model.own_noise": "keep",
     "model.init": None,

@@ -21,7 +21,7 @@ from regbench.storage import checkpoint, checkpoint_form
 from regbench.streams import kept_draws
 from regbench.training.loop import EpochEnd, Run
 from regbench.types import Record
-from regbench.weights import plain_state
+from regbench.weights import plain_state, same_states
 
 
 class Keeper:
@@ -166,11 +166,14 @@ def undo_epoch(ongoing: Ongoing) -> None:
     _put_back(ongoing, _newest(ongoing.home.path))
 
 
-def keep_final(ongoing: Ongoing, final: nn.Module) -> None:
-    """Put the weights that the run ends with into its newest checkpoint."""
+def keep_final(ongoing: Ongoing, final: nn.Module) -> bool:
+    """Put the weights that the run ends with into its newest checkpoint; whether they are others."""
     folder = ongoing.home.path
-    state = _newest(folder)
-    checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": plain_state(final)})
+    state, weights = _newest(folder), plain_state(final)
+    if same_states(state["evaluated"], weights):
+        return False
+    checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": weights})
+    return True
 
 
 def _newest(folder: Path) -> dict[str, Any]:

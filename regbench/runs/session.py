@@ -129,8 +129,7 @@ class Session:
         """
         ongoing = self.ongoing
         ongoing.place.require()
-        ongoing.history.append(event.record)
-        ongoing.untried, ongoing.stopped = False, event.stopped
+        ongoing.take(event)
         self.sink.write(event.record)
         self._keeper.keep(event, due)
 

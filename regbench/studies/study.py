@@ -39,6 +39,7 @@ from regbench.reports.wording import left_out
 from regbench.sweeps.jobs import Job
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Terminal, print_lines, print_table
 
 FORMAT = 1  # of the JSON
@@ -218,10 +219,11 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     for one in outputs:
         refuse_output(study.command, one)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.sweeps import estimate as plan
-    from regbench.sweeps.folder import arranged
-    from regbench.sweeps.launcher import Launch
-    from regbench.sweeps.sweep import refuse_wrong, sweep
+    with kept():
+        from regbench.sweeps import estimate as plan
+        from regbench.sweeps.folder import arranged
+        from regbench.sweeps.launcher import Launch
+        from regbench.sweeps.sweep import refuse_wrong, sweep
 
     composer = Composer(line.config_dir)
     made = compose_each(line, [words for one in study.conditions for words in one.lines], composer)

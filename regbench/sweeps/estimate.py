@@ -184,9 +184,11 @@ def _from_steps(job: Job) -> Cost:
     started = time.perf_counter()
     few = run.data.val.subset(slice(0, TIMED_ROWS))
     evaluate(run.model, few, run.autocast)
-    evaluation = 3 * (time.perf_counter() - started) * len(run.data.val) / len(few)  # train, select and val
+    row = (time.perf_counter() - started) / len(few)
+    evaluation = row * sum(map(len, run.watched().splits.values()))
+    judging = row * 2 * sum(map(len, run.watched().whole.values())) if run.few else 0  # the last and the best
     steps = -(-len(run.data.train) // run.batch_size)
-    seconds = train.epochs * (steps * step + evaluation / train.evaluate_every)
+    seconds = train.epochs * (steps * step + evaluation / train.evaluate_every) + judging
     size = STATE_COPIES * sum(p.numel() * p.element_size() for p in run.model.parameters())
     return Cost(seconds, size)
 

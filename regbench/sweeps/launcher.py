@@ -48,6 +48,7 @@ class Launch:
         composer: of the line's jobs, which has composed them.
 
     Attributes:
+        composer: composes the jobs, here and in the workers.
         is_ours: whether a signal stops jobs after their step; by launchers of others it ends them at once.
 
     Raises:
@@ -55,10 +56,10 @@ class Launch:
     """
 
     def __init__(self, line: CommandLine, composer: Composer | None = None) -> None:
-        self._composer = composer or Composer(line.config_dir)
+        self.composer = composer or Composer(line.config_dir)
         overrides = in_sweep(list(line.overrides))
         quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]
-        config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
+        config = self.composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
         keys, target = keys_of(overrides), str(config.hydra.launcher.get("_target_"))
         self._asked = config.hydra.launcher.get("n_jobs") if "hydra.launcher.n_jobs" in keys else None
         self._side_by_side = target.endswith(".SideBySide") or (
@@ -147,7 +148,7 @@ class Launch:
         with open_dict(self._config):
             self._config.hydra.sweep.dir = where
         sweeper: Any = Plugins.instance().instantiate_sweeper(
-            hydra_context=context(Claiming(self._composer)), task_function=task, config=self._config
+            hydra_context=context(Claiming(self.composer)), task_function=task, config=self._config
         )
         return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import reduce
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from regbench.evaluation.measurement import gaps, measure
+from regbench.evaluation.measurement import gaps
+from regbench.evaluation.view import View, Watched, view
 from regbench.nn.logits import still_logits
 from regbench.optimizers import LR_FACTOR, update
 from regbench.regularizers.base import Stack
@@ -35,6 +36,7 @@ class Run:
         warnings: what of the settings is seldom meant with these data.
         note: how the settings were understood, a sentence a line; may be empty.
         monitor: the metric of select that picks the best epoch.
+        few: by split, the rows that are measured after an epoch; all where a split is missing (`Watched`).
     """
 
     model: nn.Module
@@ -55,7 +57,12 @@ class Run:
     warnings: Sequence[str] = ()
     note: str = ""
     monitor: str = "select/accuracy"
+    few: Mapping[str, Tensor] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+
+    def watched(self) -> Watched:
+        """What of its data is measured."""
+        return Watched(self.data, self.few)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The number format of forward passes, in training and in evaluation."""
@@ -89,11 +96,12 @@ class StepEnd(NamedTuple):
 
 
 class EpochEnd(NamedTuple):
-    """One epoch is done; `evaluated` is None where it was not evaluated."""
+    """One epoch is done; `evaluated` and `view` are None where it was not evaluated."""
 
     record: Record
     evaluated: nn.Module | None
     stopped: bool
+    view: View | None = None
 
 
 class Diverged(Exception):
@@ -106,7 +114,7 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
     Raises:
         Diverged: a loss became infinite or NaN.
     """
-    records = list(history)
+    records, watched = list(history), run.watched()
     started = time.perf_counter()
     for epoch in range(len(records), run.epochs):
         seed_draws(keyed_seed(run.seed, "epoch", epoch))  # for modules that draw by themselves
@@ -114,18 +122,18 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
         metrics = yield from train_epoch(run, epoch)
         if not all_finite(run.model.parameters()):
             raise Diverged(f"a weight is not finite after epoch {epoch + 1}")
-        evaluated = None
+        evaluated = seen = None
         if (epoch + 1) % run.evaluate_every == 0 or epoch + 1 == run.epochs:
             evaluated = run.reg.eval_model(run.model)
-            measured = measure(evaluated, run.data, run.autocast, run.evaluate)
-            metrics |= measured | gaps(measured) | run.reg.metrics(evaluated)
-            _require_finite(measured.values(), f"a measured loss of epoch {epoch + 1}")
+            seen = view(evaluated, watched, run.autocast, run.evaluate)
+            metrics |= seen.metrics | gaps(seen.metrics) | run.reg.metrics(evaluated)
+            _require_finite(seen.metrics.values(), f"a measured loss of epoch {epoch + 1}")
         now = time.perf_counter()
         # What is done with a record counts for the next.
         metrics["time/epoch_s"], started = now - started, now
         records.append(Record(epoch + 1, metrics))
         stopped = evaluated is not None and run.reg.end_epoch(records, evaluated)
-        yield EpochEnd(records[-1], evaluated, stopped)
+        yield EpochEnd(records[-1], evaluated, stopped, seen)
         if stopped:
             return
 

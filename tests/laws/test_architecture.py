@@ -82,7 +82,7 @@ GUESTS = {
     "safetensors": ["storage.*"],
     "PIL": ["data.*"],
     "rich": ["terminal.*", "runs.*", "sweeps.*", "commands.*"],
-    "scipy": ["stats.*", "analysis.notes"],
+    "scipy": ["stats.*", "analysis.notes", "data.torchvision_sets"],
     "plotly": ["reports.page.*"],
     "jinja2": ["reports.page.*"],
     "matplotlib": ["reports.paper.*", "runs.class_pictures"],
