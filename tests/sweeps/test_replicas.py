@@ -27,9 +27,11 @@ QUICK = ["train.epochs=3", "train.batch_size=32", "model.width=8", "dataset.num_
 EXACT = """
 import sys
 from regbench import cli
-from regbench.runs import together
+from regbench.runs import together, work_together
+from regbench.sweeps import replicas
 from tests.replicas import in_turn
 together.fit_stack = in_turn
+work_together.unstackable = replicas.unstackable = lambda runs: ""
 sys.argv = ["regbench", *sys.argv[1:]]
 cli.main()
 """
