@@ -13,11 +13,12 @@ from typing import Any
 from regbench.assembly.device import use_settings
 from regbench.assembly.run import build_run
 from regbench.composition.settings import read_settings
+from regbench.composition.shape import shape
 from regbench.errors import ConfigError, listed
 from regbench.folders.state import State, state_of
 from regbench.records.identity import stack_name
 from regbench.storage import checkpoint, checkpoint_form
-from regbench.sweeps.grouping import groups, shape
+from regbench.sweeps.grouping import groups
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.threads import threads_of_each
 from regbench.training.loop import Run
