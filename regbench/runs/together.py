@@ -89,7 +89,7 @@ class _Together:
         def ended() -> Status:
             if event is None:
                 raise Diverged(found.diverged)
-            session.take(event, due=False)
+            session.take(event)
             return Status.STOPPED if event.stopped else Status.FINISHED
 
         yield from self._alone(place, ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -20,6 +21,8 @@ from regbench.runs.together import Apart, go_together
 from regbench.runs.work import Outcome, mended, refused
 from regbench.training.replicas.proof import unstackable
 
+FILES = 6  # that a run holds open: its lock, its records, two of events, and one that is written
+SPARE = 256  # that the process holds open besides
 Tell = Callable[[int, str], None]
 
 
@@ -35,10 +38,23 @@ def work_in_each(homes: Sequence[RunFolder], tell: Tell = lambda *_: None) -> li
     Raises:
         KeyboardInterrupt: a signal has come while none of them was trained.
     """
+    _allow_files(FILES * len(homes))
     group = _Group(homes, tell)
     with group.held():
         group.work()
     return [group.outcomes.get(place, Outcome(Status.INTERRUPTED)) for place in range(len(homes))]
+
+
+def _allow_files(count: int) -> None:
+    """Let this process hold so many more files open, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + SPARE
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(
+            ValueError, OSError
+        ):  # where it does not, a run says which file it is that cannot be opened
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 class _Group:
