@@ -104,8 +104,8 @@ def _try(runs: Sequence[Run]) -> None:
                 begin_step(run, step, STEPS)
             terms = stack.step(_rows(together, step))
             for place, run in zip((0, -1), ends, strict=True):
-                begin_step(run, step, STEPS)
                 before = _generators()
+                begin_step(run, step, STEPS)
                 alone = train_step(run, run.data.train[batch_order(run, step)[0]])
                 if not all(map(same, zip(before, _generators(), strict=True))):
                     raise Unlike("something in them draws from the global generators")
@@ -158,7 +158,7 @@ def _largest(tensor: Tensor) -> float:
 
 
 def _near(found: Tensor, alone: Tensor, scale: float) -> bool:
-    """Apart by less than the tolerance, relative to their own size, or to a hundredth of that of their kind."""
+    """Apart by less than the tolerance, relative to their size, or to 1/100 of that of their kind."""
     if found.shape != alone.shape:
         return False
     tolerance = TOLERANCE[torch.get_default_dtype()] * max(_largest(alone), scale / 100)
@@ -167,7 +167,7 @@ def _near(found: Tensor, alone: Tensor, scale: float) -> bool:
 
 def _generators() -> list[Any]:
     """The state of the global generators."""
-    state = np.random.get_state()[1]
+    state: Any = np.random.get_state(legacy=True)[1]  # type: ignore[index]
     return [torch.get_rng_state(), torch.as_tensor(np.asarray(state, np.int64)), random.getstate()]
 
 
