@@ -19,9 +19,10 @@ LR_FACTOR = "lr_factor"  # key of a group of parameters: its learning rate is th
 class Wrapper:
     """Passes everything on to the optimizer inside; a subclass acts before, within or after its step.
 
-    One that needs the gradient at more places than one changes `step` itself. A closure that it hands on must evaluate the loss and its gradient, as torch's protocol says. The training
-    loop's closure also takes `probe=True`: the gradient of the data loss alone, unedited, for a look around
-    that is not the update itself.
+    One that needs the gradient at more places than one changes `step` itself. A closure that it hands on must
+    evaluate the loss and its gradient, as torch's protocol says. The training loop's closure also takes
+    `probe=True`: the gradient of the data loss alone, unedited, for a look around that is not the update
+    itself.
     """
 
     def __init__(self, inner: Any) -> None:

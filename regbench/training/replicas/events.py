@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from regbench.training.loop import EpochEnd
 
 
-class ReplicaEnd(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ReplicaEnd:
     """One run of a stack has done an epoch, or has diverged in it.
 
     Attributes:

@@ -20,11 +20,12 @@ End = tuple[dict[str, float], torch.nn.Module | None, View | None]  # of an epoc
 
 
 def fit_stack(runs: Sequence[Run], histories: Sequence[Sequence[Record]]) -> Iterator[StepEnd | ReplicaEnd]:
-    """Train several runs at once, epoch by epoch, each from where its history ends; all end at the same epoch.
+    """Train several runs at once, epoch by epoch, each from where its history ends.
 
-    A run leaves the stack with its last epoch, where one of its members stops it, or where it diverges; what
-    is left of the stack goes on. When the end of an epoch of a run is told, its model, optimizer and members
-    hold what they would alone. Times are a run's share: those of the stack divided by how many are in it.
+    All histories end with the same epoch. A run leaves the stack with its last epoch, where one of its
+    members stops it, or where it diverges; what is left of the stack goes on. When the end of a run's epoch
+    is told, its model, optimizer and members hold what they would alone. Times are a run's share: those of
+    the stack divided by how many are in it.
     """
     records = [list(history) for history in histories]
     going = [index for index, run in enumerate(runs) if len(records[index]) < run.epochs]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 
 class Unlike(Exception):
@@ -54,21 +54,28 @@ class Number:
     def __init__(self, values: Any, lane: Lane, name: str) -> None:
         self.values: np.ndarray[Any, Any] = np.asarray(values)
         self.lane, self.name = lane, name
-        self._made: Tensor | None = None
+        self._made: dict[torch.dtype, Tensor] = {}
 
-    @property
-    def tensor(self) -> Tensor:
-        """The number of the run that is meant: a scalar."""
-        if self._made is None:
-            self._made = torch.from_numpy(self.values).to(self.lane.device, non_blocking=True)
-        return self.lane.of(self._made)
+    def beside(self, others: Sequence[Any] = ()) -> Tensor:
+        """The number of the run that is meant: a scalar of the type that a plain one would count as."""
+        whole = self.values.dtype.kind == "i"
+        types = [one.dtype for one in others if isinstance(one, Tensor)]
+        fitting = [each for each in types if each.is_floating_point or (whole and each != torch.bool)]
+        dtype = (*fitting, torch.int64 if whole else torch.get_default_dtype())[0]
+        made = self._made.get(dtype)
+        if made is None:
+            made = torch.from_numpy(self.values).to(self.lane.device, dtype, non_blocking=True)
+            self._made[dtype] = made
+        return self.lane.of(made)
 
     @classmethod
     def __torch_function__(
         cls, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        others = tree_leaves([args, kwargs])
+
         def plain(value: Any) -> Any:
-            return value.tensor if isinstance(value, Number) else value
+            return value.beside(others) if isinstance(value, Number) else value
 
         return func(*tree_map(plain, tuple(args)), **tree_map(plain, kwargs or {}))
 
@@ -104,16 +111,16 @@ class Number:
 
 
 def _arithmetic(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    act, by_tensor = getattr(operator, name), getattr(Tensor, f"__{name}__")
+    act = getattr(operator, name)
 
     def forth(self: Number, other: Any) -> Any:
         if isinstance(other, Tensor):
-            return by_tensor(self.tensor, other)
+            return act(self.beside([other]), other)
         return Number(act(self.values, _values(other)), self.lane, self.name)
 
     def back(self: Number, other: Any) -> Any:
         if isinstance(other, Tensor):
-            return act(other, self.tensor)
+            return act(other, self.beside([other]))
         return Number(act(_values(other), self.values), self.lane, self.name)
 
     return forth, back
@@ -124,7 +131,7 @@ def _comparison(name: str) -> Callable[[Number, Any], Any]:
 
     def compared(self: Number, other: Any) -> Any:
         if isinstance(other, Tensor):
-            return act(self.tensor, other)
+            return act(self.beside([other]), other)
         if not isinstance(other, Number | int | float):
             return NotImplemented
         return self._agreed(act(self.values, _values(other)))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from regbench.errors import brief
 from regbench.streams import kept_draws
@@ -103,14 +104,16 @@ def _try(runs: Sequence[Run]) -> None:
                 begin_step(run, step, STEPS)
             terms = stack.step(_rows(together, step))
             for place, run in zip((0, -1), ends, strict=True):
-                begin_step(run, step, STEPS)
                 before = _generators()
+                begin_step(run, step, STEPS)
                 alone = train_step(run, run.data.train[batch_order(run, step)[0]])
                 if not all(map(same, zip(before, _generators(), strict=True))):
                     raise Unlike("something in them draws from the global generators")
                 _compare({name: term[place] for name, term in terms.items()}, alone, "terms")
         for run, alone_run in zip((together[0], together[-1]), ends, strict=True):
-            _compare(_state(run), _state(alone_run), "state")
+            state = _state(run)
+            for name, alone in _state(alone_run).items():
+                _compare(state[name], alone, name)
 
 
 def _rows(runs: Sequence[Run], epoch: int) -> Tensor:
@@ -127,33 +130,44 @@ def _state(run: Run) -> dict[str, Any]:
     }
 
 
-def _compare(found: Any, alone: Any, name: str) -> None:
-    """Refuse what differs by more than rounding."""
+def _compare(found: Any, alone: Any, name: str, scale: float | None = None) -> None:
+    """Refuse what differs by more than rounding: of a gradient that is 0 but for it, all of it is."""
+    if scale is None:
+        scale = max([_largest(one) for one in tree_leaves(alone) if isinstance(one, Tensor)] or [0.0])
     if isinstance(alone, Mapping):
         if found.keys() != alone.keys():
             raise Unlike(f"{name} has other parts than alone")
         for key in alone:
-            _compare(found[key], alone[key], str(key))
+            _compare(found[key], alone[key], str(key), scale)
     elif isinstance(alone, list | tuple):
         if len(found) != len(alone):
             raise Unlike(f"{name} has other parts than alone")
         for one, other in zip(found, alone, strict=True):
-            _compare(one, other, name)
-    elif (isinstance(alone, Tensor | float) and not _near(torch.as_tensor(found), torch.as_tensor(alone))) or (not isinstance(alone, Tensor | float) and found != alone):
+            _compare(one, other, name, scale)
+    elif isinstance(alone, Tensor | float):
+        if not _near(torch.as_tensor(found), torch.as_tensor(alone), scale):
+            raise Unlike(f"{name} comes out otherwise than alone")
+    elif found != alone:
         raise Unlike(f"{name} comes out otherwise than alone")
 
 
-def _near(found: Tensor, alone: Tensor) -> bool:
+def _largest(tensor: Tensor) -> float:
+    """The size of its largest finite number, 0 where it has none."""
+    sizes = tensor.detach().double().abs()
+    return sizes.where(sizes.isfinite(), 0.0).max().item() if sizes.numel() else 0.0
+
+
+def _near(found: Tensor, alone: Tensor, scale: float) -> bool:
+    """Apart by less than the tolerance, relative to their size, or to 1/100 of that of their kind."""
     if found.shape != alone.shape:
         return False
-    largest = alone.double().abs().max().item() if alone.numel() else 0.0
-    tolerance = TOLERANCE[torch.get_default_dtype()] * max(largest, 1e-6)
+    tolerance = TOLERANCE[torch.get_default_dtype()] * max(_largest(alone), scale / 100)
     return torch.allclose(found.double(), alone.double(), rtol=0, atol=tolerance, equal_nan=True)
 
 
 def _generators() -> list[Any]:
     """The state of the global generators."""
-    state = np.random.get_state()[1]
+    state: Any = np.random.get_state(legacy=True)[1]  # type: ignore[index]
     return [torch.get_rng_state(), torch.as_tensor(np.asarray(state, np.int64)), random.getstate()]
 
 

@@ -132,7 +132,7 @@ class StackedStep:
 def _places(
     model: nn.Module, parameters: Mapping[int, str], buffers: Mapping[str, Tensor]
 ) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Where a module of the model holds a parameter or a buffer, and that one's name; of tied ones each place."""
+    """Where a module of the model holds a parameter or a buffer, and its name; of a tied one all places."""
     names = {**parameters, **{id(buffer): name for name, buffer in buffers.items()}}
     for module in model.modules():
         for held in (module._parameters, module._buffers):

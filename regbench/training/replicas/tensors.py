@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +22,13 @@ class StackedTensors:
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         self._models = models
-        of_each = [dict(model.named_parameters()) for model in models]
-        self._own = {name: [each.get(name) for each in of_each] for name in of_each[0]}
+        of_each: list[dict[str, Tensor]] = [dict(model.named_parameters()) for model in models]
         buffers = [dict(model.named_buffers()) for model in models]
         _require_alike(of_each)
         _require_alike(buffers)
+        self._own = {name: [each[name] for each in of_each] for name in of_each[0]}
         with torch.no_grad():
-            self.parameters = {
+            self.parameters: dict[str, Tensor] = {
                 name: torch.stack([each[name] for each in of_each]).requires_grad_(own.requires_grad)
                 for name, own in of_each[0].items()
             }
@@ -51,7 +51,7 @@ class StackedTensors:
                 continue
             self.gradients.append(stacked.grad)
             for own, part in zip(self._own[name], stacked.grad.unbind(), strict=True):
-                own.grad = part  # type: ignore[union-attr]
+                own.grad = part
 
     def clear_gradients(self) -> None:
         """Forget the gradients; those that are shared become 0, for they stay where they are."""
@@ -70,7 +70,7 @@ class StackedTensors:
                 buffer.data = buffer.data.clone()
 
 
-def _require_alike(of_each: Sequence[dict[str, Tensor]]) -> None:
+def _require_alike(of_each: Sequence[Mapping[str, Tensor]]) -> None:
     first = {name: (one.shape, one.dtype, one.requires_grad) for name, one in of_each[0].items()}
     for other in of_each[1:]:
         if {name: (one.shape, one.dtype, one.requires_grad) for name, one in other.items()} != first:

@@ -47,7 +47,9 @@ def trained_alone(runs: Sequence[Run]) -> list[list[Record]]:
     return found
 
 
-def trained_at_once(runs: Sequence[Run], histories: Sequence[Sequence[Record]] | None = None) -> list[list[Record]]:
+def trained_at_once(
+    runs: Sequence[Run], histories: Sequence[Sequence[Record]] | None = None
+) -> list[list[Record]]:
     found: list[list[Record]] = [[] for _ in runs]
     for event in fit_stack(runs, histories or [[] for _ in runs]):
         if isinstance(event, ReplicaEnd) and event.event is not None:
