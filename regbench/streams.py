@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ BITS = 2**64 - 1
 STRIDE = 0x9E3779B97F4A7C15  # between two counters: 2^64 over the golden ratio, odd
 FACTORS = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # of the mixing, with the shifts 30, 27 and 31
 BLOCK = 8192  # words made at once, so that they stay in the cache
+KEPT = 1024  # digests; some streams are made for one step alone
 
 
 @dataclass
@@ -344,7 +345,7 @@ def _viewed(words: Any, size: int) -> Any:
     return words.view({16: torch.int16, 32: torch.int32, 64: torch.int64}[size])
 
 
-@cache
+@lru_cache(KEPT)
 def _digest(seed: int, name: str, site: str) -> tuple[int, int]:
     """The two keys of a stream."""
     digest = hashlib.blake2b(repr((seed, name, site)).encode(), digest_size=16).digest()
