@@ -24,6 +24,7 @@ from regbench.runs.folder import RunFolder
 from regbench.runs.sinks import JsonLines
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.runs.work_together import work_in_each
+from regbench.training.replicas import fit, proof
 from tests.conftest import reg_node, tiny
 from tests.replicas import in_turn
 
@@ -282,3 +283,28 @@ def test_where_writing_takes_long_checkpoints_of_few_epochs_are_written(
         assert due.is_now() == bool(written and written[-1] == second), "for all runs of an epoch alike"
     assert written[0] == together.EVERY
     assert all(b - a >= 1 / together.SHARE for a, b in itertools.pairwise(written))
+
+
+def test_a_stack_that_is_interrupted_goes_on_to_the_records_of_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacked = fit.fit_stack
+
+    def stopped(*given: Any) -> Iterator[Any]:
+        for number, event in enumerate(stacked(*given)):
+            if number == 6:
+                signal.raise_signal(signal.SIGINT)
+            yield event
+
+    monkeypatch.setattr(together, "fit_stack", stacked)
+    monkeypatch.setattr(work_together, "unstackable", proof.unstackable)
+    whole = [home(tmp_path / f"whole{seed}", seed) for seed in range(3)]
+    assert work_in_each(whole) == [Outcome("finished")] * 3
+    homes = [home(tmp_path / f"part{seed}", seed) for seed in range(3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(together, "fit_stack", stopped)
+        assert work_in_each(homes) == [Outcome("interrupted")] * 3
+    assert work_in_each(homes) == [Outcome("finished")] * 3
+    for one, other in zip(homes, whole, strict=True):
+        assert left_in(one.path) == left_in(other.path)
+        assert json.loads((one.path / "environment.json").read_text())["replicas"] == 3
