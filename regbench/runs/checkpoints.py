@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ class Keeper:
         """
         ongoing, run = self.ongoing, self.ongoing.run
         each = ongoing.checkpoints == "all"
-        taken: Callable[[Any], Any] = _itself if due or each else copied  # the run changes its own
+        # the run changes its own; what is one tensor in it stays one
+        taken: Callable[[Any], Any] = _itself if due or each else partial(copied, made={})
         evaluated = event.evaluated or run.reg.eval_model(run.model)
         weights = plain_state(evaluated)
         if event.evaluated is not None and best_of(ongoing.history, run.monitor) is event.record:
@@ -118,16 +120,24 @@ def _itself(state: Any) -> Any:
     return state
 
 
-def copied(state: Any) -> Any:
-    """A state of its own: its tensors, dicts and lists are copies."""
+def copied(state: Any, made: dict[Any, Tensor]) -> Any:
+    """A state of its own: its tensors, dicts and lists are copies.
+
+    Args:
+        state: of a model, an optimizer or a member.
+        made: copies that were made of other states of the same run, and are made here.
+    """
     if isinstance(state, Tensor):
-        return state.detach().clone()
+        place = state.data_ptr(), state.shape, state.stride(), state.dtype
+        if place not in made or not state.numel():
+            made[place] = state.detach().clone()
+        return made[place]
     if isinstance(state, list):
-        return [copied(value) for value in state]
+        return [copied(value, made) for value in state]
     if isinstance(state, dict):
-        made = copy(state)  # with what torch hangs on it
-        made.update((name, copied(value)) for name, value in state.items())
-        return made
+        own = copy(state)  # with what torch hangs on it
+        own.update((name, copied(value, made)) for name, value in state.items())
+        return own
     return state
 
 

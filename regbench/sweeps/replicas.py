@@ -92,10 +92,8 @@ def _limit(asked: Any, jobs: int, workers: int) -> int:
 
 def _alike(jobs: Sequence[Job], limits: Sequence[int]) -> list[Hashable]:
     """What each job shares with those that it might be trained with; None where there are none."""
-    threads = threads_of_each(jobs)
     shapes: list[Hashable] = [
-        (shape(one.config), number) if limit > 1 else None
-        for one, number, limit in zip(jobs, threads, limits, strict=True)
+        shape(one.config) if limit > 1 else None for one, limit in zip(jobs, limits, strict=True)
     ]
     far = [(kind, _epochs(one)) if kind else None for one, kind in zip(jobs, _several(shapes), strict=True)]
     return _several(far)
@@ -129,13 +127,13 @@ def _stackable(jobs: Sequence[Job], kinds: Sequence[Hashable]) -> tuple[list[Has
     found: list[Hashable] = [None] * len(jobs)
     whys: dict[str, list[str]] = {}  # the stacks of each
     for kind, places in _of(kinds).items():
-        if not unstackable(_built([jobs[place] for place in few(places)])):
+        if not _why_not([jobs[place] for place in few(places)]):
             for place in places:
                 found[place] = kind
             continue
         seedless = [json.dumps({**jobs[place].config, "seed": None}, default=str) for place in places]
         for narrower, inner in _of(_several(seedless)).items():
-            if why := unstackable(_built([jobs[places[one]] for one in inner[:2]])):
+            if why := _why_not([jobs[places[one]] for one in inner[:2]]):
                 stack = stack_name(jobs[places[0]].config["reg"])
                 whys.setdefault(why.removeprefix("replicas: "), []).append(stack)
                 break  # of the others it is the same
@@ -147,6 +145,14 @@ def _stackable(jobs: Sequence[Job], kinds: Sequence[Hashable]) -> tuple[list[Has
 def few(places: Sequence[int]) -> list[int]:
     """Some of many, the first two and the last among them."""
     return sorted({*places[:2], places[len(places) // 2], places[-1]})
+
+
+def _why_not(jobs: Sequence[Job]) -> str:
+    """Why the runs of these jobs cannot be one stack; empty where they can."""
+    try:
+        return unstackable(_built(jobs))
+    except ConfigError as error:
+        return str(error)
 
 
 def _built(jobs: Sequence[Job]) -> list[Run]:

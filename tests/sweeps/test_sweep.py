@@ -26,7 +26,7 @@ from tests import processes
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["train.epochs=1", "train.batch_size=32", "model.width=8", "dataset.num_train=97", "device=cpu"]
-LINE = ["-m", "+reg=[],dropout", *QUICK, "replicas=off"]
+LINE = ["-m", "+reg=[],dropout", *QUICK]
 
 
 def cli(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
