@@ -25,9 +25,9 @@ from regbench.weights import stand_in
 
 def passes(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The forward passes of one step: the terms of the objective, means over the batch."""
-    shown = []
+    parts, shown = _micro_batches(batch, run.accumulate), []
     run.clock.passes = -1
-    for run.clock.micro, micro in enumerate(_micro_batches(batch, run.accumulate)):
+    for run.clock.micro, micro in enumerate(parts):
         shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
     run.clock.passes = 0
     terms: dict[str, Tensor] = {}
