@@ -78,7 +78,8 @@ def _train_epoch(stack: RunStack, epoch: int) -> Generator[StepEnd, None, list[d
     """Show every train row once to every run; return each one's objective, learning rate and speed."""
     runs = stack.runs
     for run in runs:
-        run.model.train()
+        if not run.model.training:  # setting it takes as long as a run's share of a step
+            run.model.train()
     orders = [batch_order(run, epoch) for run in runs]
     sizes = [len(rows) for rows in orders[0]]
     batches = torch.stack([torch.cat(order) for order in orders]).split(sizes, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -49,27 +50,30 @@ def unstackable(runs: Sequence[Run]) -> str:
     return ""
 
 
-def pays(runs: Sequence[Run], rounds: int = 3) -> float:
-    """How many times the CPU time of one stack's step all steps of the separate runs take, measured.
+def pays(runs: Sequence[Run], rounds: int = 5) -> float:
+    """How many times as much CPU time the steps of the separate runs take as those of their stack, measured.
 
     Args:
         runs: that can be stacked; copies of them are used.
-        rounds: in each, one step of the stack and one of a single run; the median counts.
+        rounds: in each, one step of the stack and one of a single run, in turn; the medians count.
     """
     with kept_draws():
         single, stack = _copied(runs[0]), RunStack(list(map(_copied, runs)))
-        ratios = []
+        alone, at_once = [], []
+        for run in [single, *stack.runs]:
+            run.model.train()
         for step in range(rounds + 1):
             began = time.process_time()
-            begin_step(single, step, STEPS)
+            begin_step(single, step, rounds + 1)
             train_step(single, single.data.train[batch_order(single, step)[0]])
             between = time.process_time()
             for run in stack.runs:
-                begin_step(run, step, STEPS)
+                begin_step(run, step, rounds + 1)
             stack.step(_rows(stack.runs, step))
-            ended = time.process_time()
-            ratios.append(len(runs) * (between - began) / (ended - between))
-    return sorted(ratios[1:])[rounds // 2]  # the first is slower than those that follow
+            at_once.append(time.process_time() - between)
+            alone.append(between - began)
+    # the first ones are slower than those that follow
+    return len(runs) * statistics.median(alone[1:]) / statistics.median(at_once[1:])
 
 
 def _require_equal(runs: Sequence[Run]) -> None:

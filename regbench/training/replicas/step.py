@@ -25,11 +25,9 @@ from regbench.weights import stand_in
 
 def passes(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The forward passes of one step: the terms of the objective, means over the batch."""
-    parts = max(1, min(run.accumulate, len(batch) // 2))
-    shown = []
+    parts, shown = _micro_batches(batch, run.accumulate), []
     run.clock.passes = -1
-    for run.clock.micro, rows in enumerate(torch.arange(len(batch)).tensor_split(parts)):
-        micro = batch if parts == 1 else batch[slice(int(rows[0]), int(rows[-1]) + 1)]
+    for run.clock.micro, micro in enumerate(parts):
         shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
     run.clock.passes = 0
     terms: dict[str, Tensor] = {}
@@ -38,6 +36,14 @@ def passes(run: Run, batch: Batch) -> dict[str, Tensor]:
             part = term if share == 1 else term * share
             terms[name] = terms[name] + part if name in terms else part
     return terms
+
+
+def _micro_batches(batch: Batch, count: int) -> list[Batch]:
+    parts = max(1, min(count, len(batch) // 2))
+    if parts == 1:
+        return [batch]
+    pairs = zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), strict=True)
+    return [Batch(inputs, targets) for inputs, targets in pairs]
 
 
 class StackedStep:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -45,13 +46,14 @@ class StackedTensors:
 
     def share_gradients(self) -> None:
         """Let each model's gradients be views of those that the stack has just got, from now on in place."""
-        self.gradients = []
+        there = [stacked.grad for stacked in self.parameters.values() if stacked.grad is not None]
+        if len(there) == len(self.gradients) and all(map(operator.is_, there, self.gradients)):
+            return
+        self.gradients = there
         for name, stacked in self.parameters.items():
-            if stacked.grad is None:
-                continue
-            self.gradients.append(stacked.grad)
-            for own, part in zip(self._own[name], stacked.grad.unbind(), strict=True):
-                own.grad = part
+            if stacked.grad is not None:
+                for own, part in zip(self._own[name], stacked.grad.unbind(), strict=True):
+                    own.grad = part
 
     def clear_gradients(self) -> None:
         """Forget the gradients; those that are shared become 0, for they stay where they are."""
