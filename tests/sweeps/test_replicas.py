@@ -207,6 +207,36 @@ def _records(tmp_path: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in tmp_path.glob("outputs/sweeps/on/*/metrics.jsonl"))
 
 
+def test_a_worker_that_is_killed_loses_none_of_its_runs(tmp_path: Path) -> None:
+    quick = [word for word in QUICK if not word.startswith("train.epochs")]
+    words = ["train", "-m", *quick, "seed=range(4)", "train.epochs=40", "replicas=2"]
+    with processes.start(*words, "sweep=on", cwd=tmp_path, code=EXACT) as process:
+        while not _records(tmp_path) > 8:
+            assert process.poll() is None, process.out + process.err
+            time.sleep(0.02)
+        (server,) = _children(process.pid)
+        os.kill(_children(server)[0], signal.SIGKILL)
+        assert process.wait(120) == 0, process.out + process.err
+        assert "4 of 4 jobs finished" in process.out
+    assert processes.run(*words, "sweep=off", cwd=tmp_path, code=EXACT).returncode == 0
+    assert left(tmp_path, "on") == left(tmp_path, "off")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_plan_says_it_and_ablate_does_it(tmp_path: Path) -> None:
+    words = [*QUICK, "+reg=[dropout,l2]", "seed=range(4)", "replicas=4"]
+    planned = processes.run("plan", *words, cwd=tmp_path)
+    assert "replicas: 4 of 4 jobs are trained together, in stacks: 1 of 4" in planned.stdout, planned.stderr
+    done = processes.run("ablate", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "replicas: 16 of 16 jobs are trained together, in stacks: 4 of 4" in done.stdout
+    environments = [json.loads(p.read_text()) for p in tmp_path.glob("outputs/sweeps/*/*/environment.json")]
+    assert [one["replicas"] for one in environments] == [4] * 16
+
+
 RAISING = """
 from torch import nn
 class Net(nn.Sequential):
