@@ -17,11 +17,12 @@ LR_FACTOR = "lr_factor"  # key of a group of parameters: its learning rate is th
 
 
 class Wrapper:
-    """Passes everything on to the optimizer inside; a subclass changes `step`.
+    """Passes everything on to the optimizer inside; a subclass acts before, within or after its step.
 
-    A closure that it hands on must evaluate the loss and its gradient, as torch's protocol says. The training
-    loop's closure also takes `probe=True`: the gradient of the data loss alone, unedited, for a look around
-    that is not the update itself.
+    One that needs the gradient at more places than one changes `step` itself. A closure that it hands on must
+    evaluate the loss and its gradient, as torch's protocol says. The training loop's closure also takes
+    `probe=True`: the gradient of the data loss alone, unedited, for a look around that is not the update
+    itself.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -36,9 +37,29 @@ class Wrapper:
         """Forget the gradients."""
         self.inner.zero_grad()
 
+    def begin(self) -> None:
+        """Before a step, the gradient not yet there."""
+
+    def edit(self) -> None:
+        """Change gradients or weights directly before the optimizer inside makes its step."""
+
+    def end(self) -> None:
+        """After a step."""
+
     def step(self, closure: Callable[..., Tensor] | None = None) -> Tensor | None:
         """Update the weights once."""
-        return self.inner.step(closure)
+        self.begin()
+        if type(self).edit is Wrapper.edit:
+            loss = self.inner.step(closure)
+        else:
+            loss = None
+            if closure is not None:
+                with torch.enable_grad():
+                    loss = closure()
+            self.edit()
+            self.inner.step()
+        self.end()
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """The inner optimizer's state."""
