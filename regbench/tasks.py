@@ -14,6 +14,7 @@ from torch import Tensor
 Name = Literal["classification", "regression"]
 Loss = Literal["squared", "huber", "absolute"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
+SHORT = 16  # classes, below which torch's softmax over columns takes a fraction of that over rows
 SUM_TOLERANCE = 1e-4  # of a distribution's row: what mixing in single precision leaves of its sum
 
 
@@ -79,7 +80,9 @@ class Classification:
         return rows.index_select(0, labels) if labels.ndim == 1 else rows[labels]
 
     def loss(self, outputs: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
-        return F.cross_entropy(outputs, targets, class_weights)
+        if class_weights is not None or outputs.shape[1] >= SHORT:
+            return F.cross_entropy(outputs, targets, class_weights)
+        return -(outputs.T.log_softmax(0) * targets.T).sum() / len(outputs)
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(outputs, labels, reduction="none")

@@ -56,3 +56,15 @@ def test_the_audit_says_what_mixing_does_to_targets() -> None:
     name, unit, spread = PRICES.spread
     assert (name, unit) == ("standard deviation of the targets", "")
     assert spread(torch.tensor([[1.0, 0.0], [-1.0, 4.0]])) == pytest.approx((1 + 2) / 2)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 15, 16, 100])
+def test_the_loss_is_the_cross_entropy_whatever_the_number_of_classes(classes: int) -> None:
+    """By torch's own function, in single precision; hard rows and mixed ones, and its gradient."""
+    generator = torch.Generator().manual_seed(0)
+    outputs = torch.randn(7, classes, generator=generator).mul_(20).requires_grad_()
+    targets = torch.eye(classes)[torch.arange(7) % classes]
+    for rows in (targets, targets.lerp(targets.roll(1, 0), 0.3)):
+        losses = [Classification(classes).loss(outputs, rows), torch.nn.functional.cross_entropy(outputs, rows)]
+        torch.testing.assert_close(*losses)
+        torch.testing.assert_close(*(torch.autograd.grad(loss, outputs)[0] for loss in losses))
