@@ -17,11 +17,12 @@ LR_FACTOR = "lr_factor"  # key of a group of parameters: its learning rate is th
 
 
 class Wrapper:
-    """Passes everything on to the optimizer inside; a subclass changes `step`.
+    """Passes everything on to the optimizer inside; a subclass acts before, within or after its step.
 
-    A closure that it hands on must evaluate the loss and its gradient, as torch's protocol says. The training
-    loop's closure also takes `probe=True`: the gradient of the data loss alone, unedited, for a look around
-    that is not the update itself.
+    One that needs the gradient at more places than one changes `step` itself. A closure that it hands on must
+    evaluate the loss and its gradient, as torch's protocol says. The training loop's closure also takes
+    `probe=True`: the gradient of the data loss alone, unedited, for a look around that is not the update
+    itself.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -36,9 +37,29 @@ class Wrapper:
         """Forget the gradients."""
         self.inner.zero_grad()
 
+    def begin(self) -> None:
+        """Before a step, the gradient not yet there."""
+
+    def edit(self) -> None:
+        """Change gradients or weights directly before the optimizer inside makes its step."""
+
+    def end(self) -> None:
+        """After a step."""
+
     def step(self, closure: Callable[..., Tensor] | None = None) -> Tensor | None:
         """Update the weights once."""
-        return self.inner.step(closure)
+        self.begin()
+        if type(self).edit is Wrapper.edit:
+            loss = self.inner.step(closure)
+        else:
+            loss = None
+            if closure is not None:
+                with torch.enable_grad():
+                    loss = closure()
+            self.edit()
+            self.inner.step()
+        self.end()
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """The inner optimizer's state."""
@@ -85,6 +106,7 @@ def _uncompiled(cls: Any) -> Any:
     def load_state_dict(self: Any, state_dict: dict[str, Any]) -> None:
         plain["load_state_dict"](self, state_dict)
         _require_shapes(self)
+        _lay_alike(self)
 
     ours = {"step": step, "load_state_dict": load_state_dict}
     about = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
@@ -103,6 +125,15 @@ def _require_shapes(optimizer: Any) -> None:
             if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
                 found, due = tuple(value.shape), tuple(parameter.shape)
                 raise ValueError(f"{name} must have the shape {due} of its parameter, got {found}")
+
+
+def _lay_alike(optimizer: Any) -> None:
+    """Lay a state in memory as its parameters lie: fused kernels go through both as if they lay alike."""
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            alike = isinstance(value, Tensor) and value.shape == parameter.shape
+            if alike and value.stride() != parameter.stride():
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _begin_late(optimizer: Any) -> None:

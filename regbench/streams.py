@@ -112,6 +112,11 @@ class Stream:
         return self._key
 
     @property
+    def base(self) -> tuple[Any, Any]:
+        """The two keys that no clock has moved yet: what else its draws are made of."""
+        return self._base
+
+    @property
     def moment(self) -> tuple[int, int, int]:
         """The reading of the clock, for what must stay the same within one forward pass."""
         return (self._clock.step, self._clock.micro, self._clock.passes)
@@ -135,8 +140,7 @@ class Stream:
 
     def bits(self, keep: float, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
         """True with probability keep, which is exact to 1/65536, else False."""
-        count = math.prod(shape)
-        pieces = _viewed(self._halves((count + 1) // 2, device), 16)[..., :count]
+        pieces = self._pieces(math.prod(shape), device)
         if isinstance(keep, Tensor):
             return self._given(pieces, shape) < torch.round(keep.double() * 65536) - 32768
         return self._given(pieces < round(keep * 65536) - 32768, shape)
@@ -202,6 +206,10 @@ class Stream:
         """What was drawn for all runs of the stream, as one run sees it."""
         drawn = torch.from_numpy(drawn) if isinstance(drawn, np.ndarray) else drawn
         return drawn.view(tuple(shape))
+
+    def _pieces(self, count: int, device: torch.device | str) -> Any:
+        """The next 16-bit words, signed, (count,)."""
+        return _viewed(self._halves((count + 1) // 2, device), 16)[..., :count]
 
     def _normal(self, count: int, device: torch.device | str, double: bool) -> Any:
         pairs = (count + 1) // 2

@@ -21,42 +21,57 @@ def regularized_weights(model: nn.Module, scope: Scope = "weights") -> list[tupl
     type of the module; never biases, normalizations, embeddings. Where a weight is parametrized it is the
     original. "all": every parameter.
     """
-    return _thawed(_weights(model, scope))
+    return _trained(_places(model, scope))
 
 
 class FoundWeights:
     """`regularized_weights` of a model in training, whose modules are looked through once, not in each step.
 
-    A weight that is frozen or thawed on the way is heeded; a module that is put in later is not.
+    A weight that is frozen or thawed on the way, or that another stands for, is heeded; a module that is put
+    in later is not.
     """
 
     def __init__(self, scope: Scope) -> None:
         self._scope: Scope = scope
         self._model: nn.Module | None = None
-        self._weights: list[tuple[str, Tensor]] = []
+        self._places: list[Place] = []
 
     def of(self, model: nn.Module) -> list[tuple[str, Tensor]]:
         """Name and parameter."""
         if model is not self._model:
-            self._model, self._weights = model, _weights(model, self._scope)
-        return _thawed(self._weights)
+            self._model, self._places = model, _places(model, self._scope)
+        return _trained(self._places)
 
 
-def _thawed(weights: list[tuple[str, Tensor]]) -> list[tuple[str, Tensor]]:
-    return [(name, weight) for name, weight in weights if weight.requires_grad]
+Place = tuple[str, nn.Module, str]  # a weight's name in the model, the module that has it, its name there
 
 
-def _weights(model: nn.Module, scope: Scope) -> list[tuple[str, Tensor]]:
-    """The same, frozen ones among them."""
-    if scope == "all":
-        return list(model.named_parameters())
-    found: dict[int, tuple[str, Tensor]] = {}
+def _trained(places: list[Place]) -> list[tuple[str, Tensor]]:
+    """What is there now, without what is frozen."""
+    found = ((name, _original(module, own)) for name, module, own in places)
+    return [(name, weight) for name, weight in found if weight is not None and is_trained(weight)]
+
+
+def _places(model: nn.Module, scope: Scope) -> list[Place]:
+    """Where the weights are, frozen ones among them, each once."""
+    found: dict[int, Place] = {}
     for prefix, module in model.named_modules():
-        for name in _weight_names(module):
+        names = list(module._parameters) if scope == "all" else _weight_names(module)
+        for name in names:
             weight = _original(module, name)
             if weight is not None:
-                found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), weight))
+                found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), module, name))
     return list(found.values())
+
+
+def is_trained(weight: Tensor) -> bool:
+    """Whether a parameter, or what stands for it for the time of a pass, is not frozen."""
+    return weight.requires_grad or getattr(weight, "stands_for_trained", False)
+
+
+def stand_in(tensor: Tensor, parameter: Tensor) -> None:
+    """Let a tensor stand for a parameter: under `torch.func.vmap` nobody could tell whether it is frozen."""
+    tensor.stands_for_trained = parameter.requires_grad  # type: ignore[attr-defined]
 
 
 def _weight_names(module: nn.Module) -> list[str]:

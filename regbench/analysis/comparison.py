@@ -285,11 +285,14 @@ def interactions_design(pairs: Iterable[Interaction], test: PairedTest) -> Desig
     return design({" and ".join(pair.members): pair.seeds for pair in pairs}, test, "interactions")
 
 
+OF_EACH = ("command", "replicas")  # facts of one run that say nothing of its machine
+
+
 def environment(groups: Sequence[Group]) -> tuple[dict[str, list[str]], list[str]]:
     """Every fact of machine and versions with its values, and a sentence on each that has several."""
     alike: dict[str, list[str]] = defaultdict(list)  # folders, by what their runs ran in
     for result in (r for group in groups for _, r in sorted(group.results.items())):
-        facts = {name: value for name, value in result.environment.items() if name != "command"}
+        facts = {name: value for name, value in result.environment.items() if name not in OF_EACH}
         alike[json.dumps(facts, sort_keys=True, default=str)].append(result.folder)
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for text, folders in alike.items():

@@ -76,16 +76,17 @@ def main(argv: list[str]) -> int:
 
     place, jobs = arranged(line, composed)
     refuse_wrong(place, jobs)
-    workers, costs = Launch(line).at_once(jobs), Costs(jobs)
+    launch, costs = Launch(line), Costs(jobs)
+    workers = launch.at_once(jobs)
     if difference is None:
-        show(jobs, workers, costs)
+        show(jobs, workers, costs, launch.groups)
         return 0
     terms = _terms(composed)
     metric = asked.metric or terms.judged
     known = (
         _pilots(place.root, metric, splits) if sd is None else [Pilot("", sd / factor(metric), terms=terms)]
     )
-    show(jobs, workers, costs)
+    show(jobs, workers, costs, launch.groups)
     sought = Sought(metric, difference / factor(metric), techniques)
     for pilot in known:
         _show_needed(pilot, sought, lambda seeds: seconds_left(jobs, costs, seeds, workers))

@@ -127,7 +127,7 @@ def _run(
     spending = Spending(budget, workers)
     race = Race(field, jobs, question, spending, lambda sentence: print_lines(console, [sentence]))
     if asked.plan:
-        _plan(race, field, workers)
+        _plan(race, field, workers, launch.groups)
         return 0
     if not budget.is_set:
         print("no budget is set: it goes on until all is decided, or Ctrl-C")
@@ -140,7 +140,7 @@ def _run(
     return code
 
 
-def _plan(race: Race, field: Field, workers: int) -> None:
+def _plan(race: Race, field: Field, workers: int, together: bool) -> None:
     """Say what comes next, and what it takes; start nothing."""
     from regbench.sweeps import estimate
 
@@ -154,7 +154,7 @@ def _plan(race: Race, field: Field, workers: int) -> None:
         print(f"nothing is left to run: {race.over}")
         return
     print("the next round:")
-    estimate.show(jobs, workers)
+    estimate.show(jobs, workers, together=together)
 
 
 def _conclude(race: Race, jobs: Jobs, spent: str, asked: argparse.Namespace) -> None:

@@ -6,11 +6,12 @@ import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
+from regbench.composition.devices import read_devices, require_per_device
 from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.instantiation.fields import checked, converted, require_number
 from regbench.instantiation.signatures import hints_of
@@ -19,6 +20,7 @@ from regbench.records.metrics import Asked
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 MOST_THREADS = 1024
+MOST_REPLICAS = 256
 LARGEST_SINGLE = 3e38  # single precision ends there
 RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by itself
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
@@ -41,6 +43,9 @@ class Settings:
     evaluate_test: bool
     checkpoints: Checkpoints
     sweep: str | None
+    replicas: Any = "auto"  # or off, or a whole number
+    devices: Any = None  # or all, cpu, a number, a list of numbers
+    per_device: int = 1
 
     def __post_init__(self) -> None:
         if len(set(self.evaluate)) < len(self.evaluate):
@@ -51,11 +56,21 @@ class Settings:
             raise ConfigError(f"threads: must be at least 1, got {self.threads}")
         if self.threads is not None and self.threads > MOST_THREADS:
             raise ConfigError(f"threads: must be at most {MOST_THREADS}, got {self.threads}")
+        self.replicas = whole(self.replicas)
+        number = type(self.replicas) is int and 1 <= self.replicas <= MOST_REPLICAS
+        if not number and self.replicas not in ("auto", "off"):
+            raise ConfigError(
+                f"replicas: must be auto, off, or a whole number in [1, {MOST_REPLICAS}], "
+                f"got {brief(self.replicas)}"
+            )
+        read_devices(self.devices)
+        require_per_device(self.per_device)
         if self.sweep is not None and not NAME.fullmatch(self.sweep):
             raise ConfigError(f"sweep: must be letters, digits, and _ . + - within, got {self.sweep!r}")
 
 
 SETTINGS = tuple(field.name for field in fields(Settings))
+REQUIRED = tuple(field.name for field in fields(Settings) if field.default is MISSING)  # others came later
 
 
 @dataclass
@@ -209,7 +224,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
             if not close and not str(config["model"].get("_target_", "regbench.")).startswith("regbench."):
                 close = f"; add a value of your own model's with +model.{name}=..."
             raise ConfigError(f"{name}: no such key{close}")
-    for name in (*SETTINGS, *PARTS):
+    for name in (*REQUIRED, *PARTS):
         if name not in config:
             raise ConfigError(f"{name}: must have a value, got none")
     for name in PARTS:
@@ -223,7 +238,8 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
         rate = config[part].get("lr", 0)
         if part == "optimizer" or rate == config["train"].get("lr"):
             _require_rate(rate, f"{part}: lr")
-    common = {name: converted(config[name], hints[name], f"{name}:") for name in SETTINGS}
+    given = [name for name in SETTINGS if name in config]
+    common = {name: converted(config[name], hints[name], f"{name}:") for name in given}
     return Settings(**common), TrainSettings(**checked(TrainSettings, config["train"], "train", {}))
 
 

@@ -12,7 +12,15 @@ from regbench.errors import printable
 from regbench.records.form import EXACT
 
 IDENTITY_VERSION = 2  # of what is hashed; that of records may rise alone, so that folders keep their names
-NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
+NOT_IDENTITY = (
+    "device",
+    "evaluate_test",
+    "checkpoints",
+    "sweep",
+    "replicas",
+    "devices",
+    "per_device",
+)  # where it runs, and what it leaves behind
 # nor what is repeated, what is compared, and what changes the last bits or is measured besides
 NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -103,17 +102,11 @@ class Decay(Wrapper):
         self._strength, self._decoupled = strength, decoupled
 
     @torch.no_grad()
-    def step(self, closure: Callable[..., Tensor] | None = None) -> Tensor | None:
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def edit(self) -> None:
         for group in self.param_groups:
             chosen = [w for w in group["params"] if id(w) in self._chosen and w.grad is not None]
             if chosen:
                 self._decay(chosen, group["lr"])
-        self.inner.step()
-        return loss
 
     def _decay(self, weights: list[Tensor], lr: float) -> None:
         if self._decoupled:

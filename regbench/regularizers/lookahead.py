@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -79,9 +79,11 @@ class Pausing(Wrapper):
         super().__init__(inner)
         self._member = member
 
-    def step(self, closure: Callable[..., Tensor] | None = None) -> Tensor | None:
-        weights = [weight for group in self.param_groups for weight in group["params"]]
-        self._member.start(weights)
-        loss = self.inner.step(closure)
-        self._member.synchronize(weights)
-        return loss
+    def begin(self) -> None:
+        self._member.start(self._weights())
+
+    def end(self) -> None:
+        self._member.synchronize(self._weights())
+
+    def _weights(self) -> list[Tensor]:
+        return [weight for group in self.param_groups for weight in group["params"]]

@@ -96,10 +96,15 @@ class Shake(nn.Module):
 class _Scaled(torch.autograd.Function):
     """Multiply by one factor forward, and the gradient by another."""
 
+    generate_vmap_rule = True  # for runs that are trained at once
+
     @staticmethod
-    def forward(ctx: Any, values: Tensor, forth: Tensor, back: Tensor) -> Tensor:
-        ctx.save_for_backward(back)
+    def forward(values: Tensor, forth: Tensor, back: Tensor) -> Tensor:
         return forth * values
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(inputs[-1])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]

@@ -112,10 +112,15 @@ class TwoBranches(nn.Module):
 class _Mixed(torch.autograd.Function):
     """Mix by one share forward, and divide the gradient by another."""
 
+    generate_vmap_rule = True  # for runs that are trained at once
+
     @staticmethod
-    def forward(ctx: Any, one: Tensor, two: Tensor, forth: Tensor, back: Tensor) -> Tensor:
-        ctx.save_for_backward(back)
+    def forward(one: Tensor, two: Tensor, forth: Tensor, back: Tensor) -> Tensor:
         return forth * one + (1 - forth) * two
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(inputs[-1])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]

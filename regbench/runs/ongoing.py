@@ -55,7 +55,12 @@ class Ongoing:
         self.place = Place(self.home.path)
         self.content = content_of(self.home.config, self.recorded)
         self.identity = identity(self.home.config, self.content)
-        self._started = time.perf_counter()
+        self._started, self._share = time.perf_counter(), 1.0
+
+    def count_time(self, share: float) -> None:
+        """From now on this share, in [0, 1], of the time that passes is the run's; the rest is of others."""
+        self.seconds_before = self.seconds
+        self._started, self._share = time.perf_counter(), share
 
     def take(self, event: EpochEnd) -> None:
         """Put an epoch that is done to the others."""
@@ -68,5 +73,5 @@ class Ongoing:
 
     @property
     def seconds(self) -> float:
-        """Since the run began, pauses between sessions left out."""
-        return self.seconds_before + time.perf_counter() - self._started
+        """Since the run began, without pauses between sessions, and without what others took meanwhile."""
+        return self.seconds_before + (time.perf_counter() - self._started) * self._share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import re
@@ -38,13 +39,28 @@ def save(path: Path, state: Mapping[str, Any], owner: str = "") -> None:
     import torch
 
     content = io.BytesIO()
-    torch.save(dict(state), content)  # not into the file itself: torch would hide the reason of a failure
+    torch.save(_compact(dict(state)), content)  # not into the file: torch would hide the reason of a failure
     archives.close(content, owner)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         write_bytes(path, content.getbuffer(), sync=True)
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _compact(value: Any) -> Any:
+    """The same, tensors that are part of a larger one copied: torch would save the whole of that."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        part = value.untyped_storage().nbytes() > value.numel() * value.element_size()
+        return value.clone() if part else value
+    if not isinstance(value, dict | list):
+        return value
+    found = copy.copy(value)
+    for key in value if isinstance(value, dict) else range(len(value)):
+        found[key] = _compact(value[key])
+    return found
 
 
 def save_last(folder: Path, state: Mapping[str, Any]) -> None:

@@ -230,7 +230,8 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     if asked.plan:
         place, jobs = arranged(line, made)
         refuse_wrong(place, jobs)
-        plan.show(jobs, Launch(line, composer).at_once(jobs))
+        planned = Launch(line, composer)
+        plan.show(jobs, planned.at_once(jobs), together=planned.groups)
         return 0
     with Launch(line, composer) as launch:
         place, jobs = arranged(line, made)

@@ -23,6 +23,7 @@ from regbench.records.status import Status
 from regbench.records.summary import Summary
 from regbench.regularizers.base import hooks
 from regbench.sweeps.jobs import Job, size_of
+from regbench.sweeps.replicas import choose
 from regbench.terminal.bar import shown
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Terminal, print_table
@@ -79,8 +80,15 @@ def seconds_left(jobs: Sequence[Job], costs: Costs, seeds: int, workers: int) ->
     return duration(total / workers)
 
 
-def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None) -> None:
-    """Print each job with its state, and time and disk of those that are left."""
+def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None, together: bool = False) -> None:
+    """Print each job with its state, time and disk of those that are left, and which are trained together.
+
+    Args:
+        jobs: of the sweep.
+        workers: how many run side by side.
+        costs: what the jobs take, where it is known.
+        together: whether the launcher can train several in one process.
+    """
     console = Terminal()
     costs = costs or Costs(jobs)
     rows, left = [], []
@@ -108,6 +116,8 @@ def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if said := choose([job for job in jobs if not state_of(job.folder).ended], workers, together).said:
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ class SweepProgress:
         self._best: tuple[float, str, float] | None = None  # so far: by what it is best, its name, on val
         self._before = 0  # jobs that had ended when they came
         self._shown: Table | None = None
+        self._told = ""
         self._looking = threading.Lock()
         self.add(jobs)
         self._started = time.perf_counter()
@@ -79,6 +80,12 @@ class SweepProgress:
             ended = self._look()
             self._before += len(ended)
             self._fill(ended)
+
+    def tell(self, line: str) -> None:
+        """Say this, where it is not what was said last."""
+        if line and line != self._told:
+            self._told = line
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def run(self, workers: int) -> None:
         """So many run at once from now on."""

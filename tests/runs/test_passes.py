@@ -12,7 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from regbench.runs import session
+from regbench.runs import opening, session
 from regbench.runs.folder import RunFolder
 from regbench.training.loop import Run
 from tests.conftest import reg_node, tiny
@@ -28,7 +28,7 @@ def rows_of(
     """Rows that a run forwards in evaluation mode, the run, and its summary."""
 
     def counted(config: dict[str, Any]) -> tuple[int, Run, dict[str, Any]]:
-        build, seen, runs = session.build_run, [], []
+        build, seen, runs = opening.build_run, [], []
 
         def look(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
             if not module.training:
@@ -41,7 +41,7 @@ def rows_of(
                 runs.append(run)
             return run
 
-        monkeypatch.setattr(session, "build_run", watched)
+        monkeypatch.setattr(opening, "build_run", watched)
         home = RunFolder(config, tmp_path, {}, Console(file=io.StringIO()))
         assert session.train(home).finished
         return sum(seen), runs[0], json.loads((tmp_path / "summary.json").read_text())

@@ -49,6 +49,13 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
     assert names(tmp_path / "deep") == [BEST]
 
 
+def test_of_a_tensor_that_is_part_of_a_larger_one_only_that_part_is_saved(tmp_path: Path) -> None:
+    large = torch.arange(100_000.0)
+    checkpoint.save(tmp_path / LAST, {"reg": [{"weights": large[:10]}]})
+    assert (tmp_path / LAST).stat().st_size < 10_000
+    assert torch.equal(checkpoint.load(tmp_path / LAST)["reg"][0]["weights"], large[:10])
+
+
 def test_a_state_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / LAST, {"epoch": 1})
     with pytest.raises((pickle.PicklingError, AttributeError)):

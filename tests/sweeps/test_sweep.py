@@ -20,7 +20,8 @@ from omegaconf import DictConfig
 from regbench.records.status import Status
 from regbench.runs.interruption import StopRequest
 from regbench.runs.work import Outcome
-from regbench.sweeps import sweep
+from regbench.sweeps import members
+from regbench.sweeps.members import LATE, Members
 from tests import processes
 
 ROOT = Path(__file__).parents[2]
@@ -261,12 +262,12 @@ def test_ctrl_c_while_a_job_ends_by_itself_ends_the_sweep(monkeypatch: pytest.Mo
                 signal.raise_signal(number)  # after the last step
         return Outcome(Status.FINISHED)
 
-    monkeypatch.setattr(sweep, "_try", ending)
-    monkeypatch.setattr(sweep, "HydraConfig", MagicMock())
+    monkeypatch.setattr(members, "_try", ending)
+    monkeypatch.setattr(members, "HydraConfig", MagicMock())
     with pytest.raises(KeyboardInterrupt):
-        sweep.run_member(DictConfig({}))
+        Members()(DictConfig({}))
     signals.clear()
-    assert sweep.run_member(DictConfig({})).status == Status.FINISHED
+    assert Members()(DictConfig({})).status == Status.FINISHED
 
 
 def test_a_job_whose_time_has_passed_is_not_started_and_leaves_nothing(
@@ -274,16 +275,16 @@ def test_a_job_whose_time_has_passed_is_not_started_and_leaves_nothing(
 ) -> None:
     hydra = MagicMock()
     hydra.get.return_value.runtime.output_dir = str(tmp_path / "job")
-    monkeypatch.setattr(sweep, "HydraConfig", hydra)
-    monkeypatch.setattr(sweep, "_try", lambda *_: Outcome(Status.FINISHED))
+    monkeypatch.setattr(members, "HydraConfig", hydra)
+    monkeypatch.setattr(members, "_try", lambda *_: Outcome(Status.FINISHED))
     forgotten: list[Path] = []
-    monkeypatch.setattr(sweep, "forget", forgotten.append)
+    monkeypatch.setattr(members, "forget", forgotten.append)
     now = time.time()
     cases = [
-        ({"job": now - 1}, sweep.LATE),
+        ({"job": now - 1}, LATE),
         ({"job": now + 60}, Status.FINISHED),
         ({"other": 0.0}, Status.FINISHED),
     ]
     for latest, status in cases:
-        assert sweep.run_member(DictConfig({}), latest=latest).status == status
+        assert Members(latest=latest)(DictConfig({})).status == status
     assert forgotten == [tmp_path / "job"]

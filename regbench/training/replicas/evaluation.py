@@ -1,0 +1,69 @@
+"""The models of a stack measured together: their logits by one function, then each one's metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from regbench.evaluation.measurement import chunk_rows, metrics_of
+from regbench.evaluation.view import View, view
+from regbench.training.loop import Run
+from regbench.training.replicas.numbers import Unlike
+from regbench.training.replicas.step import StackedStep
+from regbench.types import Split
+
+
+class StackedView:
+    """Measures what each run's own evaluation would.
+
+    Args:
+        runs: of the stack.
+        step: whose models and weights are evaluated.
+    """
+
+    def __init__(self, runs: Sequence[Run], step: StackedStep) -> None:
+        self._runs, self._step = runs, step
+        self._watched = runs[0].watched()  # the same rows for all
+        self._together = True
+
+    def measured(self, evaluated: Sequence[nn.Module]) -> list[View]:
+        """What is seen of each run's evaluated model, as `view` gives it.
+
+        Args:
+            evaluated: what to evaluate of each run, its own model or another.
+        """
+        own = all(one is run.model for one, run in zip(evaluated, self._runs, strict=True))
+        if own and self._together:
+            try:
+                logits = {name: self._logits(split) for name, split in self._watched.splits.items()}
+            except (Unlike, RuntimeError, TypeError, ValueError):  # vmap cannot: each by itself
+                self._together = False
+            else:
+                return [
+                    self._seen({name: each[k] for name, each in logits.items()}, run)
+                    for k, run in enumerate(self._runs)
+                ]
+        return [
+            view(one, self._watched, run.autocast, run.evaluate)
+            for one, run in zip(evaluated, self._runs, strict=True)
+        ]
+
+    @torch.no_grad()
+    def _logits(self, split: Split) -> Tensor:
+        """(K, rows, C), in evaluation mode."""
+        model = self._runs[0].model
+        was_training = model.training
+        model.eval()
+        try:
+            size = chunk_rows(split)
+            starts = range(0, len(split), size)
+            chunks = [self._step.outputs(split[slice(start, start + size)].inputs) for start in starts]
+        finally:
+            model.train(was_training)
+        return torch.cat(chunks, 1)
+
+    def _seen(self, logits: Mapping[str, Tensor], run: Run) -> View:
+        metrics = metrics_of(logits, self._watched.splits, run.evaluate)
+        return View(metrics, {n: one for n, one in logits.items() if n == "val" or n in self._watched.few})
