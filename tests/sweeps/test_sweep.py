@@ -67,7 +67,7 @@ def test_two_processes_share_a_sweep_and_run_no_job_twice(tmp_path: Path) -> Non
     words.remove("train.epochs=1")
     with processes.start(*words, cwd=tmp_path) as one, processes.start(*words, cwd=tmp_path) as other:
         statuses = [process.wait(300) for process in (one, other)]
-        said = [process.out for process in (one, other)]
+        said = [process.out + process.err for process in (one, other)]
     assert statuses == [0, 0], said
     assert all("6 of 6 jobs finished" in text for text in said)
     for folder in folders(tmp_path, "shared").values():
