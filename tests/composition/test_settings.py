@@ -15,7 +15,14 @@ from regbench.records.identity import identity, stack_name
 from tests.conftest import compose, reg_node, tiny
 
 LINE = ("+reg=[dropout,mixup]", "model=cnn", "optimizer=adam", "schedule=step", "dataset.num_train=97")
-NO_PART_OF_IT = {("device",), ("evaluate_test",), ("dataset", "root"), ("checkpoints",), ("sweep",)}
+NO_PART_OF_IT = {
+    ("device",),
+    ("evaluate_test",),
+    ("dataset", "root"),
+    ("checkpoints",),
+    ("sweep",),
+    ("replicas",),
+}
 
 
 def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
