@@ -106,6 +106,7 @@ def _uncompiled(cls: Any) -> Any:
     def load_state_dict(self: Any, state_dict: dict[str, Any]) -> None:
         plain["load_state_dict"](self, state_dict)
         _require_shapes(self)
+        _lay_alike(self)
 
     ours = {"step": step, "load_state_dict": load_state_dict}
     about = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
@@ -124,6 +125,15 @@ def _require_shapes(optimizer: Any) -> None:
             if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
                 found, due = tuple(value.shape), tuple(parameter.shape)
                 raise ValueError(f"{name} must have the shape {due} of its parameter, got {found}")
+
+
+def _lay_alike(optimizer: Any) -> None:
+    """Lay a state in memory as its parameters lie: fused kernels go through both as if they lay alike."""
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            alike = isinstance(value, Tensor) and value.shape == parameter.shape
+            if alike and value.stride() != parameter.stride():
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _begin_late(optimizer: Any) -> None:

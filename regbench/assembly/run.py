@@ -11,6 +11,7 @@ from regbench.assembly import class_weights
 from regbench.assembly.data import load_data, rows_by_class
 from regbench.assembly.device import find_device
 from regbench.assembly.few_rows import few_rows
+from regbench.assembly.memory_layout import lay_by_pixels, lies_by_pixels
 from regbench.assembly.model import build_model
 from regbench.assembly.optimization import build_optimizer, build_schedule
 from regbench.assembly.parameter_groups import grouped
@@ -58,6 +59,8 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)
+    if lies_by_pixels(device, settings.precision == "bf16", data):
+        lay_by_pixels(model)
     groups = grouped(model, train)
     optimizer = build_optimizer(config["optimizer"], model, train.lr, groups.params)
     with members_prepare():

@@ -57,6 +57,7 @@ def main(argv: list[str]) -> int:
     for composed in jobs:
         read_settings(composed.config)
         if not line.multirun:
+            _refuse_placing(line)
             refuse_others(composed.folder, RUN_DIR)
     with kept():
         from regbench.assembly.run import check
@@ -75,6 +76,17 @@ def main(argv: list[str]) -> int:
     refuse_locked(composed.folder)
     refuse_begun(composed.folder)
     return _run(line, composed.folder)
+
+
+def _refuse_placing(line: CommandLine) -> None:
+    """Refuse what is said of the jobs of a sweep, for a single run.
+
+    Raises:
+        ConfigError: the line has it.
+    """
+    for key in keys_of(line.overrides):
+        if key in ("devices", "per_device"):
+            raise ConfigError(f"{key}: is for a sweep, and needs -m; a single run has device=cuda:1")
 
 
 def _run(line: CommandLine, folder: Path) -> int:

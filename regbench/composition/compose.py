@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -13,6 +14,7 @@ from regbench.composition.command_line import ELSEWHERE, FAIL_FAST, FORCE, Comma
 from regbench.composition.complaints import flat
 from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
+from regbench.composition.devices import as_list
 from regbench.composition.hydra_interface import PRIMARY
 from regbench.composition.option_sources import require_folder
 from regbench.composition.overrides import refuse_odd
@@ -38,6 +40,7 @@ def read_line(words: Sequence[str], command: str = PRIMARY) -> CommandLine:
         ConfigError: it has an option that is not for regbench, or cannot be read.
     """
     line = Flags(command, _with_dashes).read(words)
+    line = replace(line, overrides=tuple(map(as_list, line.overrides)))
     for option, asked in ((FORCE, line.force), (FAIL_FAST, line.fail_fast)):
         if asked and command == PRIMARY and not line.multirun:
             raise ConfigError(f"train: {option} is for a sweep, and needs -m")

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
+from regbench.composition.devices import read_devices, require_per_device
 from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.instantiation.fields import checked, converted, require_number
 from regbench.instantiation.signatures import hints_of
@@ -43,6 +44,8 @@ class Settings:
     checkpoints: Checkpoints
     sweep: str | None
     replicas: Any = "auto"  # or off, or a whole number
+    devices: Any = None  # or all, cpu, a number, a list of numbers
+    per_device: int = 1
 
     def __post_init__(self) -> None:
         if len(set(self.evaluate)) < len(self.evaluate):
@@ -60,6 +63,8 @@ class Settings:
                 f"replicas: must be auto, off, or a whole number in [1, {MOST_REPLICAS}], "
                 f"got {brief(self.replicas)}"
             )
+        read_devices(self.devices)
+        require_per_device(self.per_device)
         if self.sweep is not None and not NAME.fullmatch(self.sweep):
             raise ConfigError(f"sweep: must be letters, digits, and _ . + - within, got {self.sweep!r}")
 

@@ -18,6 +18,8 @@ NOT_IDENTITY = (
     "checkpoints",
     "sweep",
     "replicas",
+    "devices",
+    "per_device",
 )  # where it runs, and what it leaves behind
 # nor what is repeated, what is compared, and what changes the last bits or is measured besides
 NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from torch import nn
+
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.evaluation.at_end import measured_late
@@ -46,7 +48,10 @@ def end(ongoing: Ongoing, status: Status, reason: str, sink: Sink, ask: bool = T
         judging.judge_last(evaluated)  # before a member puts other weights into it
     final = run.reg.final_model(evaluated) if ask else run.model
     sound = ask and all(tensor.isfinite().all() for tensor in final.state_dict().values())
-    keeps = sound and any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves())
+    asked = any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves())
+    keeps = sound and asked
+    if asked and status.finished and not sound:
+        final = _of_last_epoch(ongoing)  # its checkpoint goes on having these
     unchanged = not keep_final(ongoing, final) if keeps and kept else not keeps
     best = with_best_weights(run, home.path, ongoing.identity) if status.finished else None
     if best is not None:
@@ -97,6 +102,16 @@ def _undone(ongoing: Ongoing, status: Status) -> bool:
             raise
         return False
     return True
+
+
+def _of_last_epoch(ongoing: Ongoing) -> nn.Module:
+    """The evaluated model of the last epoch, whatever has been put into it since.
+
+    Raises:
+        ConfigError: its checkpoint has been damaged since.
+    """
+    undo_epoch(ongoing)
+    return ongoing.run.reg.eval_model(ongoing.run.model)
 
 
 def _show_classes(sink: Sink, summary: Summary) -> None:

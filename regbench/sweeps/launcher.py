@@ -9,14 +9,15 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import torch
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from regbench.assembly.device import cores
 from regbench.composition.command_line import CommandLine
@@ -30,6 +31,7 @@ from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
 from regbench.sweeps.forking import Server
 from regbench.sweeps.jobs import Job
+from regbench.sweeps.placing import DECIDING, Placement, placement, require_placeable
 from regbench.sweeps.threads import threads_of_each
 from regbench.sweeps.workers import Piece, Workers
 
@@ -71,20 +73,36 @@ class Launch:
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
+        devices: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(DECIDING)))
+        self._devices: dict[str, Any] = devices
+        require_placeable(self._devices, self._side_by_side)
         self._workers: Workers | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Launch:
-        if self._side_by_side and self._slots > 1:
-            shared = self._open.enter_context(sharing())
-            server = Server(self._in_worker, partial(shutil.rmtree, shared, ignore_errors=True))
-            self._workers = Workers(server)
-            self._open.callback(self._workers.close)
+        with ExitStack() as opened:
+            if self._side_by_side and (self._slots > 1 or torch.backends.cuda.is_built()):
+                shared = opened.enter_context(sharing())
+                server = Server(self._in_worker, partial(shutil.rmtree, shared, ignore_errors=True))
+                opened.callback(server.close)
+                workers = Workers(server, self._placement.environment, self._placement.seats)
+                opened.callback(workers.close)
+                self._workers = workers
+            opened.enter_context(self._placement.here())
+            self._open = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._workers = None
         self._open.close()
+
+    @cached_property
+    def _placement(self) -> Placement:
+        """Asked for when processes have been copied: to count devices may be to use one."""
+        if not self._side_by_side:
+            return Placement()
+        limit = None if self._asked in (None, -1) else int(self._asked)
+        return placement(self._devices["devices"], self._devices["per_device"], limit)
 
     @property
     def _slots(self) -> int:
@@ -96,12 +114,16 @@ class Launch:
         if not self._several:
             return 1
         weights = self._weights(jobs)
+        if weights and not any(weights):
+            return len(self._placement.seats)
         weight = sum(weights) / len(weights) if self._side_by_side and weights else max(weights, default=1)
         return max(1, int(self._slots / weight))
 
     def _weights(self, jobs: Sequence[Job]) -> list[int]:
-        """How many of the slots each job takes."""
-        return threads_of_each(jobs) if self._asked is None else [1] * len(jobs)
+        """How many of the slots each job takes; 0 where it takes a GPU."""
+        weights = threads_of_each(jobs) if self._asked is None else [1] * len(jobs)
+        placed = [self._placement.places(job.config["device"]) for job in jobs]
+        return [0 if seat else weight for seat, weight in zip(placed, weights, strict=True)]
 
     @property
     def groups(self) -> bool:

@@ -25,7 +25,7 @@ class Piece:
 
     Attributes:
         asked: what the worker is sent.
-        weight: how many of the slots it takes.
+        weight: how many of the slots it takes; 0: a seat instead.
         came: how far it has come, a number that grows; asked when its worker has died.
         losses: workers in a row that have died at it where it stands.
         before: how far it had come then.
@@ -47,6 +47,7 @@ class Piece:
 @dataclass(eq=False)
 class _Worker:
     channel: Connection
+    seat: int | None = None  # the number of it
     pid: int = 0
     piece: int | None = None  # the number of what it is at
     told: bool = field(default=False)
@@ -58,10 +59,17 @@ class Workers:
     Args:
         server: starts them.
         environment: of each; what is there already is replaced.
+        seats: for each worker that takes one, what it has in its environment besides.
     """
 
-    def __init__(self, server: Server, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        environment: Mapping[str, str] | None = None,
+        seats: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         self._server, self._environment = server, dict(environment or {})
+        self._seats = [dict(seat) for seat in seats]
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
 
@@ -69,8 +77,8 @@ class Workers:
         """What comes of each: what the worker returned, or what it raised, or `ConfigError` where they died.
 
         Args:
-            pieces: begun in this order.
-            slots: that those which are worked at together take at most; one that takes more is alone.
+            pieces: begun in this order; of those that take a seat as many at once as there are seats.
+            slots: that the others that are worked at together take at most; one that takes more is alone.
 
         Raises:
             KeyboardInterrupt: a signal has come; what was worked at has stopped.
@@ -98,21 +106,39 @@ class Workers:
         self._server.close()
 
     def _fits(self, pieces: Sequence[Piece], number: int, slots: int) -> bool:
-        taken = sum(pieces[worker.piece].weight for worker in self._busy if worker.piece is not None)
-        return not self._busy or taken + pieces[number].weight <= slots
+        if not pieces[number].weight:
+            return len(self._taken()) < len(self._seats)
+        weights = [pieces[worker.piece].weight for worker in self._busy if worker.piece is not None]
+        return not any(weights) or sum(weights) + pieces[number].weight <= slots
+
+    def _taken(self) -> set[int]:
+        """Seats of workers that are at something."""
+        return {worker.seat for worker in self._busy if worker.seat is not None}
 
     def _hand_over(self, pieces: Sequence[Piece], number: int) -> None:
-        worker = self._idle.pop() if self._idle else self._started()
+        worker = self._free(None if pieces[number].weight else self._free_seat())
         worker.piece = number
         self._busy.append(worker)
         with suppress(OSError):  # it has died while it was idle, which is seen when it is listened to
             if not worker.pid:
-                worker.channel.send(self._environment)
+                seat = {} if worker.seat is None else self._seats[worker.seat]
+                worker.channel.send(self._environment | seat)
             worker.channel.send(pieces[number].asked)
 
-    def _started(self) -> _Worker:
+    def _free_seat(self) -> int:
+        return min(set(range(len(self._seats))) - self._taken())
+
+    def _free(self, seat: int | None) -> _Worker:
+        """A worker on this seat, or on none, that is at nothing."""
+        for worker in reversed(self._idle):
+            if worker.seat == seat:
+                self._idle.remove(worker)
+                return worker
+        return self._started(seat)
+
+    def _started(self, seat: int | None) -> _Worker:
         try:
-            return _Worker(self._server.start())
+            return _Worker(self._server.start(), seat)
         except OSError as error:
             raise ConfigError(
                 "hydra/launcher: must have the process that starts its workers, and that was killed; "

@@ -17,6 +17,8 @@ from tests.conftest import compose, reg_node, tiny
 LINE = ("+reg=[dropout,mixup]", "model=cnn", "optimizer=adam", "schedule=step", "dataset.num_train=97")
 NO_PART_OF_IT = {
     ("device",),
+    ("devices",),
+    ("per_device",),
     ("evaluate_test",),
     ("dataset", "root"),
     ("checkpoints",),

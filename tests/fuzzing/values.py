@@ -32,6 +32,7 @@ train.class_weights; ;; nope [1] [a,b] {a:1} 5 true [1,-1,1,1,1,1,1,1,1,1] [nan]
 seed; whole 0;; 4294967296
 threads; count 1;;
 device; ;; [] {} 5 nope 'a␉b' cuda:99 cuda:-1 gpu cpu:x null [cpu] cuda:x ''
+devices; ;; gpu -1 1.5 true [] {a:1} [0,0] ''
 precision; word;; fp64 FP32 bf-16
 checkpoints; word;; Last best+last last,best+
 evaluate; ;; nope [nope] [5] [null] [[calibration]] {a:1} 5 null [calibration,calibration] calibration '' [calibration,nope]

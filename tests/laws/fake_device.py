@@ -69,6 +69,7 @@ def _move(run: Run) -> None:
                 module._parameters[name] = moved[parameter]
     for group in run.optimizer.param_groups:
         group["params"] = [moved[parameter] for parameter in group["params"]]
+        group["fused"] = None  # one kernel of torch's, for which there are no fake tensors
     for _, leaf in run.reg.leaves():
         for name, value in vars(leaf).items():
             setattr(leaf, name, _held(value))

@@ -72,7 +72,9 @@ def by_closure(applied: Applied, optimizer: Any, inputs: Tensor, labels: Tensor)
     optimizer.step(closure)
 
 
-def own_loop(name: str, members: dict[str, Any], step: Step) -> tuple[nn.Module, nn.Module, Applied]:
+def own_loop(
+    name: str, members: dict[str, Any], step: Step, fused: bool = False
+) -> tuple[nn.Module, nn.Module, Applied]:
     """A loop of plain PyTorch; what is not PyTorch's is called as docs/library.md has it."""
     if name == "rnn":
         data = regbench.dataset("text_csv", path=str(CSV), length=12, num_train=ROWS)
@@ -86,7 +88,7 @@ def own_loop(name: str, members: dict[str, Any], step: Step) -> tuple[nn.Module,
         torch.manual_seed(SEED)
         plain = MODELS[name][0](in_shape=data.in_shape, num_classes=10)
         model = regbench.normalized(plain, (inputs, labels))
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, nesterov=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, nesterov=True, fused=fused)
     sampler = regbench.BatchSampler(len(labels), BATCH, seed=SEED)
     loader = DataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
     stack = regbench.stack(seed=SEED, **members)
@@ -102,7 +104,9 @@ def own_loop(name: str, members: dict[str, Any], step: Step) -> tuple[nn.Module,
     return model, applied.final_model(), applied
 
 
-def command_line(name: str, members: dict[str, Any]) -> tuple[nn.Module, nn.Module, list[Any]]:
+def command_line(
+    name: str, members: dict[str, Any], fused: bool = False
+) -> tuple[nn.Module, nn.Module, list[Any]]:
     """What `regbench train` trains."""
     words = [f"train.epochs={EPOCHS}", f"train.batch_size={BATCH}", f"train.lr={LR}", f"seed={SEED}"]
     config = compose(
@@ -112,7 +116,7 @@ def command_line(name: str, members: dict[str, Any]) -> tuple[nn.Module, nn.Modu
         f"dataset.num_train={ROWS}",
         "device=cpu",
         "schedule=cosine",
-        "+optimizer.fused=false",  # as the loops here; torch fails where gradients begin late
+        *([] if fused else ["+optimizer.fused=false"]),
     )
     nodes = {member: reg_node(member, **values) for member, values in members.items()}
     run = build_run(config | {"reg": nodes})
@@ -120,9 +124,9 @@ def command_line(name: str, members: dict[str, Any]) -> tuple[nn.Module, nn.Modu
     return run.model, run.reg.final_model(run.reg.eval_model(run.model)), [end.record for end in ends]
 
 
-def require_same(name: str, members: dict[str, Any], step: Step) -> None:
-    wanted, wanted_final, records = command_line(name, members)
-    got, got_final, applied = own_loop(name, members, step)
+def require_same(name: str, members: dict[str, Any], step: Step, fused: bool = False) -> None:
+    wanted, wanted_final, records = command_line(name, members, fused)
+    got, got_final, applied = own_loop(name, members, step, fused)
     for one, other in ((got, wanted), (got_final, wanted_final)):
         mine, theirs = plain_state(one), plain_state(other)
         if name == "rnn" and one is got:  # it is the person's own, and nothing stands before it
@@ -149,6 +153,8 @@ STACKS = {
     "gates": ("mlp", {"adaptive_dropout": {"form": "learned"}, "batch_norm": {}}),
     "stopping": ("mlp", {"early_stopping": {"patience": 1, "min_delta": 10.0}}),
 }
+BEGIN_LATE = [case for case, (_, members) in STACKS.items() if "stochastic_depth" in members]  # torch's own
+# fused SGD takes a first gradient of every parameter in the same step, or fails
 
 
 @pytest.mark.parametrize("step", [at_once, by_hand, by_closure])
@@ -157,9 +163,16 @@ def test_a_loop_of_ones_own_trains_the_weights_of_the_command_line(case: str, st
     require_same(*STACKS[case], step)
 
 
+@pytest.mark.parametrize("step", [at_once, by_hand, by_closure])
+@pytest.mark.parametrize("case", [case for case in STACKS if case not in BEGIN_LATE])
+def test_by_the_fused_kernel_that_the_command_line_takes_by_itself_too(case: str, step: Step) -> None:
+    require_same(*STACKS[case], step, fused=True)
+
+
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("step", [at_once, by_closure])
-def test_with_two_passes_too(step: Step) -> None:
-    require_same("mlp", {"dropout": {"p": 0.3}, "sam": {}, "mixup": {}, "batch_norm": {}}, step)
+def test_with_two_passes_too(step: Step, fused: bool) -> None:
+    require_same("mlp", {"dropout": {"p": 0.3}, "sam": {}, "mixup": {}, "batch_norm": {}}, step, fused)
 
 
 def test_the_law_would_see_another_seed_of_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:

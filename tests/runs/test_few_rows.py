@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
+from torch import nn
 
 from regbench.assembly import few_rows
+from regbench.regularizers.early_stopping import EarlyStopping
 from regbench.runs import session
 from regbench.runs.folder import RunFolder
+from regbench.storage import checkpoint
+from regbench.weights import same_states
 from tests.conftest import reg_node, tiny
 
 WORDS = {"evaluate": ["calibration", "per_class"], "evaluate_test": True}
@@ -66,3 +71,23 @@ def test_a_number_caps_what_chooses_too_and_the_last_figures_are_of_all_rows(tmp
     assert judging(few)["last"] == judging(all_)["last"]
     assert lines[-1]["select/accuracy"] * 40 == pytest.approx(round(lines[-1]["select/accuracy"] * 40))
     assert few["identity"] != all_["identity"]
+
+
+@pytest.mark.parametrize("rows", [None, 40])
+def test_weights_that_are_not_finite_are_not_kept_and_judge_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int | None
+) -> None:
+    config = tiny(epochs=3, lr=3.0, reg=STOP, evaluate_rows=rows)
+
+    def spoilt(self: EarlyStopping, model: nn.Module) -> nn.Module:
+        model.load_state_dict({name: tensor * torch.inf for name, tensor in model.state_dict().items()})
+        return model
+
+    monkeypatch.setattr(EarlyStopping, "final_model", lambda self, model: model)
+    last, _ = trained(tmp_path / "last", config)
+    monkeypatch.setattr(EarlyStopping, "final_model", spoilt)
+    found, _ = trained(tmp_path / "spoilt", config)
+    assert found.get("kept") is None
+    assert judging(found) == judging(last) | {"kept": None}
+    kept = [checkpoint.load(tmp_path / name / checkpoint.LAST)["evaluated"] for name in ("last", "spoilt")]
+    assert same_states(*kept)
