@@ -55,13 +55,14 @@ class Chosen:
         return sum(sorted(map(len, self.units), reverse=True)[:workers])
 
 
-def choose(jobs: Sequence[Job], workers: int, can: bool) -> Chosen:
+def choose(jobs: Sequence[Job], workers: int, can: bool, hurried: bool = False) -> Chosen:
     """Which of the jobs that are left are trained together.
 
     Args:
         jobs: none of which has ended.
         workers: how many of them run side by side.
         can: whether the launcher can train several in one process.
+        hurried: whether they are to end by a moment, which a stack does later than its first run alone.
 
     Raises:
         ConfigError: a number of replicas is asked for, and the launcher cannot.
@@ -73,7 +74,7 @@ def choose(jobs: Sequence[Job], workers: int, can: bool) -> Chosen:
             "replicas: must be auto or off where each job is run by itself, by another's launcher or for "
             f"Hydra's chdir, env_set or callbacks, got {numbers[0]}"
         )
-    limits = [_limit(one, len(jobs), workers) for one in asked]
+    limits = [1 if hurried and one == "auto" else _limit(one, len(jobs), workers) for one in asked]
     if not can or max(limits, default=1) < 2:
         return Chosen([[one] for one in jobs])
     kinds, whys = _stackable(jobs, _alike(jobs, limits))

@@ -163,7 +163,7 @@ def _run(
     left = [one for one in asked.jobs if not state_of(one.folder).ended]
     task = Members(stop, asked.latest)
     while left:
-        chosen = choose(left, launch.at_once(left), launch.groups)
+        chosen = choose(left, launch.at_once(left), launch.groups, hurried=bool(asked.latest))
         progress.tell(chosen.said)
         progress.run(chosen.at_once(launch.at_once(left)))
         found = launch(task, left, task.unable, chosen.units)

@@ -23,6 +23,7 @@ NO_PART_OF_IT = {
     ("dataset", "root"),
     ("checkpoints",),
     ("sweep",),
+    ("replicas",),
 }
 
 

@@ -139,6 +139,13 @@ def test_a_launcher_of_others_runs_each_by_itself_and_takes_no_number(tmp_path: 
         choose(jobs(tmp_path, 3, replicas=2), 1, can=False)
 
 
+def test_where_jobs_are_to_end_by_a_moment_only_what_is_asked_for_is_trained_together(
+    tmp_path: Path, gains: list[float]
+) -> None:
+    assert sizes(choose(jobs(tmp_path, 8), 1, can=True, hurried=True)) == [1] * 8
+    assert sizes(choose(jobs(tmp_path, 8, replicas=4), 1, can=True, hurried=True)) == [4, 4]
+
+
 # --- real processes
 
 
