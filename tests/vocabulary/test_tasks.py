@@ -65,6 +65,9 @@ def test_the_loss_is_the_cross_entropy_whatever_the_number_of_classes(classes: i
     outputs = torch.randn(7, classes, generator=generator).mul_(20).requires_grad_()
     targets = torch.eye(classes)[torch.arange(7) % classes]
     for rows in (targets, targets.lerp(targets.roll(1, 0), 0.3)):
-        losses = [Classification(classes).loss(outputs, rows), torch.nn.functional.cross_entropy(outputs, rows)]
+        losses = [
+            Classification(classes).loss(outputs, rows),
+            torch.nn.functional.cross_entropy(outputs, rows),
+        ]
         torch.testing.assert_close(*losses)
         torch.testing.assert_close(*(torch.autograd.grad(loss, outputs)[0] for loss in losses))
