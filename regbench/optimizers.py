@@ -1,7 +1,9 @@
-"""Wrappers: an optimizer around an optimizer."""
+"""Wrappers: an optimizer around an optimizer. And torch's own, without torch's compiler."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +68,78 @@ class Wrapper:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load the inner optimizer's state."""
         self.inner.load_state_dict(state)
+
+
+# Methods that torch wraps so that its compiler passes them over; the first call imports the compiler.
+PASSED_OVER = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+
+
+def uncompiled(cls: Any) -> Any:
+    """A torch optimizer that never imports torch's compiler, which takes about as long as torch itself.
+
+    Args:
+        cls: a class of `torch.optim`; anything else is returned as it is.
+
+    Returns:
+        A subclass of the same name, whose objects compute and save what those of the class do.
+    """
+    of_torch = inspect.isclass(cls) and cls.__module__.startswith("torch.optim.")
+    return _uncompiled(cls) if of_torch else cls
+
+
+@functools.cache
+def _uncompiled(cls: Any) -> Any:
+    plain = {name: inspect.unwrap(getattr(cls, name)) for name in PASSED_OVER}
+    update_once = inspect.unwrap(cls.step)
+
+    @functools.wraps(update_once)
+    def step(self: Any, closure: Callable[..., Tensor] | None = None) -> Tensor | None:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with torch.set_grad_enabled(self.defaults.get("differentiable", False)):
+            _begin_late(self)
+            update_once(self)
+        return loss
+
+    def load_state_dict(self: Any, state_dict: dict[str, Any]) -> None:
+        plain["load_state_dict"](self, state_dict)
+        _require_shapes(self)
+
+    ours = {"step": step, "load_state_dict": load_state_dict}
+    about = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    return type(cls.__name__, (cls,), {**plain, **about, **ours})
+
+
+def _require_shapes(optimizer: Any) -> None:
+    """Refuse a state that is of other weights: a fused kernel looks at no shape, and writes beyond the end.
+
+    Raises:
+        ValueError: it is.
+    """
+    fused = [one for group in optimizer.param_groups if group.get("fused") for one in group["params"]]
+    for parameter in fused:
+        for name, value in optimizer.state.get(parameter, {}).items():
+            if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
+                found, due = tuple(value.shape), tuple(parameter.shape)
+                raise ValueError(f"{name} must have the shape {due} of its parameter, got {found}")
+
+
+def _begin_late(optimizer: Any) -> None:
+    """Give a buffer to parameters whose first gradient comes later than that of others.
+
+    torch's fused SGD takes a buffer for every parameter or for none. The one given makes of a step what the
+    definition makes of a first one: momentum * buffer + (1 - dampening) * gradient = gradient.
+    """
+    for group in optimizer.param_groups:
+        if not (group.get("fused") and group.get("momentum")):
+            continue
+        moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+        late = [one for one in moved if optimizer.state.get(one, {}).get("momentum_buffer") is None]
+        for parameter in late if len(late) < len(moved) else ():
+            share = group["dampening"] / group["momentum"]
+            optimizer.state[parameter]["momentum_buffer"] = parameter.grad * share
 
 
 def innermost(optimizer: Any) -> Any:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ BITS = 2**64 - 1
 STRIDE = 0x9E3779B97F4A7C15  # between two counters: 2^64 over the golden ratio, odd
 FACTORS = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # of the mixing, with the shifts 30, 27 and 31
 BLOCK = 8192  # words made at once, so that they stay in the cache
+KEPT = 1024  # digests; some streams are made for one step alone
 
 
 @dataclass
@@ -170,14 +171,15 @@ class Stream:
     def permutation(self, length: int, device: torch.device | str = "cpu") -> Tensor:
         """A random order of `length` rows."""
         words = _viewed(self._halves(2 * length, device, whole=True), 64)
-        return self._given(words.argsort(-1, stable=True), (length,))
+        last = {"axis": -1} if isinstance(words, np.ndarray) else {"dim": -1}
+        return self._given(words.argsort(stable=True, **last), (length,))
 
     def beta(self, a: float, b: float) -> float:
         """One draw from Beta(a, b)."""
         return self.betas(a, b, 1).item()
 
     def betas(self, a: float, b: float, count: int, device: torch.device | str = "cpu") -> Tensor:
-        """Draws from Beta(a, b), of shape (count,), equal on every device.
+        """Draws from Beta(a, b), of shape (count,), on every device equal but for rounding.
 
         Where a = b they are (1 + T / sqrt(2a + T^2)) / 2 with T of a t distribution of 2a degrees of freedom,
         which takes two uniform draws.
@@ -190,13 +192,15 @@ class Stream:
             philox = (np.random.Generator(np.random.Philox(key=abs(int(seed)))) for seed in seeds)
             drawn = self._given(np.stack([one.beta(a, b, count) for one in philox]).squeeze(), (count,))
             return drawn.to(device, dtype)
-        drawn = self._fractions(2 * count, "cpu").astype(np.float64)
+        drawn = self._fractions(2 * count, device)
+        xp: Any = np if isinstance(drawn, np.ndarray) else torch
+        drawn = drawn.astype(np.float64) if xp is np else drawn.double()
         drawn = drawn.reshape(*drawn.shape[:-1], 2, count)
         if isinstance(a, Tensor):
             drawn = _symmetric_beta(a.double(), self._given(drawn, (2, count)), torch)
         else:
-            drawn = self._given(_symmetric_beta(a, drawn, np), (count,))
-        return drawn.to(device, dtype, non_blocking=True)
+            drawn = self._given(_symmetric_beta(a, drawn, xp), (count,))
+        return drawn.to(dtype)
 
     def _given(self, drawn: Any, shape: Sequence[int]) -> Tensor:
         """What was drawn for all runs of the stream, as one run sees it."""
@@ -341,7 +345,7 @@ def _viewed(words: Any, size: int) -> Any:
     return words.view({16: torch.int16, 32: torch.int32, 64: torch.int64}[size])
 
 
-@cache
+@lru_cache(KEPT)
 def _digest(seed: int, name: str, site: str) -> tuple[int, int]:
     """The two keys of a stream."""
     digest = hashlib.blake2b(repr((seed, name, site)).encode(), digest_size=16).digest()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
@@ -19,14 +21,46 @@ def regularized_weights(model: nn.Module, scope: Scope = "weights") -> list[tupl
     type of the module; never biases, normalizations, embeddings. Where a weight is parametrized it is the
     original. "all": every parameter.
     """
-    if scope == "all":
-        return [(name, parameter) for name, parameter in model.named_parameters() if is_trained(parameter)]
-    found: dict[int, tuple[str, Tensor]] = {}
+    return _trained(_places(model, scope))
+
+
+class FoundWeights:
+    """`regularized_weights` of a model in training, whose modules are looked through once, not in each step.
+
+    A weight that is frozen or thawed on the way, or that another stands for, is heeded; a module that is put
+    in later is not.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope: Scope = scope
+        self._model: nn.Module | None = None
+        self._places: list[Place] = []
+
+    def of(self, model: nn.Module) -> list[tuple[str, Tensor]]:
+        """Name and parameter."""
+        if model is not self._model:
+            self._model, self._places = model, _places(model, self._scope)
+        return _trained(self._places)
+
+
+Place = tuple[str, nn.Module, str]  # a weight's name in the model, the module that has it, its name there
+
+
+def _trained(places: list[Place]) -> list[tuple[str, Tensor]]:
+    """What is there now, without what is frozen."""
+    found = ((name, _original(module, own)) for name, module, own in places)
+    return [(name, weight) for name, weight in found if weight is not None and is_trained(weight)]
+
+
+def _places(model: nn.Module, scope: Scope) -> list[Place]:
+    """Where the weights are, frozen ones among them, each once."""
+    found: dict[int, Place] = {}
     for prefix, module in model.named_modules():
-        for name in _weight_names(module):
+        names = list(module._parameters) if scope == "all" else _weight_names(module)
+        for name in names:
             weight = _original(module, name)
-            if weight is not None and is_trained(weight):
-                found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), weight))
+            if weight is not None:
+                found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), module, name))
     return list(found.values())
 
 
@@ -98,6 +132,22 @@ def load_plain_state(model: nn.Module, state: dict[str, Tensor]) -> None:
     """
     names = {plain_name(name): name for name in model.state_dict()}
     model.load_state_dict({names.get(name, name): tensor for name, tensor in state.items()})
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two models have the same state, to the bit."""
+    return same_states(plain_state(one), plain_state(other))
+
+
+def same_states(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """The same of their states, on any devices; what is beside tensors is never the same."""
+    return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return False
+    return one.dtype == other.dtype and torch.equal(one.to(other.device), other)
 
 
 def plain_name(name: str) -> str:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from regbench.errors import ConfigError
 
-IN_TURN = "BasicLauncher"  # Hydra's own, by the end of its name: the class is private
+IN_TURN = "BasicLauncher"  # Hydra's own, by the end of its name: the class is private; ours says so itself
 
 
 class Task(Protocol):
@@ -46,19 +46,20 @@ class KnownJobs(Sweeper):
         )
         logging.getLogger(type(self.launcher).__module__).setLevel(logging.WARNING)
 
-    def sweep(self, arguments: list[str]) -> list[Any]:
+    def sweep(self, arguments: list[str], first: int = 0) -> list[Any]:
         """What the task returns for each job.
 
         Args:
             arguments: for each job its words, as they are typed in a shell.
+            first: the number of the first of them.
 
         Raises:
             Exception: what a task has raised; in turn, the first to raise ends the sweep.
         """
         jobs = [shlex.split(line) for line in arguments]
-        if type(self.launcher).__name__ == IN_TURN:
-            return [self._alone(words, number) for number, words in enumerate(jobs)]
-        return _returned(self.launcher.launch(jobs, initial_job_idx=0))
+        if getattr(self.launcher, "in_turn", type(self.launcher).__name__ == IN_TURN):
+            return [self._alone(words, number) for number, words in enumerate(jobs, first)]
+        return _returned(self.launcher.launch(jobs, initial_job_idx=first))
 
     def _alone(self, words: list[str], number: int) -> Any:
         """One job, of which its return alone is kept: the configurations would pile up."""

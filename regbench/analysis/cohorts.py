@@ -62,8 +62,11 @@ class Cohort:
 def cohorts(results: Iterable[Result]) -> tuple[list[Cohort], list[Excluded]]:
     """Results sorted into cohorts and groups, and the finished runs of which a newer one counts."""
     by_conditions: dict[str, list[Result]] = defaultdict(list)
+    texts: dict[int, str] = {}  # thousands of runs share one mapping
     for result in sorted(results, key=_age):
-        by_conditions[json.dumps(result.shared, sort_keys=True, default=str)].append(result)
+        if (known := id(result.shared)) not in texts:
+            texts[known] = json.dumps(result.shared, sort_keys=True, default=str)
+        by_conditions[texts[known]].append(result)
     duplicates: list[Excluded] = []
     made = [
         Cohort(members[0].shared, _groups(members, duplicates))

@@ -12,12 +12,12 @@ from itertools import permutations
 from regbench import __version__
 from regbench.analysis.choosing import Choice, Place, about, choose, chosen, one_rate, place_of
 from regbench.analysis.cohorts import Cohort, Group, cohorts, shown
-from regbench.analysis.notes import Notes, curves, note_of, paired, reliability, spreads
+from regbench.analysis.notes import Notes, curves, note_of, of_few_rows, paired, reliability, spreads
 from regbench.analysis.per_class import classes_of, is_uneven, per_class
 from regbench.analysis.question import Question
 from regbench.analysis.report import Arm, Chosen, Comparison, Design, Interaction, Report, Verdict
 from regbench.analysis.splits import asked_of, over_splits, told_apart
-from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
+from regbench.analysis.verdicts import design, differences, held_back, in_order, judge, judge_of
 from regbench.errors import counted, listed
 from regbench.records.metrics import is_percent, smaller_is_better
 from regbench.records.reader import Excluded, Found, printable
@@ -100,6 +100,7 @@ def compare(cohort: Cohort, question: Question, choices: Mapping[Place, Choice] 
             *_about(baseline, arms, question),
             *differing,
             *told_apart(cohort),
+            *of_few_rows([result for group in cohort.groups for result in group.results.values()]),
             *_rates(cohort, question, picks),
         ],
         classes=classes,
@@ -176,7 +177,7 @@ def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, quest
     results = [group.results[seed] for seed in sorted(group.results)]
     figures = spreads(notes.values())
     itself = verdict is None and notes == base
-    against = {} if itself else {name: paired(notes, base, name) for name in figures if "/" in name}
+    against = {} if itself else _against(notes, base, figures)
     return Arm(
         name=group.name,
         members=[
@@ -187,7 +188,7 @@ def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, quest
         diverged=sorted(group.diverged),
         missing=[],
         figures=figures,
-        differences={name: difference(values, question.test) for name, values in against.items() if values},
+        differences=dict(zip(against, differences(against.values(), question.test), strict=True)),
         cost=_cost(notes, base),
         verdict=verdict,
         curves=curves(results),
@@ -195,6 +196,12 @@ def _arm(group: Group, notes: Notes, base: Notes, verdict: Verdict | None, quest
         test_reads=max((r.summary.reads for r in results), default=0),
         runs=list(notes.values()),
     )
+
+
+def _against(notes: Notes, base: Notes, figures: Iterable[str]) -> dict[str, list[float]]:
+    """The paired differences to the baseline of each metric that has any."""
+    found = {name: paired(notes, base, name) for name in figures if "/" in name}
+    return {name: values for name, values in found.items() if values}
 
 
 def _cost(notes: Notes, base: Notes) -> dict[str, float]:
@@ -252,9 +259,7 @@ def interactions(
             lost = {seed for group in four for seed in group.diverged}
             everyone = {seed for notes in taken.values() for seed in notes}
             verdict = held_back(in_order(verdicts[name], seeds, everyone - lost, question), lost)
-            first_alone, second_alone, summed, together, left = (
-                difference(values, question.test) for values in columns
-            )
+            first_alone, second_alone, summed, together, left = differences(columns, question.test)
             made.append(
                 Interaction(members, seeds, first_alone, second_alone, summed, together, left, verdict)
             )
@@ -280,11 +285,14 @@ def interactions_design(pairs: Iterable[Interaction], test: PairedTest) -> Desig
     return design({" and ".join(pair.members): pair.seeds for pair in pairs}, test, "interactions")
 
 
+OF_EACH = ("command", "replicas")  # facts of one run that say nothing of its machine
+
+
 def environment(groups: Sequence[Group]) -> tuple[dict[str, list[str]], list[str]]:
     """Every fact of machine and versions with its values, and a sentence on each that has several."""
     alike: dict[str, list[str]] = defaultdict(list)  # folders, by what their runs ran in
     for result in (r for group in groups for _, r in sorted(group.results.items())):
-        facts = {name: value for name, value in result.environment.items() if name != "command"}
+        facts = {name: value for name, value in result.environment.items() if name not in OF_EACH}
         alike[json.dumps(facts, sort_keys=True, default=str)].append(result.folder)
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for text, folders in alike.items():

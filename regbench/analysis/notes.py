@@ -30,7 +30,7 @@ def note_of(result: Result, at: str) -> RunNote:
     }
     if taken.epoch is not None:
         found["epoch"] = float(taken.epoch)
-    speeds = [one.metrics[SPEED] for one in result.epochs if SPEED in one.metrics]
+    speeds = result.course.values(SPEED)
     if speeds:
         found["examples_per_s"] = float(statistics.median(speeds))
     return RunNote(result.seed, result.folder, taken.epoch, dict(sorted(found.items())))
@@ -55,14 +55,30 @@ def curves(results: Sequence[Result]) -> dict[str, Curve]:
     """The course of each of `CURVES`, over the epochs at which all of the runs have it."""
     drawn = {}
     for name in CURVES:
-        runs = [
-            {one.epoch: float(one.metrics[name]) for one in result.epochs if name in one.metrics}
-            for result in results
-        ]
+        runs = [result.course.by_epoch(name) for result in results]
         epochs = sorted(set.intersection(*map(set, runs))) if runs else []
         if epochs:
             drawn[name] = _curve(epochs, np.array([[run[epoch] for run in runs] for epoch in epochs]))
     return drawn
+
+
+def of_few_rows(results: Sequence[Result]) -> list[str]:
+    """A sentence where curves are of fewer rows than the figures; none where they are of all."""
+    several = [result.summary.curve_rows or result.summary.rows for result in results]
+    counts = sorted({one.val for one in several})
+    if not any(result.summary.curve_rows for result in results):
+        return []
+    whole = results[0].summary.rows.val
+    if len(counts) > 1 or len({one.train for one in several}) > 1:
+        listed = " or ".join(map(str, counts))
+        return [
+            f"curves are not of the same rows in all runs: after an epoch {listed} rows of val were measured "
+            f"(train.evaluate_rows); the figures are of all {whole}"
+        ]
+    return [
+        f"curves are of {counts[0]} of the {whole} rows of val, which were measured after each epoch "
+        "(train.evaluate_rows); the figures are of all"
+    ]
 
 
 def _curve(epochs: list[int], values: np.ndarray) -> Curve:

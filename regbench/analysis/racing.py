@@ -24,8 +24,9 @@ from regbench.analysis.comparison import baseline_of, family_of, notes_of, verdi
 from regbench.analysis.question import Question
 from regbench.analysis.report import ALPHA, Verdict
 from regbench.analysis.verdicts import NOT_RESOLVED
+from regbench.stats.confidence import confidence_sequence
 from regbench.stats.racing import Rule
-from regbench.stats.sequential import confidence_sequence, wealth
+from regbench.stats.sequential import wealth
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from regbench.assembly.dataset_source import make_source
 from regbench.assembly.initial_weights import initial_digest
 from regbench.composition.settings import Config
+from regbench.data.mapped import read_mapped, write_mapped
 from regbench.data.source import Numeric, Source
 from regbench.data.splits import SplitOptions, carve
 from regbench.errors import printable
@@ -21,6 +23,7 @@ from regbench.instantiation.fields import checked
 from regbench.records.identity import joined_content, parts_of_content
 from regbench.records.metrics import CLASSES, NUMBERS, Terms
 from regbench.storage.digests import digest_of
+from regbench.storage.shared import made_once
 from regbench.streams import keyed_draws
 from regbench.types import Dataset, Split
 
@@ -78,9 +81,17 @@ def _source_node(config: Config) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _content(node: str) -> str:
+    return made_once("content", node, lambda: _digest(node), _write_text, Path.read_text)
+
+
+def _digest(node: str) -> str:
     with _reading_source():
         source = _fetched(node)
         return source.content() if hasattr(source, "content") else digest_of(*source.train())
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text)
 
 
 @contextmanager
@@ -100,6 +111,22 @@ def _fetched(node: str) -> Source:
 
 @functools.lru_cache(maxsize=1)
 def _load_data(node: str) -> Dataset:
+    return made_once("rows", node, lambda: _carved(node), write_mapped, lambda path: _mapped(path, node))
+
+
+def _mapped(path: Path, node: str) -> Dataset:
+    """Rows that another process has written, without the test split: whoever reads it goes to the source."""
+    data, has_test = read_mapped(path)
+    return replace(data, read_test=functools.partial(_read_test, node)) if has_test else data
+
+
+def _read_test(node: str) -> Split:
+    read = _carved(node).read_test
+    assert read is not None
+    return read()
+
+
+def _carved(node: str) -> Dataset:
     values = json.loads(node)
     shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__ if name in values}
     with _reading_source():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 
 import torch
 
@@ -33,11 +34,24 @@ def find_device(name: str) -> torch.device:
 def use_settings(settings: Settings) -> int:
     """Set the process's threads and determinism; return the number of threads."""
     torch.set_num_threads(settings.threads or cores())
-    torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
+    _use_deterministic(settings.deterministic)
     # filling fresh memory with NaN would only cost time: nothing reads it before it is written
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not settings.deterministic
     return torch.get_num_threads()
+
+
+def _use_deterministic(wanted: bool) -> None:
+    """Let torch take deterministic algorithms, and warn where there is none, without its compiler's import.
+
+    `torch.use_deterministic_algorithms` imports the compiler to tell it; one that is imported later, for a
+    model that is compiled, reads the variable.
+    """
+    os.environ["TORCHINDUCTOR_DETERMINISTIC"] = str(int(wanted))
+    if "torch._inductor.config" in sys.modules:
+        torch.use_deterministic_algorithms(wanted, warn_only=True)
+    else:
+        torch.set_deterministic_debug_mode("warn" if wanted else "default")
 
 
 def cores() -> int:

@@ -18,6 +18,7 @@ from regbench.instantiation.signatures import takes
 from regbench.optimizers import innermost
 
 HELD = ("_target_", "lr")  # what an optimizer is made with in any case
+KERNELS = ("fused", "foreach", "differentiable")  # of torch's optimizers: how an update is computed
 
 
 def build_optimizer(
@@ -51,7 +52,8 @@ def build_optimizer(
             raise ConfigError(
                 f"optimizer._target_: must take params and lr, and {node['_target_']} takes no {name}"
             )
-    optimizer = _made(values, list(model.parameters()) if groups is None else groups)
+    params = list(model.parameters()) if groups is None else groups
+    optimizer = _made(values, params, fused=_can_be_fused(target, values, model))
     with refusing("optimizer: "):
         groups = getattr(innermost(optimizer), "param_groups", None)
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
@@ -63,14 +65,30 @@ def build_optimizer(
     return optimizer
 
 
-def _made(values: Config, params: Sequence[Any]) -> Any:
+def _can_be_fused(target: Any, values: Config, model: nn.Module) -> bool:
+    """Whether torch has one kernel for the update of all parameters, and nothing else was asked for."""
+    if any(name in values for name in KERNELS) or not takes(target, "fused"):
+        return False
+    if not str(getattr(target, "__module__", "")).startswith("torch.optim."):
+        return False
+    sparse = any(getattr(module, "sparse", False) is True for module in model.modules())  # of an embedding
+    return not sparse and all(_is_plain(parameter) for parameter in model.parameters())
+
+
+def _is_plain(parameter: nn.Parameter) -> bool:
+    """Whether a parameter is one that torch's fused kernels take."""
+    usual = type(parameter) is nn.Parameter and parameter.layout is torch.strided
+    return usual and parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda")
+
+
+def _made(values: Config, params: Sequence[Any], **more: bool) -> Any:
     """The optimizer of these values; of a value that torch refuses in its own words the key is told.
 
     Raises:
         ConfigError: it cannot be made.
     """
     try:
-        return _make(values, params)
+        return _make(values, params, **more)
     except ConfigError as error:
         if not str(values["_target_"]).startswith("torch.") or not isinstance(error.__cause__, ValueError):
             raise
@@ -95,10 +113,10 @@ def _is_made(values: Config, without: str, params: Sequence[Any]) -> bool:
     return True
 
 
-def _make(values: Config, params: Sequence[Any]) -> Any:
+def _make(values: Config, params: Sequence[Any], fused: bool = False) -> Any:
     """The optimizer; groups are copied, for torch writes the rest of its settings into them."""
     copied = [dict(one) if isinstance(one, dict) else one for one in params]
-    return make(values, "optimizer", OPTIMIZER, params=copied)
+    return make(values, "optimizer", OPTIMIZER, params=copied, **({"fused": True} if fused else {}))
 
 
 def build_schedule(node: Config) -> Callable[[float], float]:

@@ -10,6 +10,7 @@ import torch
 from regbench.assembly import class_weights
 from regbench.assembly.data import load_data, rows_by_class
 from regbench.assembly.device import find_device
+from regbench.assembly.few_rows import few_rows
 from regbench.assembly.model import build_model
 from regbench.assembly.optimization import build_optimizer, build_schedule
 from regbench.assembly.parameter_groups import grouped
@@ -80,6 +81,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
         warnings=warnings,
         note=groups.note,
         monitor=_monitor(train, data),
+        few=few_rows(train.evaluate_rows, data),
         clock=clock,
     )
 

@@ -8,6 +8,7 @@ from regbench.composition.recorded import read_run
 from regbench.composition.trust import HELP, Trust
 from regbench.errors import as_typed
 from regbench.terminal.arguments import Arguments, path
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Terminal
 
 
@@ -33,7 +34,8 @@ def main(argv: list[str]) -> int:
     trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'export', *map(str, argv), '--trust'])}")
     read_run(asked.run, trust=trust)
     # Not at the top: torch takes seconds, and a wrong folder is answered at once.
-    from regbench.runs.export.folder import export, refuse_others, write
+    with kept():
+        from regbench.runs.export.folder import export, refuse_others, write
 
     refuse_others(asked.to)
     made = export(asked.run, asked.weights, trust)

@@ -21,6 +21,7 @@ from regbench.records.reader import find, printable
 from regbench.reports.plan_text import page
 from regbench.studies.study import is_over_splits
 from regbench.terminal.arguments import Arguments
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Terminal, print_lines, print_table
 
 COMMAND = "plan"
@@ -67,23 +68,25 @@ def main(argv: list[str]) -> int:
             "overlap is known from runs alone"
         )
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.sweeps.estimate import Costs, seconds_left, show
-    from regbench.sweeps.folder import arranged
-    from regbench.sweeps.launcher import Launch
-    from regbench.sweeps.sweep import refuse_wrong
+    with kept():
+        from regbench.sweeps.estimate import Costs, seconds_left, show
+        from regbench.sweeps.folder import arranged
+        from regbench.sweeps.launcher import Launch
+        from regbench.sweeps.sweep import refuse_wrong
 
     place, jobs = arranged(line, composed)
     refuse_wrong(place, jobs)
-    workers, costs = Launch(line, place.root).workers, Costs(jobs)
+    launch, costs = Launch(line), Costs(jobs)
+    workers = launch.at_once(jobs)
     if difference is None:
-        show(jobs, workers, costs)
+        show(jobs, workers, costs, launch.groups)
         return 0
     terms = _terms(composed)
     metric = asked.metric or terms.judged
     known = (
         _pilots(place.root, metric, splits) if sd is None else [Pilot("", sd / factor(metric), terms=terms)]
     )
-    show(jobs, workers, costs)
+    show(jobs, workers, costs, launch.groups)
     sought = Sought(metric, difference / factor(metric), techniques)
     for pilot in known:
         _show_needed(pilot, sought, lambda seeds: seconds_left(jobs, costs, seeds, workers))

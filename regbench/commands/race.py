@@ -6,12 +6,15 @@ import argparse
 import json
 import os
 import shlex
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from regbench import __version__
 from regbench.analysis.question import Question, plain, refuse_metric, typed_difference
 from regbench.composition.command_line import CommandLine
+from regbench.composition.compose import compose_each
+from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
 from regbench.records.reader import find
@@ -22,10 +25,12 @@ from regbench.stats.racing import FEW
 from regbench.studies.budget import Budget, Spending, budget_of
 from regbench.studies.entries import Field, Jobs, field_of
 from regbench.studies.study import Output, composed, options, refuse_output
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen, Terminal, print_lines, print_table
 
 if TYPE_CHECKING:
     from regbench.studies.race import Race
+    from regbench.sweeps.launcher import Launch as Launcher
 
 COMMAND = "race"
 FORMAT = 1  # of the JSON
@@ -91,19 +96,38 @@ def _race(
     line: CommandLine, field: Field, margin: float | None, budget: Budget, asked: argparse.Namespace
 ) -> int:
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.studies.race import Race
-    from regbench.sweeps.launcher import Launch
-    from regbench.sweeps.sweep import run_rounds
+    with kept():
+        from regbench.sweeps.launcher import Launch
 
-    jobs = Jobs(line, field)
+    composer = Composer(line.config_dir)
+    compose_each(line, [entry.overrides for entry in field.entries], composer)  # workers then need not
+    launch = Launch(line, composer)
+    with nullcontext() if asked.plan else launch:
+        return _run(launch, line, field, margin, budget, asked)
+
+
+def _run(
+    launch: Launcher,
+    line: CommandLine,
+    field: Field,
+    margin: float | None,
+    budget: Budget,
+    asked: argparse.Namespace,
+) -> int:
+    # Not at the top: torch takes seconds, and a wrong line is answered at once.
+    with kept():
+        from regbench.studies.race import Race
+        from regbench.sweeps.sweep import run_rounds
+
+    jobs = Jobs(line, field, launch.composer)
     metric = asked.metric or jobs.terms.judged
     question = Question(metric, asked.at, margin=plain(metric, margin))
-    launch = Launch(line, jobs.place.root)
+    workers = launch.at_once([jobs.at(entry, 0) for entry in range(len(field.entries))])
     console = Screen()
-    spending = Spending(budget, launch.workers)
+    spending = Spending(budget, workers)
     race = Race(field, jobs, question, spending, lambda sentence: print_lines(console, [sentence]))
     if asked.plan:
-        _plan(race, field, launch.workers)
+        _plan(race, field, workers, launch.groups)
         return 0
     if not budget.is_set:
         print("no budget is set: it goes on until all is decided, or Ctrl-C")
@@ -116,7 +140,7 @@ def _race(
     return code
 
 
-def _plan(race: Race, field: Field, workers: int) -> None:
+def _plan(race: Race, field: Field, workers: int, together: bool) -> None:
     """Say what comes next, and what it takes; start nothing."""
     from regbench.sweeps import estimate
 
@@ -130,7 +154,7 @@ def _plan(race: Race, field: Field, workers: int) -> None:
         print(f"nothing is left to run: {race.over}")
         return
     print("the next round:")
-    estimate.show(jobs, workers)
+    estimate.show(jobs, workers, together=together)
 
 
 def _conclude(race: Race, jobs: Jobs, spent: str, asked: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from regbench.folders.lock import locked
 from regbench.instantiation.boundary import refusing
 from regbench.instantiation.checking import Distrust
 from regbench.terminal.arguments import Arguments, path
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen
 
 LENGTH = "train.epochs"
@@ -67,7 +68,8 @@ def _length(words: list[str]) -> int | None:
 
 def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
     """Make the run one of so many epochs; return its folder, which may have another name now."""
-    from regbench.runs.lengthening import lengthen  # not at the top: torch takes seconds
+    with kept():
+        from regbench.runs.lengthening import lengthen  # not at the top: torch takes seconds
 
     with locked(folder):
         try:
@@ -84,8 +86,9 @@ def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
 
 def _resume(folder: Path, config: dict[str, Any], choices: dict[str, str], distrust: Distrust | None) -> int:
     # Not at the top: torch takes seconds, and a wrong folder is answered at once.
-    from regbench.runs.folder import RunFolder
-    from regbench.runs.work import Policy, work_in
+    with kept():
+        from regbench.runs.folder import RunFolder
+        from regbench.runs.work import Policy, work_in
 
     outcome = work_in(RunFolder(config, folder, choices, Screen(), distrust), Policy.CONTINUE)
     if isinstance(outcome.error, ConfigError):

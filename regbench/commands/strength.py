@@ -31,6 +31,7 @@ from regbench.studies.study import (
     varied,
 )
 from regbench.terminal.arguments import path
+from regbench.terminal.imports import kept
 
 COMMAND = "strength"
 NEVER = Off(None, False)
@@ -128,8 +129,9 @@ def _lines(one: Composed, key: str, off: Off) -> list[list[str]]:
 def _off(one: Composed, key: str) -> Off:
     """When the member of a key does nothing."""
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.assembly.stack import build_stack
-    from regbench.regularizers.base import Regularizer, Stack
+    with kept():
+        from regbench.assembly.stack import build_stack
+        from regbench.regularizers.base import Regularizer, Stack
 
     member: Regularizer = build_stack(one.config["reg"])
     *above, name = key.split(".")[1:]

@@ -13,6 +13,7 @@ from regbench.records.files import READ_VERSIONS, change_summary, read_summary
 from regbench.records.summary import Summary
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Terminal, print_table
 
 
@@ -29,7 +30,8 @@ def main(argv: list[str]) -> int:
     trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'test', *map(str, argv), '--trust'])}")
     summaries = {folder: _finished(folder, trust) for folder in asked.folders}
     # Not at the top: torch takes seconds, and a wrong folder is answered at once.
-    from regbench.runs.sealed import read_again, require_readable
+    with kept():
+        from regbench.runs.sealed import read_again, require_readable
 
     for folder in summaries:
         require_readable(folder, trust)

@@ -28,6 +28,7 @@ from regbench.folders.lock import refuse_locked
 from regbench.folders.placement import refuse_others
 from regbench.folders.state import refuse_begun
 from regbench.records.status import Status
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen
 
 COMPLETION = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
@@ -48,7 +49,8 @@ def main(argv: list[str]) -> int:
         return 0
     if line.shell_completion:
         raise ConfigError("train: --shell-completion is for the shell; type regbench -sc install=bash")
-    jobs = compose_jobs(line)
+    composer = Composer(line.config_dir)
+    jobs = compose_jobs(line, composer)
     if line.help or line.info or line.cfg:
         _show(line.for_hydra())
         return 0
@@ -56,12 +58,15 @@ def main(argv: list[str]) -> int:
         read_settings(composed.config)
         if not line.multirun:
             refuse_others(composed.folder, RUN_DIR)
-    from regbench.assembly.run import check
-    from regbench.sweeps.folder import arranged
-    from regbench.sweeps.sweep import SOME_FAILED, sweep
+    with kept():
+        from regbench.assembly.run import check
+        from regbench.sweeps.folder import arranged
+        from regbench.sweeps.launcher import Launch
+        from regbench.sweeps.sweep import SOME_FAILED, sweep
 
     if line.multirun and jobs:
-        return sweep(line, *arranged(line, jobs))
+        with Launch(line, composer) as launch:
+            return sweep(launch, *arranged(line, jobs), line.fail_fast)
     if line.multirun:  # by a sweeper that says only later what it will run
         _hydra(line.for_hydra(), codes)
         return SOME_FAILED if any(codes) else 0
@@ -161,8 +166,9 @@ def _hydra(argv: list[str], codes: list[int]) -> None:
 
 def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
     """Run one job in the folder that is claimed for it; return its status and exit code."""
-    from regbench.runs.folder import RunFolder
-    from regbench.runs.work import REFUSED, Policy, work_in
+    with kept():
+        from regbench.runs.folder import RunFolder
+        from regbench.runs.work import REFUSED, Policy, work_in
 
     about = HydraConfig.get()
     folder = Path(about.runtime.output_dir)

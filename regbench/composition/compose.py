@@ -24,6 +24,7 @@ from regbench.errors import ConfigError
 from regbench.terminal.bar import shown
 
 RATE = "optimizer.lr"
+LAUNCHER = "hydra/launcher"
 
 
 def read_line(words: Sequence[str], command: str = PRIMARY) -> CommandLine:
@@ -69,38 +70,45 @@ def refuse_options(line: CommandLine, command: str) -> None:
             raise ConfigError(f"{command}: --{name.replace('_', '-')} is for `regbench train`")
 
 
-def compose_jobs(line: CommandLine) -> list[Composed]:
+def compose_jobs(line: CommandLine, composer: Composer | None = None) -> list[Composed]:
     """The jobs of a command line, in order.
+
+    Args:
+        line: the command line.
+        composer: of its folder of options; where it is used again, it composes nothing twice.
 
     Raises:
         ConfigError: the command line or a configuration is wrong.
     """
-    composer = Composer(line.config_dir)
+    composer = composer or Composer(line.config_dir)
     try:
-        overrides = list(line.overrides)
+        overrides = in_sweep(list(line.overrides)) if line.multirun else list(line.overrides)
         _refuse_repeated(composer, overrides)
         refuse_odd(composer.words.read(overrides))
         composer.require_settings(overrides)
         if not line.multirun:
             return [_heeded(composer.job(overrides, "hydra.run.dir"))]
-        jobs = composer.sweep(in_sweep(overrides))
+        jobs = composer.sweep(overrides)
         return _each(composer, jobs)
     finally:
         HydraConfig.instance().cfg = None
 
 
-def compose_each(line: CommandLine, jobs: Sequence[list[str]]) -> list[Composed]:
+def compose_each(
+    line: CommandLine, jobs: Sequence[list[str]], composer: Composer | None = None
+) -> list[Composed]:
     """Jobs of a sweep whose overrides are known, as `compose_jobs` gives them.
 
     Args:
         line: whose folder of options they are composed from.
         jobs: the overrides of each.
+        composer: see `compose_jobs`.
 
     Raises:
         ConfigError: a configuration is wrong.
     """
     refuse_many(len(jobs), "config")
-    composer = Composer(line.config_dir)
+    composer = composer or Composer(line.config_dir)
     try:
         return _each(composer, jobs)
     finally:
@@ -136,8 +144,10 @@ def keys_of(overrides: Sequence[str]) -> list[str]:
 
 
 def in_sweep(overrides: list[str]) -> list[str]:
-    """The overrides of a sweep: one thread for each job, unless the command line says how many."""
-    return overrides if "threads" in keys_of(overrides) else [*overrides, "threads=1"]
+    """The overrides of a sweep: where one is of a launcher that is not named, they are of the default one."""
+    keys = keys_of(overrides)
+    meant = LAUNCHER not in keys and any(key.startswith("hydra.launcher.") for key in keys)
+    return [f"{LAUNCHER}=side_by_side", *overrides] if meant else overrides
 
 
 def _refuse_repeated(composer: Composer, overrides: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
 from regbench.instantiation.checking import Distrust, Kind, look, look_within
+from regbench.optimizers import uncompiled
 from regbench.regularizers.base import Regularizer, Stack
 
 
@@ -50,6 +51,7 @@ OPTIMIZER = Kind(
     lambda cls: issubclass(cls, Optimizer),
     loosely=lambda cls: _has(cls, "step", "zero_grad"),
     flaw=_closure,
+    called=uncompiled,
 )
 SCHEDULE = Kind(
     "a schedule, a dataclass whose objects are called with the progress of the run",

@@ -6,7 +6,7 @@ import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args
 
 from omegaconf import DictConfig, OmegaConf
@@ -19,6 +19,7 @@ from regbench.records.metrics import Asked
 
 NAME = re.compile(r"\w[\w.+-]*")  # of a sweep: one folder, on any system
 MOST_THREADS = 1024
+MOST_REPLICAS = 256
 LARGEST_SINGLE = 3e38  # single precision ends there
 RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by itself
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
@@ -41,6 +42,7 @@ class Settings:
     evaluate_test: bool
     checkpoints: Checkpoints
     sweep: str | None
+    replicas: Any = "auto"  # or off, or a whole number
 
     def __post_init__(self) -> None:
         if len(set(self.evaluate)) < len(self.evaluate):
@@ -51,11 +53,19 @@ class Settings:
             raise ConfigError(f"threads: must be at least 1, got {self.threads}")
         if self.threads is not None and self.threads > MOST_THREADS:
             raise ConfigError(f"threads: must be at most {MOST_THREADS}, got {self.threads}")
+        self.replicas = whole(self.replicas)
+        number = type(self.replicas) is int and 1 <= self.replicas <= MOST_REPLICAS
+        if not number and self.replicas not in ("auto", "off"):
+            raise ConfigError(
+                f"replicas: must be auto, off, or a whole number in [1, {MOST_REPLICAS}], "
+                f"got {brief(self.replicas)}"
+            )
         if self.sweep is not None and not NAME.fullmatch(self.sweep):
             raise ConfigError(f"sweep: must be letters, digits, and _ . + - within, got {self.sweep!r}")
 
 
 SETTINGS = tuple(field.name for field in fields(Settings))
+REQUIRED = tuple(field.name for field in fields(Settings) if field.default is MISSING)  # others came later
 
 
 @dataclass
@@ -71,6 +81,7 @@ class TrainSettings:
     monitor: str | None = None
     lr_factors: dict[str, float] | None = None
     layerwise_lr_decay: float = 1.0
+    evaluate_rows: int | str | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "evaluate_every"):
@@ -82,9 +93,16 @@ class TrainSettings:
                 "train: class_weights must be balanced, null or a list of one weight for each class, "
                 f"got {self.class_weights!r}"
             )
+        if self.evaluate_rows not in (None, "auto") and not _is_count(self.evaluate_rows):
+            got = brief(self.evaluate_rows)
+            raise ConfigError(f"train: evaluate_rows must be auto, null (all) or at least 1, got {got}")
         if not 0 < self.layerwise_lr_decay <= 1:
             raise ConfigError(f"train: layerwise_lr_decay must lie in (0, 1], got {self.layerwise_lr_decay}")
         self.lr_factors = _factors(self.lr_factors)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 def meant(unknown: str, keys: Iterable[str]) -> str:
@@ -201,7 +219,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
             if not close and not str(config["model"].get("_target_", "regbench.")).startswith("regbench."):
                 close = f"; add a value of your own model's with +model.{name}=..."
             raise ConfigError(f"{name}: no such key{close}")
-    for name in (*SETTINGS, *PARTS):
+    for name in (*REQUIRED, *PARTS):
         if name not in config:
             raise ConfigError(f"{name}: must have a value, got none")
     for name in PARTS:
@@ -215,7 +233,8 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
         rate = config[part].get("lr", 0)
         if part == "optimizer" or rate == config["train"].get("lr"):
             _require_rate(rate, f"{part}: lr")
-    common = {name: converted(config[name], hints[name], f"{name}:") for name in SETTINGS}
+    given = [name for name in SETTINGS if name in config]
+    common = {name: converted(config[name], hints[name], f"{name}:") for name in given}
     return Settings(**common), TrainSettings(**checked(TrainSettings, config["train"], "train", {}))
 
 

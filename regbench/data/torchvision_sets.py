@@ -1,6 +1,6 @@
 """The image sets that torchvision downloads.
 
-torchvision is imported where it is used: that takes a second, which other sources need not pay.
+torchvision is imported for a download alone: that takes as long as torch's import.
 """
 
 from __future__ import annotations
@@ -22,30 +22,7 @@ from torch import Tensor
 
 from regbench.data.checksums import require_crc_of_gzip, require_digest
 from regbench.data.downloads import obtain, obtain_whole
-
-IDX_SHAPES = {
-    "train-images-idx3-ubyte": (60000, 28, 28),
-    "train-labels-idx1-ubyte": (60000,),
-    "t10k-images-idx3-ubyte": (10000, 28, 28),
-    "t10k-labels-idx1-ubyte": (10000,),
-}
-# Of the unpacked files, in the order above, taken from archives that have torchvision's checksums:
-# torchvision knows those of the archives only, but what is read are these.
-IDX_SHA256 = {
-    "MNIST": (
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    ),
-    "FashionMNIST": (
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    ),
-}
-DIGITS = tuple(map(str, range(10)))
+from regbench.data.published_sets import BATCHES, DIGITS, IDX_SETS, IDX_SHAPES, SVHN_FILES, Batches
 
 
 @dataclass
@@ -69,10 +46,10 @@ class MNISTFamily:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return DIGITS if self.name == "MNIST" else tuple(_torchvision(self.name).classes)
+        return IDX_SETS[self.name].classes
 
     def fetch(self) -> None:
-        folder, archives = self._folder, dict(_torchvision(self.name).resources)
+        folder, archives = self._folder, self._archives
         for archive, md5 in archives.items():
             if (folder / archive).is_file() and all((folder / file).is_file() for file in IDX_SHAPES):
                 require_digest(folder / archive, "md5", md5)
@@ -80,15 +57,16 @@ class MNISTFamily:
         obtain(folder, self._checks(), by_hand, self._download, list(archives))
 
     def _checks(self) -> dict[str, Callable[[Path], None]]:
-        if self.name not in IDX_SHA256:
+        unpacked = IDX_SETS[self.name].unpacked
+        if not unpacked:
             return {file: partial(require_idx, shape=shape) for file, shape in IDX_SHAPES.items()}
-        pairs = zip(IDX_SHAPES, IDX_SHA256[self.name], strict=True)
+        pairs = zip(IDX_SHAPES, unpacked, strict=True)
         return {file: partial(require_digest, algorithm="sha256", expected=digest) for file, digest in pairs}
 
     def _download(self, aside: Path, _: Sequence[str]) -> None:
-        known, raw = _torchvision(self.name), aside / self.name / "raw"
-        take_whole(self._folder, raw, known.resources)
-        known(aside, download=True)
+        raw = aside / self.name / "raw"
+        take_whole(self._folder, raw, self._archives.items())
+        _torchvision(self.name)(aside, download=True)
         for path in raw.iterdir():
             path.replace(aside / path.name)
 
@@ -102,11 +80,13 @@ class MNISTFamily:
         return self._part("t10k")
 
     def _part(self, part: str) -> tuple[Tensor, Tensor]:
-        from torchvision.datasets import mnist
+        images, labels = (read_idx(self._folder / name) for name in IDX_SHAPES if name.startswith(part))
+        return images.unsqueeze(1), labels.long()
 
-        images = mnist.read_image_file(str(self._folder / f"{part}-images-idx3-ubyte"))
-        labels = mnist.read_label_file(str(self._folder / f"{part}-labels-idx1-ubyte"))
-        return images.unsqueeze(1), labels
+    @property
+    def _archives(self) -> dict[str, str]:
+        """The names of the archives, and their md5."""
+        return {f"{file}.gz": md5 for file, md5 in zip(IDX_SHAPES, IDX_SETS[self.name].archives, strict=True)}
 
     @property
     def _folder(self) -> Path:
@@ -134,37 +114,47 @@ class CIFAR:
     @property
     def classes(self) -> tuple[str, ...]:
         """As the set's own file has them, which `fetch` has compared with its checksum."""
-        known = _torchvision(self.name)
-        with (_home(self.root) / known.base_folder / known.meta["filename"]).open("rb") as file:
-            return tuple(pickle.load(file, encoding="latin1")[known.meta["key"]])
+        with (self._folder / self._known.about[0]).open("rb") as file:
+            return tuple(pickle.load(file, encoding="latin1")[self._known.names])
 
     def fetch(self) -> None:
-        known = _torchvision(self.name)
-        folder = _home(self.root) / known.base_folder
-        digests = dict([*known.train_list, *known.test_list, (known.meta["filename"], known.meta["md5"])])
-        obtain_whole(folder, "md5", digests, f"put {known.filename} into {folder.parent}", self._download)
+        folder = self._folder
+        by_hand = f"put {self._known.archive[0]} into {folder.parent}"
+        obtain_whole(folder, "md5", self._known.digests, by_hand, self._download)
 
     def _download(self, aside: Path, names: Sequence[str]) -> None:
-        known = _torchvision(self.name)
         inner = aside / "archive"
-        take_whole(_home(self.root), inner, [(known.filename, known.tgz_md5)])
-        known(inner, download=True)
+        take_whole(_home(self.root), inner, [self._known.archive])
+        _torchvision(self.name)(inner, download=True)
         for name in names:
-            (inner / known.base_folder / name).replace(aside / name)
+            (inner / self._known.folder / name).replace(aside / name)
 
     def content(self) -> str:
         return ""
 
     def train(self) -> tuple[Tensor, Tensor]:
-        return self._part(train=True)
+        return self._part(self._known.train)
 
     def test(self) -> tuple[Tensor, Tensor]:
-        return self._part(train=False)
+        return self._part(self._known.test)
 
-    def _part(self, train: bool) -> tuple[Tensor, Tensor]:
-        part = _torchvision(self.name)(_home(self.root), train=train)
-        # torchvision shows the stored (N, C, H, W) bytes as (N, H, W, C); turning back copies nothing
-        return torch.from_numpy(part.data.transpose(0, 3, 1, 2)), torch.tensor(part.targets)
+    def _part(self, names: Iterable[str]) -> tuple[Tensor, Tensor]:
+        """The rows of these files, which `fetch` has compared with their checksums."""
+        batches = []
+        for name in names:
+            with (self._folder / name).open("rb") as file:
+                batches.append(pickle.load(file, encoding="latin1"))
+        pixels = np.vstack([batch["data"] for batch in batches]).reshape(-1, *self.in_shape)
+        labels = [label for batch in batches for label in batch[self._known.labels]]
+        return torch.from_numpy(pixels), torch.tensor(labels)
+
+    @property
+    def _known(self) -> Batches:
+        return BATCHES[self.name]
+
+    @property
+    def _folder(self) -> Path:
+        return _home(self.root) / self._known.folder
 
 
 @dataclass
@@ -183,15 +173,13 @@ class SVHN:
     root: str
 
     def fetch(self) -> None:
-        known, home = _torchvision("SVHN"), _home(self.root)
-        digests = {known.split_list[part][1]: known.split_list[part][2] for part in ("train", "test")}
-        obtain_whole(home, "md5", digests, f"put both files into {home}", self._download)
+        home = _home(self.root)
+        obtain_whole(home, "md5", dict(SVHN_FILES.values()), f"put both files into {home}", self._download)
 
     def _download(self, aside: Path, names: Sequence[str]) -> None:
-        known = _torchvision("SVHN")
-        for part in ("train", "test"):
-            if known.split_list[part][1] in names:
-                known(aside, part, download=True)
+        for part, (name, _) in SVHN_FILES.items():
+            if name in names:
+                _torchvision("SVHN")(aside, part, download=True)
 
     def content(self) -> str:
         return ""
@@ -203,8 +191,12 @@ class SVHN:
         return self._part("test")
 
     def _part(self, name: str) -> tuple[Tensor, Tensor]:
-        part = _torchvision("SVHN")(_home(self.root), name)
-        return torch.from_numpy(np.ascontiguousarray(part.data)), torch.from_numpy(part.labels)
+        from scipy.io import loadmat
+
+        stored = loadmat(_home(self.root) / SVHN_FILES[name][0])
+        pixels = np.ascontiguousarray(stored["X"].transpose(3, 2, 0, 1))  # of (H, W, C, N)
+        labels = stored["y"].astype(np.int64).squeeze()
+        return torch.from_numpy(pixels), torch.from_numpy(labels % 10)  # 10 stands for the digit 0
 
 
 def take_whole(folder: Path, target: Path, archives: Iterable[Sequence[str]]) -> None:
@@ -214,6 +206,14 @@ def take_whole(folder: Path, target: Path, archives: Iterable[Sequence[str]]) ->
         with suppress(ValueError, OSError):
             require_digest(folder / name, "md5", md5)
             shutil.copyfile(folder / name, target / name)
+
+
+def read_idx(path: Path) -> Tensor:
+    """The bytes of an unpacked idx file, in the shape that its header tells."""
+    content = bytearray(path.read_bytes())
+    dimensions = content[3]
+    shape = struct.unpack_from(f">{dimensions}I", content, 4)
+    return torch.frombuffer(content, dtype=torch.uint8, offset=4 * (1 + dimensions)).view(shape)
 
 
 def require_idx(path: Path, shape: tuple[int, ...]) -> None:

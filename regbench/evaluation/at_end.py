@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from regbench.evaluation.calibration import mean, reliability
@@ -16,44 +17,64 @@ from regbench.records.summary import ClassMetrics, PerWeights, Reliability
 from regbench.types import Split
 
 
-def measured_late(
-    models: Mapping[str, nn.Module], split: Split, autocast: Autocast, asked: Sequence[str]
-) -> dict[str, Any]:
+@dataclass
+class Ended:
+    """One state of the weights that a run has ended with.
+
+    Attributes:
+        model: with these weights.
+        split: the rows of val.
+        autocast: the number format.
+        seen: their logits, (N, C); None where they are not known yet.
+    """
+
+    model: nn.Module
+    split: Split
+    autocast: Autocast
+    seen: Tensor | None = None
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """Of all rows, (N, C), by a pass over them where they are not known."""
+        return predict(self.model, self.split, self.autocast) if self.seen is None else self.seen
+
+
+def measured_late(ended: Mapping[str, Ended], asked: Sequence[str]) -> dict[str, Any]:
     """The fields of a `Summary` that are made here, each `PerWeights`; None where not asked for.
 
     Args:
-        models: with the last weights and with the best.
-        split: the rows.
-        autocast: the number format.
+        ended: with the last weights and with the best; where these are one object it is measured once.
         asked: keys of `LATE`; others are passed over, and all where there are no classes.
     """
-    return {
-        part: PerWeights(**{name: measured(model, split, autocast) for name, model in models.items()})
-        if word in asked and split.task.speaks_of_classes
-        else None
-        for word, (part, measured) in LATE.items()
-    }
+    found: dict[str, Any] = dict.fromkeys(part for part, _ in LATE.values())
+    words = [word for word in LATE if word in asked]
+    if any(not one.split.task.speaks_of_classes for one in ended.values()):
+        words = []
+    for part, measured in (LATE[word] for word in words):
+        made = {id(one): measured(one) for one in {id(one): one for one in ended.values()}.values()}
+        found[part] = PerWeights(**{name: made[id(one)] for name, one in ended.items()})
+    return found
 
 
-def reliability_diagram(model: nn.Module, split: Split, autocast: Autocast) -> Reliability:
+def reliability_diagram(logits: Tensor, split: Split) -> Reliability:
     """Mean confidence, accuracy and number of rows for each of 15 bins; None where a bin is empty."""
-    bins = reliability(torch.cat(predict(model, split, autocast)), split.labels)
+    bins = reliability(logits, split.labels)
 
     def means(sums: Tensor) -> list[float | None]:
         pairs = zip(sums.tolist(), bins.rows.tolist(), strict=True)
         return [total / count if count else None for total, count in pairs]
 
-    counts = [int(count) for count in bins.rows]
+    counts = bins.rows.long().tolist()
     return Reliability(confidence=means(bins.confidence), accuracy=means(bins.right), count=counts)
 
 
-def per_class(model: nn.Module, split: Split, autocast: Autocast) -> ClassMetrics:
+def per_class(logits: Tensor, split: Split) -> ClassMetrics:
     """Accuracy and rows of each class, and how many of its rows are taken for each class.
 
     The accuracy of a class is its recall, the share of its rows that are taken for it; None where it has no
     rows. `confusion` has a row for each class of the labels, a column for each that rows are taken for.
     """
-    guess = torch.cat(predict(model, split, autocast)).argmax(1)
+    guess = logits.argmax(1)
     taken = confusion(guess, split.labels, split.num_classes)
     rows = taken.sum(1).tolist()
     hits = taken.diagonal().tolist()
@@ -68,16 +89,19 @@ def corrupted_accuracy(model: nn.Module, split: Split, autocast: Autocast) -> di
     """Accuracy for each corruption and severity, and the mean of them all."""
 
     def accuracy(change: Corruption) -> float:
-        guess = torch.cat(predict(model, split, autocast, change)).argmax(1)
-        return mean(guess == split.labels)
+        guess = predict(model, split, autocast, change).argmax(1)
+        return mean(guess == split.labels).item()
 
     found = {f"{name}/{s}": accuracy(Corruption(name, s)) for name in CORRUPTIONS for s in SEVERITIES}
     return {"accuracy": sum(found.values()) / len(found), **found}
 
 
 # What may be asked for, the part of the summary that it fills, and how.
-LATE: Mapping[str, tuple[str, Callable[[nn.Module, Split, Autocast], Any]]] = {
-    "calibration": ("reliability", reliability_diagram),
-    "corruption": ("corruption", corrupted_accuracy),
-    "per_class": ("per_class", per_class),
+LATE: Mapping[str, tuple[str, Callable[[Ended], Any]]] = {
+    "calibration": ("reliability", lambda ended: reliability_diagram(ended.logits, ended.split)),
+    "corruption": (
+        "corruption",
+        lambda ended: corrupted_accuracy(ended.model, ended.split, ended.autocast),
+    ),
+    "per_class": ("per_class", lambda ended: per_class(ended.logits, ended.split)),
 }

@@ -7,9 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from regbench.evaluation.calibration import summed
+
 
 class Counts(NamedTuple):
-    """Of each of C classes, float64 on the CPU.
+    """Of each of C classes, (C,) float64.
 
     Attributes:
         hits: rows of the class that are taken for it.
@@ -24,13 +26,14 @@ class Counts(NamedTuple):
 
 def counts(guess: Tensor, labels: Tensor, num_classes: int) -> Counts:
     """Count rows by class, from guessed classes (N,) and labels (N,)."""
-    guess, labels = guess.cpu(), labels.cpu()
-    several = (labels[guess == labels], labels, guess)
-    return Counts(*(torch.bincount(each, minlength=num_classes).double() for each in several))
+    right = (guess == labels).double()
+    one = torch.ones_like(right)
+    several = ((labels, right), (labels, one), (guess, one))
+    return Counts(*(summed(where, values, num_classes) for where, values in several))
 
 
-def balanced(guess: Tensor, labels: Tensor, num_classes: int) -> dict[str, float]:
-    """Balanced accuracy and macro F1, in [0, 1]: the means over the classes that the labels hold.
+def balanced(guess: Tensor, labels: Tensor, num_classes: int) -> dict[str, Tensor]:
+    """Balanced accuracy and macro F1, scalars in [0, 1]: the means over the classes that the labels hold.
 
     balanced_accuracy = mean of hits / rows.
     macro_f1 = mean of 2 * hits / (rows + taken), the harmonic mean of precision and recall.
@@ -39,13 +42,13 @@ def balanced(guess: Tensor, labels: Tensor, num_classes: int) -> dict[str, float
     Paper: Brodersen et al., 2010, https://doi.org/10.1109/ICPR.2010.764
     Source: Opitz and Burst, 2019, https://arxiv.org/abs/1911.03347 (the mean of the F1s, not the F1 of means)
     """
-    found = counts(guess, labels, num_classes)
-    there = found.rows > 0
-    hits, rows, taken = (each[there] for each in found)
-    return {
-        "balanced_accuracy": (hits / rows).mean().item(),
-        "macro_f1": (2 * hits / (rows + taken)).mean().item(),
-    }
+    hits, rows, taken = counts(guess, labels, num_classes)
+    there = rows > 0  # no rows are picked by it: how many there are would have to be waited for
+
+    def mean_of(values: Tensor) -> Tensor:
+        return torch.where(there, values, 0).sum() / there.sum()
+
+    return {"balanced_accuracy": mean_of(hits / rows), "macro_f1": mean_of(2 * hits / (rows + taken))}
 
 
 def confusion(guess: Tensor, labels: Tensor, num_classes: int) -> Tensor:

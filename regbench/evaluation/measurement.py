@@ -17,20 +17,40 @@ from regbench.records.metrics import metric_of, split_of
 from regbench.tasks import Classification, Regression
 from regbench.types import Dataset, Split
 
-CHUNK = 128  # rows evaluated at once: for convolutions on CPUs half the time and memory of 512
 Autocast = Callable[[], AbstractContextManager[Any]]
+# Rows at once, the fewest and the most, and how many numbers their inputs may have beyond the fewest. On a
+# CPU what convolutions hold of 128 images of 32x32 just fits its caches, and small rows cost their calls; a
+# GPU is filled by much more.
+FEWEST = 128
+MOST = {"cpu": (512, 2**17)}
+MOST_ELSEWHERE = (2048, 2**23)
+WIDTH = 64  # numbers that a token id stands for, about: it becomes a vector
 
 
 def measure(
     model: nn.Module, data: Dataset, autocast: Autocast, asked: Sequence[str] = ()
 ) -> dict[str, float]:
     """The metrics of the measured train rows, of select and of val, on val with what else is asked for."""
-    splits = {"train": (data.measured, ()), "select": (data.select, ()), "val": (data.val, asked)}
-    return {
-        f"{name}/{metric}": value
-        for name, (split, more) in splits.items()
-        for metric, value in evaluate(model, split, autocast, more).items()
-    }
+    splits = {"train": data.measured, "select": data.select, "val": data.val}
+    logits = {name: predict(model, split, autocast) for name, split in splits.items()}
+    return metrics_of(logits, splits, asked)
+
+
+@torch.no_grad()
+def metrics_of(
+    logits: Mapping[str, Tensor], splits: Mapping[str, Split], asked: Sequence[str] = ()
+) -> dict[str, float]:
+    """The metrics of several splits as records name them, from their logits (rows, C), by the splits' names.
+
+    What is asked for is measured of val alone. The device is waited for once, for all of them together.
+    """
+    return read(
+        {
+            f"{name}/{metric}": value
+            for name, split in splits.items()
+            for metric, value in metrics(logits[name], split, asked if name == "val" else ()).items()
+        }
+    )
 
 
 def gaps(measured: dict[str, float]) -> dict[str, float]:
@@ -44,7 +64,6 @@ def gaps(measured: dict[str, float]) -> dict[str, float]:
     return found
 
 
-@torch.no_grad()
 def evaluate(
     model: nn.Module, split: Split, autocast: Autocast, asked: Sequence[str] = ()
 ) -> dict[str, float]:
@@ -57,31 +76,53 @@ def evaluate(
         asked: what else to measure, from the same forward pass: keys of `MEASURES`; others, and what the task
             has nothing of, are passed over.
     """
-    logits = torch.cat(predict(model, split, autocast))
-    found: dict[str, float] = {}
+    return read(metrics(predict(model, split, autocast), split, asked))
+
+
+@torch.no_grad()
+def metrics(logits: Tensor, split: Split, asked: Sequence[str] = ()) -> dict[str, Tensor]:
+    """The metrics of a split by name, scalars in double precision where the logits are.
+
+    Args:
+        logits: (rows, C), as `predict` gives them.
+        split: the rows; of their inputs nothing is read.
+        asked: as in `evaluate`.
+    """
+    found: dict[str, Tensor] = {}
     for word in (None, *asked):
         for measure_some in MEASURES[split.task.name].get(word, ()):
             found |= measure_some(logits, split)
     return found
 
 
+def read(found: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalars as numbers; the device is waited for once."""
+    return dict(zip(found, torch.stack(list(found.values())).tolist(), strict=True)) if found else {}
+
+
 @torch.no_grad()
 def predict(
-    model: nn.Module, split: Split, autocast: Autocast, change: Callable[[Tensor], Tensor] | None = None
-) -> list[Tensor]:
-    """The logits (rows, C), chunk by chunk, in evaluation mode; the model's mode is put back.
+    model: nn.Module,
+    split: Split,
+    autocast: Autocast,
+    change: Callable[[Tensor], Tensor] | None = None,
+    rows: Tensor | None = None,
+) -> Tensor:
+    """The logits (rows, C), made chunk by chunk, in evaluation mode; the model's mode is put back.
 
     Args:
         model: the model.
         split: the rows.
         autocast: the number format.
         change: applied to the inputs of each chunk, in full precision.
+        rows: numbers of those that are asked for, (R,), at least one; None: all of them.
     """
     was_training = model.training
     model.eval()
-    chunks = []
-    for start in range(0, len(split), CHUNK):
-        inputs = split[slice(start, start + CHUNK)].inputs
+    chunks, size = [], chunk_rows(split)
+    for start in range(0, len(split) if rows is None else len(rows), size):
+        place = slice(start, start + size)
+        inputs = split[place if rows is None else rows[place]].inputs
         if change is not None:
             inputs = change(inputs)
         with autocast():
@@ -89,21 +130,28 @@ def predict(
         called = split.task.returned
         chunks.append(still_logits(output, len(inputs), split.num_classes, called).float())
     model.train(was_training)
-    return chunks
+    return torch.cat(chunks)
 
 
-def data_loss(logits: Tensor, split: Split) -> dict[str, float]:
+def chunk_rows(split: Split) -> int:
+    """How many rows of a split are evaluated at once, a power of two: by a row's shape and the device."""
+    most, numbers = MOST.get(split.inputs.device.type, MOST_ELSEWHERE)
+    each = split.inputs[0].numel() * (WIDTH if split.vocabulary else 1)
+    fitting = max(1, numbers // max(1, each))
+    return min(most, max(FEWEST, 1 << (fitting.bit_length() - 1)))
+
+
+def data_loss(logits: Tensor, split: Split) -> dict[str, Tensor]:
     """The mean of the task's loss: cross-entropy in nats, or what numbers have."""
-    pairs = zip(logits.split(CHUNK), split.labels.split(CHUNK), strict=True)
-    return {"loss": mean(torch.cat([split.task.row_losses(*pair) for pair in pairs]))}
+    return {"loss": mean(split.task.row_losses(logits, split.labels))}
 
 
-def accuracy(logits: Tensor, split: Split) -> dict[str, float]:
+def accuracy(logits: Tensor, split: Split) -> dict[str, Tensor]:
     """The share of rows whose largest logit is their label's."""
     return {"accuracy": mean(logits.argmax(1) == split.labels)}
 
 
-def memorization(logits: Tensor, split: Split) -> dict[str, float]:
+def memorization(logits: Tensor, split: Split) -> dict[str, Tensor]:
     """What was learned of labels that are wrong; nothing where none is known to be.
 
     `true_accuracy` is the accuracy against the true labels, `noisy_accuracy` and `noisy_true_accuracy` those
@@ -114,17 +162,18 @@ def memorization(logits: Tensor, split: Split) -> dict[str, float]:
     guess, wrong = logits.argmax(1), split.labels != split.true_labels
     found = {"true_accuracy": mean(guess == split.true_labels)}
     if wrong.any():
-        found["noisy_accuracy"] = mean((guess == split.labels)[wrong])
-        found["noisy_true_accuracy"] = mean((guess == split.true_labels)[wrong])
+        count = wrong.sum().double()
+        found["noisy_accuracy"] = ((guess == split.labels) & wrong).sum() / count
+        found["noisy_true_accuracy"] = ((guess == split.true_labels) & wrong).sum() / count
     return found
 
 
-def of_numbers(outputs: Tensor, split: Split) -> dict[str, float]:
+def of_numbers(outputs: Tensor, split: Split) -> dict[str, Tensor]:
     """R2, RMSE and MAE."""
     return errors(outputs, split.labels, split.numbers) if split.numbers else {}
 
 
-Measure = Callable[[Tensor, Split], dict[str, float]]  # of logits (rows, C); the metrics by name
+Measure = Callable[[Tensor, Split], dict[str, Tensor]]  # of logits (rows, C); scalars by name
 MEASURES: Mapping[str, Mapping[str | None, Sequence[Measure]]] = {
     # by the task, and the word of `evaluate` that asks for them
     Classification.name: {

@@ -9,8 +9,8 @@ from regbench.evaluation.calibration import mean
 from regbench.tasks import Regression
 
 
-def errors(outputs: Tensor, labels: Tensor, task: Regression) -> dict[str, float]:
-    """R2, RMSE and MAE of outputs and labels (N, K), both standardized, in double precision.
+def errors(outputs: Tensor, labels: Tensor, task: Regression) -> dict[str, Tensor]:
+    """R2, RMSE and MAE, scalars, of outputs and labels (N, K), both standardized, in double precision.
 
     With e = (output - label) * std, of each of K targets:
     r2 = 1 - (sum of e^2) / (sum of squared deviations of the targets from their mean over these rows), the
@@ -26,6 +26,6 @@ def errors(outputs: Tensor, labels: Tensor, task: Regression) -> dict[str, float
     explained = torch.where(spread > 0, 1 - squares / spread, constant)
     return {
         "r2": mean(explained),
-        "rmse": mean(apart.square()) ** 0.5,
+        "rmse": mean(apart.square()).sqrt(),
         "mae": mean(apart.abs()),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from regbench.errors import ConfigError, as_typed
 from regbench.records.files import METRICS, READ_VERSIONS, RECORD_VERSION, Damaged, read_summary
 from regbench.records.status import Status
+from regbench.records.summary import Summary
 from regbench.storage import checkpoint
 from regbench.storage.reading import require_folder, there
 
@@ -41,21 +42,31 @@ def state_of(folder: Path) -> State:
     Raises:
         ConfigError: its record is of another version, or the folder is none.
     """
+    return read_state(folder)[0]
+
+
+def read_state(folder: Path) -> tuple[State, Summary | None]:
+    """The same, with the summary that says so, where one does.
+
+    Raises:
+        ConfigError: as `state_of`.
+    """
     if there(folder):
         require_folder(folder)
     try:
         summary = read_summary(folder)
     except Damaged:
-        return State.LEFT
+        return State.LEFT, None
     if summary is None:
-        return State.LEFT if there(folder / METRICS) or any(folder.glob("*.pt")) else State.NEW
+        begun = there(folder / METRICS) or any(folder.glob("*.pt"))
+        return State.LEFT if begun else State.NEW, None
     if summary.version not in (None, *READ_VERSIONS):
         raise ConfigError(
             f"{folder}: holds a record of version {summary.version}, and this regbench writes "
             f"{RECORD_VERSION}; sweep into another folder with sweep=NAME"
         )
     status = summary.status
-    return State.LEFT if status is Status.INTERRUPTED else State(status)
+    return State.LEFT if status is Status.INTERRUPTED else State(status), summary
 
 
 def damage_of(folder: Path) -> str:

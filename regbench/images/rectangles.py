@@ -10,7 +10,7 @@ def inside(images: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Ten
     """Which pixels lie in the rectangle of each example; what stands over the border is cut off.
 
     Args:
-        images: (B, C, H, W), for their size and device.
+        images: (B, C, H, W), for their size.
         top: (B,) whole numbers, the row of the upper edge, also outside the image.
         left: the column of the left edge, likewise.
         height: (B,) whole numbers of rows, at least 0.
@@ -19,8 +19,8 @@ def inside(images: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Ten
     Returns:
         (B, 1, H, W) bool.
     """
-    rows = _between(images.shape[2], top, height).to(images.device)
-    columns = _between(images.shape[3], left, width).to(images.device)
+    rows = _between(images.shape[2], top, height)
+    columns = _between(images.shape[3], left, width)
     return (rows[:, :, None] & columns[:, None, :])[:, None]
 
 

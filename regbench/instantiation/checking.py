@@ -40,6 +40,7 @@ class Kind:
         loosely: the same of a class in a person's own file, where less is asked for.
         flaw: what stands in the way of a class that suits, for a sentence; empty for nothing.
         result: whether what a function has made is compared with the kind.
+        called: what is called in the place of what a `_target_` names.
     """
 
     due: str
@@ -47,6 +48,7 @@ class Kind:
     loosely: Callable[[type], bool] = lambda cls: False
     flaw: Callable[[type], str] = lambda cls: ""
     result: bool = True
+    called: Callable[[Any], Any] = lambda target: target
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def make_and_tell(
     while True:
         try:
             with refusing(f"{key}: "):
-                made = target(*places, **arguments)
+                made = kind.called(target)(*places, **arguments)
         except ConfigError as error:
             unwanted = {name for name in tried if _is_refused(name, error.__cause__)}
             if not unwanted:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Annotated, Any, Literal, Union
 
 from regbench.errors import ConfigError
@@ -16,9 +16,15 @@ from regbench.instantiation.boundary import refusing
 def parameters_of(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """What a call takes; anything, where a compiled function does not tell."""
     try:
-        return inspect.signature(target).parameters
+        return _known(target) if isinstance(target, Hashable) else inspect.signature(target).parameters
     except (ValueError, TypeError):
         return {"values": inspect.Parameter("values", inspect.Parameter.VAR_KEYWORD)}
+
+
+@functools.lru_cache(maxsize=512)
+def _known(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Of the few that all jobs of a sweep are made by, thousands of times."""
+    return inspect.signature(target).parameters
 
 
 def takes(target: Callable[..., Any], name: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch.utils.data import Sampler
 
 from regbench.errors import ConfigError, brief
-from regbench.training.loop import batches
+from regbench.training.order import batches
 
 
 class BatchSampler(Sampler[list[int]]):

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from regbench.optimizers import uncompiled
+
 LAYERS = 5
 
 
@@ -36,7 +38,7 @@ class Learner:
     """A network that learns beside the model, with an Adam optimizer of its own."""
 
     def __init__(self, net: nn.Module, lr: float) -> None:
-        self.net, self.optimizer = net, torch.optim.Adam(net.parameters(), lr=lr)
+        self.net, self.optimizer = net, uncompiled(torch.optim.Adam)(net.parameters(), lr=lr)
 
     def step(self, outputs: Sequence[Tensor], gradients: Sequence[Tensor | None] | None = None) -> None:
         """Update the weights once.

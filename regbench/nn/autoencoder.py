@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from regbench.optimizers import uncompiled
+
 Read = Callable[[Tensor], Tensor]  # row numbers (R,) on the CPU to images (R, ...) in [0, 1], on any device
 CHUNK = 4096  # rows to encode at once
 
@@ -65,7 +67,7 @@ class AutoencoderRecipe:
 
     def fit(self, autoencoder: Autoencoder, read: Read, rows: int) -> None:
         """Minimize the mean squared error of the pixels over rows 0 to rows - 1, in random order."""
-        optimizer = torch.optim.Adam(autoencoder.parameters(), lr=self.lr)
+        optimizer = uncompiled(torch.optim.Adam)(autoencoder.parameters(), lr=self.lr)
         for _ in range(self.epochs):
             for batch in torch.randperm(rows).split(self.batch_size):
                 images = read(batch)

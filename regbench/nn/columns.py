@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -27,15 +29,30 @@ def is_columns(rows: Batch | Split) -> bool:
     return rows.inputs.ndim == 2 and rows.mixable
 
 
-def columns_of(train: Split) -> Tensor | None:
-    """For each input the number of the table's column that it is made of: (F,) int64, on the CPU.
+@dataclass(frozen=True)
+class Columns:
+    """What the F inputs of a row are made of.
 
-    Where nobody says, each of the inputs (N, F) is a column of its own. None of other inputs.
+    Attributes:
+        of: (F,) int64, the number of the table's column of each, on the inputs' device.
+        count: how many columns there are.
     """
-    if not is_columns(train):
-        return None
-    known = range(train.inputs.shape[1]) if train.columns is None else train.columns
-    return torch.tensor(list(known), dtype=torch.int64)
+
+    of: Tensor
+    count: int
+
+
+def columns_of(train: Split) -> Columns | None:
+    """The columns behind the inputs of a split, by what it says of them; None of other inputs."""
+    if not is_columns(train) or train.columns is None:
+        return each_alone(train.inputs) if is_columns(train) else None
+    return Columns(torch.tensor(train.columns, device=train.inputs.device), max(train.columns) + 1)
+
+
+def each_alone(inputs: Tensor) -> Columns:
+    """Each of the inputs (N, F) as a column of its own."""
+    count = inputs.shape[1]
+    return Columns(torch.arange(count, device=inputs.device), count)
 
 
 def lowest(scores: Tensor, sizes: Tensor) -> Tensor:

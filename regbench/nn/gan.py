@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from regbench.optimizers import uncompiled
+
 NOISE = 100  # entries of the noise vector, as both papers have it
 LABEL = 16  # entries of the label's embedding beside it
 LEAD = 4  # the discriminator's learning rate over the generator's; at 1 the generator soon ignores its noise
@@ -94,7 +96,7 @@ class Duel:
     def __init__(self, generator: Generator, discriminator: Discriminator, lr: float) -> None:
         self.generator, self.discriminator = generator, discriminator
         self._optimizers = [
-            torch.optim.Adam(net.parameters(), rate, betas=(0.5, 0.999))
+            uncompiled(torch.optim.Adam)(net.parameters(), rate, betas=(0.5, 0.999))
             for net, rate in ((generator, lr), (discriminator, LEAD * lr))
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,6 +61,58 @@ class WithWeights(nn.Module):
                     f"{name} must have shape {tuple(old.shape)}, got {tuple(state_dict[name].shape)}"
                 )
         self.state = {n: torch.empty_like(old).copy_(state_dict[n]) for n, old in self.state.items()}
+
+
+class LiveState:
+    """A model's tensors in training, by the names of its state dict, which is not made anew in each step.
+
+    Where each of them stands is found once; what is put there later, by a load or by the model itself, is
+    what is given. A model that keeps one of them elsewhere is asked for its state dict each time.
+    """
+
+    def __init__(self) -> None:
+        self._model: nn.Module | None = None
+        self._places: list[tuple[str, dict[str, Any], str]] | None = None
+
+    def of(self, model: nn.Module) -> Mapping[str, Tensor]:
+        """Name and tensor, the model's own."""
+        if model is not self._model:
+            self._model, self._places = model, _places(model)
+        if self._places is None:
+            return model.state_dict()
+        return {name: store[key] for name, store, key in self._places}
+
+
+def _places(model: nn.Module) -> list[tuple[str, dict[str, Any], str]] | None:
+    """For each name of the state dict, dict and key that hold its tensor; None where one lies elsewhere."""
+    held: dict[int, list[tuple[dict[str, Any], str]]] = defaultdict(list)
+    for module in model.modules():
+        for store in (module._parameters, module._buffers):
+            if not isinstance(store, dict):  # of a script
+                return None
+            for key, tensor in store.items():
+                held[id(tensor)].append((store, key))
+    state = model.state_dict(keep_vars=True)
+    if not all(held[id(tensor)] for tensor in state.values()):
+        return None
+    # one that is tied stands at several places, in the order of its names
+    taken = [(name, held[id(tensor)]) for name, tensor in state.items()]
+    return [(name, *(places.pop(0) if len(places) > 1 else places[0])) for name, places in taken]
+
+
+@torch.no_grad()
+def move(average: dict[str, Tensor], towards: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Move an average by a share of the way, in place: floating-point tensors; others are copied.
+
+    Returns:
+        The average, on the devices of what it moves towards: one that was loaded may have lain elsewhere.
+    """
+    average = {name: tensor.to(towards[name].device) for name, tensor in average.items()}
+    smooth = [name for name, tensor in average.items() if tensor.is_floating_point()]
+    torch._foreach_lerp_([average[n] for n in smooth], [towards[n] for n in smooth], share)
+    for name in average.keys() - set(smooth):
+        average[name].copy_(towards[name])
+    return average
 
 
 def evaluated_weights(model: nn.Module, scope: Scope = "weights") -> list[tuple[str, Tensor]]:

@@ -18,6 +18,7 @@ class Environment:
         device: what was computed on, such as `cpu` or `cuda`.
         device_name: what its maker calls it.
         threads: the number used.
+        replicas: how many runs were trained together, this one among them; 1 where it was alone.
         command: the words of the command line.
     """
 
@@ -29,4 +30,5 @@ class Environment:
     device: str
     device_name: str
     threads: int
+    replicas: int
     command: list[str]

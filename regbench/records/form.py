@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from regbench.records.metrics import MEASURED, bounds, is_percent, split_of
@@ -133,11 +134,21 @@ def _check_late(summary: Mapping[str, Any]) -> None:
 def _check_metrics(metrics: Mapping[str, Any], prefix: str = "") -> None:
     for name, value in metrics.items():
         _must(is_number(value), "a figure must be a finite number that a float32 can hold")
-        split = split_of(f"{prefix}{name}")
-        if is_percent(name) and split in (*MEASURED, "test"):  # others are a member's own
-            low, high = bounds(f"{split}/{name.rpartition('/')[2]}")
-            sound = high is not None and low <= value <= high
-            _must(sound, f"{split} {name.rpartition('/')[2]} must lie in [{low}, {high}], got {value}")
+        if limits := _limits(f"{prefix}{name}"):
+            low, high = limits
+            if not low <= value <= high:
+                split, last = split_of(f"{prefix}{name}"), name.rpartition("/")[2]
+                raise ValueError(f"{split} {last} must lie in [{low}, {high}], got {value}")
+
+
+@lru_cache(maxsize=256)
+def _limits(name: str) -> tuple[float, float] | None:
+    """Of a share of rows; others are a member's own."""
+    split, last = split_of(name), name.rpartition("/")[2]
+    if not is_percent(last) or split not in (*MEASURED, "test"):
+        return None
+    low, high = bounds(f"{split}/{last}")
+    return (low, high) if high is not None else None
 
 
 def _check_classes(summary: Mapping[str, Any], finished: bool) -> None:

@@ -12,7 +12,13 @@ from regbench.errors import printable
 from regbench.records.form import EXACT
 
 IDENTITY_VERSION = 2  # of what is hashed; that of records may rise alone, so that folders keep their names
-NOT_IDENTITY = ("device", "evaluate_test", "checkpoints", "sweep")  # where it runs, and what it leaves behind
+NOT_IDENTITY = (
+    "device",
+    "evaluate_test",
+    "checkpoints",
+    "sweep",
+    "replicas",
+)  # where it runs, and what it leaves behind
 # nor what is repeated, what is compared, and what changes the last bits or is measured besides
 NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")
 
@@ -144,6 +150,8 @@ LATER: dict[str, Any] = {
     "train.monitor": None,
     "train.lr_factors": None,
     "train.layerwise_lr_decay": 1.0,
+    # Older runs measured all rows after each epoch; this is as they are in all that chooses or judges.
+    "train.evaluate_rows": "auto",
     "model.sites": "auto",
     "model.own_noise": "keep",
     "model.init": None,

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from regbench.errors import brief, printable
 from regbench.records import summary as summaries
-from regbench.records.course import Epoch, read_lines
+from regbench.records.course import SPEED, Course, read_lines
 from regbench.records.files import ENVIRONMENT, METRICS, READ_VERSIONS, SUMMARY
 from regbench.records.form import check_ended, status_of
-from regbench.records.identity import conditions, flattened, parts_of
-from regbench.records.metrics import NAME
+from regbench.records.identity import NOT_CONDITIONS, conditions, flattened, parts_of
+from regbench.records.metrics import CURVES, NAME
 from regbench.records.summary import Summary
-from regbench.storage.reading import json_object, sentence
+from regbench.storage.reading import json_object, object_in, sentence, text_of
 
 HYDRA = ".hydra"  # Hydra's record, which a run has from its first moment on
+COMPARED = (*CURVES, SPEED)  # what is kept of the epochs
+ALIKE = 64  # conditions, and places where runs ran, that are kept: those of thousands of runs are the same
 MARKS = frozenset((HYDRA, SUMMARY, METRICS))  # what has one of these is a run folder
 
 
@@ -34,7 +39,7 @@ class Result:
         seed: of the run.
         shared: every other key that decides the results, flat, `model.width`.
         summary: as in `summary.json`.
-        epochs: the lines of `metrics.jsonl`.
+        course: of `metrics.jsonl`, what is compared.
         environment: as in `environment.json`, flat, `packages.torch`; empty where that is missing.
     """
 
@@ -44,7 +49,7 @@ class Result:
     seed: int
     shared: Mapping[str, Any]
     summary: Summary
-    epochs: list[Epoch] = field(repr=False)
+    course: Course = field(repr=False)
     environment: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -64,6 +69,23 @@ class Found:
 
 def find(paths: Iterable[str | Path]) -> Found:
     """Read every run in these folders and below, each once; the order of the folders changes nothing."""
+    with _uncollected():
+        return _find(paths)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Millions of values are made, none in a circle, and each look for circles goes through them all."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _find(paths: Iterable[str | Path]) -> Found:
     found = Found()
     seen: set[str] = set()
     for path in sorted({str(path) for path in paths}):
@@ -155,8 +177,8 @@ def read_result(folder: str) -> tuple[Result, list[str]]:
         check_ended(found)
         summary = summaries.of(found)
         complaints = _drop_unnamed(summary)
-        epochs = _course(place / METRICS, complaints)
-        result = result_of(folder, summary, epochs, _environment(place / ENVIRONMENT, complaints))
+        course = _course(place / METRICS, complaints)
+        result = result_of(folder, summary, course, _environment(place / ENVIRONMENT, complaints))
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise NotCounted(f"its files are not those of a run: {sentence(error)}") from error
     return result, complaints
@@ -178,48 +200,55 @@ def _refuse_others(summary: Mapping[str, Any]) -> None:
         raise NotCounted(f"unfinished: {brief(summary.get('status'))} after epoch {brief(done)}")
 
 
-def _course(path: Path, complaints: list[str]) -> list[Epoch]:
+def _course(path: Path, complaints: list[str]) -> Course:
     try:
         epochs, more = read_lines(path)
     except (OSError, ValueError) as error:
         complaints.append(f"{path.name} cannot be read: {sentence(error)}; there are no curves")
-        return []
+        return Course.of([], COMPARED)
     complaints += more
     if not epochs and not more:
         complaints.append(f"{path.name} is missing or empty; there are no curves")
-    return epochs
+    return Course.of(epochs, COMPARED)
 
 
 def _environment(path: Path, complaints: list[str]) -> Mapping[str, Any]:
     try:
-        environment = json_object(path)
+        text = text_of(path)
+        if text is not None:
+            return _flat(text, path.name)
     except ValueError as error:
         complaints.append(f"{error}; where it ran is not known")
         return {}
-    if environment is None:
-        complaints.append(f"{path.name} is missing; where it ran is not known")
-    return environment or {}
+    complaints.append(f"{path.name} is missing; where it ran is not known")
+    return {}
 
 
-def result_of(
-    folder: str,
-    summary: Summary,
-    epochs: list[Epoch],
-    environment: Mapping[str, Any],
-) -> Result:
-    """The result that the contents of a run's files make; they must be sound."""
+@lru_cache(maxsize=ALIKE)
+def _flat(text: bytes, name: str) -> Mapping[str, Any]:
+    return dict(flattened(object_in(text, name)))
+
+
+def result_of(folder: str, summary: Summary, course: Course, environment: Mapping[str, Any]) -> Result:
+    """The result that the contents of a run's files make; they must be sound, and the environment flat."""
     config = summary.config
     parts = tuple(parts_of(config["reg"]))
+    deciding = {name: value for name, value in config.items() if name not in NOT_CONDITIONS}
     return Result(
         folder=printable(folder),
         stack=json.dumps(parts),
         parts=parts,
         seed=config["seed"],
-        shared=conditions(config, summary.content or ""),
+        shared=_conditions(json.dumps(deciding), summary.content or ""),
         summary=summary,
-        epochs=epochs,
-        environment=dict(flattened(environment)),
+        course=course,
+        environment=environment,
     )
+
+
+@lru_cache(maxsize=ALIKE)
+def _conditions(config: str, content: str) -> Mapping[str, Any]:
+    return conditions(json.loads(config), content)
 
 
 def _drop_unnamed(summary: Summary) -> list[str]:

@@ -202,6 +202,8 @@ class Summary:
         rows: `train`, `select`, `val`: numbers of rows.
         class_rows: the same, a list with the rows of each class, as training is told them; null where there
             are none.
+        curve_rows: `train`, `select`, `val`: numbers of the rows that the lines of `metrics.jsonl` were
+            measured on; left out where these are all that are measured (`train.evaluate_rows`).
         parameters: numbers in the model's parameters.
         flops: floating-point operations of dense and convolutional layers, forward and backward.
         kept: the same as `last` of the weights that the run ended with, measured after it; only where a
@@ -246,6 +248,7 @@ class Summary:
     classes: list[str] = field(default_factory=list)
     rows: PerSplit[int] = PerSplit(0, 0, 0)
     class_rows: PerSplit[list[int]] | None = None
+    curve_rows: PerSplit[int] | None = field(default=None, metadata=LEFT_OUT)
     parameters: int = 0
     flops: Flops = Flops(0, 0)
     kept: Snapshot | None = field(default=None, metadata=LEFT_OUT)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -137,8 +138,12 @@ class Standout(nn.Module):
         keep = 1 - self.share * (1 - self.gate(inputs).clamp(EDGE, 1 - EDGE))
         outputs = body(inputs)
         if self.training:
-            drawn = self.stream.uniform(keep.shape, keep.device) < keep
-            keep = drawn + (keep - keep.detach())  # the value is the draw, the gradient that of pi
+            # as numbers: a comparison that makes booleans takes four times as long
+            limits = keep.detach()
+            draws = self.stream.uniform(keep.shape, keep.device)
+            drawn = torch.lt(draws, limits, out=torch.empty_like(limits))
+            # the value is the draw, the gradient that of pi
+            keep = drawn + (keep - keep.detach()) if keep.requires_grad else drawn
         return outputs * keep.to(outputs.dtype)
 
     def extra_repr(self) -> str:

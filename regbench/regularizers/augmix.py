@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -10,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.images.checks import require_pixels
-from regbench.images.operations import OPS, Strengths, apply_each, turning_note
+from regbench.images.geometry import turning_note
+from regbench.images.operations import OPS, Strengths, apply_chosen
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, ForwardPass, Split
 
@@ -25,8 +27,7 @@ OPERATIONS = (
     "autocontrast",
     "equalize",
 )
-PLACES = torch.tensor([list(OPS).index(name) for name in OPERATIONS])
-IDENTITY, POSTERIZE = list(OPS).index("identity"), list(OPS).index("posterize")
+IDENTITY, POSTERIZE = OPS.index("identity"), OPS.index("posterize")
 DEEPEST = 3  # of a chain whose depth is drawn
 MOST_SEVERE = 10
 LEAST = 0.1  # severity of an operation
@@ -43,7 +44,8 @@ class AugMix(Regularizer):
     1). A chain draws each of its operations from shears, translations, rotate, posterize, solarize,
     autocontrast and equalize, all equally likely, a level uniform in [0.1, severity] / 10 and a sign. At
     level 1 they reach slope 0.3, a third of the side in whole pixels, 30 degrees, no bits (4 at level 0) and
-    everything inverted, as in the authors' code. Each example has draws of its own.
+    everything inverted, as in the authors' code. Posterize, solarize, autocontrast and equalize round to 256
+    values and do what Pillow does with them; nothing else is rounded. Each example has draws of its own.
 
     With consistency > 0 the batch is shown three times, as it came and in two mixtures. The data loss is the
     cross-entropy of the first third, and consistency * JSD is added: the mean over the examples of
@@ -137,27 +139,28 @@ class AugMix(Regularizer):
 
     def _views(self, images: Tensor, count: int) -> Tensor:
         """(count * B, C, H, W): all images mixed anew, and so on; those that are left alone, as they are."""
-        augmented = (self.stream.uniform((len(images),)) < self.p).repeat(count).to(images.device)
+        device = images.device
+        augmented = (self.stream.uniform((len(images),), device) < self.p).repeat(count)
         images = images.repeat(count, 1, 1, 1)
-        weights = even_weights(self.stream.uniform((self.chains, len(images))))
-        kept = self.stream.uniform((len(images),))
+        weights = even_weights(self.stream.uniform((self.chains, len(images)), device))
+        kept = self.stream.uniform((len(images),), device)
         mixed = mixture(images, self._chained(images), weights, kept)
         return torch.where(augmented[:, None, None, None], mixed, images)
 
     def _chained(self, images: Tensor) -> Tensor:
         """(chains, B, C, H, W): every image at the end of each of its chains."""
-        count = self.chains * len(images)
-        changed, space = images.repeat(self.chains, 1, 1, 1), _strengths(*images.shape[2:])
-        fixed = torch.full((count,), self.depth)
-        depths = fixed if self.depth else 1 + self.stream.integers(DEEPEST, (count,))
+        shape, device = (self.chains * len(images),), images.device
+        changed, (space, places) = images.repeat(self.chains, 1, 1, 1), _space(images.shape[2:], device)
+        fixed = torch.full(shape, self.depth, device=device)
+        depths = fixed if self.depth else 1 + self.stream.integers(DEEPEST, shape, device)
         for done in range(self.depth or DEEPEST):
-            chosen = PLACES[self.stream.integers(len(PLACES), (count,))]
-            levels = (LEAST + (self.severity - LEAST) * self.stream.uniform((count,))) / MOST_SEVERE
-            strengths = space.strengths(chosen, levels, self.stream.integers(2, (count,)) == 1)
+            chosen = places[self.stream.integers(len(OPERATIONS), shape, device)]
+            levels = (LEAST + (self.severity - LEAST) * self.stream.uniform(shape, device)) / MOST_SEVERE
+            strengths = space.strengths(chosen, levels, self.stream.integers(2, shape, device))
             # a space drops from 8 bits; of 4 and a fraction the authors' code drops the whole number
             strengths = torch.where(chosen == POSTERIZE, (strengths - 4).ceil(), strengths)
             chosen = torch.where(depths > done, chosen, IDENTITY)
-            changed = apply_each(changed, chosen, strengths)
+            changed = apply_chosen(changed, chosen, strengths)
         return changed.view(self.chains, *images.shape)
 
 
@@ -181,8 +184,10 @@ def mixture(images: Tensor, chained: Tensor, weights: Tensor, kept: Tensor) -> T
         weights: (K, B), each column adding up to 1.
         kept: (B,) in [0, 1].
     """
-    weights, kept = (each.to(images.device, images.dtype) for each in (weights, kept))
-    mixed = (weights[:, :, None, None, None] * chained).sum(0)
+    weights, kept = weights.to(images.dtype), kept.to(images.dtype)
+    mixed = torch.zeros_like(images)
+    for weight, end in zip(weights, chained, strict=True):
+        mixed = mixed.addcmul(weight[:, None, None, None], end)
     return mixed.lerp(images, kept[:, None, None, None]).clamp(0, 1)  # rounding may pass 1
 
 
@@ -197,7 +202,10 @@ def divergence(logits: Tensor) -> Tensor:
     return (logs.exp() * (logs - middle)).sum(2).mean()
 
 
-def _strengths(height: int, width: int) -> Strengths:
-    """The widest strengths for images of a size."""
+@lru_cache(maxsize=8)
+def _space(size: torch.Size, device: torch.device) -> tuple[Strengths, Tensor]:
+    """How strong the operations are on images of a size, and where in OPS those that are drawn stand."""
+    height, width = size
     widest = {"shear_x": 0.3, "shear_y": 0.3, "translate_x": width / 3, "translate_y": height / 3}
-    return Strengths(widest | {"rotate": WIDEST_TURN}, DROPPED_BITS)
+    places = torch.tensor([OPS.index(name) for name in OPERATIONS], device=device)
+    return Strengths(widest | {"rotate": WIDEST_TURN}, DROPPED_BITS, device), places

@@ -173,6 +173,9 @@ class Stack(Regularizer):
             if len(owners) > 1:
                 raise ValueError(f"{' and '.join(owners)} each replace the {what}; keep one")
         self._made: dict[str, set[nn.Module]] = {}
+        # in each step only those are asked that do something there
+        self._acting = {hook: [leaf for _, leaf in self.leaves() if acts(leaf, hook)] for hook in HOOKS}
+        self._penalizing = [(name, leaf) for name, leaf in self.leaves() if acts(leaf, "penalty")]
         self.records_hidden = any(leaf.records_hidden for _, leaf in self.leaves())  # type: ignore[misc]
 
     def leaves(self) -> Iterator[tuple[str, Regularizer]]:
@@ -225,25 +228,27 @@ class Stack(Regularizer):
         return _through(self.members, lambda m, value: m.prepare_optimizer(value), optimizer)
 
     def begin_epoch(self, progress: float) -> None:
-        for member in self.members.values():
-            member.begin_epoch(progress)
+        for leaf in self._acting["begin_epoch"]:
+            leaf.begin_epoch(progress)
 
     def begin_step(self, progress: float) -> None:
-        for member in self.members.values():
-            member.begin_step(progress)
+        for leaf in self._acting["begin_step"]:
+            leaf.begin_step(progress)
 
     def transform_batch(self, batch: Batch) -> Batch:
-        for member in self.members.values():
-            batch = member.transform_batch(batch)
+        for leaf in self._acting["transform_batch"]:
+            batch = leaf.transform_batch(batch)
         return batch
 
     def data_loss(self, forward: ForwardPass) -> Tensor | None:
-        owned = (member.data_loss(forward) for member in self.members.values())
-        return next((loss for loss in owned if loss is not None), None)
+        for leaf in self._acting["data_loss"]:
+            if (loss := leaf.data_loss(forward)) is not None:
+                return loss
+        return None
 
     def transform_loss(self, loss: Tensor) -> Tensor:
-        for member in self.members.values():
-            loss = member.transform_loss(loss)
+        for leaf in self._acting["transform_loss"]:
+            loss = leaf.transform_loss(loss)
         return loss
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:
@@ -252,20 +257,20 @@ class Stack(Regularizer):
 
     def penalties(self, forward: ForwardPass) -> dict[str, Tensor]:
         """The penalty of each leaf that has one, under the leaf's name."""
-        terms = {name: leaf.penalty(forward) for name, leaf in self.leaves()}
+        terms = {name: leaf.penalty(forward) for name, leaf in self._penalizing}
         return {name: term for name, term in terms.items() if term is not None}
 
     def edit_gradients(self, model: nn.Module) -> None:
-        for member in self.members.values():
-            member.edit_gradients(model)
+        for leaf in self._acting["edit_gradients"]:
+            leaf.edit_gradients(model)
 
     def edit_weights(self, model: nn.Module) -> None:
-        for member in self.members.values():
-            member.edit_weights(model)
+        for leaf in self._acting["edit_weights"]:
+            leaf.edit_weights(model)
 
     def end_step(self, model: nn.Module) -> None:
-        for member in self.members.values():
-            member.end_step(model)
+        for leaf in self._acting["end_step"]:
+            leaf.end_step(model)
 
     def eval_model(self, model: nn.Module) -> nn.Module:
         return _through(self.members, lambda m, value: m.eval_model(value), model)
@@ -326,6 +331,11 @@ class MemberError(ValueError):
     def __init__(self, name: str, reason: ValueError) -> None:
         super().__init__(str(reason))
         self.name = name
+
+
+def acts(member: Regularizer, hook: str) -> bool:
+    """Whether a member has a hook of its own, from its class or put on it alone."""
+    return getattr(getattr(member, hook), "__func__", None) is not getattr(Regularizer, hook)
 
 
 def hooks(cls: type[Regularizer]) -> list[str]:

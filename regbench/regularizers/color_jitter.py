@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from regbench.images.checks import require_pixels
-from regbench.images.operations import brightness, contrast, hue, saturation
+from regbench.images.colors import brightness, contrast, hue, saturation
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -63,7 +63,7 @@ class ColorJitter(Regularizer):
             return batch
         images = batch.inputs
         # all four are drawn whatever the fields, so that changing one leaves the others' draws alone
-        drawn = (2 * self.stream.uniform((4, len(images))) - 1).to(images.device)
+        drawn = 2 * self.stream.uniform((4, len(images)), images.device) - 1
         for op, reach, place in (
             (brightness, self.brightness, drawn[0]),
             (contrast, self.contrast, drawn[1]),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regbench.images.rectangles import inside
-from regbench.nn.columns import columns_of, lowest, require_images_or_columns
+from regbench.nn.columns import Columns, columns_of, each_alone, lowest, require_images_or_columns
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -52,7 +52,7 @@ class CutMix(Regularizer):
             raise ValueError(f"alpha must be at least 0, got {self.alpha}")
         if not 0 <= self.p <= 1:
             raise ValueError(f"p must lie in [0, 1], got {self.p}")
-        self._columns: Tensor | None = None
+        self._columns: Columns | None = None
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
@@ -66,9 +66,8 @@ class CutMix(Regularizer):
         if self.is_off or self.p == 0:
             return batch
         require_images_or_columns(batch)
-        device = batch.inputs.device
         pasted, parts = self._pixels(batch.inputs) if batch.is_images else self._of_table(batch.inputs)
-        other = batch[self.stream.permutation(len(batch)).to(device)]
+        other = batch[self.stream.permutation(len(batch), batch.inputs.device)]
         area = parts.flatten(1).to(batch.targets.dtype).mean(1, keepdim=True)
         targets = batch.targets.lerp(other.targets, area)
         return Batch(torch.where(pasted, other.inputs, batch.inputs), targets)
@@ -78,19 +77,21 @@ class CutMix(Regularizer):
 
     def _of_table(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Which inputs come from the other row, (B, F) or (1, F), and which of the columns."""
-        of = torch.arange(inputs.shape[1]) if self._columns is None else self._columns
-        count, columns = 1 if self.per == "batch" else len(inputs), int(of.max()) + 1
-        shares = 1 - self.stream.betas(self.alpha, self.alpha, count)
-        draws = self.stream.uniform((count, columns + 1))
+        known = self._columns or each_alone(inputs)
+        count, columns = 1 if self.per == "batch" else len(inputs), known.count
+        device = inputs.device
+        shares = 1 - self.stream.betas(self.alpha, self.alpha, count, device)
+        draws = self.stream.uniform((count, columns + 1), device)
         sizes = torch.where(draws[:, 0] < self.p, (shares * columns).long(), 0)
         chosen = lowest(draws[:, 1:], sizes)
-        return chosen[:, of].to(inputs.device), chosen.to(inputs.device)
+        return chosen[:, known.of], chosen
 
     def _pixels(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Which pixels come from the other image, twice: (B, 1, H, W), or (1, 1, H, W) for one in all."""
         count = 1 if self.per == "batch" else len(images)
-        side = (1 - self.stream.betas(self.alpha, self.alpha, count)).sqrt()
-        row, column, choice = self.stream.uniform((3, count))
+        device = images.device
+        side = (1 - self.stream.betas(self.alpha, self.alpha, count, device)).sqrt()
+        row, column, choice = self.stream.uniform((3, count), device)
         side = torch.where(choice < self.p, side, 0)
         half_height, half_width = ((side * length / 2).long() for length in images.shape[2:])
         top = (row * images.shape[2]).long() - half_height

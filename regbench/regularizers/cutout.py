@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regbench.images.rectangles import inside
-from regbench.nn.columns import columns_of, lowest, require_images_or_columns
+from regbench.nn.columns import Columns, columns_of, each_alone, lowest, require_images_or_columns
 from regbench.nn.normalization import channel_means
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
@@ -50,7 +50,7 @@ class Cutout(Regularizer):
         if self.size is not None and self.size < 1:
             raise ValueError(f"size must be at least 1, got {self.size}")
         self._fill = torch.zeros(())
-        self._columns: Tensor | None = None
+        self._columns: Columns | None = None
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
@@ -72,26 +72,26 @@ class Cutout(Regularizer):
     def _of_table(self, batch: Batch) -> Tensor:
         """Which inputs are covered: (B, F)."""
         inputs = batch.inputs
-        of = self._columns if self._columns is not None else torch.arange(inputs.shape[1])
-        covered = self._length(batch, of)
-        draws = self.stream.uniform((len(inputs), int(of.max()) + 2))
+        known = self._columns or each_alone(inputs)
+        covered = self._length(batch, known)
+        draws = self.stream.uniform((len(inputs), known.count + 1), inputs.device)
         sizes = torch.where(draws[:, 0] < self.p, covered, 0)
-        return lowest(draws[:, 1:], sizes)[:, of].to(inputs.device)
+        return lowest(draws[:, 1:], sizes)[:, known.of]
 
     def _square(self, batch: Batch) -> Tensor:
         """Which pixels are covered: (B, 1, H, W)."""
         images, pixels = batch.inputs, self._length(batch, None)
-        row, column, choice = self.stream.uniform((3, len(images)))
+        row, column, choice = self.stream.uniform((3, len(images)), images.device)
         top = (row * images.shape[2]).long() - pixels // 2
         left = (column * images.shape[3]).long() - pixels // 2
         sides = torch.where(choice < self.p, pixels, 0)
         return inside(images, top, left, sides, sides)
 
-    def _length(self, rows: Batch | Split, of: Tensor | None) -> int:
-        """The side of the square on images of this size, or how many columns; of says whose each input is."""
+    def _length(self, rows: Batch | Split, known: Columns | None) -> int:
+        """The side of the square on images of this size, or how many columns of a table."""
         require_images_or_columns(rows)
-        if of is not None:
-            columns = int(of.max()) + 1
+        if known is not None:
+            columns = known.count
             if self.size is not None and self.size > columns:
                 raise ValueError(
                     f"size must be at most {columns} for a table of so many columns, got {self.size}"

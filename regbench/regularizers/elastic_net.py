@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from regbench.nn.sparsity import soft_threshold, zero_shares
+from regbench.nn.sparsity import shrink_, zero_shares
 from regbench.optimizers import innermost
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.types import ForwardPass
-from regbench.weights import Scope, regularized_weights
+from regbench.weights import FoundWeights, Scope, regularized_weights
 
 
 @dataclass
@@ -68,6 +68,7 @@ class ElasticNet(Regularizer):
         if self.alpha is not None and self.l1_ratio is not None:
             self._l1, self._l2 = self.alpha * self.l1_ratio, self.alpha * (1 - self.l1_ratio) / 2
         self._optimizer: Any = None
+        self._found = FoundWeights(self.scope)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if not self.is_off and not regularized_weights(model, self.scope):
@@ -81,7 +82,7 @@ class ElasticNet(Regularizer):
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if self.is_off or self.mode != "subgradient":
             return None
-        weights = [weight for _, weight in regularized_weights(forward.model, self.scope)]
+        weights = [weight for _, weight in self._found.of(forward.model)]
         sums = [self._l1 * w.abs().sum() + self._l2 * w.square().sum() for w in weights]
         return torch.stack(sums).sum()
 
@@ -89,12 +90,12 @@ class ElasticNet(Regularizer):
     def edit_weights(self, model: nn.Module) -> None:
         if self.is_off or self.mode != "prox":
             return
-        chosen = {id(weight) for _, weight in regularized_weights(model, self.scope)}
+        chosen = {id(weight) for _, weight in self._found.of(model)}
         for group in self._optimizer.param_groups:
             threshold, divisor = group["lr"] * self._l1, 1 + 2 * group["lr"] * self._l2
-            for weight in group["params"]:
-                if id(weight) in chosen and weight.requires_grad:
-                    weight.copy_(soft_threshold(weight, threshold) / divisor)
+            for weight in [one for one in group["params"] if id(one) in chosen]:
+                shrink_(weight, threshold)
+                weight.div_(divisor)
 
     def metrics(self, model: nn.Module) -> dict[str, float]:
         return {} if self.is_off else zero_shares(model, self.scope)

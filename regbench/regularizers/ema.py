@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from regbench.nn.snapshots import WithWeights
+from regbench.nn.snapshots import LiveState, WithWeights, move
 from regbench.regularizers.base import Regularizer
 
 
@@ -44,18 +44,17 @@ class EMA(Regularizer):
             raise ValueError(f"decay must lie in [0, 1), got {self.decay}")
         self._t = 0
         self._average: dict[str, Tensor] = {}
+        self._live = LiveState()
 
     @torch.no_grad()
     def end_step(self, model: nn.Module) -> None:
         if self.decay == 0:
             return
-        current = model.state_dict()
+        current = self._live.of(model)
         if self._t == 0:
             self._average = {name: tensor.clone() for name, tensor in current.items()}
         else:
-            # a loaded average may lie on another device
-            self._average = {n: tensor.to(current[n].device) for n, tensor in self._average.items()}
-            _move(self._average, current, 1 - self._decay_at(self._t))
+            self._average = move(self._average, current, 1 - self._decay_at(self._t))
         self._t += 1
 
     def eval_model(self, model: nn.Module) -> nn.Module:
@@ -78,11 +77,3 @@ class EMA(Regularizer):
 
     def _decay_at(self, step: int) -> float:
         return min(self.decay, (1 + step) / (10 + step)) if self.warmup else self.decay
-
-
-def _move(average: dict[str, Tensor], towards: dict[str, Tensor], share: float) -> None:
-    """Move each floating-point tensor by a share of the way; copy the others."""
-    smooth = [name for name, tensor in average.items() if tensor.is_floating_point()]
-    torch._foreach_lerp_([average[n] for n in smooth], [towards[n] for n in smooth], share)
-    for name in average.keys() - set(smooth):
-        average[name].copy_(towards[name])

@@ -61,13 +61,12 @@ class FlipCrop(Regularizer):
         if self.is_off:
             return batch
         images, pixels = batch.inputs, self._pixels(batch)
-        offsets = self.stream.integers(2 * pixels + 1, (2, len(images)))
-        drawn = self.stream.uniform((2, len(images)))
+        offsets = self.stream.integers(2 * pixels + 1, (2, len(images)), images.device)
+        drawn = self.stream.uniform((2, len(images)), images.device)
         chosen = drawn[0] < self.p
         mirrored = chosen & (drawn[1] < self._flip)
-        top, left = torch.where(chosen, offsets - pixels, 0).to(images.device)
-        windows = _windows(images, top, left, mirrored.to(images.device), self.fill)
-        return Batch(windows, batch.targets)
+        top, left = torch.where(chosen, offsets - pixels, 0)
+        return Batch(_windows(images, top, left, mirrored, self.fill), batch.targets)
 
     def inert(self) -> str:
         nothing = f"off (flip={self.flip}, padding=0)" if self._flip == 0 and self.padding == 0 else ""

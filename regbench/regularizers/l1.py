@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from regbench.nn.sparsity import soft_threshold, zero_shares
+from regbench.nn.sparsity import shrink_, soft_threshold, zero_shares
 from regbench.optimizers import innermost
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.types import ForwardPass
-from regbench.weights import Scope, regularized_weights
+from regbench.weights import FoundWeights, Scope, regularized_weights
 
 
 @dataclass
@@ -55,6 +55,7 @@ class L1(Regularizer):
         if self.metric == "adam" and self.mode != "prox":
             raise ValueError(f"mode must be prox where metric is adam, got {self.mode}")
         self._optimizer: Any = None
+        self._found = FoundWeights(self.scope)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.strength > 0 and not regularized_weights(model, self.scope):
@@ -71,30 +72,30 @@ class L1(Regularizer):
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if self.strength == 0 or self.mode != "subgradient":
             return None
-        sums = [weight.abs().sum() for _, weight in regularized_weights(forward.model, self.scope)]
+        sums = [weight.abs().sum() for _, weight in self._found.of(forward.model)]
         return self.strength * torch.stack(sums).sum()
 
     @torch.no_grad()
     def edit_weights(self, model: nn.Module) -> None:
         if self.strength == 0 or self.mode != "prox":
             return
-        chosen = {id(weight) for _, weight in regularized_weights(model, self.scope)}
+        chosen = {id(weight) for _, weight in self._found.of(model)}
         for group in self._optimizer.param_groups:
-            for weight in group["params"]:
-                if id(weight) in chosen and weight.requires_grad:
-                    threshold = group["lr"] * self.strength / self._scale(weight, group)
-                    weight.copy_(soft_threshold(weight, threshold))
+            threshold = group["lr"] * self.strength
+            for weight in [one for one in group["params"] if id(one) in chosen]:
+                if self.metric == "euclidean":
+                    shrink_(weight, threshold)
+                else:
+                    weight.copy_(soft_threshold(weight, threshold / self._scale(weight, group)))
 
     def metrics(self, model: nn.Module) -> dict[str, float]:
         return {} if self.strength == 0 else zero_shares(model, self.scope)
 
     def _scale(self, weight: Tensor, group: dict[str, Any]) -> Tensor | float:
-        """What divides the step's threshold: a number, or one for each entry of the weight."""
-        if self.metric == "euclidean":
-            return 1.0
+        """What divides the step's threshold, for each entry of the weight."""
         state = self._optimizer.state.get(weight)
         if not state:  # no gradient has come yet: Adam has not moved it and has no metric for it
             return torch.inf
         square = state.get("max_exp_avg_sq", state["exp_avg_sq"])  # the former under amsgrad
-        corrected = square / (1 - group["betas"][1] ** state["step"].item())
+        corrected = square / (1 - group["betas"][1] ** state["step"].double())
         return corrected.sqrt() + group["eps"]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regbench.optimizers import Wrapper, innermost, wrap_innermost
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.types import ForwardPass
-from regbench.weights import Scope, regularized_weights
+from regbench.weights import FoundWeights, Scope, regularized_weights
 
 
 @dataclass
@@ -48,6 +48,7 @@ class L2(Regularizer):
         if self.strength < 0:
             raise ValueError(f"strength must be at least 0, got {self.strength}")
         self._note = ""
+        self._found = FoundWeights(self.scope)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.strength > 0 and not regularized_weights(model, self.scope):
@@ -69,7 +70,7 @@ class L2(Regularizer):
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if self.strength == 0 or self.mode != "penalty":
             return None
-        squares = [w.square().sum() for _, w in regularized_weights(forward.model, self.scope)]
+        squares = [w.square().sum() for _, w in self._found.of(forward.model)]
         return self.strength / 2 * torch.stack(squares).sum()
 
     def note(self) -> str:
@@ -103,11 +104,16 @@ class Decay(Wrapper):
     @torch.no_grad()
     def edit(self) -> None:
         for group in self.param_groups:
-            weights = [w for w in group["params"] if id(w) in self._chosen and w.grad is not None]
-            if weights and self._decoupled:
-                torch._foreach_mul_(weights, 1 - group["lr"] * self._strength)
-            elif weights:
-                torch._foreach_add_([w.grad for w in weights], weights, alpha=self._strength)
+            chosen = [w for w in group["params"] if id(w) in self._chosen and w.grad is not None]
+            if chosen:
+                self._decay(chosen, group["lr"])
+
+    def _decay(self, weights: list[Tensor], lr: float) -> None:
+        if self._decoupled:
+            torch._foreach_mul_(weights, 1 - lr * self._strength)
+        else:
+            gradients: list[Any] = [weight.grad for weight in weights]
+            torch._foreach_add_(gradients, weights, alpha=self._strength)
 
 
 def _require_no_decay(group: dict[str, Any]) -> None:

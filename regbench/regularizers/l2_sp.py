@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.types import ForwardPass
-from regbench.weights import Scope, fresh_weights, plain_name, regularized_weights, starts_from_weights
+from regbench.weights import (
+    FoundWeights,
+    Scope,
+    fresh_weights,
+    plain_name,
+    regularized_weights,
+    starts_from_weights,
+)
 
 
 @dataclass
@@ -47,6 +55,7 @@ class L2SP(Regularizer):
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         self._start: dict[str, Tensor] = {}
         self._note = ""
+        self._found = FoundWeights(self.scope)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -66,12 +75,14 @@ class L2SP(Regularizer):
         if self.is_off:
             return None
         terms = []
-        for name, weight in regularized_weights(forward.model, self.scope):
+        for name, weight in self._found.of(forward.model):
             start = self._start.get(plain_name(name))
             if start is None:
                 terms.append(self.head_strength * weight.square().sum())
             else:
-                terms.append(self.strength * (weight - start).square().sum())
+                terms.append(
+                    self.strength * F.mse_loss(weight, start, reduction="sum")
+                )  # in one pass each way
         return torch.stack(terms).sum() / 2
 
     def note(self) -> str:

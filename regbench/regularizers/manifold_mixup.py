@@ -71,7 +71,7 @@ class ManifoldMixup(Regularizer):
         if self.is_off:
             return batch
         share = self.stream.beta(self.alpha, self.alpha)
-        order = self.stream.permutation(len(batch)).to(batch.targets.device)
+        order = self.stream.permutation(len(batch), batch.targets.device)
         place = self._places[int(self.stream.integers(len(self._places), ()))]
         mixture = Mixture(place, share, order)
         self._mixtures[self.stream.micro] = mixture

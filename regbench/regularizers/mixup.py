@@ -49,7 +49,7 @@ class Mixup(Regularizer):
         require_mixable(batch, "mixup")
         device = batch.inputs.device
         shares = self.stream.betas(self.alpha, self.alpha, 1 if self.per == "batch" else len(batch), device)
-        other = batch[self.stream.permutation(len(batch)).to(device)]
+        other = batch[self.stream.permutation(len(batch), device)]
         return Batch(_mix(batch.inputs, other.inputs, shares), _mix(batch.targets, other.targets, shares))
 
 

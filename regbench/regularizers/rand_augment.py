@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
 
 from regbench.images.checks import require_pixels
-from regbench.images.operations import OPS, SIGNED, Strengths, apply_each, turning_note
+from regbench.images.geometry import turning_note
+from regbench.images.operations import OPS, SIGNED, Acts, Strengths, apply_each, every_act, place_of
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -26,7 +28,9 @@ class RandAugment(Regularizer):
     and a sign where it has one. The strength is magnitude / 30 of the widest: slope 0.3, 150 / 331 of the
     side in whole pixels, 30 degrees, factors 1 - 0.9 or 1 + 0.9, 4 bits dropped, everything inverted. These
     are torchvision's ranges, which the paper leaves to its code; geometric operations are bilinear here and
-    leave black behind. Saturation leaves a grey image as it is.
+    leave black behind. Brightness, contrast, posterize, solarize, autocontrast and equalize round to 256
+    values and do what Pillow does with them; the others round nothing. Saturation leaves a grey image as it
+    is.
 
     Paper: Cubuk et al., 2020, https://arxiv.org/abs/1909.13719, section 3
 
@@ -62,20 +66,25 @@ class RandAugment(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
             return batch
-        images, rows = batch.inputs, (len(batch),)
-        space = _strengths(*images.shape[2:])
-        levels = torch.full(rows, self.magnitude / (BINS - 1))
-        for _ in range(self.num_ops):
-            chosen, negative = self.stream.integers(len(OPS), rows), self.stream.integers(2, rows) == 1
-            images = apply_each(images, chosen, space.strengths(chosen, levels, negative))
+        images, shape = batch.inputs, (self.num_ops, len(batch))
+        chosen = self.stream.integers(len(OPS), shape, images.device)
+        negative = self.stream.integers(2, shape, images.device)
+        acts = _acts(self.magnitude, images.shape[2:], images.dtype, images.device)
+        for places in place_of(chosen, 0, negative):
+            images = apply_each(images, acts[places])
         return Batch(images, batch.targets)
 
     def note(self) -> str:
         return self._note
 
 
-def _strengths(height: int, width: int) -> Strengths:
-    """The widest strengths for images of a size."""
+@lru_cache(maxsize=8)
+def _acts(magnitude: int, size: torch.Size, dtype: torch.dtype, device: torch.device) -> Acts:
+    """Of every operation, with either sign, on images of a size."""
+    height, width = size
     widest = dict.fromkeys(SIGNED, 0.9) | {"shear_x": 0.3, "shear_y": 0.3, "rotate": WIDEST_TURN}
     widest |= {"translate_x": 150 / 331 * width, "translate_y": 150 / 331 * height}
-    return Strengths(widest, DROPPED_BITS)
+    level = torch.full((1,), magnitude / (BINS - 1), dtype=torch.float64, device=device)
+    return every_act(
+        Strengths(widest, DROPPED_BITS, device), level, torch.empty(size, dtype=dtype, device=device)
+    )

@@ -79,7 +79,7 @@ class RandomErasing(Regularizer):
         images = batch.inputs
         require_images(batch)
         height, width = self._sides(images)
-        row, column, choice = self.stream.uniform((3, len(images)))
+        row, column, choice = self.stream.uniform((3, len(images)), images.device)
         top = (row * (images.shape[2] - height + 1)).long()
         left = (column * (images.shape[3] - width + 1)).long()
         erased = inside(images, top, left, torch.where(choice < self.p, height, 0), width)
@@ -88,7 +88,7 @@ class RandomErasing(Regularizer):
     def _sides(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Height and width for each example, (B,) each, of the first attempt that fits; 0 where none does."""
         rows, columns = images.shape[2:]
-        area, aspect = self.stream.uniform((2, ATTEMPTS, len(images)))
+        area, aspect = self.stream.uniform((2, ATTEMPTS, len(images)), images.device)
         area = (self.min_area + area * (self.max_area - self.min_area)) * rows * columns
         low, high = math.log(self.min_aspect), math.log(self.max_aspect)
         aspect = (low + aspect * (high - low)).exp()

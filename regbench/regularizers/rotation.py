@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from regbench.images.checks import require_pixels
-from regbench.images.operations import rotate, turning_note
+from regbench.images.geometry import rotate, turning_note
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -45,8 +45,8 @@ class Rotation(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
             return batch
-        angles = (2 * self.stream.uniform((len(batch),)) - 1) * self.degrees
-        return Batch(rotate(batch.inputs, angles.to(batch.inputs.device)), batch.targets)
+        angles = (2 * self.stream.uniform((len(batch),), batch.inputs.device) - 1) * self.degrees
+        return Batch(rotate(batch.inputs, angles), batch.targets)
 
     def note(self) -> str:
         return self._note

@@ -56,7 +56,7 @@ class SamplePairing(Regularizer):
             return batch
         require_mixable(batch, "sample_pairing")
         inputs = batch.inputs
-        other = inputs[self.stream.permutation(len(batch)).to(inputs.device)]
-        chosen = (self.stream.uniform((len(batch),)) < self.p).to(inputs.device)
+        other = inputs[self.stream.permutation(len(batch), inputs.device)]
+        chosen = self.stream.uniform((len(batch),), inputs.device) < self.p
         weights = 0.5 * chosen.to(inputs.dtype).view(-1, *[1] * (inputs.ndim - 1))
         return Batch(inputs.lerp(other, weights), batch.targets)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from regbench.nn.snapshots import WithWeights
+from regbench.nn.snapshots import LiveState, WithWeights, move
 from regbench.regularizers.base import Regularizer
 from regbench.types import Split
 
@@ -55,6 +55,7 @@ class SWA(Regularizer):
             raise ValueError(f"every must be at least 1, got {self.every}")
         self._progress, self._steps, self._averaged = 0.0, 0, 0
         self._average: dict[str, Tensor] = {}
+        self._live = LiveState()
         self._train: Split | None = None
 
     def prepare_data(self, train: Split) -> None:
@@ -68,7 +69,7 @@ class SWA(Regularizer):
         if self.is_off or self._progress < self.start:
             return
         if self._steps % self.every == 0:
-            self._take(model.state_dict())
+            self._take(self._live.of(model))
         self._steps += 1
 
     def eval_model(self, model: nn.Module) -> nn.Module:
@@ -104,13 +105,7 @@ class SWA(Regularizer):
         """Let the average be that of one more."""
         if self._averaged == 0:
             self._average = {name: tensor.clone() for name, tensor in current.items()}
-        # a loaded average may lie on another device
-        self._average = {n: tensor.to(current[n].device) for n, tensor in self._average.items()}
-        smooth = [name for name, tensor in self._average.items() if tensor.is_floating_point()]
-        means, values = [self._average[n] for n in smooth], [current[n] for n in smooth]
-        torch._foreach_lerp_(means, values, 1 / (self._averaged + 1))
-        for name in self._average.keys() - set(smooth):
-            self._average[name].copy_(current[name])
+        self._average = move(self._average, current, 1 / (self._averaged + 1))
         self._averaged += 1
 
     @torch.no_grad()

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from regbench.nn.checks import require_mixable
-from regbench.nn.columns import columns_of
+from regbench.nn.columns import Columns, columns_of, each_alone
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -40,7 +39,7 @@ class SwapNoise(Regularizer):
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
             raise ValueError(f"p must lie in [0, 1], got {self.p}")
-        self._columns: Tensor | None = None
+        self._columns: Columns | None = None
 
     def check_data(self, train: Split) -> None:
         if not self.is_off:
@@ -56,9 +55,9 @@ class SwapNoise(Regularizer):
         require_mixable(batch, "swap_noise")
         values = batch.inputs.flatten(1)
         rows, device = len(values), values.device
-        of = torch.arange(values.shape[1]) if self._columns is None else self._columns
-        shape = (rows, int(of.max()) + 1)
+        columns = self._columns or each_alone(values)
+        shape = (rows, columns.count)
         swapped = self.stream.uniform(shape, device) < self.p
         sources = self.stream.integers(rows, shape, device)
         sources = torch.where(swapped, sources, torch.arange(rows, device=device)[:, None])
-        return Batch(values.gather(0, sources[:, of.to(device)]).view_as(batch.inputs), batch.targets)
+        return Batch(values.gather(0, sources[:, columns.of]).view_as(batch.inputs), batch.targets)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from regbench.images.checks import require_pixels
-from regbench.images.operations import translate
+from regbench.images.geometry import translate
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -52,7 +52,7 @@ class Translation(Regularizer):
         if self.is_off:
             return batch
         down, right = (
-            (self.stream.integers(2 * reach + 1, (len(batch),)) - reach).to(batch.inputs.device)
+            self.stream.integers(2 * reach + 1, (len(batch),), batch.inputs.device) - reach
             for reach in self._reach(batch.inputs)
         )
         return Batch(translate(batch.inputs, down, right), batch.targets)

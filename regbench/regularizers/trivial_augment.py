@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
 
 from regbench.images.checks import require_pixels
-from regbench.images.operations import OPS, SIGNED, Strengths, apply_each, turning_note
+from regbench.images.geometry import turning_note
+from regbench.images.operations import OPS, SIGNED, Acts, Strengths, apply_each, every_act, place_of
 from regbench.regularizers.base import Regularizer
 from regbench.types import Batch, Split
 
@@ -26,7 +28,9 @@ class TrivialAugment(Regularizer):
     1, each as likely, and a sign where the operation has one. The strength is the level times the widest of
     the paper's wide space: slope 0.99, 32 pixels, 135 degrees, factors 1 - 0.99 or 1 + 0.99, 6 bits dropped,
     everything inverted. An image is shifted by at most its own side, where that is below 32 pixels;
-    geometric operations are bilinear and leave black behind. Saturation leaves a grey image as it is.
+    geometric operations are bilinear and leave black behind. Brightness, contrast, posterize, solarize,
+    autocontrast and equalize round to 256 values and do what Pillow does with them; the others round nothing.
+    Saturation leaves a grey image as it is.
 
     Paper: Müller & Hutter, 2021, https://arxiv.org/abs/2103.10158, section 3 (the wide space)
 
@@ -54,20 +58,26 @@ class TrivialAugment(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         if self.is_off:
             return batch
-        images, rows = batch.inputs, (len(batch),)
-        chosen, negative = self.stream.integers(len(OPS), rows), self.stream.integers(2, rows) == 1
-        levels = self.stream.integers(BINS, rows) / (BINS - 1)
-        strengths = _strengths(*images.shape[2:]).strengths(chosen, levels, negative)
-        left_alone = self.stream.uniform(rows) >= self.p
-        chosen = torch.where(left_alone, list(OPS).index("identity"), chosen)
-        return Batch(apply_each(images, chosen, strengths), batch.targets)
+        images, rows, device = batch.inputs, (len(batch),), batch.inputs.device
+        chosen, negative = (self.stream.integers(high, rows, device) for high in (len(OPS), 2))
+        levels = self.stream.integers(BINS, rows, device)
+        left_alone = self.stream.uniform(rows, device) >= self.p
+        chosen = torch.where(left_alone, OPS.index("identity"), chosen)
+        acts = _acts(images.shape[2:], images.dtype, device)
+        images = apply_each(images, acts[place_of(chosen, levels, negative, BINS)])
+        return Batch(images, batch.targets)
 
     def note(self) -> str:
         return self._note
 
 
-def _strengths(height: int, width: int) -> Strengths:
-    """The widest strengths for images of a size."""
+@lru_cache(maxsize=8)
+def _acts(size: torch.Size, dtype: torch.dtype, device: torch.device) -> Acts:
+    """Of every operation at every level, with either sign, on images of a size."""
+    height, width = size
     widest = dict.fromkeys(SIGNED, 0.99) | {"rotate": WIDEST_TURN}
     widest |= {"translate_x": min(MOST_PIXELS, width), "translate_y": min(MOST_PIXELS, height)}
-    return Strengths(widest, DROPPED_BITS)
+    levels = torch.arange(BINS, dtype=torch.float64, device=device) / (BINS - 1)
+    return every_act(
+        Strengths(widest, DROPPED_BITS, device), levels, torch.empty(size, dtype=dtype, device=device)
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import predict
@@ -18,30 +20,73 @@ from regbench.runs.ongoing import Ongoing
 from regbench.runs.summary import best_of
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.streams import kept_draws
-from regbench.training.loop import EpochEnd
+from regbench.training.loop import EpochEnd, Run
 from regbench.types import Record
-from regbench.weights import plain_state
+from regbench.weights import plain_state, same_states
 
 
-def save(ongoing: Ongoing, event: EpochEnd) -> None:
-    """Keep what the run is continued from, and the weights of its best epoch where this is it.
+class Keeper:
+    """Keeps what a run is continued from, and the weights of its best epoch: on the disk, or at hand for it.
 
-    Raises:
-        ConfigError: the folder has been removed.
-        OSError: it cannot be written.
+    A run that is killed goes on from what is on the disk, and comes to the same records; so where epochs take
+    less than writing them, not each is written.
+
+    Attributes:
+        ongoing: of the run.
     """
-    run, folder = ongoing.run, ongoing.home.path
-    ongoing.place.require()
-    evaluated = event.evaluated or run.reg.eval_model(run.model)
-    if event.evaluated is not None and best_of(ongoing.history, run.monitor) is event.record:
-        checkpoint.save(folder / checkpoint.BEST, plain_state(evaluated), ongoing.identity)
-    if ongoing.checkpoints == "all":
-        checkpoint.save(folder / checkpoint.OF_EPOCH.format(event.record.epoch), plain_state(evaluated))
-    checkpoint.save_last(folder, _state(ongoing, evaluated))
+
+    def __init__(self, ongoing: Ongoing) -> None:
+        self.ongoing = ongoing
+        self._state: dict[str, Any] | None = None  # of the last epoch, where it is not on the disk
+        self._best: dict[str, Any] | None = None  # likewise, of the best
+
+    def keep(self, event: EpochEnd, due: bool = True) -> None:
+        """Keep an epoch.
+
+        Args:
+            event: its end; the run stands there.
+            due: whether to write it now.
+
+        Raises:
+            ConfigError: the folder has been removed.
+            OSError: it cannot be written.
+        """
+        ongoing, run = self.ongoing, self.ongoing.run
+        each = ongoing.checkpoints == "all"
+        # the run changes its own; what is one tensor in it stays one
+        taken: Callable[[Any], Any] = _itself if due or each else partial(copied, made={})
+        evaluated = event.evaluated or run.reg.eval_model(run.model)
+        weights = plain_state(evaluated)
+        if event.evaluated is not None and best_of(ongoing.history, run.monitor) is event.record:
+            self._best = taken(weights)
+        self._state = taken(_learned(run, weights))
+        if each:
+            ongoing.place.require()
+            path = ongoing.home.path / checkpoint.OF_EPOCH.format(event.record.epoch)
+            checkpoint.save(path, weights)
+        if due or each:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is not on the disk yet: the best first, as what is continued from speaks of it.
+
+        Raises:
+            ConfigError: the folder has been removed.
+            OSError: it cannot be written; it is not tried again.
+        """
+        ongoing, state, best = self.ongoing, self._state, self._best
+        self._state = self._best = None
+        if state is None:
+            return
+        ongoing.place.require()
+        if best is not None:
+            checkpoint.save(ongoing.home.path / checkpoint.BEST, best, ongoing.identity)
+        checkpoint.save_last(ongoing.home.path, _about(ongoing) | state)
 
 
-def _state(ongoing: Ongoing, evaluated: nn.Module) -> dict[str, Any]:
-    run = ongoing.run
+def _about(ongoing: Ongoing) -> dict[str, Any]:
+    """What a checkpoint says of its run, beside what has been learned."""
+    data = ongoing.run.data
     return {
         "version": RECORD_VERSION,
         "identity": ongoing.identity,
@@ -51,19 +96,49 @@ def _state(ongoing: Ongoing, evaluated: nn.Module) -> dict[str, Any]:
         "history": [[record.epoch, record.metrics] for record in ongoing.history],
         "seconds": ongoing.seconds,
         "audit": ongoing.found,
-        "in_shape": list(run.data.in_shape),
-        "num_classes": run.data.num_classes,
-        "vocabulary": run.data.vocabulary,
-        "classes": list(run.data.classes),
-        "scale": run.data.train.scale if run.data.train.inputs.dtype == torch.uint8 else None,
-        "numbers": None if run.data.train.numbers is None else asdict(run.data.train.numbers),
-        "tokens": run.data.tokens,
-        "columns": None if run.data.columns is None else list(run.data.columns),
+        "in_shape": list(data.in_shape),
+        "num_classes": data.num_classes,
+        "vocabulary": data.vocabulary,
+        "classes": list(data.classes),
+        "scale": data.train.scale if data.train.inputs.dtype == torch.uint8 else None,
+        "numbers": None if data.train.numbers is None else asdict(data.train.numbers),
+        "tokens": data.tokens,
+        "columns": None if data.columns is None else list(data.columns),
+    }
+
+
+def _learned(run: Run, evaluated: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "reg": run.reg.state_dict(),
-        "evaluated": plain_state(evaluated),
+        "evaluated": evaluated,
     }
+
+
+def _itself(state: Any) -> Any:
+    return state
+
+
+def copied(state: Any, made: dict[Any, Tensor]) -> Any:
+    """A state of its own: its tensors, dicts and lists are copies.
+
+    Args:
+        state: of a model, an optimizer or a member.
+        made: copies that were made of other states of the same run, and are made here.
+    """
+    if isinstance(state, Tensor):
+        place = state.data_ptr(), state.shape, state.stride(), state.dtype
+        if place not in made or not state.numel():
+            made[place] = state.detach().clone()
+        return made[place]
+    if isinstance(state, list):
+        return [copied(value, made) for value in state]
+    if isinstance(state, dict):
+        own = copy(state)  # with what torch hangs on it
+        own.update((name, copied(value, made)) for name, value in state.items())
+        return own
+    return state
 
 
 def restore(ongoing: Ongoing, state: Mapping[str, Any]) -> None:
@@ -101,11 +176,14 @@ def undo_epoch(ongoing: Ongoing) -> None:
     _put_back(ongoing, _newest(ongoing.home.path))
 
 
-def keep_final(ongoing: Ongoing, final: nn.Module) -> None:
-    """Put the weights that the run ends with into its newest checkpoint."""
+def keep_final(ongoing: Ongoing, final: nn.Module) -> bool:
+    """Put the weights that the run ends with into its newest checkpoint; whether they are others."""
     folder = ongoing.home.path
-    state = _newest(folder)
-    checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": plain_state(final)})
+    state, weights = _newest(folder), plain_state(final)
+    if same_states(state["evaluated"], weights):
+        return False
+    checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": weights})
+    return True
 
 
 def _newest(folder: Path) -> dict[str, Any]:

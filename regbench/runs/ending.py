@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from torch import nn
-
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.evaluation.at_end import measured_late
-from regbench.evaluation.measurement import gaps, measure
 from regbench.records.files import undamaged, write_summary
 from regbench.records.status import Status
-from regbench.records.summary import Snapshot, Summary
+from regbench.records.summary import Summary
 from regbench.regularizers.base import hooks
 from regbench.runs.checkpoints import keep_final, undo_epoch
 from regbench.runs.class_pictures import class_table, confusion_picture
 from regbench.runs.environment import peak_memory_mb
+from regbench.runs.judging import Judging
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.progress import show_summary
-from regbench.runs.sealed import both, read_test
+from regbench.runs.sealed import read_test, with_best_weights
 from regbench.runs.sinks import Sink
 from regbench.runs.summary import summarize
 from regbench.storage import checkpoint
@@ -42,21 +40,36 @@ def end(ongoing: Ongoing, status: Status, reason: str, sink: Sink, ask: bool = T
     if kept and not status.finished:
         kept = _undone(ongoing, status)
     summary = summarize(run, home.config, home.choices, ongoing.history, ongoing.found, status)
-    final = run.reg.final_model(run.reg.eval_model(run.model)) if ask else run.model
+    judging = Judging(ongoing, summary.last, summary.best)
+    evaluated = run.reg.eval_model(run.model) if ask else run.model
+    if status.finished:
+        judging.judge_last(evaluated)  # before a member puts other weights into it
+    final = run.reg.final_model(evaluated) if ask else run.model
     sound = ask and all(tensor.isfinite().all() for tensor in final.state_dict().values())
-    if sound and kept:
-        keep_final(ongoing, final)
-    if sound and any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves()):
-        summary = replace(summary, kept=_measured(ongoing, final))
+    keeps = sound and any("final_model" in hooks(type(leaf)) for _, leaf in run.reg.leaves())
+    unchanged = not keep_final(ongoing, final) if keeps and kept else not keeps
+    best = with_best_weights(run, home.path, ongoing.identity) if status.finished else None
+    if best is not None:
+        judging.judge_best(best)
+    if keeps:
+        judging.judge_kept(final, unchanged, best)
     before = undamaged(home.path)
-    summary = replace(summary, reason=reason, test=before.test if before else None)
-    models = both(run, final, home.path, ongoing.identity) if status.finished else {}
-    if models and read_settings(home.config)[0].evaluate_test:
+    summary = replace(
+        summary,
+        last=judging.last,
+        best=judging.best,
+        kept=judging.kept,
+        reason=reason,
+        test=before.test if before else None,
+    )
+    ended = {} if best is None else judging.ended(final, best)
+    if ended and read_settings(home.config)[0].evaluate_test:
+        models = {name: one.model for name, one in ended.items()}
         test = read_test(models, run.data, run.autocast, run.evaluate, summary.reads)
         summary = replace(summary, test=test)
     summary = replace(
         summary,
-        **measured_late(models, run.data.val, run.autocast, run.evaluate if models else ()),
+        **measured_late(ended, run.evaluate if ended else ()),
         identity=ongoing.identity,
         content=ongoing.content,
         seconds=seconds,
@@ -84,15 +97,6 @@ def _undone(ongoing: Ongoing, status: Status) -> bool:
             raise
         return False
     return True
-
-
-def _measured(ongoing: Ongoing, final: nn.Module) -> Snapshot:
-    """The metrics of the weights that a member kept, with the epoch that they are of."""
-    run = ongoing.run
-    metrics = measure(final, run.data, run.autocast, run.evaluate)
-    metrics |= gaps(metrics)
-    of = (r.epoch for r in ongoing.history if metrics.items() <= r.metrics.items())
-    return Snapshot(next(of, None), metrics)
 
 
 def _show_classes(sink: Sink, summary: Summary) -> None:

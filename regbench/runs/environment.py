@@ -16,8 +16,14 @@ from regbench.records.environment import Environment
 PACKAGES = ("torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "tensorboard")
 
 
-def describe(device: torch.device, threads: int) -> Environment:
-    """What a person needs to know to repeat the run."""
+def describe(device: torch.device, threads: int, replicas: int = 1) -> Environment:
+    """What a person needs to know to repeat the run.
+
+    Args:
+        device: that computes it.
+        threads: that compute it.
+        replicas: how many runs are trained together with it, itself among them.
+    """
     from regbench import __version__
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
@@ -30,6 +36,7 @@ def describe(device: torch.device, threads: int) -> Environment:
         device=str(device),
         device_name=name or platform.machine(),
         threads=threads,
+        replicas=replicas,
         command=sys.orig_argv,
     )
 

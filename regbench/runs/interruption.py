@@ -21,10 +21,12 @@ class StopRequest:
         made: whether a signal has come.
         pending: likewise, for whoever looks once the context has ended: a run that was about to end by
             itself does so, but is not to be followed by others.
+        told: whether this process says that a signal has come; a worker leaves that to the one it works for.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
     pending: ClassVar[bool] = False
+    told: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.made = False
@@ -44,8 +46,8 @@ class StopRequest:
         if self.made:
             os._exit(130)
         self.made = StopRequest.pending = True
-        # not print: the signal may have come in the middle of one
-        os.write(2, b"\nregbench: stopping after this step; once more stops at once\n")
+        if StopRequest.told:  # not print: the signal may have come in the middle of one
+            os.write(2, b"\nregbench: stopping after this step; once more stops at once\n")
 
 
 class Held:

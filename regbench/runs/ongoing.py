@@ -9,10 +9,12 @@ from typing import Any
 
 from regbench.assembly.data import content_of
 from regbench.composition.settings import read_settings
+from regbench.evaluation.view import View
 from regbench.folders.ownership import Place
 from regbench.records.identity import identity
 from regbench.runs.folder import RunFolder
-from regbench.training.loop import Run
+from regbench.runs.summary import best_of
+from regbench.training.loop import EpochEnd, Run
 from regbench.types import Record
 
 
@@ -27,6 +29,7 @@ class Ongoing:
         found: by the audit before its first step.
         history: of the epochs that are done.
         stopped: whether a member has ended it.
+        views: what was seen of the last evaluated epoch and of the best; of epochs before a resume nothing.
         untried: whether the state is a checkpoint's, and nothing has been trained on it yet.
         seconds_before: of the sessions before this one.
         checkpoints: which are left when it has ended.
@@ -41,6 +44,7 @@ class Ongoing:
     threads: int
     found: Mapping[str, Any]
     history: list[Record] = field(default_factory=list)
+    views: dict[str, View] = field(default_factory=dict)
     stopped: bool = False
     untried: bool = False
     seconds_before: float = 0.0
@@ -51,9 +55,23 @@ class Ongoing:
         self.place = Place(self.home.path)
         self.content = content_of(self.home.config, self.recorded)
         self.identity = identity(self.home.config, self.content)
-        self._started = time.perf_counter()
+        self._started, self._share = time.perf_counter(), 1.0
+
+    def count_time(self, share: float) -> None:
+        """From now on this share, in [0, 1], of the time that passes is the run's; the rest is of others."""
+        self.seconds_before = self.seconds
+        self._started, self._share = time.perf_counter(), share
+
+    def take(self, event: EpochEnd) -> None:
+        """Put an epoch that is done to the others."""
+        self.history.append(event.record)
+        self.untried, self.stopped = False, event.stopped
+        if event.view is not None:
+            self.views["last"] = event.view
+            if best_of(self.history, self.run.monitor) is event.record:
+                self.views["best"] = event.view
 
     @property
     def seconds(self) -> float:
-        """Since the run began, pauses between sessions left out."""
-        return self.seconds_before + time.perf_counter() - self._started
+        """Since the run began, without pauses between sessions, and without what others took meanwhile."""
+        return self.seconds_before + (time.perf_counter() - self._started) * self._share

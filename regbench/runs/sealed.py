@@ -26,14 +26,14 @@ from regbench.runs.load import load_model, require_same_run
 from regbench.storage import checkpoint_form
 from regbench.training.loop import Run, autocast_for
 from regbench.types import Dataset
-from regbench.weights import load_plain_state
+from regbench.weights import load_plain_state, same_weights
 
 
-def both(run: Run, final: nn.Module, folder: Path, own: str) -> dict[str, nn.Module]:
-    """The model with the weights that the run ended with, and with those of its best epoch.
+def with_best_weights(run: Run, folder: Path, own: str) -> nn.Module:
+    """The model with the weights of the run's best epoch.
 
     Raises:
-        ConfigError: the file with the latter is damaged, or not of this run.
+        ConfigError: the file with them is damaged, or not of this run.
     """
     best = WithWeights(run.model, run.model.state_dict())
     try:
@@ -41,7 +41,7 @@ def both(run: Run, final: nn.Module, folder: Path, own: str) -> dict[str, nn.Mod
         load_plain_state(best, {name: tensor.to(run.device) for name, tensor in weights.items()})
     except (ValueError, RuntimeError) as error:
         raise ConfigError(f"{folder}: {reason_of(error)}") from error
-    return {"last": final, "best": best}
+    return best
 
 
 def read_test(
@@ -56,7 +56,8 @@ def read_test(
     Nothing else opens it.
 
     Args:
-        models: `last` with the weights that the run ended with, `best` with those of its best epoch.
+        models: `last` with the weights that the run ended with, `best` with those of its best epoch; where
+            these are one object it is measured once.
         data: of the run.
         autocast: the number format.
         asked: what else to measure (`evaluate`).
@@ -68,8 +69,9 @@ def read_test(
     if data.read_test is None:
         raise ValueError("must have a test split to read, and its dataset has none")
     test = data.read_test()
-    figures = {name: evaluate(model, test, autocast, asked) for name, model in models.items()}
-    return Sealed(**figures, reads=before + 1)
+    several = {id(model): model for model in models.values()}
+    figures = {place: evaluate(model, test, autocast, asked) for place, model in several.items()}
+    return Sealed(**{name: dict(figures[id(model)]) for name, model in models.items()}, reads=before + 1)
 
 
 def require_same_data(folder: Path, config: Mapping[str, Any]) -> None:
@@ -123,5 +125,7 @@ def read_again(folder: Path, before: int, trust: Trust) -> Sealed:
     device, bf16 = find_device(settings.device), settings.precision == "bf16"
     data = load_data(config["dataset"]).to(device)
     models = {name: load_model(folder, name, trust).to(device) for name in ("last", "best")}
+    if same_weights(*models.values()):
+        models["best"] = models["last"]
     with refusing(f"{folder}: "):
         return read_test(models, data, lambda: autocast_for(device, bf16), settings.evaluate, before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import itertools
 import math
 import os
@@ -20,6 +19,7 @@ from torch import Tensor
 from regbench.folders.ownership import SUB_RUNS
 from regbench.folders.removal import EVENT_FILE, remove_events
 from regbench.records.course import line
+from regbench.runs import event_bytes
 from regbench.storage.files import write_text
 from regbench.types import Record
 
@@ -109,17 +109,18 @@ class TensorBoard(Sink):
     def write(self, record: Record) -> None:
         for name, value in record.metrics.items():
             run, tag = _placed(name)
-            self._of(run).add(_summaries().scalar(tag, value), record.epoch)
+            self._of(run).add(event_bytes.scalar(tag, value), record.epoch)
 
     def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
         for name, images in pictures.items():
             run, tag = _placed(name)
-            self._of(run).add(_summaries().image(tag, grid(images), dataformats="CHW"), epoch)
+            picture = _summaries().image(tag, grid(images), dataformats="CHW")
+            self._of(run).add(picture.SerializeToString(), epoch)
 
     def tell(self, texts: Mapping[str, str], epoch: int) -> None:
         for name, text in texts.items():
             run, tag = _placed(name)
-            self._of(run).add(_summaries().text(tag, text), epoch)
+            self._of(run).add(_summaries().text(tag, text).SerializeToString(), epoch)
 
     def _of(self, run: str) -> Events:
         if run not in self._files:
@@ -145,27 +146,18 @@ class Events:
     """
 
     def __init__(self, folder: Path) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event  # a second that a run without it must not pay
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
         for place in (folder.parent, folder):  # not the run folder, which is gone where it is not there
             place.mkdir(exist_ok=True)
-        self._event, self._records = Event, RecordWriter
         self._file = _new_file(folder)
-        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        _append(self._file, event_bytes.first_record(time.time()))
 
-    def add(self, summary: Any, step: int) -> None:
+    def add(self, summary: bytes, step: int) -> None:
         """Write a summary as an event of a step.
 
         Raises:
             OSError: it cannot be written; no half of it is.
         """
-        self._write(self._event(wall_time=time.time(), step=step, summary=summary))
-
-    def _write(self, event: Any) -> None:
-        content = io.BytesIO()
-        self._records(content).write(event.SerializeToString())
-        _append(self._file, content.getvalue())
+        _append(self._file, event_bytes.record(time.time(), step, summary))
 
     def close(self) -> None:
         self._file.close()
@@ -193,6 +185,7 @@ def _new_file(folder: Path) -> FileIO:
 
 
 def _summaries() -> Any:
+    """Torch's makers of summaries; most runs show neither pictures nor texts, and need no import of them."""
     from torch.utils.tensorboard import summary
 
     return summary

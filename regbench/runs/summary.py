@@ -78,6 +78,9 @@ def summarize(
         classes=list(run.data.classes),
         rows=PerSplit(**{name: len(split) for name, split in splits.items()}),
         class_rows=PerSplit(**class_rows) if all(class_rows.values()) else None,
+        curve_rows=PerSplit(**{n: len(split) for n, split in run.watched().splits.items()})
+        if run.few
+        else None,
         parameters=sum(p.numel() for p in run.model.parameters()),
         flops=Flops(per_example=each, total=each * rows),
         status=status,

@@ -16,7 +16,9 @@ from regbench.records.files import read_summary
 from regbench.records.status import Status
 from regbench.runs.checkpoints import require_best
 from regbench.runs.folder import RunFolder
-from regbench.runs.session import Unfit, resume, train
+from regbench.runs.ongoing import Ongoing
+from regbench.runs.opening import Unfit, take_up
+from regbench.runs.session import go, train
 from regbench.storage import checkpoint, checkpoint_form
 
 LOCKED = "locked"  # what comes of a run that another process works at
@@ -69,10 +71,15 @@ def work_in(home: RunFolder, policy: Policy, tell: Callable[[str], None] = lambd
     try:
         with locked(home.path):
             return _worked(home, policy, tell)
-    except Locked as error:
-        return Outcome(LOCKED, str(error), error=error)
     except (ConfigError, OSError) as error:
-        return Outcome(REFUSED, of_the_system(error) or str(error), error=error)
+        return refused(error)
+
+
+def refused(error: Exception) -> Outcome:
+    """What comes of a run that cannot be begun, or gone on with, for this reason."""
+    if isinstance(error, Locked):
+        return Outcome(LOCKED, str(error), error=error)
+    return Outcome(REFUSED, of_the_system(error) or str(error), error=error)
 
 
 def _worked(home: RunFolder, policy: Policy, tell: Callable[[str], None]) -> Outcome:
@@ -80,31 +87,45 @@ def _worked(home: RunFolder, policy: Policy, tell: Callable[[str], None]) -> Out
         refuse_begun(home.path)
         return Outcome(train(home))
     if policy is Policy.MEND:
-        state = state_of(home.path)
-        return Outcome(Status(state), idle=True) if state.ended else Outcome(_mended(home, tell))
+        found = mended(home, tell)
+        return found if isinstance(found, Outcome) else Outcome(go(found))
     summary = read_summary(home.path)
     if summary and summary.status.ended:
         return Outcome(summary.status, summary.reason, idle=True)
     require_trusted(home.config, home.distrust)
-    return Outcome(resume(home))
+    return Outcome(go(take_up(home)))
 
 
-def _mended(home: RunFolder, tell: Callable[[str], None]) -> Status:
-    """Go on with what is whole of a run, and begin it again where that is not enough; return its status."""
+def mended(home: RunFolder, tell: Callable[[str], None]) -> Ongoing | Outcome:
+    """The run of a folder that is held, as far as it is whole; at its start where that is not enough.
+
+    Where it has ended, that.
+
+    Args:
+        home: the run's configuration and its folder.
+        tell: is told what was damaged, and where the run goes on from then.
+
+    Raises:
+        ConfigError: it cannot be begun or gone on with.
+        OSError: the folder cannot be read or written.
+    """
+    state = state_of(home.path)
+    if state.ended:
+        return Outcome(Status(state), idle=True)
     if checkpoint.exists(home.path):
         try:
-            state, complaint = checkpoint_form.newest(home.path)
-            require_best(home.path, state)
+            newest, complaint = checkpoint_form.newest(home.path)
+            require_best(home.path, newest)
         except checkpoint.Damaged as error:
             _begin_again(home.path, error, tell)
         else:
             if complaint:
                 tell(f"{complaint}; it was continued from the one before")
     try:
-        return resume(home)
+        return take_up(home)
     except Unfit as error:
         _begin_again(home.path, error, tell)
-        return resume(home)
+        return take_up(home)
 
 
 def _begin_again(folder: Path, error: Exception, tell: Callable[[str], None]) -> None:

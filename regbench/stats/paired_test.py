@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from regbench.stats.confidence import confidence_sequences
 from regbench.stats.paired import Interval, mean_interval, resolvable, seeds_needed, sign_flip_p, smallest_p
 from regbench.stats.power import fewest_pairs
 from regbench.stats.resampled import (
@@ -19,7 +20,6 @@ from regbench.stats.resampled import (
 from regbench.stats.sequential import (
     MOST_PAIRS,
     anytime_p,
-    confidence_sequence,
     pairs_looking,
     resolvable_looking,
     seeds_needed_looking,
@@ -38,7 +38,7 @@ class PairedTest:
         in_order: whether the order of the seeds counts, so that one missing between others must come first.
         sentence: what it is and what it supposes.
         p: of differences; at least one.
-        interval: of their mean, at an error rate; None where there are too few.
+        intervals: of the means of several lists of them, at an error rate; None where there are too few.
         smallest_p: the least Holm-adjusted p of so many techniques and pairs.
         seeds_needed: the least number of pairs with which so many techniques can be resolved.
         resolvable: the mean difference that is found with a power: of a standard deviation, pairs, techniques
@@ -51,11 +51,15 @@ class PairedTest:
     in_order: bool
     sentence: str
     p: Callable[[Values], float] = field(repr=False)
-    interval: Callable[[Values, float], Interval | None] = field(repr=False)
+    intervals: Callable[[Sequence[Values], float], list[Interval | None]] = field(repr=False)
     smallest_p: Callable[[int, int], float] = field(repr=False)
     seeds_needed: Callable[[int], int] = field(repr=False)
     resolvable: Callable[[float, int, int, float], float] = field(repr=False)
     pairs_for: Callable[[float, float, int], int | None] = field(repr=False)
+
+    def interval(self, values: Values, alpha: float) -> Interval | None:
+        """Of the mean of one list of differences."""
+        return self.intervals([values], alpha)[0]
 
 
 def pairs_fixed(effect: float, power: float, techniques: int = 1) -> int | None:
@@ -76,8 +80,8 @@ def pairs_fixed(effect: float, power: float, techniques: int = 1) -> int | None:
     return fewest_pairs(found, effect, seeds_needed(techniques), MOST_PAIRS)
 
 
-def _mean_interval(values: Values, alpha: float) -> Interval | None:
-    return mean_interval(values, 1 - alpha)
+def _mean_intervals(several: Sequence[Values], alpha: float) -> list[Interval | None]:
+    return [mean_interval(values, 1 - alpha) for values in several]
 
 
 COIN = "it supposes that, were there no difference, the sign of each pair's difference would be a coin toss"
@@ -87,7 +91,7 @@ SEQUENTIAL = PairedTest(
     sentence="judged by the sequential test, whose verdicts and intervals hold however often one looks while "
     f"seeds are added, taken in the order of their numbers; {COIN}",
     p=anytime_p,
-    interval=confidence_sequence,
+    intervals=confidence_sequences,
     smallest_p=smallest_anytime_p,
     seeds_needed=seeds_needed_looking,
     resolvable=resolvable_looking,
@@ -99,7 +103,7 @@ FIXED = PairedTest(
     sentence="judged by the sign-flip test for a number of seeds that was chosen beforehand: with seeds "
     f"added until something shows its verdicts and intervals do not hold; {COIN}",
     p=sign_flip_p,
-    interval=_mean_interval,
+    intervals=_mean_intervals,
     smallest_p=smallest_p,
     seeds_needed=seeds_needed,
     resolvable=resolvable,
@@ -124,7 +128,7 @@ def resampled(share: float) -> PairedTest:
         f"differences is taken for 1/n + {share:.3g} (val rows over those that train is cut from) times "
         "theirs, which is an approximation",
         p=partial(resampled_p, share=share),
-        interval=partial(_resampled_interval, share),
+        intervals=partial(_resampled_intervals, share),
         smallest_p=smallest_p,
         seeds_needed=seeds_needed,
         resolvable=partial(resolvable_resampled, share=share),
@@ -132,5 +136,5 @@ def resampled(share: float) -> PairedTest:
     )
 
 
-def _resampled_interval(share: float, values: Values, alpha: float) -> Interval | None:
-    return resampled_interval(values, share, alpha)
+def _resampled_intervals(share: float, several: Sequence[Values], alpha: float) -> list[Interval | None]:
+    return [resampled_interval(values, share, alpha) for values in several]

@@ -1,15 +1,14 @@
-"""A test of paired differences that may be looked at after every one of them, and the interval beside it."""
+"""A test of paired differences that may be looked at after every one of them, and what it can find."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
 from regbench.stats.bootstrap import SEED
-from regbench.stats.paired import Interval
 from regbench.stats.ranges import require_design, require_inside
 
 # How boldly gamblers bet: so much, less with the number of pairs to some power. Those that fade find small
@@ -19,14 +18,8 @@ from regbench.stats.ranges import require_design, require_inside
 GAMBLERS = ((0.8, 0.0), (1.3, 0.0), (5.0, 0.0), (1.7, 0.4), (3.5, 0.4))
 DRAWS = 4000  # courses of a study, simulated, that power is read from: to 0.8 points
 MOST_PAIRS = 320  # that a course is followed for
-SHIFTS = 65  # tried across the differences for the ends of an interval, and as many about their mean
-NEAR = 8  # standard errors about it
-DOUBLINGS = 24  # of how far out an end is looked for, at a time
-PARTS, ROUNDS = 17, 7  # an end is searched for in 16ths of 16ths: to 4e-9 of the first part
-ALIKE = 1e-9  # relative; apart by rounding
-METHOD = "sequence"
-
-Shifted = Callable[[np.ndarray], np.ndarray]
+NUMBERS_AT_ONCE = 2**18  # numbers held at a time
+FINITE = 1000  # as many gains, none above 2, have a product that is a number
 
 
 def wealth(differences: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -54,17 +47,38 @@ def wealth(differences: Sequence[float] | np.ndarray) -> np.ndarray:
     values = np.asarray(differences, dtype=float)
     if not np.isfinite(values).all():
         raise ValueError(f"differences must be finite, got {values[~np.isfinite(values)].flat[0]}")
-    largest = np.abs(values).max(axis=-1, keepdims=True, initial=0.0)
+    columns = np.moveaxis(values, -1, 0)
+    found = held(columns.reshape(len(columns), math.prod(columns.shape[1:])))
+    return np.moveaxis(found.reshape(columns.shape), 0, -1)
+
+
+def held(values: np.ndarray) -> np.ndarray:
+    """Give the `wealth` of each column of (n, columns), of finite values: a step is one operation on all."""
+    pairs, columns = values.shape
+    largest = np.abs(values).max(axis=0, initial=0.0)
     values = values / np.where(largest > 0, largest, 1)  # z has no unit, and squares shall not overflow
-    root = np.sqrt(np.cumsum(values**2, axis=-1) / np.arange(1, values.shape[-1] + 1))
+    root = np.sqrt(np.cumsum(values**2, axis=0) / np.arange(1, pairs + 1)[:, None])
     signed = np.divide(values, root, out=np.zeros_like(values), where=root > 0)
-    held = np.zeros_like(values)
-    with np.errstate(over="ignore", invalid="ignore"):  # of a thousand pairs and more
-        for boldness in _boldness(values.shape[-1]):
-            bets = np.tanh(boldness * signed)
-            for gains in (1 + bets, 1 - bets):
-                held += np.fmax(np.cumprod(gains, axis=-1), 0)  # who had no end and lost it all has nothing
-    return held / (2 * len(GAMBLERS))
+    found, before = np.zeros_like(values), np.ones((len(GAMBLERS), 2, columns))
+    boldness = _boldness(pairs).T[..., None]
+    steps = max(1, NUMBERS_AT_ONCE // max(1, before.size))
+    room = np.empty((min(steps, pairs), *before.shape))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, pairs, steps):
+            part = slice(start, min(start + steps, pairs))
+            bets, products = np.tanh(boldness[part] * signed[part, None]), room[: part.stop - start]
+            np.add(1, bets, out=products[:, :, 0])
+            np.subtract(1, bets, out=products[:, :, 1])
+            products[0] *= before
+            for step in range(1, len(products)):
+                np.multiply(products[step], products[step - 1], out=products[step])
+            before = products[-1].copy()
+            if pairs > FINITE:
+                np.fmax(products, 0, out=products)  # who had no end and lost it all has nothing
+            for gambler in range(len(GAMBLERS)):
+                for belief in range(2):
+                    found[part] += products[:, gambler, belief]
+    return found / (2 * len(GAMBLERS))
 
 
 def _boldness(pairs: int) -> np.ndarray:
@@ -106,55 +120,6 @@ def seeds_needed_looking(techniques: int, alpha: float = 0.05) -> int:
     while techniques / wealth(np.ones(pairs))[-1] > alpha:
         pairs += 1
     return pairs
-
-
-def confidence_sequence(differences: Sequence[float] | np.ndarray, alpha: float = 0.05) -> Interval | None:
-    """Give an interval that holds the mean after all numbers of differences at once, with level 1 - alpha.
-
-    It spans the shifts m at which the wealth of the differences less m has stayed below 1 / alpha; they are
-    supposed symmetric about their mean. None where they are so few that no shift, however far, is excluded.
-    Where every shift is excluded, which happens with probability alpha at most, it is the point that is
-    excluded least.
-
-    Raises:
-        ValueError: a value that is not finite, or an alpha outside (0, 1).
-    """
-    require_inside("alpha", alpha)
-    values = np.asarray(differences, dtype=float)
-    if not values.size or wealth(np.ones(values.size)).max() < 1 / alpha:
-        return None
-    low, high = float(values.min()), float(values.max())
-    if high - low <= ALIKE * max(abs(low), abs(high)):
-        middle = float(np.median(values))
-        return Interval(middle, middle, METHOD)
-
-    def most(shifts: np.ndarray) -> np.ndarray:
-        return wealth(values - shifts[:, None]).max(axis=1) * alpha
-
-    far = (high - low) * 2.0 ** np.arange(-1, DOUBLINGS)
-    error = values.std() / math.sqrt(len(values))
-    near = values.mean() + error * np.linspace(-NEAR, NEAR, SHIFTS)
-    tried = np.unique(np.concatenate([low - far, np.linspace(low, high, SHIFTS), near, high + far]))
-    excluded = most(tried)
-    held = np.flatnonzero(excluded < 1)
-    if not held.size:
-        least = float(tried[excluded.argmin()])
-        return Interval(least, least, METHOD)
-    first, last = held[0], held[-1]
-    if first == 0 or last == len(tried) - 1:  # an end lies millions of times as far out as the differences
-        return None
-    return Interval(
-        _edge(most, tried[first - 1], tried[first]), _edge(most, tried[last + 1], tried[last]), METHOD
-    )
-
-
-def _edge(most: Shifted, outside: float, inside: float) -> float:
-    """Where what is excluded ends: the excluded side of the last part, so that nothing held is lost."""
-    for _ in range(ROUNDS):
-        parts = np.linspace(outside, inside, PARTS)
-        reached = 1 + int(np.argmax(most(parts[1:]) < 1))
-        outside, inside = parts[reached - 1], parts[reached]
-    return float(outside)
 
 
 def power_looking(effect: float, pairs: int, techniques: int = 1, alpha: float = 0.05) -> float:

@@ -10,11 +10,13 @@ from regbench.analysis.splits import SPLIT
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, keys_of
 from regbench.composition.composed import Composed
+from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
 from regbench.records.identity import identity, stack_name
 from regbench.records.reader import printable
 from regbench.studies.study import conditions, is_over_splits, varied
 from regbench.sweeps.jobs import Job
+from regbench.terminal.imports import kept
 
 BLOCK = 8  # seeds that are composed at a time
 
@@ -108,6 +110,7 @@ class Jobs:
     Args:
         line: the command line.
         field: what starts.
+        composer: of the line's folder of options.
 
     Raises:
         ConfigError: a configuration is wrong.
@@ -117,11 +120,12 @@ class Jobs:
         terms: what they predict, and in which unit.
     """
 
-    def __init__(self, line: CommandLine, field: Field) -> None:
+    def __init__(self, line: CommandLine, field: Field, composer: Composer | None = None) -> None:
         # Not at the top: it needs torch, which takes seconds, and a wrong line is answered at once.
-        from regbench.assembly.data import terms_of
+        with kept():
+            from regbench.assembly.data import terms_of
 
-        self._line, self._field = line, field
+        self._line, self._field, self._composer = line, field, composer or Composer(line.config_dir)
         self._made: list[list[Job]] = []  # by turn
         self._compose()
         self.terms = terms_of(self._made[0][0].config)
@@ -141,7 +145,7 @@ class Jobs:
         seeds = count() if self._field.seeds is None else iter(self._field.seeds)
         block = list(islice(seeds, done, done + BLOCK))
         lines = [[*entry.overrides, f"seed={seed}"] for seed in block for entry in entries]
-        made = compose_each(self._line, lines)
+        made = compose_each(self._line, lines, self._composer)
         if is_over_splits(made):
             raise ConfigError(
                 f"{SPLIT}: must be the same for all seeds of a race, as no test that may be looked at while "

@@ -53,6 +53,7 @@ class Race:
         self._out = [""] * len(field.entries)
         self._readings = Readings(question)
         self._cells: dict[str, Cell] = {}  # by the names of their jobs
+        self._begun: set[str] = set()  # of these; each is looked at until it has
 
     @property
     def jobs(self) -> list[Job]:
@@ -110,7 +111,12 @@ class Race:
 
     def spent(self) -> str:
         """What has been spent, jobs that are only asked for left out."""
-        return self._spending.said(sum(state_of(job.folder) is not State.NEW for job in self.jobs))
+        self._begun |= {
+            job.name
+            for job in self.jobs
+            if job.name not in self._begun and state_of(job.folder) is not State.NEW
+        }
+        return self._spending.said(len(self._begun & self._cells.keys()))
 
     def report(self) -> Report:
         """What `compare` says of the same runs."""

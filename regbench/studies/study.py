@@ -27,6 +27,7 @@ from regbench.analysis.splits import SPLIT, follows, over_splits
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, compose_jobs, keys_of, read_line, refuse_options
 from regbench.composition.composed import Composed
+from regbench.composition.composer import Composer
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.folders.outputs import write_output
@@ -38,6 +39,7 @@ from regbench.reports.wording import left_out
 from regbench.sweeps.jobs import Job
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
+from regbench.terminal.imports import kept
 from regbench.terminal.screen import Terminal, print_lines, print_table
 
 FORMAT = 1  # of the JSON
@@ -217,18 +219,23 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     for one in outputs:
         refuse_output(study.command, one)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
-    from regbench.sweeps import estimate as plan
-    from regbench.sweeps.folder import arranged
-    from regbench.sweeps.launcher import Launch
-    from regbench.sweeps.sweep import refuse_wrong, sweep
+    with kept():
+        from regbench.sweeps import estimate as plan
+        from regbench.sweeps.folder import arranged
+        from regbench.sweeps.launcher import Launch
+        from regbench.sweeps.sweep import refuse_wrong, sweep
 
-    made = compose_each(line, [words for one in study.conditions for words in one.lines])
-    place, jobs = arranged(line, made)
+    composer = Composer(line.config_dir)
+    made = compose_each(line, [words for one in study.conditions for words in one.lines], composer)
     if asked.plan:
+        place, jobs = arranged(line, made)
         refuse_wrong(place, jobs)
-        plan.show(jobs, Launch(line, place.root).workers)
+        planned = Launch(line, composer)
+        plan.show(jobs, planned.at_once(jobs), together=planned.groups)
         return 0
-    code = sweep(line, place, jobs)
+    with Launch(line, composer) as launch:
+        place, jobs = arranged(line, made)
+        code = sweep(launch, place, jobs, line.fail_fast)
     found = _show(study, _folders(study, made, jobs), asked)
     for one in outputs:
         try:

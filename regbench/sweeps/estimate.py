@@ -14,6 +14,7 @@ from typing import Any
 from regbench.assembly.device import use_settings
 from regbench.assembly.run import build_run, check
 from regbench.assembly.stack import build_stack
+from regbench.assembly.workload import threads_of
 from regbench.composition.settings import read_settings
 from regbench.evaluation.measurement import evaluate
 from regbench.folders.state import damage_of, state_of
@@ -22,6 +23,7 @@ from regbench.records.status import Status
 from regbench.records.summary import Summary
 from regbench.regularizers.base import hooks
 from regbench.sweeps.jobs import Job, size_of
+from regbench.sweeps.replicas import choose
 from regbench.terminal.bar import shown
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Terminal, print_table
@@ -78,8 +80,15 @@ def seconds_left(jobs: Sequence[Job], costs: Costs, seeds: int, workers: int) ->
     return duration(total / workers)
 
 
-def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None) -> None:
-    """Print each job with its state, and time and disk of those that are left."""
+def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None, together: bool = False) -> None:
+    """Print each job with its state, time and disk of those that are left, and which are trained together.
+
+    Args:
+        jobs: of the sweep.
+        workers: how many run side by side.
+        costs: what the jobs take, where it is known.
+        together: whether the launcher can train several in one process.
+    """
     console = Terminal()
     costs = costs or Costs(jobs)
     rows, left = [], []
@@ -100,12 +109,15 @@ def show(jobs: Sequence[Job], workers: int, costs: Costs | None = None) -> None:
             )
     console.print()
     total, size = sum(cost.seconds for cost in left), sum(cost.size for cost in left)
+    workers = max(1, min(workers, len(left)))
     console.print(
         f"{len(jobs)} jobs, {len(jobs) - len(left)} done, {len(left)} left: "
         f"about {duration(total / workers)} with {workers} at once, {_bytes(size)}",
         highlight=False,
         soft_wrap=True,
     )
+    if said := choose([job for job in jobs if not state_of(job.folder).ended], workers, together).said:
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -157,6 +169,7 @@ def _from_finished(job: Job, finished: Sequence[tuple[Summary, int]]) -> Cost | 
 def _from_steps(job: Job) -> Cost:
     """By a few steps of training and one evaluation; what members learn before the run is left out."""
     settings, train = read_settings(job.config)
+    settings.threads = threads_of(job.config)
     use_settings(settings)
     stack = build_stack(job.config["reg"])
     for name, leaf in list(stack.leaves()):
@@ -171,9 +184,11 @@ def _from_steps(job: Job) -> Cost:
     started = time.perf_counter()
     few = run.data.val.subset(slice(0, TIMED_ROWS))
     evaluate(run.model, few, run.autocast)
-    evaluation = 3 * (time.perf_counter() - started) * len(run.data.val) / len(few)  # train, select and val
+    row = (time.perf_counter() - started) / len(few)
+    evaluation = row * sum(map(len, run.watched().splits.values()))
+    judging = row * 2 * sum(map(len, run.watched().whole.values())) if run.few else 0  # the last and the best
     steps = -(-len(run.data.train) // run.batch_size)
-    seconds = train.epochs * (steps * step + evaluation / train.evaluate_every)
+    seconds = train.epochs * (steps * step + evaluation / train.evaluate_every) + judging
     size = STATE_COPIES * sum(p.numel() * p.element_size() for p in run.model.parameters())
     return Cost(seconds, size)
 

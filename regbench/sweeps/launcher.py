@@ -1,152 +1,228 @@
-"""Jobs to the launcher that a command line names."""
+"""Jobs to the launcher that a command line names, or side by side in workers of this process."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from regbench.assembly.device import cores
 from regbench.composition.command_line import CommandLine
-from regbench.composition.compose import in_sweep, keys_of
+from regbench.composition.compose import LAUNCHER, in_sweep, keys_of
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
 from regbench.errors import ConfigError
-from regbench.folders.claims import claim
+from regbench.records.files import METRICS
+from regbench.runs.interruption import released
+from regbench.storage.shared import sharing
+from regbench.sweeps.claiming import Claiming, Task
+from regbench.sweeps.forking import Server
+from regbench.sweeps.jobs import Job
+from regbench.sweeps.threads import threads_of_each
+from regbench.sweeps.workers import Piece, Workers
 
 T = TypeVar("T")
 SWEEPER = "hydra_plugins.regbench_sweeper.known_jobs.KnownJobs"
-UNCLAIMED = "unclaimed"  # a key of a job's configuration: why its folder is not its own
 
 
 class Launch:
-    """Run jobs by the launcher that a command line names, in turn or several at once.
+    """Run jobs by the launcher that a command line names; by default side by side, where that is sooner.
+
+    Within its context it has workers; to be entered before anything is computed, as they are copies of this
+    process (`Server`). Outside, and where there are none, it runs in turn what it would run side by side.
 
     Args:
         line: the command line.
-        root: the folder of the sweep.
+        composer: of the line's jobs, which has composed them.
 
     Attributes:
-        workers: how many jobs run at once.
-        in_turn: whether this process runs them, one after the other.
+        composer: composes the jobs, here and in the workers.
+        is_ours: whether a signal stops jobs after their step; by launchers of others it ends them at once.
 
     Raises:
         ConfigError: there is no such launcher.
     """
 
-    def __init__(self, line: CommandLine, root: Path) -> None:
-        self._root, self._composer = root, Composer(line.config_dir)
+    def __init__(self, line: CommandLine, composer: Composer | None = None) -> None:
+        self.composer = composer or Composer(line.config_dir)
         overrides = in_sweep(list(line.overrides))
         quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]
-        quiet.append(f"hydra.sweep.dir={quoted(root)}")
-        config = self._composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
-        if "n_jobs" in config.hydra.launcher and "hydra.launcher.n_jobs" not in keys_of(overrides):
-            config.hydra.launcher.n_jobs = max(1, cores() // (config.threads or cores()))
+        config = self.composer.compose([*overrides, *quiet], RunMode.MULTIRUN)
+        keys, target = keys_of(overrides), str(config.hydra.launcher.get("_target_"))
+        self._asked = config.hydra.launcher.get("n_jobs") if "hydra.launcher.n_jobs" in keys else None
+        self._side_by_side = target.endswith(".SideBySide") or (
+            target.endswith(".BasicLauncher") and LAUNCHER not in keys
+        )
+        self._side_by_side = self._side_by_side and hasattr(os, "fork")
+        self._several = self._side_by_side or "n_jobs" in config.hydra.launcher
+        self.is_ours = target.endswith((".SideBySide", ".BasicLauncher"))
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
-        self.in_turn = str(config.hydra.launcher.get("_target_")).endswith(".BasicLauncher")
-        asked = config.hydra.launcher.get("n_jobs") or 1
-        self.workers = asked if asked > 0 else cores()
+        self._workers: Workers | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Launch:
+        if self._side_by_side and self._slots > 1:
+            shared = self._open.enter_context(sharing())
+            server = Server(self._in_worker, partial(shutil.rmtree, shared, ignore_errors=True))
+            self._workers = Workers(server)
+            self._open.callback(self._workers.close)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._workers = None
+        self._open.close()
+
+    @property
+    def _slots(self) -> int:
+        """How many jobs of one thread run at once."""
+        return cores() if self._asked in (None, -1) else int(self._asked)
+
+    def at_once(self, jobs: Sequence[Job]) -> int:
+        """How many jobs like these run at once; where some take more threads than others, on the mean."""
+        if not self._several:
+            return 1
+        weights = self._weights(jobs)
+        weight = sum(weights) / len(weights) if self._side_by_side and weights else max(weights, default=1)
+        return max(1, int(self._slots / weight))
+
+    def _weights(self, jobs: Sequence[Job]) -> list[int]:
+        """How many of the slots each job takes."""
+        return threads_of_each(jobs) if self._asked is None else [1] * len(jobs)
+
+    @property
+    def groups(self) -> bool:
+        """Whether several jobs can be run together in one process, with nothing of Hydra's about each."""
+        job = self._config.hydra.job
+        return self.is_ours and not (job.chdir or job.env_set or self._config.hydra.get("callbacks"))
 
     def __call__(
         self,
         task: Callable[[DictConfig], T],
-        jobs: Sequence[tuple[list[str], str]],
+        jobs: Sequence[Job],
         unable: Callable[[Exception], T],
+        units: Sequence[Sequence[Job]] = (),
     ) -> list[T]:
         """What the task returns for each job.
 
         Args:
-            task: runs one.
-            jobs: the overrides of each, and its folder's name below the root.
-            unable: what to return for one whose folder cannot be written.
+            task: runs one; where it is to be run by another process, it can be pickled. Where units are of
+                several jobs, it prepares each (`prepare`) and then runs them together (`run`).
+            jobs: of one sweep.
+            unable: what to return for one whose folder cannot be written, or whose processes are killed.
+            units: the same jobs, those together that are run together; each by itself where none are given.
 
         Raises:
             KeyboardInterrupt: one of them was stopped by a signal.
-            OSError: what Hydra itself writes cannot be written, where several run at once.
+            OSError: what Hydra writes cannot be written, where another's launcher runs several at once.
         """
-        sweeper = Plugins.instance().instantiate_sweeper(
-            hydra_context=context(_Claiming(self._composer)),
-            task_function=_Task(task, unable),
-            config=self._config,
+        units = units or [[one] for one in jobs]
+        made = Task(task, unable)
+        place = {one.name: number for number, one in enumerate(jobs)}
+        asked = [_Unit(made, unit, place[unit[0].name]) for unit in units]
+        if self._workers and len(units) > 1:
+            weights = [max(self._weights(unit)) for unit in units]
+            if sum(sorted(weights)[:2]) <= self._slots:  # else no two of them run together
+                return _in_order(jobs, asked, self._handed_over(self._workers, asked, weights))
+        if self.groups:
+            return _in_order(jobs, asked, [self._in_worker(one) for one in asked])
+        if self._several and self._asked is None:
+            self._config.hydra.launcher.n_jobs = self.at_once(jobs)
+        return self._launched(made, list(jobs), 0)
+
+    def _launched(self, task: Task[T], jobs: Sequence[Job], first: int) -> list[T]:
+        where = escaped(jobs[0].folder.parent)
+        with open_dict(self._config):
+            self._config.hydra.sweep.dir = where
+        sweeper: Any = Plugins.instance().instantiate_sweeper(
+            hydra_context=context(Claiming(self.composer)), task_function=task, config=self._config
         )
-        where = f"hydra.sweep.dir={quoted(self._root)}"
-        lines = [
-            shlex.join([*_of_task(overrides), where, f"hydra.sweep.subdir={quoted(name)}"])
-            for overrides, name in jobs
-        ]
-        return sweeper.sweep(lines)
+        return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
+
+    def _handed_over(
+        self, workers: Workers, units: Sequence[_Unit[T]], weights: Sequence[int]
+    ) -> list[list[T]]:
+        """What comes of units that workers run; as many at once as there are slots for."""
+        pieces = [Piece(one.bare(), weight, one.epochs) for one, weight in zip(units, weights, strict=True)]
+        with released():
+            found = workers(pieces, self._slots)
+        return [_results(came, one) for came, one in zip(found, units, strict=True)]
+
+    def _in_worker(self, unit: _Unit[Any]) -> list[Any]:
+        if len(unit.jobs) == 1:
+            return self._launched(unit.task, unit.jobs, unit.first)
+        several: Any = unit.task.run
+        prepared = self._launched(Task(several.prepare, unit.task.unable), unit.jobs, unit.first)
+        return several.run(prepared)  # type: ignore[no-any-return]
 
 
-class _Claiming(ConfigLoader):
-    """Claims a job's folder in the process that runs it, before Hydra writes into it."""
+@dataclass(frozen=True)
+class _Unit(Generic[T]):
+    """Jobs that one process runs together.
 
-    def __init__(self, composer: Composer) -> None:
-        self._composer: Composer | None = composer
-        self._loader = composer.loader
+    Attributes:
+        task: what is done with them.
+        jobs: at least one.
+        first: the number of the first among all.
+    """
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what this process has composed: another one composes for itself."""
-        return self.__dict__ | {"_composer": None}
+    task: Task[T]
+    jobs: Sequence[Job]
+    first: int
 
-    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        made = self._composer.recorded if self._composer else self._loader.load_sweep_config
-        config = made(master_config, sweep_overrides)
-        try:
-            claim(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir, "hydra.sweep.dir")
-        except ConfigError as error:  # raised, it would end the others that run at this moment
-            with open_dict(config):
-                config[UNCLAIMED] = str(error)
-                config.hydra.sweep.dir, config.hydra.sweep.subdir = tempfile.mkdtemp(), "job"
-                config.hydra.output_subdir = None
-        return config
+    def bare(self) -> _Unit[T]:
+        """Without what another process composes for itself."""
+        return replace(self, jobs=[replace(job, config={}) for job in self.jobs])
 
-    def load_configuration(self, *given: Any, **named: Any) -> DictConfig:
-        return self._loader.load_configuration(*given, **named)
-
-    def get_search_path(self) -> ConfigSearchPath:
-        return self._loader.get_search_path()
-
-    def get_sources(self) -> list[ConfigSource]:
-        return self._loader.get_sources()
-
-    def list_groups(self, parent_name: str) -> list[str]:
-        return self._loader.list_groups(parent_name)
-
-    def get_group_options(self, *given: Any, **named: Any) -> list[str]:
-        return self._loader.get_group_options(*given, **named)
-
-    def compute_defaults_list(self, *given: Any, **named: Any) -> Any:
-        return self._loader.compute_defaults_list(*given, **named)
+    def epochs(self) -> int:
+        """How many epochs of its runs are recorded."""
+        return sum(_epochs(job.folder) for job in self.jobs)
 
 
-@dataclass
-class _Task(Generic[T]):
-    """Runs a job in its folder, or tells why it has none."""
+def _in_order(jobs: Sequence[Job], units: Sequence[_Unit[T]], came: Sequence[list[T]]) -> list[T]:
+    """What came of each job, in the order of the jobs."""
+    pairs = (zip(unit.jobs, found, strict=True) for unit, found in zip(units, came, strict=True))
+    of = {job.name: result for several in pairs for job, result in several}
+    return [of[job.name] for job in jobs]
 
-    run: Callable[[DictConfig], T]
-    unable: Callable[[Exception], T]
 
-    def __call__(self, cfg: DictConfig) -> T:
-        if UNCLAIMED not in cfg:
-            return self.run(cfg)
-        shutil.rmtree(Path(HydraConfig.get().sweep.dir), ignore_errors=True)  # as `_Claiming` has made it
-        return self.unable(ConfigError(cfg[UNCLAIMED]))
+def _results(came: Any, unit: _Unit[T]) -> list[T]:
+    """What a worker has returned for its jobs; what it has raised is raised, but for what ends these alone.
+
+    Raises:
+        Exception: it has.
+    """
+    if isinstance(came, (ConfigError, OSError)):
+        return [unit.task.unable(came) for _ in unit.jobs]
+    if isinstance(came, Exception):
+        raise came
+    return came  # type: ignore[no-any-return]
+
+
+def _epochs(folder: Path) -> int:
+    """How many epochs of a run are recorded."""
+    with suppress(OSError):
+        return (folder / METRICS).read_bytes().count(b"\n")
+    return 0
+
+
+def _words(job: Job) -> str:
+    """The words that make a job, as they are typed in a shell, and the place of its folder."""
+    where = [f"hydra.sweep.dir={quoted(job.folder.parent)}", f"hydra.sweep.subdir={quoted(job.name)}"]
+    return shlex.join([*_of_task(job.overrides), *where])
 
 
 def _of_task(overrides: Sequence[str]) -> list[str]:
@@ -154,9 +230,11 @@ def _of_task(overrides: Sequence[str]) -> list[str]:
     return [o for o, key in zip(overrides, keys_of(overrides), strict=True) if not key.startswith("hydra")]
 
 
+def escaped(value: object) -> str:
+    """A text whose signs that stand for another setting's name mean themselves."""
+    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", str(value))
+
+
 def quoted(value: object) -> str:
     """A value that Hydra takes for what it is, whatever signs are in it."""
-    text = re.sub(
-        r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", str(value)
-    )  # else another setting's name
-    return QuotedString(text, Quote.single).with_quotes()
+    return QuotedString(escaped(value), Quote.single).with_quotes()

@@ -16,6 +16,7 @@ from regbench.errors import listed
 from regbench.folders.state import State
 from regbench.records.metrics import decider_of, smaller_is_better
 from regbench.records.status import Status
+from regbench.records.summary import Summary
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.watching import Watch
 from regbench.terminal.columns import Table, folded
@@ -34,7 +35,7 @@ class SweepProgress:
     Args:
         console: where to show it.
         jobs: all jobs of the sweep.
-        workers: how many run at once, for the estimate of the time left.
+        workers: how many run at once, unless `run` says otherwise.
         board: where more jobs come later, a table of what those that have ended say, made anew after each;
             it is given those that it has not been given before.
     """
@@ -46,8 +47,10 @@ class SweepProgress:
         self._jobs: list[Job] = []
         self._folders = Watch([])
         self._ended = self._folders.ended
+        self._best: tuple[float, str, float] | None = None  # so far: by what it is best, its name, on val
         self._before = 0  # jobs that had ended when they came
         self._shown: Table | None = None
+        self._told = ""
         self._looking = threading.Lock()
         self.add(jobs)
         self._started = time.perf_counter()
@@ -74,13 +77,38 @@ class SweepProgress:
         with self._looking:
             self._jobs += jobs
             self._folders.add(jobs)
-            ended = self._folders.look()
+            ended = self._look()
             self._before += len(ended)
             self._fill(ended)
+
+    def tell(self, line: str) -> None:
+        """Say this, where it is not what was said last."""
+        if line and line != self._told:
+            self._told = line
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def run(self, workers: int) -> None:
+        """So many run at once from now on."""
+        self._workers = workers
 
     def _watch(self) -> None:
         while not self._stop.wait(EVERY):
             self._report()
+
+    def _look(self) -> list[Job]:
+        ended = self._folders.look()
+        for job in ended:
+            self._take(job.name, self._ended[job.name])
+        return ended
+
+    def _take(self, name: str, summary: Summary) -> None:
+        """See whether it is the best: by what select chooses by, with what val decides by, which judges."""
+        metrics = summary.best.metrics if summary.best else {}
+        chosen, judged = summary.monitor, summary.terms.judged
+        if {chosen, judged} <= metrics.keys():
+            score = (-1 if smaller_is_better(chosen) else 1) * metrics[chosen]
+            if self._best is None or score > self._best[0]:
+                self._best = score, name, metrics[judged]
 
     def _fill(self, ended: Sequence[Job]) -> None:
         """Make the board anew."""
@@ -92,7 +120,7 @@ class SweepProgress:
             self._say_ended()
 
     def _say_ended(self) -> None:
-        ended = self._folders.look()
+        ended = self._look()
         self._fill(ended)
         for count, job in enumerate(ended, len(self._ended) - len(ended) + 1):
             if not self._console.is_terminal:
@@ -133,7 +161,7 @@ class SweepProgress:
             "left": str(len(self._jobs) - len(self._ended)),
             "failed": _some(failed),
             "time left": "-" if left is None else _duration(left),
-            "best so far": self._best(),
+            "best so far": f"{self._best[1]}, val {self._best[2]:.4f}" if self._best else "-",
         }
         return Group(
             ProgressBar(total=len(self._jobs), completed=len(self._ended), width=40), self._grid(rows)
@@ -146,20 +174,6 @@ class SweepProgress:
         for what, said in rows.items():
             made.add_row(what, Text(folded(said, max(1, room), True)))  # a name is no markup
         return made
-
-    def _best(self) -> str:
-        """By the select split, which chooses, with what val decides by, which judges."""
-        found: dict[str, tuple[float, float]] = {}
-        for name, summary in self._ended.copy().items():
-            metrics = summary.best.metrics if summary.best else {}
-            chosen, judged = summary.monitor, summary.terms.judged
-            if {chosen, judged} <= metrics.keys():
-                sign = -1 if smaller_is_better(chosen) else 1
-                found[name] = sign * metrics[chosen], metrics[judged]
-        if not found:
-            return "-"
-        best = max(found, key=lambda name: found[name][0])
-        return f"{best}, val {found[best][1]:.4f}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -3,48 +3,36 @@
 from __future__ import annotations
 
 import json
-import logging
-import math
 import shlex
 import tempfile
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 from rich.console import Console
 
 from regbench.assembly.run import check
-from regbench.composition.command_line import FAIL_FAST, FORCE, CommandLine
+from regbench.composition.command_line import FAIL_FAST, FORCE
 from regbench.composition.compose import keys_of
-from regbench.composition.recorded import choices_of
-from regbench.composition.settings import read_settings, resolved
-from regbench.errors import of_the_system
-from regbench.folders.claims import forget
+from regbench.composition.settings import read_settings
 from regbench.folders.lock import wait_for
 from regbench.folders.placement import refuse_links, refuse_unwritable
 from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import undamaged
-from regbench.records.status import Status
-from regbench.runs.folder import RunFolder
-from regbench.runs.interruption import Held, StopRequest, released
-from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
+from regbench.runs.interruption import Held, released
+from regbench.runs.work import LOCKED, Outcome
 from regbench.sweeps.folder import SweepFolder
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
+from regbench.sweeps.members import LATE, SKIPPED, Members
 from regbench.sweeps.progress import Board, SweepProgress
+from regbench.sweeps.replicas import choose
 from regbench.terminal.bar import shown
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Screen, print_table
 
-SKIPPED = "skipped"  # what comes of a job that is not started, because another has failed
-LATE = "late"  # likewise, because it would not have ended in time
 SOME_FAILED = 4  # exit status
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,14 +48,14 @@ class Round:
     latest: Mapping[str, float] = field(default_factory=dict)
 
 
-def sweep(line: CommandLine, place: SweepFolder, jobs: Sequence[Job]) -> int:
+def sweep(launch: Launch, place: SweepFolder, jobs: Sequence[Job], fail_fast: bool = False) -> int:
     """Check every job that is to be run, then run them; return the exit status.
 
     Raises:
         ConfigError: a job cannot be run; none has been.
     """
     refuse_wrong(place, jobs)
-    return run_sweep(Launch(line, place.root), jobs, place.words, line.fail_fast)
+    return run_sweep(launch, jobs, place.words, fail_fast)
 
 
 def refuse_wrong(place: SweepFolder, jobs: Sequence[Job]) -> None:
@@ -126,9 +114,9 @@ def run_rounds(
     jobs: list[Job] = []
     try:
         with (
-            SweepProgress(console, [], launch.workers, board) as progress,
+            SweepProgress(console, [], board=board) as progress,
             _notes(fail_fast) as notes,
-            _holding(launch.in_turn),
+            _holding(launch.is_ours),
         ):
             stop = Path(notes) / "failed" if notes else None
             for one in rounds:
@@ -137,7 +125,7 @@ def run_rounds(
                     if damage := damage_of(job.folder):
                         _say(console, f"{job.name} is run again: {damage}")
                 progress.add(one.jobs)
-                _run(launch, one, outcomes, stop)
+                _run(launch, one, outcomes, stop, progress)
                 with released():  # between rounds, too, Ctrl-C is heard
                     pass
                 if stop and stop.exists():
@@ -155,12 +143,14 @@ def _notes(wanted: bool) -> AbstractContextManager[str | None]:
     return tempfile.TemporaryDirectory() if wanted else nullcontext()
 
 
-def _holding(in_turn: bool) -> AbstractContextManager[object]:
-    """Ctrl-C waits while a job of this process is composed; where others run them, it ends them at once."""
-    return Held() if in_turn else nullcontext()
+def _holding(is_ours: bool) -> AbstractContextManager[object]:
+    """Ctrl-C waits while a job of this process is composed; by launchers of others it ends them at once."""
+    return Held() if is_ours else nullcontext()
 
 
-def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path | None) -> None:
+def _run(
+    launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path | None, progress: SweepProgress
+) -> None:
     """Launch what is left until nothing is, or a job has failed that may not; fill in what came of it.
 
     Args:
@@ -168,12 +158,15 @@ def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path 
         asked: for now.
         outcomes: of each job that was tried, by its name.
         stop: a file that the first job to fail makes, whatever process it runs in; None: all are to be run.
+        progress: is told how many run at once.
     """
     left = [one for one in asked.jobs if not state_of(one.folder).ended]
-    task = partial(run_member, stop=stop, latest=asked.latest)
+    task = Members(stop, asked.latest)
     while left:
-        jobs_left = [(one.overrides, one.name) for one in left]
-        found = launch(task, jobs_left, partial(_unable, stop=stop))
+        chosen = choose(left, launch.at_once(left), launch.groups)
+        progress.tell(chosen.said)
+        progress.run(chosen.at_once(launch.at_once(left)))
+        found = launch(task, left, task.unable, chosen.units)
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
         if stop and stop.exists():
             return
@@ -182,53 +175,6 @@ def _run(launch: Launch, asked: Round, outcomes: dict[str, Outcome], stop: Path 
             with released():
                 wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
         left = [one for one in left if not state_of(one.folder).ended]
-
-
-def _unable(error: Exception, stop: Path | None) -> Outcome:
-    """What comes of a job that could not begin."""
-    if stop:
-        stop.touch()
-    return Outcome(REFUSED, of_the_system(error) or str(error))
-
-
-def run_member(
-    cfg: DictConfig, stop: Path | None = None, latest: Mapping[str, float] | None = None
-) -> Outcome:
-    """Run, or continue, the job of the folder that Hydra has made; nothing is shown.
-
-    Args:
-        cfg: its configuration.
-        stop: do nothing where this file exists, and make it where the job fails.
-        latest: do nothing where the moment that stands here for the folder's name has passed.
-
-    Raises:
-        KeyboardInterrupt: a signal has stopped it; its folder is left to be continued.
-    """
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    late = time.time() > (latest or {}).get(folder.name, math.inf)
-    if late or (stop and stop.exists()):
-        if state_of(folder) is State.NEW:
-            forget(folder)
-        return Outcome(LATE if late else SKIPPED)
-    with released():
-        outcome = _try(cfg, folder)
-    if outcome.status == Status.INTERRUPTED or StopRequest.pending:
-        raise KeyboardInterrupt
-    if stop and outcome.status in (Status.FAILED, REFUSED):
-        stop.touch()
-    return outcome
-
-
-def _try(cfg: DictConfig, folder: Path) -> Outcome:
-    home = RunFolder(resolved(cfg), folder, choices_of(HydraConfig.get()), Console(quiet=True))
-    notes: list[str] = []
-    try:
-        outcome = work_in(home, Policy.MEND, notes.append)
-    except Exception as error:  # one job's fault must not end the others
-        log.exception("the job has failed")
-        outcome = Outcome(Status.FAILED, f"{type(error).__name__}: {error}")
-    # without the error, which may not travel from one process to another
-    return replace(outcome, note=notes[-1] if notes else "", error=None)
 
 
 def _report(console: Console, jobs: Sequence[Job], outcomes: dict[str, Outcome], words: Sequence[str]) -> int:

@@ -8,9 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from regbench.errors import ConfigError
-from regbench.folders.state import State, state_of
-from regbench.records.files import undamaged
-from regbench.records.status import Status
+from regbench.folders.state import State, read_state
 from regbench.records.summary import Summary
 from regbench.sweeps.jobs import Job
 
@@ -47,14 +45,11 @@ class Watch:
         begun: dict[str, State] = {}
         new = []
         for job, changed in sorted(self._present(), key=lambda one: one[0].number):
-            state = self._state(job, changed)
-            if state.ended:
-                found = undamaged(job.folder) or Summary(status=Status(state))
-                # the rest of thousands would fill the memory
-                self.ended[job.name] = Summary(
-                    status=found.status, seconds=found.seconds, last=found.last, best=found.best
-                )
+            state, summary = self._state(job, changed)
+            if state.ended and summary:
+                self.ended[job.name] = _shown(summary)
                 del self._waiting[job.name]
+                self._seen.pop(job.name, None)
                 new.append(job)
             else:
                 begun[job.name] = state
@@ -63,7 +58,7 @@ class Watch:
 
     def _present(self) -> Iterator[tuple[Job, int]]:
         """Jobs that have not ended and whose folder is there, with the time of its last change."""
-        for root in self._roots:
+        for root in self._roots if self._waiting else ():
             try:
                 entries = [*os.scandir(root)]
             except FileNotFoundError:
@@ -75,14 +70,26 @@ class Watch:
                     except FileNotFoundError:  # taken away meanwhile
                         continue
 
-    def _state(self, job: Job, changed: int) -> State:
+    def _state(self, job: Job, changed: int) -> tuple[State, Summary | None]:
         """Read again where the folder has changed: every file comes into it under another name first."""
         before, since = self._seen.get(job.name, (None, 0.0))
         if changed == before and time.monotonic() - since > SETTLED and job.name in self.begun:
-            return self.begun[job.name]
+            return self.begun[job.name], None
         if changed != before:
             self._seen[job.name] = (changed, time.monotonic())
         try:
-            return state_of(job.folder)
+            return read_state(job.folder)
         except ConfigError:  # what cannot be looked at is not done
-            return State.LEFT
+            return State.LEFT, None
+
+
+def _shown(found: Summary) -> Summary:
+    """What is shown of it: the rest of thousands would fill the memory."""
+    return Summary(
+        status=found.status,
+        seconds=found.seconds,
+        last=found.last,
+        best=found.best,
+        targets=found.targets,
+        config={"train": {"monitor": found.monitor}},
+    )

@@ -9,12 +9,12 @@ from math import ceil, prod
 from typing import Any
 
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.flop_counter import FlopCounterMode
 
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import gaps, measure
 from regbench.nn.grouping import GroupedChannels
 from regbench.regularizers.base import Regularizer, hooks
+from regbench.training.flops import FlopCounter
 from regbench.training.loop import Run
 from regbench.training.probe import (
     Probe,
@@ -93,9 +93,9 @@ def audit(make: Make) -> Audit:
     leaves = dict(whole.reg.leaves())
     modules = {name: _due_to(name, whole, make(name)) for name in leaves}
     added = [module for names in modules.values() for module in names]
-    with FlopCounterMode(display=False) as counter, zeroed_shares(whole.model, added) as shares:
+    with FlopCounter() as counter, zeroed_shares(whole.model, added) as shares:
         present = Probe(whole).steps(STEPS)
-    flops = counter.get_total_flops() / (STEPS * present.rows)
+    flops = counter.total / (STEPS * present.rows)
     seen = {
         name: tensor.clone() for name, tensor in present.state().items()
     }  # the facts below move statistics

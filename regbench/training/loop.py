@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import reduce
@@ -13,15 +13,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from regbench.evaluation.measurement import gaps, measure
+from regbench.evaluation.measurement import gaps
+from regbench.evaluation.view import View, Watched, view
 from regbench.nn.logits import still_logits
 from regbench.optimizers import LR_FACTOR, update
 from regbench.regularizers.base import Stack
 from regbench.sites import recording
 from regbench.streams import Clock, keyed_seed, seed_draws
+from regbench.training.order import batches
+from regbench.training.totals import Totals, all_finite
 from regbench.types import Batch, Dataset, ForwardPass, Record
 
-STEPS_BETWEEN_CHECKS = 50  # a look at the loss waits for the device, so it is not taken after every step
+STEPS_BETWEEN_CHECKS = 50  # on a CPU; elsewhere a look at the loss would wait for the device
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Run:
         warnings: what of the settings is seldom meant with these data.
         note: how the settings were understood, a sentence a line; may be empty.
         monitor: the metric of select that picks the best epoch.
+        few: by split, the rows that are measured after an epoch; all where a split is missing (`Watched`).
     """
 
     model: nn.Module
@@ -53,7 +57,12 @@ class Run:
     warnings: Sequence[str] = ()
     note: str = ""
     monitor: str = "select/accuracy"
+    few: Mapping[str, Tensor] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+
+    def watched(self) -> Watched:
+        """What of its data is measured."""
+        return Watched(self.data, self.few)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The number format of forward passes, in training and in evaluation."""
@@ -87,11 +96,12 @@ class StepEnd(NamedTuple):
 
 
 class EpochEnd(NamedTuple):
-    """One epoch is done; `evaluated` is None where it was not evaluated."""
+    """One epoch is done; `evaluated` and `view` are None where it was not evaluated."""
 
     record: Record
     evaluated: nn.Module | None
     stopped: bool
+    view: View | None = None
 
 
 class Diverged(Exception):
@@ -104,26 +114,26 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
     Raises:
         Diverged: a loss became infinite or NaN.
     """
-    records = list(history)
+    records, watched = list(history), run.watched()
     started = time.perf_counter()
     for epoch in range(len(records), run.epochs):
         seed_draws(keyed_seed(run.seed, "epoch", epoch))  # for modules that draw by themselves
         run.reg.begin_epoch(epoch / run.epochs)
         metrics = yield from train_epoch(run, epoch)
-        if not all(parameter.isfinite().all() for parameter in run.model.parameters()):
+        if not all_finite(run.model.parameters()):
             raise Diverged(f"a weight is not finite after epoch {epoch + 1}")
-        evaluated = None
+        evaluated = seen = None
         if (epoch + 1) % run.evaluate_every == 0 or epoch + 1 == run.epochs:
             evaluated = run.reg.eval_model(run.model)
-            measured = measure(evaluated, run.data, run.autocast, run.evaluate)
-            metrics |= measured | gaps(measured) | run.reg.metrics(evaluated)
-            _require_finite(measured.values(), f"a measured loss of epoch {epoch + 1}")
+            seen = view(evaluated, watched, run.autocast, run.evaluate)
+            metrics |= seen.metrics | gaps(seen.metrics) | run.reg.metrics(evaluated)
+            _require_finite(seen.metrics.values(), f"a measured loss of epoch {epoch + 1}")
         now = time.perf_counter()
         # What is done with a record counts for the next.
         metrics["time/epoch_s"], started = now - started, now
         records.append(Record(epoch + 1, metrics))
         stopped = evaluated is not None and run.reg.end_epoch(records, evaluated)
-        yield EpochEnd(records[-1], evaluated, stopped)
+        yield EpochEnd(records[-1], evaluated, stopped, seen)
         if stopped:
             return
 
@@ -132,24 +142,26 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
     """Show every train row once; return the epoch's objective, learning rate and speed."""
     run.model.train()
     order = batch_order(run, epoch)
-    totals: dict[str, Tensor] = {}
+    totals = Totals()
     steps = run.epochs * len(order)
+    looks = run.device.type == "cpu"
     started, waited = time.perf_counter(), 0.0
     for step, rows in enumerate(order):
         run.clock.step = epoch * len(order) + step
         run.reg.begin_step(run.clock.step / (steps - 1) if steps > 1 else 1.0)
         factor = run.schedule((run.clock.step + 0.5) / steps)
         run.set_rate(factor)
-        for name, term in train_step(run, run.data.train[rows]).items():
-            totals[name] = totals.get(name, 0.0) + term * len(rows)
-        if (step + 1) % STEPS_BETWEEN_CHECKS == 0 or step + 1 == len(order):
-            _require_finite((t.item() for t in totals.values()), f"the objective in epoch {epoch + 1}")
+        totals.add(train_step(run, run.data.train[rows]), len(rows))
+        last = step + 1 == len(order)
+        if last or (looks and (step + 1) % STEPS_BETWEEN_CHECKS == 0):
+            sums = totals.sums()
+            _require_finite(sums.values(), f"the objective in epoch {epoch + 1}")
         paused = time.perf_counter()
         yield StepEnd(epoch, step, len(order))
         waited += time.perf_counter() - paused
     seconds = time.perf_counter() - started - waited
     rows_seen = len(run.data.train)
-    objective = {f"objective/{name}": total.item() / rows_seen for name, total in totals.items()}
+    objective = {f"objective/{name}": total / rows_seen for name, total in sums.items()}
     return objective | {
         "schedule/lr": run.lr * factor,
         "time/examples_per_s": rows_seen / seconds,
@@ -161,25 +173,11 @@ def batch_order(run: Run, epoch: int) -> list[Tensor]:
     return batches(len(run.data.train), run.batch_size, run.seed, epoch, run.device)
 
 
-def batches(
-    rows: int, batch_size: int, seed: int, epoch: int, device: torch.device | str = "cpu"
-) -> list[Tensor]:
-    """The rows of each batch of an epoch, drawn by the seed; a last batch of one row joins the one before."""
-    generator = torch.Generator().manual_seed(keyed_seed(seed, "order", epoch))
-    order = torch.randperm(rows, generator=generator).to(device)
-    found = list(order.split(batch_size))
-    if len(found) > 1 and len(found[-1]) == 1:  # normalization by a batch of one is undefined
-        found[-2:] = [torch.cat(found[-2:])]
-    return found
-
-
 def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
     """Update the weights once; return the terms of the objective, means over the batch."""
-    parts = max(1, min(run.accumulate, len(batch) // 2))
-    shown = []
     run.clock.passes = -1  # before the first
-    for run.clock.micro, rows in enumerate(torch.arange(len(batch)).tensor_split(parts)):
-        micro = batch if parts == 1 else batch[rows.to(run.device)]
+    parts, shown = micro_batches(batch, run.accumulate), []
+    for run.clock.micro, micro in enumerate(parts):
         shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
     run.clock.passes = 0
     first: dict[str, Tensor] = {}
@@ -189,18 +187,31 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
         values = []
         for run.clock.micro, (micro, share) in enumerate(shown):
             terms = objective(run, micro)
-            total = terms["data"] if probe else reduce(add, terms.values())
-            # Each operation on a scalar costs 1 % of a small step.
-            total = total if share == 1 else total * share
+            total = _part(terms["data"] if probe else reduce(add, terms.values()), share)
             total.backward()
             values.append(total.detach())
             if run.clock.passes == 0:
                 for name, term in terms.items():
-                    first[name] = first.get(name, 0.0) + term.detach() * share
+                    part = _part(term.detach(), share)
+                    first[name] = first[name] + part if name in first else part
         return reduce(add, values)
 
     make_update(run, closure)
     return first
+
+
+def micro_batches(batch: Batch, count: int) -> list[Batch]:
+    """The batch in so many parts, one after the other, none of a single row if it can be helped."""
+    parts = max(1, min(count, len(batch) // 2))
+    if parts == 1:
+        return [batch]
+    pairs = zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), strict=True)
+    return [Batch(inputs, targets) for inputs, targets in pairs]
+
+
+def _part(value: Tensor, share: float) -> Tensor:
+    """Each operation on a scalar costs 1 % of a small step."""
+    return value if share == 1 else value * share
 
 
 def make_update(run: Run, closure: Callable[[bool], Tensor]) -> None:
@@ -226,8 +237,11 @@ def make_update(run: Run, closure: Callable[[bool], Tensor]) -> None:
 
 def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The terms whose sum is minimized: the data loss and every penalty."""
-    with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
-        output = run.forward(batch.inputs)
+    if run.bf16 or run.reg.records_hidden:
+        with recording(run.model, run.reg.records_hidden) as hidden, run.autocast():
+            output = run.forward(batch.inputs)
+    else:
+        output, hidden = run.forward(batch.inputs), []
     task = run.data.task
     logits = still_logits(output, len(batch), batch.targets.shape[1], task.returned).float()
     forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)

@@ -43,6 +43,28 @@ def plus(step: float, accuracies: list[float] = BASE) -> list[float]:
     return [value + step for value in accuracies]
 
 
+def test_curves_of_fewer_rows_than_the_figures_are_told() -> None:
+    few = {"curve_rows": {"train": 150, "select": 299, "val": 150}}
+    (said,) = [
+        one for one in compared(runs([], BASE, **few), runs(["dropout"], BASE, **few)).notes if "rows" in one
+    ]
+    assert said.startswith("curves are of 150 of the 299 rows of val")
+    (said,) = [one for one in compared(runs([], BASE), runs(["dropout"], BASE, **few)).notes if "rows" in one]
+    assert said.startswith(
+        "curves are not of the same rows in all runs: after an epoch 150 or 299 rows of val"
+    )
+    assert not [one for one in compared(runs([], BASE), runs(["dropout"], BASE)).notes if "rows" in one]
+
+
+def test_runs_that_chose_by_fewer_rows_are_another_comparison() -> None:
+    capped = {"config": {"train": {"evaluate_rows": 100}}}
+    plain = {"config": {"train": {"evaluate_rows": "auto"}}}
+    found = reported(runs([], BASE, **plain), runs(["dropout"], BASE), runs(["mixup"], BASE, **capped))
+    assert [len(one.arms) for one in found.comparisons] == [1, 2] or [
+        len(one.arms) for one in found.comparisons
+    ] == [2, 1]
+
+
 def test_a_technique_that_always_helps_is_better_and_one_that_always_harms_worse() -> None:
     found = compared(runs([], BASE), runs(["dropout"], plus(0.02)), runs(["mixup"], plus(-0.01)), test=FIXED)
     assert [one.name for one in found.arms] == ["baseline", "dropout", "mixup"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from regbench.analysis.notes import curves, note_of, reliability
-from regbench.records.course import Epoch
+from regbench.records.course import Course, Epoch
 from tests.records.made import figures, result
 
 TWO = [figures(0.9), figures(0.8)]  # the best is the first
@@ -34,7 +34,7 @@ def test_what_a_member_keeps_stands_for_the_last_weights_and_not_for_the_best() 
 
 def test_the_speed_of_a_run_is_the_median_over_its_epochs() -> None:
     speeds = [Epoch(n, {"time/examples_per_s": speed}) for n, speed in enumerate((9.0, 1.0, 2.0), 1)]
-    run = replace(result(epochs=TWO), epochs=[*speeds, Epoch(4, {})])
+    run = replace(result(epochs=TWO), course=Course.of([*speeds, Epoch(4, {})], ["time/examples_per_s"]))
     assert note_of(run, "last").figures["examples_per_s"] == 2.0
 
 
@@ -57,10 +57,10 @@ def test_reliability_is_that_of_the_weights_that_are_asked_for_and_every_row_cou
 
 
 def test_a_course_is_over_the_epochs_that_all_runs_have() -> None:
-    runs = [
-        replace(result(seed=seed), epochs=[Epoch(n, {"val/loss": float(n + seed)}) for n in epochs])
-        for seed, epochs in enumerate(([1, 2, 3], [2, 3, 4]))
-    ]
+    runs = []
+    for seed, epochs in enumerate(([1, 2, 3], [2, 3, 4])):
+        lines = [Epoch(n, {"val/loss": float(n + seed)}) for n in epochs]
+        runs.append(replace(result(seed=seed), course=Course.of(lines, ["val/loss"])))
     drawn = curves(runs)
     assert list(drawn) == ["val/loss"]
     assert (drawn["val/loss"].epochs, drawn["val/loss"].mean) == ([2, 3], [2.5, 3.5])

@@ -169,3 +169,59 @@ def test_what_torch_refuses_is_told_with_its_key(option: str, values: dict[str, 
 )
 def test_values_at_the_end_of_their_range_are_taken(option: str, values: dict[str, Any]) -> None:
     build_optimizer({"_target_": f"torch.optim.{option}", "lr": 0, **values}, torch.nn.Linear(1, 1), 0.0)
+
+
+class Sparse(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(3, 2, sparse=True)
+
+
+def kernel(model: torch.nn.Module, **node: Any) -> tuple[Any, Any]:
+    """Which of torch's implementations was chosen: fused, foreach."""
+    node = {"_target_": "torch.optim.SGD", **node}
+    group = build_optimizer(node, model, 0.1).param_groups[0]
+    return group["fused"], group["foreach"]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_one_kernel_updates_all_weights_where_torch_has_one(name: str) -> None:
+    values = {"weight_decay": 0.0} if name == "AdamW" else {}
+    chosen = kernel(torch.nn.Linear(2, 1), _target_=f"torch.optim.{name}", **values)
+    assert chosen == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        ({"fused": False}, (False, None)),
+        ({"foreach": True}, (None, True)),
+        ({"foreach": False}, (None, False)),
+        ({"differentiable": True}, (None, None)),
+        ({"fused": True}, (True, None)),
+        ({"fused": None}, (None, None)),
+        ({"differentiable": False}, (None, None)),
+    ],
+)
+def test_what_a_person_asks_for_is_what_is_taken(asked: dict[str, Any], chosen: tuple[Any, Any]) -> None:
+    assert kernel(torch.nn.Linear(2, 1), **asked) == chosen
+
+
+def test_weights_that_the_kernel_does_not_take_are_updated_as_before() -> None:
+    complex_numbers = torch.nn.Linear(2, 1, dtype=torch.complex64)
+    for model in (Sparse(), complex_numbers):
+        assert kernel(model) == (None, None)
+
+
+def test_the_fused_kernel_computes_the_definition() -> None:
+    """Nesterov: b = m b + g; w -= lr (g + m b)."""
+    model = torch.nn.Linear(1, 1, bias=False)
+    weight = model.weight.item()
+    node = {"_target_": "torch.optim.SGD", "momentum": 0.5, "nesterov": True}
+    optimizer, buffer = build_optimizer(node, model, 0.25), 0.0
+    for gradient in (1.0, -3.0, 0.5):
+        model.weight.grad = torch.tensor([[gradient]])
+        optimizer.step()
+        buffer = 0.5 * buffer + gradient
+        weight -= 0.25 * (gradient + 0.5 * buffer)
+    assert model.weight.item() == pytest.approx(weight, rel=1e-6)

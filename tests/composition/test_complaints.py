@@ -140,7 +140,7 @@ KEYS = [
     ("model/width=3", "model: must have the form model=NAME, got model/width=3; type model.width=3"),
     ("reg/dropout=0.3", "reg: must have the form reg=NAME, got reg/dropout=0.3; type +reg=dropout"),
     ("train/epochs=3", "train/epochs: no such key; did you mean 'train.epochs'?"),
-    ("-m hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs: no such key; it belongs to another launcher, such as hydra/launcher=joblib"),
+    ("-m hydra.launcher.pre_dispatch=2", "hydra.launcher.pre_dispatch: no such key; it belongs to another launcher, such as hydra/launcher=joblib"),
     ("+train.epochs=3", "train.epochs: is there already and cannot be added; type train.epochs=3"),
     ("+model=cnn", "model: is there already and cannot be added; type model=cnn"),
     ("++reg=dropout", "reg: an option is added by one +; type +reg=dropout"),

@@ -161,6 +161,8 @@ def test_the_ends_of_the_range_of_seeds_are_legal(seed: int) -> None:
         ("batch_size", 0, "train: batch_size must be at least 1, got 0"),
         ("accumulate", -2, "train: accumulate must be at least 1, got -2"),
         ("evaluate_every", 0, "train: evaluate_every must be at least 1, got 0"),
+        ("evaluate_rows", 0, "train: evaluate_rows must be auto, null (all) or at least 1, got 0"),
+        ("evaluate_rows", "all", "train: evaluate_rows must be auto, null (all) or at least 1, got all"),
         ("lr", -0.1, "train: lr must lie in [0, 3e+38), got -0.1"),
         ("lr", math.nan, "train: lr must be finite, got nan"),
         ("epochs", 1.5, "train: epochs must be a whole number, got 1.5"),

@@ -8,6 +8,7 @@ import struct
 import tarfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ import torch
 
 from regbench.data.checksums import require_digest
 from regbench.data.downloads import obtain
+from regbench.data.published_sets import BATCHES, IDX_SETS, IDX_SHAPES, SVHN_FILES
 from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
-from regbench.data.torchvision_sets import CIFAR, IDX_SHAPES, SVHN, MNISTFamily, require_idx
+from regbench.data.torchvision_sets import CIFAR, SVHN, MNISTFamily, require_idx
 from regbench.storage.folders import undone_on_failure
 from regbench.types import Dataset
 
@@ -243,6 +245,14 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(CIFAR10, "train_list", [[name, md5(folder / name)] for name in names[:5]])
     monkeypatch.setattr(CIFAR10, "test_list", [[name, md5(folder / name)] for name in names[5:]])
     monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": md5(folder / "batches.meta")})
+    known = replace(
+        BATCHES["CIFAR10"],
+        archive=(CIFAR10.filename, md5(archive)),
+        train=dict(CIFAR10.train_list),
+        test=dict(CIFAR10.test_list),
+        about=("batches.meta", CIFAR10.meta["md5"]),
+    )
+    monkeypatch.setitem(BATCHES, "CIFAR10", known)
     return archive
 
 
@@ -364,14 +374,29 @@ def test_classes_are_counted():
     assert [CIFAR(name, "").num_classes for name in ("CIFAR10", "CIFAR100")] == [10, 100]
 
 
-def test_svhn_is_read_as_images_with_zero_for_the_digit_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from scipy.io import savemat
+def test_files_and_checksums_and_classes_are_those_that_torchvision_knows():
     from torchvision import datasets
+
+    for name, known in IDX_SETS.items():
+        theirs = getattr(datasets, name)
+        archives = [(f"{file}.gz", md5) for file, md5 in zip(IDX_SHAPES, known.archives, strict=True)]
+        assert archives == theirs.resources
+        assert name == "MNIST" or list(known.classes) == theirs.classes
+    for name, known in BATCHES.items():
+        theirs = getattr(datasets, name)
+        assert (known.folder, *known.archive) == (theirs.base_folder, theirs.filename, theirs.tgz_md5)
+        assert (known.train, known.test) == (dict(theirs.train_list), dict(theirs.test_list))
+        about = {"filename": known.about[0], "key": known.names, "md5": known.about[1]}
+        assert about == theirs.meta
+    for part, (file, md5) in SVHN_FILES.items():
+        assert datasets.SVHN.split_list[part][1:] == [file, md5]
+
+
+def test_svhn_is_read_as_images_with_zero_for_the_digit_zero(tmp_path: Path):
+    from scipy.io import savemat
 
     pixels = np.arange(32 * 32 * 3 * 2, dtype=np.uint32).astype(np.uint8).reshape(32, 32, 3, 2)
     savemat(tmp_path / "test_32x32.mat", {"X": pixels, "y": np.array([[10], [7]])})
-    md5 = hashlib.md5((tmp_path / "test_32x32.mat").read_bytes()).hexdigest()  # two rows, not the real set
-    monkeypatch.setitem(datasets.SVHN.split_list, "test", ["", "test_32x32.mat", md5])
     inputs, labels = SVHN(str(tmp_path)).test()
     assert labels.tolist() == [0, 7]
     assert inputs.is_contiguous()

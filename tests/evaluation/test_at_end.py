@@ -15,22 +15,15 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from regbench.assembly.data import content_of
-from regbench.evaluation.at_end import corrupted_accuracy, measured_late, reliability_diagram
+from regbench.evaluation.at_end import Ended, corrupted_accuracy, measured_late, reliability_diagram
 from regbench.evaluation.calibration import calibration
-from regbench.evaluation.measurement import CHUNK
+from regbench.evaluation.measurement import MOST
 from regbench.records.identity import identity
 from regbench.records.summary import PerWeights
 from regbench.runs.folder import RunFolder
 from regbench.runs.session import train
 from regbench.types import Split
 from tests.conftest import CSV, compose, reg_node, tiny
-
-
-class Logs(nn.Module):
-    """Takes probabilities, gives logits."""
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs.log()
 
 
 class Brightness(nn.Module):
@@ -56,7 +49,7 @@ def shades(*values: float) -> Split:
 
 def test_each_row_is_in_the_bin_of_its_largest_probability() -> None:
     told = torch.tensor([[0.50, 0.30, 0.20], [0.52, 0.28, 0.20], [0.11, 0.11, 0.78]])
-    found = reliability_diagram(Logs(), Split(told, torch.tensor([0, 1, 2]), 3), nullcontext)
+    found = reliability_diagram(told.log(), Split(told, torch.tensor([0, 1, 2]), 3))
     assert found.count == [0] * 7 + [2] + [0] * 3 + [1] + [0] * 3  # 7/15 = 0.467, 11/15 = 0.733
     assert found.accuracy == [None] * 7 + [0.5] + [None] * 3 + [1.0] + [None] * 3
     assert found.confidence[7] == pytest.approx(0.51)
@@ -66,9 +59,9 @@ def test_each_row_is_in_the_bin_of_its_largest_probability() -> None:
 
 def test_bins_hold_every_row_and_give_back_the_calibration_error() -> None:
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2 * CHUNK + 3, 4, generator=generator)
+    logits = torch.randn(259, 4, generator=generator)
     split = Split(logits, torch.randint(4, (len(logits),), generator=generator), 4)
-    found = reliability_diagram(nn.Identity(), split, nullcontext)
+    found = reliability_diagram(logits, split)
     bins = [b for b in zip(found.confidence, found.accuracy, found.count, strict=True) if b[2]]
     assert sum(count for *_, count in bins) == len(split)
     error = sum(count * abs(right - sure) for sure, right, count in bins) / len(split)
@@ -87,7 +80,7 @@ def test_a_model_that_sees_brightness_alone_errs_where_brightness_changed() -> N
 
 
 def test_every_model_and_every_run_is_shown_the_same_corrupted_images() -> None:
-    split = shades(*torch.linspace(0.1, 0.9, CHUNK + 5).tolist())
+    split = shades(*torch.linspace(0.1, 0.9, MOST["cpu"][0] + 5).tolist())
     models = [Brightness(), Brightness()]
     for seed, model in enumerate(models):
         torch.manual_seed(seed)
@@ -101,15 +94,29 @@ def test_every_model_and_every_run_is_shown_the_same_corrupted_images() -> None:
 
 
 def test_what_was_not_asked_for_is_null() -> None:
-    split, models = shades(0.1, 0.9), {"last": Brightness(), "best": Brightness()}
-    found = {
-        asked: measured_late(models, split, nullcontext, list(asked))
-        for asked in ((), ("calibration",), ("corruption",))
-    }
+    ended = {name: Ended(Brightness(), shades(0.1, 0.9), nullcontext) for name in ("last", "best")}
+    found = {asked: measured_late(ended, list(asked)) for asked in ((), ("calibration",), ("corruption",))}
     assert found[()] == {"reliability": None, "corruption": None, "per_class": None}
     assert found["calibration",]["corruption"] is found["corruption",]["reliability"] is None
     parts = (("calibration", "reliability"), ("corruption", "corruption"))
     assert all(isinstance(found[word,][part], PerWeights) for word, part in parts)
+
+
+def test_logits_that_are_known_are_not_made_again_and_one_state_is_measured_once() -> None:
+    split = shades(0.1, 0.4, 0.9)
+    known, unknown = Brightness(), Brightness()
+    logits = known(split.inputs)
+    known.seen.clear()
+    last = Ended(known, split, nullcontext, logits)
+    both = measured_late({"last": last, "best": last}, ["calibration", "per_class"])
+    apart = measured_late(
+        {"last": last, "best": Ended(unknown, split, nullcontext)}, ["calibration", "per_class"]
+    )
+    assert both == apart
+    assert not known.seen
+    assert [len(inputs) for inputs in unknown.seen] == [3], "one pass serves both words"
+    measured_late({"last": last, "best": last}, ["corruption"])
+    assert len(known.seen) == 25
 
 
 # --- runs

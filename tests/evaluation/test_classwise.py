@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score
 from torch import Tensor, nn
 
 from regbench.evaluation.classwise import balanced, confusion
-from regbench.evaluation.measurement import CHUNK, evaluate
+from regbench.evaluation.measurement import evaluate
 from regbench.types import Split
 
 # class 0: 3 of 4 found; class 1: 1 of 2 found; class 2: its one row is taken for 0
@@ -74,7 +74,7 @@ def test_evaluation_has_them_beside_the_accuracy() -> None:
 
 
 def test_on_even_classes_balanced_accuracy_is_accuracy() -> None:
-    labels = torch.arange(CHUNK * 4) % 4
+    labels = torch.arange(512 * 4) % 4
     logits = torch.randn(len(labels), 4, generator=torch.Generator().manual_seed(0))
     figures = evaluate(nn.Identity(), Split(logits, labels, 4), nullcontext)
     assert figures["balanced_accuracy"] == pytest.approx(figures["accuracy"])

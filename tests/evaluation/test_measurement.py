@@ -14,7 +14,19 @@ from torch import Tensor, nn
 
 from regbench.evaluation.at_end import LATE
 from regbench.evaluation.calibration import calibration
-from regbench.evaluation.measurement import CHUNK, MEASURES, evaluate, gaps, measure
+from regbench.evaluation.measurement import (
+    FEWEST,
+    MEASURES,
+    MOST,
+    MOST_ELSEWHERE,
+    chunk_rows,
+    evaluate,
+    gaps,
+    measure,
+    metrics,
+    predict,
+    read,
+)
 from regbench.records.metrics import BY_NAME, CLASSES, METRICS, NUMBERS, Asked, bounds
 from regbench.tasks import Loss, Regression
 from regbench.types import Dataset, Split
@@ -30,6 +42,7 @@ class Identity(nn.Module):
 INPUTS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]])
 # told class 0 everywhere; log(1 + e^-1), log(1 + e), log(1 + e^-2)
 THREE = Split(INPUTS, torch.tensor([0, 0, 0]), 2, true_labels=torch.tensor([0, 1, 0]))
+SIZE = MOST["cpu"][0]  # of a chunk of rows so small
 ALWAYS = {"loss", "accuracy", "balanced_accuracy", "macro_f1"}
 LOSSES = (0.3132617, 1.3132617, 0.1269280)
 
@@ -66,7 +79,7 @@ def test_pixels_are_scaled_to_one() -> None:
     assert evaluate(Identity(), split, nullcontext)["loss"] == pytest.approx(LOSSES[0], abs=1e-6)
 
 
-@pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, CHUNK + 1, 1025])
+@pytest.mark.parametrize("count", [1, SIZE - 1, SIZE, SIZE + 1, 1025])
 def test_no_row_is_left_out_and_none_counts_twice(count: int) -> None:
     split = rows(count)
     losses = split.inputs.double().logsumexp(1) - split.inputs.double().gather(1, split.labels[:, None])[:, 0]
@@ -127,6 +140,63 @@ def test_train_is_measured_on_as_many_rows_as_val() -> None:
     assert {name: more[name] for name in measured} == measured
     assert more.keys() - measured.keys() == {"val/ece", "val/brier"}
     assert measured["val/loss"] == pytest.approx((LOSSES[1] + LOSSES[2]) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "vocabulary", "expected"),
+    [
+        ((10,), None, 512),
+        ((1, 8, 8), None, 512),
+        ((256,), None, 512),
+        ((257,), None, 256),
+        ((1, 28, 28), None, 128),
+        ((3, 32, 32), None, 128),
+        ((3, 224, 224), None, 128),
+        ((20,), 100, 128),
+        ((2,), 100, 512),
+    ],
+)
+def test_how_many_rows_are_evaluated_at_once_follows_from_the_shape_of_a_row(
+    shape: tuple[int, ...], vocabulary: int | None, expected: int
+) -> None:
+    inputs = torch.zeros((3, *shape))
+    split = Split(inputs, torch.zeros(3, dtype=torch.int64), 2, vocabulary=vocabulary)
+    assert chunk_rows(split) == expected
+    assert chunk_rows(split.subset(slice(0, 1))) == expected
+
+
+def test_a_gpu_is_given_more_rows_at_once() -> None:
+    meta = torch.device("meta")  # whose tensors have a shape alone
+    cifar, photographs = (
+        Split(torch.zeros(3, *shape, device=meta), torch.zeros(3, device=meta), 2)
+        for shape in ((3, 32, 32), (3, 224, 224))
+    )
+    assert chunk_rows(cifar) == MOST_ELSEWHERE[0] == 2048
+    assert chunk_rows(photographs) == FEWEST
+
+
+def test_of_some_rows_it_takes_the_logits_of_these_alone() -> None:
+    torch.manual_seed(0)
+    model, split = nn.Linear(3, 3), rows(1100)
+    few = torch.randperm(1100)[:700]
+    found = predict(model, split, nullcontext, rows=few)
+    assert torch.equal(found, predict(model, split, nullcontext)[few])
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_one_look_at_the_device_reads_all_metrics(noise: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics are tensors until they are read together: on a GPU each number alone would be waited for."""
+    looked: list[str] = []
+    for name in ("item", "tolist", "__bool__", "__int__", "__float__", "cpu", "nonzero"):
+        one = getattr(Tensor, name)
+        monkeypatch.setattr(Tensor, name, lambda *a, one=one, name=name: [looked.append(name), one(*a)][1])
+    split = replace(rows(40), true_labels=rows(40).labels) if noise else rows(40)
+    data = Dataset(split, rows(40), rows(40), None, (3,), 3)
+    measure(Identity(), data, nullcontext, ["calibration"])
+    assert looked == (["__bool__"] if noise else []) + ["tolist"]
+    looked.clear()
+    read(metrics(split.inputs, split))
+    assert looked == (["__bool__"] if noise else []) + ["tolist"]
 
 
 def test_a_gap_is_what_val_loses_against_train() -> None:
@@ -228,7 +298,7 @@ def test_calibration_takes_no_second_pass_and_leaves_the_other_figures_to_the_bi
             self.passes += 1
             return super().forward(inputs)
 
-    model, split = Counting(3, 3), rows(CHUNK + 7)
+    model, split = Counting(3, 3), rows(SIZE + 7)
     plain = evaluate(model, split, nullcontext)
     assert model.passes == 2
     more = evaluate(model, split, nullcontext, ["calibration", "corruption"])
@@ -246,7 +316,7 @@ def test_logits_that_are_no_numbers_give_figures_that_are_none() -> None:
 def test_calibration_is_the_same_on_every_device(device: torch.device) -> None:
     logits, labels = torch.randn(300, 7, generator=torch.Generator().manual_seed(0)), torch.arange(300) % 7
     there = calibration(logits.to(device), labels.to(device))
-    assert there == pytest.approx(calibration(logits, labels))
+    assert read(there) == pytest.approx(read(calibration(logits, labels)))
 
 
 # --- the table of metrics

@@ -63,7 +63,9 @@ def test_a_place_that_is_no_folder_of_its_own_is_refused(here: Path, name: str) 
 def test_a_job_s_folder_that_is_a_person_s_is_refused_by_all_that_would_run_it(here: Path) -> None:
     words = ["+reg=dropout", "seed=0", "hydra.sweep.dir=sweep"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("regbench.sweeps.sweep.sweep", lambda args, place, jobs: [one.folder for one in jobs])
+        patch.setattr(
+            "regbench.sweeps.sweep.sweep", lambda args, place, jobs, *_: [one.folder for one in jobs]
+        )
         (folder,) = train.main(["-m", *words, *QUICK])  # type: ignore[misc]
     folder.mkdir(parents=True)
     (folder / "summary.json").write_text("precious")

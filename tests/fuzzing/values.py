@@ -26,6 +26,7 @@ train.epochs; whole 1;;
 train.batch_size; whole 1;;
 train.accumulate; whole 1;;
 train.evaluate_every; whole 1;;
+train.evaluate_rows; ;; 0 -1 all 1.5 true [5] {a:1} ''
 train.lr; number;; -1 -1e-9 1e39
 train.class_weights; ;; nope [1] [a,b] {a:1} 5 true [1,-1,1,1,1,1,1,1,1,1] [nan] [null] [] balancd
 seed; whole 0;; 4294967296

@@ -112,6 +112,7 @@ def command_line(name: str, members: dict[str, Any]) -> tuple[nn.Module, nn.Modu
         f"dataset.num_train={ROWS}",
         "device=cpu",
         "schedule=cosine",
+        "+optimizer.fused=false",  # as the loops here; torch fails where gradients begin late
     )
     nodes = {member: reg_node(member, **values) for member, values in members.items()}
     run = build_run(config | {"reg": nodes})

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regbench.records.course import Epoch, line
+from regbench.records.course import Course, Epoch, line
 from regbench.records.environment import Environment
 from regbench.records.files import ENVIRONMENT as ENVIRONMENT_FILE
 from regbench.records.files import METRICS, RECORD_VERSION, change_summary, write_summary
-from regbench.records.reader import Result, result_of
+from regbench.records.identity import flattened
+from regbench.records.reader import COMPARED, Result, result_of
 from regbench.records.status import Status
 from regbench.records.summary import Epochs, Flops, Member, PerSplit, Snapshot, Summary, of
 from regbench.records.typed import plain
@@ -37,7 +38,7 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 ENVIRONMENT = Environment(
     regbench="0.1", python="3.11.2", packages={"torch": "2.14"}, git=None, platform="Linux",
-    device="cpu", device_name="x86_64", threads=1, command=["regbench", "train"],
+    device="cpu", device_name="x86_64", threads=1, replicas=1, command=["regbench", "train"],
 )  # fmt: skip
 OFF = {
     "dropout": {"p": 0.0},
@@ -150,7 +151,8 @@ def result(
 ) -> Result:
     """A result without a folder; see `summary`."""
     made = of(summary(stack, seed, epochs, **changes))
-    return result_of(f"{made.name}_seed{seed}", made, course(epochs), plain(ENVIRONMENT))
+    kept, environment = Course.of(course(epochs), COMPARED), dict(flattened(plain(ENVIRONMENT)))
+    return result_of(f"{made.name}_seed{seed}", made, kept, environment)
 
 
 def write_run(

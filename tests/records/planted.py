@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from regbench.analysis.cohorts import Cohort, cohorts
-from regbench.records.reader import Result
+from regbench.records.course import Course
+from regbench.records.reader import COMPARED, Result
 from tests.records.made import course, figures, member, record
 
 
@@ -18,8 +19,8 @@ def result(
     named = [member(one) if isinstance(one, str) else one for one in stack]
     epochs = [figures(val)]
     made = record(named, seed, epochs, status)
-    parts = tuple(json.dumps(one) for one in named)
-    return Result(f"{made.name} {parts} {seed}", json.dumps(parts), parts, seed, {}, made, course(epochs), {})
+    parts, kept = tuple(json.dumps(one) for one in named), Course.of(course(epochs), COMPARED)
+    return Result(f"{made.name} {parts} {seed}", json.dumps(parts), parts, seed, {}, made, kept, {})
 
 
 def runs(

@@ -55,6 +55,17 @@ def test_what_decides_a_run_and_is_no_condition_is_what_is_repeated_compared_or_
     assert CONFIG.keys() - runs == {"reg", "device", "evaluate_test", "checkpoints", "sweep"}
 
 
+def test_how_many_rows_are_measured_after_an_epoch_counts_where_it_chooses() -> None:
+    """A run from before there was the key counts as one with auto: it chose by all rows too."""
+    made = {
+        asked: CONFIG | {"train": CONFIG["train"] | {"evaluate_rows": asked}}
+        for asked in ("auto", None, 100, 200)
+    }
+    assert identity(made["auto"]) == identity(CONFIG)
+    assert len({identity(one) for one in made.values()}) == 4
+    assert conditions(made[100]) != conditions(made["auto"]) == conditions(CONFIG)
+
+
 def test_the_order_of_members_makes_another_stack_and_that_of_values_does_not() -> None:
     dropout = member("dropout", p=0.5, mode="inverted")
     turned = (dropout[0], dict(reversed(dropout[1].items())))

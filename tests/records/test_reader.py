@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from regbench.errors import printable
-from regbench.records.course import Epoch
 from regbench.records.reader import NotCounted, find, read_result
 from tests.records.made import figures, summary, write_run
 
@@ -46,7 +45,7 @@ def test_a_half_written_last_line_is_left_out_and_told(tmp_path: Path) -> None:
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 3, "val/accu')
     found = find([tmp_path])
-    assert [one.epoch for one in found.results[0].epochs] == [1, 2]
+    assert list(found.results[0].course.epochs) == [1, 2]
     (complaint,) = found.complaints
     assert complaint.reason == "line 3 of metrics.jsonl is not whole; those before it are used"
 
@@ -205,7 +204,9 @@ def test_values_of_a_line_that_are_no_figures_are_left_out_and_counted(tmp_path:
         f'{{"epoch": 2, "val/loss": {"1" * 400}, "val/accuracy": "0.5", "gap/loss": 1e999, "b": true}}\n'
     )
     found = find([tmp_path])
-    assert found.results[0].epochs == [Epoch(1, {"val/accuracy": 0.5}), Epoch(2, {})]
+    course = found.results[0].course
+    assert list(course.epochs) == [1, 2]
+    assert {name: course.by_epoch(name) for name in course.columns} == {"val/accuracy": {1: 0.5}}
     assert [one.reason for one in found.complaints] == [
         "metrics.jsonl has values that are no finite numbers, 6 of them; they are left out"
     ]
@@ -217,7 +218,7 @@ def test_a_line_without_a_whole_number_as_epoch_ends_the_course(tmp_path: Path, 
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write(f'{{"epoch": {epoch}, "val/loss": 1.0}}\n')
     found = find([tmp_path])
-    assert [one.epoch for one in found.results[0].epochs] == [1]
+    assert list(found.results[0].course.epochs) == [1]
     assert [one.reason[:30] for one in found.complaints] == ["line 2 of metrics.jsonl is not"]
 
 
@@ -273,3 +274,22 @@ def test_figures_of_names_that_would_steer_a_terminal_are_left_out_and_told(tmp_
 
 def test_signs_that_steer_a_terminal_become_visible() -> None:
     assert printable("a\x1b[2Jb\nc") == "a\\x1b[2Jb\\x0ac"
+
+
+def test_the_last_of_several_lines_of_one_epoch_counts_in_its_course(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=ONE)
+    lines = ['{"epoch": 1, "val/loss": 3, "a/b": 1}', '{"epoch": 2}', '{"epoch": 1, "val/loss": 0.5}']
+    (tmp_path / "run" / "metrics.jsonl").write_text("\n".join(lines))
+    course = find([tmp_path]).results[0].course
+    assert (course.by_epoch("val/loss"), course.values("val/loss")) == ({1: 0.5}, [3.0, 0.5])
+    assert (course.by_epoch("gap/loss"), course.values("gap/loss")) == ({}, [])
+
+
+def test_of_thousands_of_runs_that_share_conditions_and_machine_one_copy_is_kept(tmp_path: Path) -> None:
+    for seed in range(3):
+        write_run(tmp_path / str(seed), seed=seed, epochs=ONE)
+    write_run(tmp_path / "other", (), 3, ONE, config={"model": {"width": 8}}, environment={"git": "x"})
+    *alike, other = find([tmp_path]).results
+    for kept in ("shared", "environment"):
+        assert len({id(getattr(one, kept)) for one in alike}) == 1
+        assert getattr(other, kept) != getattr(alike[0], kept)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from regbench.regularizers.base import MemberError, Regularizer, Stack, hooks
+from regbench.regularizers.base import HOOKS, MemberError, Regularizer, Stack, hooks
 from regbench.streams import Clock
 from regbench.types import Batch, ForwardPass, Record, Split
 
@@ -279,3 +279,37 @@ def test_a_member_is_off_when_all_its_off_values_hold() -> None:
     assert not Two(0, 1).is_off
     assert Two(0.0, 0.0).inert() == "off (p=0.0, q=0.0)"
     assert Two(1, 0).inert() == ""
+
+
+# --- who is asked
+
+
+def test_a_member_is_asked_for_the_hooks_that_it_has_and_no_others() -> None:
+    class Noting(Quiet):
+        def __getattribute__(self, name: str) -> Any:
+            if watching and name in HOOKS:
+                asked.append(name)
+            return super().__getattribute__(name)
+
+        def begin_step(self, progress: float) -> None:
+            pass
+
+        def penalty(self, forward: ForwardPass) -> Tensor | None:
+            return None
+
+    watching, asked = False, []
+    stack = Stack({"inner": Stack({"noting": Noting()})})
+    watching = True
+    stack.begin_step(0.0)
+    stack.transform_loss(stack.transform_batch(FORWARD.batch).inputs)  # type: ignore[arg-type]
+    stack.data_loss(FORWARD)
+    stack.penalties(FORWARD)
+    for hook in (stack.edit_gradients, stack.edit_weights, stack.end_step):
+        hook(FORWARD.model)
+    assert asked == ["begin_step", "penalty"]
+
+
+def test_a_hook_that_is_put_on_one_member_alone_is_called() -> None:
+    member = Quiet()
+    member.transform_loss = lambda loss: loss + 1  # type: ignore[method-assign]
+    assert Stack({"member": member, "other": Quiet()}).transform_loss(torch.zeros(())).item() == 1

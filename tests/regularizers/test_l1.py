@@ -7,6 +7,7 @@ from torch import nn
 from regbench.regularizers.ema import EMA
 from regbench.regularizers.l1 import L1
 from regbench.types import ForwardPass
+from tests.reads import Reads
 
 
 def forward_of(model):
@@ -113,6 +114,17 @@ def test_metric_adam_divides_the_threshold_by_adams_own_scale():
     # v = 0.5 * (0.5 * 1) + 0.5 * 9 = 4.75, corrected by 1 - 0.25: 19 / 3; 16 for the constant gradient
     expected = torch.tensor([[0.125 / (19 / 3) ** 0.5, 0.125 / 4]])
     torch.testing.assert_close(before - model.weight.detach(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_metric_adam_reads_no_number_of_its_state():
+    model = nn.Linear(2, 1).double()
+    reg = L1(0.5, "prox", "adam", "weights")
+    optimizer = reg.prepare_optimizer(torch.optim.Adam(model.parameters(), lr=0.1))
+    model(torch.ones(1, 2).double()).sum().backward()
+    optimizer.step()
+    with Reads() as reads:
+        reg.edit_weights(model)
+    assert reads.count == 0
 
 
 def test_metric_adam_waits_for_the_first_gradient():

@@ -9,6 +9,7 @@ from torchvision.transforms.v2 import functional as vision
 from regbench.regularizers.trivial_augment import TrivialAugment
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, Split
+from tests.images.pillow import by_pillow
 
 BILINEAR = InterpolationMode.BILINEAR
 LEVELS = [level / 30 for level in range(31)]
@@ -25,10 +26,11 @@ def augmented(images: Tensor, p: float = 1.0, step: int = 0) -> Tensor:
 
 
 def images(rows: int, side: int = 16) -> Tensor:
-    """The same image in every row, of square side; 256 pixels are just enough to equalize."""
+    """The same image of bytes in every row, of square side; 256 pixels are just enough to equalize."""
     torch.manual_seed(0)
     ramp = torch.linspace(0.1, 0.6, side).expand(1, 3, side, side)
-    return (ramp + 0.3 * torch.rand(1, 3, side, side)).expand(rows, -1, -1, -1).clone()
+    image = ((ramp + 0.3 * torch.rand(1, 3, side, side)) * 255).round() / 255
+    return image.expand(rows, -1, -1, -1).clone()
 
 
 def split(inputs: Tensor) -> Split:
@@ -43,8 +45,8 @@ def moved(
     return vision.affine(image, -angle, [x, y], 1.0, slopes, interpolation=BILINEAR, center=center)
 
 
-def by_torchvision(image: Tensor, most_pixels: int) -> dict[str, list[Tensor]]:
-    """Torchvision's outcomes of each operation at each of its strengths in the wide space."""
+def by_others(image: Tensor, most_pixels: int) -> dict[str, list[Tensor]]:
+    """What torchvision or Pillow makes by each operation at each of its strengths in the wide space."""
     both = [sign * level for level in LEVELS for sign in (1, -1)]
     return {
         "identity": [image],
@@ -53,20 +55,20 @@ def by_torchvision(image: Tensor, most_pixels: int) -> dict[str, list[Tensor]]:
         "translate_x": [moved(image, x=int(most_pixels * s + math.copysign(1e-6, s))) for s in both],
         "translate_y": [moved(image, y=int(most_pixels * s + math.copysign(1e-6, s))) for s in both],
         "rotate": [moved(image, angle=135 * s) for s in both],
-        "brightness": [vision.adjust_brightness(image, 1 + 0.99 * s) for s in both],
+        "brightness": [by_pillow("brightness", image, 1 + 0.99 * s) for s in both],
         "saturation": [vision.adjust_saturation(image, 1 + 0.99 * s) for s in both],
-        "contrast": [vision.adjust_contrast(image, 1 + 0.99 * s) for s in both],
+        "contrast": [by_pillow("contrast", image, 1 + 0.99 * s) for s in both],
         "sharpness": [vision.adjust_sharpness(image, 1 + 0.99 * s) for s in both],
-        "posterize": [vision.posterize(image, bits) for bits in range(2, 9)],
-        "solarize": [vision.solarize(image, level) for level in LEVELS],
-        "autocontrast": [vision.autocontrast(image)],
-        "equalize": [vision.equalize(image)],
+        "posterize": [by_pillow("posterize", image, bits) for bits in range(2, 9)],
+        "solarize": [by_pillow("solarize", image, level) for level in LEVELS],
+        "autocontrast": [by_pillow("autocontrast", image)],
+        "equalize": [by_pillow("equalize", image)],
     }
 
 
-def test_every_image_is_one_of_torchvisions_and_each_operation_is_as_likely():
+def test_every_image_is_one_of_torchvisions_or_pillows_and_each_operation_is_as_likely():
     given = images(150)
-    outcomes = by_torchvision(given[0], most_pixels=16)
+    outcomes = by_others(given[0], most_pixels=16)
     every = torch.cat([torch.stack(group) for group in outcomes.values()])
     name_of = [name for name, group in outcomes.items() for _ in group]
     outputs = augmented(given)

@@ -17,7 +17,7 @@ import regbench
 from regbench.commands import plan, resume, train
 from regbench.commands import test as sealed
 from regbench.errors import ConfigError, as_typed
-from regbench.runs import checkpoints
+from regbench.runs.checkpoints import Keeper
 from regbench.storage import archives, checkpoint
 from tests import processes
 from tests.folders.hydras import another_app
@@ -35,13 +35,13 @@ STACK = "+reg=[dropout,ema,early_stopping]"
 STOPPING = """
 import sys
 from regbench import cli
-from regbench.runs import checkpoints
-save = checkpoints.save
-def stopping(ongoing, event):
-    save(ongoing, event)
-    if event.record.epoch == 2 and ongoing.home.path.name == "part":
+from regbench.runs.checkpoints import Keeper
+keep = Keeper.keep
+def stopping(self, event, due):
+    keep(self, event, due)
+    if event.record.epoch == 2 and self.ongoing.home.path.name == "part":
         raise KeyboardInterrupt
-checkpoints.save = stopping
+Keeper.keep = stopping
 words = sys.argv[1:]
 for folder in ("whole", "part"):
     sys.argv = ["regbench", *words, f"hydra.run.dir={folder}"]
@@ -365,15 +365,15 @@ def test_plan_refuses_what_is_no_folder(tmp_path: Path, name: str, why: str) -> 
 def test_a_checkpoint_that_is_damaged_while_the_run_goes_on_ends_in_one_sentence(
     part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = checkpoints.save
+    keep = Keeper.keep
 
-    def damaging(ongoing: Any, event: Any) -> None:
-        save(ongoing, event)
+    def damaging(self: Keeper, event: Any, due: bool) -> None:
+        keep(self, event, due)
         if event.record.epoch == 4:
             flip(part / "best.pt")
             flip(part / "last.pt")
 
-    monkeypatch.setattr(checkpoints, "save", damaging)
+    monkeypatch.setattr(Keeper, "keep", damaging)
     assert resume.main([str(part)]) == 1
     assert summary(part)["status"] == "failed"
     assert "last.pt is no whole checkpoint: " in summary(part)["reason"]

@@ -17,7 +17,7 @@ from torch import nn
 import regbench
 from regbench.evaluation.measurement import evaluate
 from regbench.records.summary import Sealed
-from regbench.runs import session
+from regbench.runs import opening, session
 from regbench.runs.folder import RunFolder
 from regbench.runs.sealed import read_test
 from regbench.types import Dataset, Split
@@ -72,7 +72,7 @@ def test_a_dataset_without_a_test_split_is_refused() -> None:
 def test_a_run_opens_it_once_at_its_end_if_it_is_asked_to(
     asked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build, opened = session.build_run, []
+    build, opened = opening.build_run, []
 
     def watched(*args: Any) -> Any:
         run = build(*args)
@@ -80,7 +80,7 @@ def test_a_run_opens_it_once_at_its_end_if_it_is_asked_to(
         object.__setattr__(run.data, "read_test", lambda: [opened.append(1), read_one()][1])
         return run
 
-    monkeypatch.setattr(session, "build_run", watched)
+    monkeypatch.setattr(opening, "build_run", watched)
     config = tiny("mlp") | {"evaluate_test": asked}
     assert session.train(RunFolder(config, tmp_path, {}, Console(file=io.StringIO()))) == "finished"
     test = json.loads((tmp_path / "summary.json").read_text())["test"]

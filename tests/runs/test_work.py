@@ -12,7 +12,8 @@ from rich.console import Console
 
 from regbench.errors import ConfigError
 from regbench.folders.lock import locked
-from regbench.runs import checkpoints, session, work
+from regbench.runs import session, work
+from regbench.runs.checkpoints import Keeper
 from regbench.runs.folder import RunFolder
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.training.loop import EpochEnd
@@ -26,15 +27,15 @@ def home(folder: Path, **train: int) -> RunFolder:
 
 def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """A run that has been stopped after its first epoch."""
-    save = checkpoints.save
+    keep = Keeper.keep
 
-    def stopping(ongoing: checkpoints.Ongoing, event: EpochEnd) -> None:
-        save(ongoing, event)
+    def stopping(self: Keeper, event: EpochEnd, due: bool) -> None:
+        keep(self, event, due)
         signal.raise_signal(signal.SIGINT)
 
     begun = home(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "save", stopping)
+        patch.setattr(Keeper, "keep", stopping)
         assert session.train(begun) == "interrupted"
     return begun
 
@@ -87,7 +88,7 @@ def test_where_it_then_fails_what_was_damaged_is_told_all_the_same(
     def full(_: RunFolder) -> str:
         raise OSError(28, "No space left on device", "run")
 
-    monkeypatch.setattr(work, "resume", full)
+    monkeypatch.setattr(work, "take_up", full)
     told: list[str] = []
     outcome = work_in(run, Policy.MEND, told.append)
     assert (outcome.status, outcome.reason) == (REFUSED, "run: No space left on device")

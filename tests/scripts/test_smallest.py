@@ -107,7 +107,8 @@ def test_the_loop_is_timed(typed: Typed) -> None:
     on = ["dataset=digits", "train.batch_size=16"]
     done = typed("bench", "--blocks", "1", "--rounds", "1", "--on", *on)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"flip_crop, CNN: median [\d.]+ of the bare loop's speed", done.stdout)
+    told = r"CNN with flip_crop, .*: median [\d.]+ \(.*; by wall time [\d.]+\) of the bare loop's speed"
+    assert re.search(told, done.stdout)
     assert re.search(r"'memory_mb': \{'mlp': [\d.]+, 'cnn': [\d.]+\}", done.stdout)
 
 

@@ -39,7 +39,10 @@ def test_an_epoch_takes_the_median_of_the_finished_runs(
         finished(job(tmp_path, f"seed{seconds}"), seconds)
     left = job(tmp_path, "left", epochs=10)
     assert shown(capsys, left).startswith("1 jobs, 0 done, 1 left: about 20.0 s with 1 at once, ")
-    assert shown(capsys, left, workers=4).startswith("1 jobs, 0 done, 1 left: about 5.0 s with 4 at once, ")
+    more = [job(tmp_path, f"left{number}", epochs=10) for number in range(3)]
+    assert shown(capsys, *more, workers=2).startswith("3 jobs, 0 done, 3 left: about 30.0 s with 2 at once, ")
+    alone = shown(capsys, left, workers=4)
+    assert alone.startswith("1 jobs, 0 done, 1 left: about 20.0 s with 1 at once, "), "one is not divided"
 
 
 def test_runs_of_the_same_stack_tell_more_than_those_of_another(

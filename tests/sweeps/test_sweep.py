@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -17,7 +20,8 @@ from omegaconf import DictConfig
 from regbench.records.status import Status
 from regbench.runs.interruption import StopRequest
 from regbench.runs.work import Outcome
-from regbench.sweeps import sweep
+from regbench.sweeps import members
+from regbench.sweeps.members import LATE, Members
 from tests import processes
 
 ROOT = Path(__file__).parents[2]
@@ -72,17 +76,82 @@ def test_two_processes_share_a_sweep_and_run_no_job_twice(tmp_path: Path) -> Non
         assert json.loads((folder / "summary.json").read_text())["status"] == "finished"
 
 
-def test_jobs_side_by_side_leave_what_jobs_in_turn_leave(tmp_path: Path) -> None:
-    assert cli(tmp_path, "train", *LINE, "seed=0", "sweep=turn").returncode == 0
-    done = cli(tmp_path, "train", *LINE, "seed=0", "sweep=side", "hydra/launcher=joblib")
-    assert done.returncode == 0, done.stderr
+def records(root: Path) -> dict[str, Any]:
+    """Of each job its records and its audit, times aside."""
+    found: dict[str, Any] = {}
+    for folder in root.iterdir():
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        kept = [{name: value for name, value in line.items() if "time/" not in name} for line in lines]
+        summary = json.loads((folder / "summary.json").read_text())
+        found[folder.name] = kept, summary["audit"], summary["config"]
+    return found
 
-    def values(name: str) -> list[list[dict[str, float]]]:
-        files = [path / "metrics.jsonl" for _, path in sorted(folders(tmp_path, name).items())]
-        records = [[json.loads(line) for line in file.read_text().splitlines()] for file in files]
-        return [[{n: v for n, v in r.items() if "time/" not in n} for r in run] for run in records]
 
-    assert values("turn") == values("side")
+def test_a_job_leaves_the_same_alone_in_turn_and_side_by_side(tmp_path: Path) -> None:
+    sweeps = tmp_path / "outputs" / "sweeps"
+    for name, words in (
+        ("side", []),
+        ("turn", ["hydra/launcher=basic"]),
+        ("joblib", ["hydra/launcher=joblib"]),
+    ):
+        done = cli(tmp_path, "train", *LINE, "seed=3,4", f"sweep={name}", *words)
+        assert done.returncode == 0, done.stderr
+    found = {name: records(sweeps / name) for name in ("side", "turn", "joblib")}
+    for several in found.values():
+        for *_, config in several.values():
+            del config["sweep"]
+    assert found["side"] == found["turn"] == found["joblib"]
+    assert cli(tmp_path, "train", "+reg=dropout", *QUICK, "seed=4", "hydra.run.dir=alone/run").returncode == 0
+    alone = records(tmp_path / "alone")["run"]
+    del alone[2]["sweep"]
+    (same,) = [one for name, one in found["side"].items() if name.startswith("dropout_seed4")]
+    assert alone == same
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_jobs_side_by_side_after_their_step_and_the_line_goes_on(
+    tmp_path: Path, number: int
+) -> None:
+    line = ["train", *LINE, "seed=0", "train.epochs=400"]
+    line.remove("train.epochs=1")
+    with processes.start(*line, cwd=tmp_path) as process:
+        wait_for(lambda: len(list(tmp_path.glob("outputs/sweeps/*/*/last.pt"))) == 2)
+        process.send_signal(number)
+        assert process.wait(60) == 130
+        assert "0 of 2 jobs have ended; the same line goes on" in process.out
+        assert process.err.count("stopping after this step") == 1, "not once for each worker"
+    for folder in folders(tmp_path).values():
+        summary = json.loads((folder / "summary.json").read_text())
+        assert summary["status"] == "interrupted"
+    before = {
+        name: len(lines) for name, (lines, *_) in records(tmp_path / "outputs/sweeps/digits_mlp").items()
+    }
+    assert all(0 < epochs < 400 for epochs in before.values())
+
+
+def test_a_killed_worker_loses_no_job_and_its_work_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    line = ["train", *[word for word in LINE if "epochs" not in word], "seed=0,1", "train.epochs=60"]
+    with processes.start(*line, "sweep=killed", cwd=tmp_path) as process:
+        wait_for(lambda: len(list(tmp_path.glob("outputs/sweeps/*/*/last.pt"))) == 2)
+        (server,) = children(process.pid)
+        os.kill(children(server)[0], signal.SIGKILL)
+        assert process.wait(120) == 0, process.out + process.err
+        assert "4 of 4 jobs finished" in process.out
+    assert cli(tmp_path, *line, "sweep=whole", "hydra/launcher=basic").returncode == 0
+    killed, whole = (records(tmp_path / "outputs" / "sweeps" / name) for name in ("killed", "whole"))
+    assert {name: one[:2] for name, one in killed.items()} == {name: one[:2] for name, one in whole.items()}
+
+
+def children(pid: int) -> list[int]:
+    """Of a process, by Linux's word."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_for(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
 
 
 def test_one_failed_job_does_not_end_the_others(tmp_path: Path) -> None:
@@ -114,14 +183,14 @@ class Net(nn.Sequential):
 """
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "side_by_side"])
 def test_no_more_jobs_are_started_after_the_first_failed_one_where_that_is_asked_for(
     tmp_path: Path, launcher: str
 ) -> None:
     (tmp_path / "nets.py").write_text(FAULTY)
     words = ["model=own", "model._target_=nets.Net", "+model.faulty=false,true", f"hydra/launcher={launcher}"]
     words += [word for word in QUICK if not word.startswith("model.")] + ["seed=0,1,2"]
-    words += ["hydra.launcher.n_jobs=1"] if launcher == "joblib" else []
+    words += ["hydra.launcher.n_jobs=1"] if launcher != "basic" else []
     done = cli(tmp_path, "train", "-m", "--fail-fast", *words)
     assert done.returncode == 4, done.stdout + done.stderr
     assert "3 of 6 jobs finished" in done.stdout
@@ -193,12 +262,12 @@ def test_ctrl_c_while_a_job_ends_by_itself_ends_the_sweep(monkeypatch: pytest.Mo
                 signal.raise_signal(number)  # after the last step
         return Outcome(Status.FINISHED)
 
-    monkeypatch.setattr(sweep, "_try", ending)
-    monkeypatch.setattr(sweep, "HydraConfig", MagicMock())
+    monkeypatch.setattr(members, "_try", ending)
+    monkeypatch.setattr(members, "HydraConfig", MagicMock())
     with pytest.raises(KeyboardInterrupt):
-        sweep.run_member(DictConfig({}))
+        Members()(DictConfig({}))
     signals.clear()
-    assert sweep.run_member(DictConfig({})).status == Status.FINISHED
+    assert Members()(DictConfig({})).status == Status.FINISHED
 
 
 def test_a_job_whose_time_has_passed_is_not_started_and_leaves_nothing(
@@ -206,16 +275,16 @@ def test_a_job_whose_time_has_passed_is_not_started_and_leaves_nothing(
 ) -> None:
     hydra = MagicMock()
     hydra.get.return_value.runtime.output_dir = str(tmp_path / "job")
-    monkeypatch.setattr(sweep, "HydraConfig", hydra)
-    monkeypatch.setattr(sweep, "_try", lambda *_: Outcome(Status.FINISHED))
+    monkeypatch.setattr(members, "HydraConfig", hydra)
+    monkeypatch.setattr(members, "_try", lambda *_: Outcome(Status.FINISHED))
     forgotten: list[Path] = []
-    monkeypatch.setattr(sweep, "forget", forgotten.append)
+    monkeypatch.setattr(members, "forget", forgotten.append)
     now = time.time()
     cases = [
-        ({"job": now - 1}, sweep.LATE),
+        ({"job": now - 1}, LATE),
         ({"job": now + 60}, Status.FINISHED),
         ({"other": 0.0}, Status.FINISHED),
     ]
     for latest, status in cases:
-        assert sweep.run_member(DictConfig({}), latest=latest).status == status
+        assert Members(latest=latest)(DictConfig({})).status == status
     assert forgotten == [tmp_path / "job"]

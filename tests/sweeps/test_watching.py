@@ -9,6 +9,7 @@ import pytest
 
 from regbench.records.files import read_summary, write_summary
 from regbench.records.summary import Summary
+from regbench.storage import reading
 from regbench.sweeps import watching
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.watching import Watch
@@ -33,8 +34,8 @@ def begun(job: Job) -> None:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the folders whose state is read."""
     found: list[str] = []
-    state_of = watching.state_of
-    monkeypatch.setattr(watching, "state_of", lambda folder: [found.append(folder.name), state_of(folder)][1])
+    read = watching.read_state
+    monkeypatch.setattr(watching, "read_state", lambda folder: [found.append(folder.name), read(folder)][1])
     return found
 
 
@@ -96,7 +97,26 @@ def test_of_a_summary_only_what_is_shown_is_kept(tmp_path: Path) -> None:
     assert (kept.status, kept.seconds, kept.last, kept.best) == (
         whole.status, whole.seconds, whole.last, whole.best,
     )  # fmt: skip
-    assert kept == Summary(status=kept.status, seconds=kept.seconds, last=kept.last, best=kept.best)
+    named = {"train": {"monitor": whole.monitor}}
+    assert kept == Summary(
+        status=kept.status, seconds=kept.seconds, last=kept.last, best=kept.best, config=named
+    )
+
+
+def test_a_summary_is_read_once_and_a_root_where_nothing_is_waited_for_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    content = reading.content
+    monkeypatch.setattr(reading, "content", lambda path: [opened.append(path.parent.name), content(path)][1])
+    several = jobs(tmp_path, 3)
+    watch = Watch(several)
+    for job in several:
+        ended(job)
+        watch.look()
+    assert opened == ["job0", "job1", "job2"]
+    monkeypatch.setattr(os, "scandir", None)
+    assert watch.look() == []
 
 
 def test_a_folder_that_is_taken_away_is_no_job_any_more(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from regbench.assembly.run import build_run
 from regbench.optimizers import Wrapper
 from regbench.regularizers.base import HOOKS, Regularizer, Stack
 from regbench.sites import Site
-from regbench.training.loop import Diverged, EpochEnd, Run, StepEnd, batch_order, fit, train_step
+from regbench.training.loop import Diverged, EpochEnd, Run, StepEnd, batch_order, fit, train_epoch, train_step
 from regbench.types import Batch, Dataset, ForwardPass, Record, Split
 from tests.conftest import tiny
+from tests.reads import Reads
 
 
 class Quiet(Regularizer):
@@ -449,3 +450,32 @@ def test_a_measured_loss_that_is_no_number_ends_the_run() -> None:
 
     with pytest.raises(Diverged, match=r"^a measured loss of epoch 1 is not finite$"):
         finished(made(reg={"broken": Broken()}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_no_loss_depends_on_ends_the_run_too(value: float) -> None:
+    class Broken(Quiet):
+        @torch.no_grad()
+        def end_step(self, model: nn.Module) -> None:
+            model.unused[1] = value
+
+    model = nn.Linear(4, 3)
+    model.unused = nn.Parameter(torch.zeros(3))
+    with pytest.raises(Diverged, match=r"^a weight is not finite after epoch 1$"):
+        finished(made(model=model, reg={"broken": Broken()}))
+
+
+# --- a device that works while the host goes on
+
+
+def test_nothing_is_read_within_an_epoch() -> None:
+    run = made(
+        160, model=nn.Sequential(nn.Linear(4, 5), Site("hidden", (5,), body=nn.ReLU()), nn.Linear(5, 3))
+    )
+    reads = Reads()
+    with reads:
+        for event in train_epoch(run, 0):
+            if event.step < event.steps - 1:
+                assert reads.count == 0
+    assert event.steps == 40
+    assert reads.count <= 1

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
-from regbench.weights import load_plain_state, plain_state, regularized_weights
+from regbench.weights import FoundWeights, load_plain_state, plain_state, regularized_weights
 
 
 class Half(nn.Module):
@@ -152,3 +152,19 @@ def test_a_state_of_another_model_is_refused() -> None:
         load_plain_state(nn.Linear(2, 3), {})
     with pytest.raises(RuntimeError, match="size mismatch"):
         load_plain_state(nn.Linear(2, 3), plain_state(nn.Linear(3, 3)))
+
+
+def test_weights_that_are_kept_are_those_that_are_found() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 3))
+    model[2].weight.requires_grad_(False)
+    kept = FoundWeights("weights")
+    for thawed in (False, True, False):
+        model[2].weight.requires_grad_(thawed)
+        wanted = regularized_weights(model)
+        assert len(wanted) == 1 + thawed
+        found = kept.of(model)
+        assert [name for name, _ in found] == [name for name, _ in wanted]
+        assert all(one is other for (_, one), (_, other) in zip(found, wanted, strict=True))
+    other = nn.Linear(4, 4)
+    assert kept.of(other)[0][1] is other.weight, "another model is looked through anew"
+    assert [name for name, _ in FoundWeights("all").of(other)] == ["weight", "bias"]

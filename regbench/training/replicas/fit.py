@@ -9,10 +9,14 @@ import torch
 from torch import Tensor
 
 from regbench.evaluation.measurement import gaps
+from regbench.evaluation.view import View
 from regbench.training.loop import Diverged, EpochEnd, Run, StepEnd, batch_order, fit
 from regbench.training.replicas.events import ReplicaEnd
 from regbench.training.replicas.stack import RunStack, begin_step
 from regbench.types import Record
+
+
+End = tuple[dict[str, float], torch.nn.Module | None, View | None]  # of an epoch of one run
 
 
 def fit_stack(runs: Sequence[Run], histories: Sequence[Sequence[Record]]) -> Iterator[StepEnd | ReplicaEnd]:
@@ -60,12 +64,12 @@ def _until_one_leaves(
                 left.add(index)
                 yield ReplicaEnd(index, None, end)
                 continue
-            run, (found, evaluated) = runs[index], end
+            run, (found, evaluated, seen) = runs[index], end
             records[index].append(Record(epoch + 1, found | {"time/epoch_s": share}))
             stopped = evaluated is not None and run.reg.end_epoch(records[index], evaluated)
             if stopped or epoch + 1 == run.epochs:
                 left.add(index)
-            yield ReplicaEnd(index, EpochEnd(records[index][-1], evaluated, stopped))
+            yield ReplicaEnd(index, EpochEnd(records[index][-1], evaluated, stopped, seen))
     stack.part()
     return left
 
@@ -100,22 +104,24 @@ def _train_epoch(stack: RunStack, epoch: int) -> Generator[StepEnd, None, list[d
 
 def _evaluate(
     stack: RunStack, epoch: int, metrics: Sequence[dict[str, float]]
-) -> list[str | tuple[dict[str, float], torch.nn.Module | None]]:
+) -> list[str | End]:
     """Each run's metrics and what was evaluated, or why it has diverged."""
     runs = stack.runs
     lost = [_lost(epoch, found, sound) for found, sound in zip(metrics, stack.finite(), strict=True)]
     due = [(epoch + 1) % run.evaluate_every == 0 or epoch + 1 == run.epochs for run in runs]
     evaluated = [run.reg.eval_model(run.model) for run in runs]
-    measured = stack.measured(evaluated) if any(due) and not all(lost) else [{} for _ in runs]
-    ends: list[str | tuple[dict[str, float], torch.nn.Module | None]] = []
+    looks = any(due) and not all(lost)
+    seen: list[View | None] = [*stack.measured(evaluated)] if looks else [None] * len(runs)
+    ends: list[str | End] = []
     for k, run in enumerate(runs):
-        if lost[k] or not due[k]:
-            ends.append(lost[k] or (metrics[k], None))
-        elif not all(map(_finite, measured[k].values())):
+        one = seen[k]
+        if lost[k] or not due[k] or one is None:
+            ends.append(lost[k] or (metrics[k], None, None))
+        elif not all(map(_finite, one.metrics.values())):
             ends.append(f"a measured loss of epoch {epoch + 1} is not finite")
         else:
-            found = metrics[k] | measured[k] | gaps(measured[k]) | run.reg.metrics(evaluated[k])
-            ends.append((found, evaluated[k]))
+            found = metrics[k] | one.metrics | gaps(one.metrics) | run.reg.metrics(evaluated[k])
+            ends.append((found, evaluated[k], one))
     return ends
 
 

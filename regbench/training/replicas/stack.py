@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from regbench.regularizers.base import hooks
+from regbench.evaluation.view import View
 from regbench.training.loop import Run
 from regbench.training.replicas.evaluation import StackedView
 from regbench.training.replicas.step import StackedStep
@@ -64,8 +65,8 @@ class RunStack:
         sound = [p.detach().isfinite().flatten(1).all(1) for p in self._tensors.parameters.values()]
         return torch.stack(sound).all(0).tolist()
 
-    def measured(self, evaluated: Sequence[torch.nn.Module]) -> list[dict[str, float]]:
-        """The metrics of what is evaluated of each run."""
+    def measured(self, evaluated: Sequence[torch.nn.Module]) -> list[View]:
+        """What is seen of what is evaluated of each run."""
         return self._view.measured(evaluated)
 
     def part(self) -> None:

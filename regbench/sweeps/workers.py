@@ -1,0 +1,159 @@
+"""Processes that stay, and work at what is handed to them side by side; one that dies takes nothing along."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from regbench.errors import ConfigError
+from regbench.runs.interruption import StopRequest
+from regbench.sweeps.forking import Server, Stopped
+
+TICK = 0.2  # seconds between two looks at whether a signal has come
+MOST_LOSSES = 3  # of workers in a row at one piece of work that has not come any further
+
+
+@dataclass
+class Piece:
+    """Work for one worker at a time.
+
+    Attributes:
+        asked: what the worker is sent.
+        weight: how many of the slots it takes.
+        came: how far it has come, a number that grows; asked when its worker has died.
+        losses: workers in a row that have died at it where it stands.
+        before: how far it had come then.
+    """
+
+    asked: Any
+    weight: int
+    came: Callable[[], int]
+    losses: int = 0
+    before: int = -1
+
+    def lost(self) -> bool:
+        """Whether another worker's death at it was one too many."""
+        come = self.came()
+        self.losses, self.before = (self.losses + 1 if come == self.before else 1), come
+        return self.losses >= MOST_LOSSES
+
+
+@dataclass(eq=False)
+class _Worker:
+    channel: Connection
+    pid: int = 0
+    piece: int | None = None  # the number of what it is at
+    told: bool = field(default=False)
+
+
+class Workers:
+    """The workers of a sweep, each started when it is first needed.
+
+    Args:
+        server: starts them.
+        environment: of each; what is there already is replaced.
+    """
+
+    def __init__(self, server: Server, environment: Mapping[str, str] | None = None) -> None:
+        self._server, self._environment = server, dict(environment or {})
+        self._idle: list[_Worker] = []
+        self._busy: list[_Worker] = []
+
+    def __call__(self, pieces: Sequence[Piece], slots: int) -> list[Any]:
+        """What comes of each: what the worker returned, or what it raised, or `ConfigError` where they died.
+
+        Args:
+            pieces: begun in this order.
+            slots: that those which are worked at together take at most; one that takes more is alone.
+
+        Raises:
+            KeyboardInterrupt: a signal has come; what was worked at has stopped.
+            OSError: no worker can be started.
+        """
+        came: dict[int, Any] = {}
+        waiting = deque(range(len(pieces)))
+        with StopRequest() as stop:
+            while self._busy or (waiting and not stop.made):
+                if stop.made:
+                    self._stop()
+                while waiting and not stop.made and self._fits(pieces, waiting[0], slots):
+                    self._hand_over(pieces, waiting.popleft())
+                for one in wait([worker.channel for worker in self._busy], TICK):
+                    self._take(next(w for w in self._busy if w.channel is one), pieces, waiting, came, stop)
+        if stop.made:
+            raise KeyboardInterrupt
+        return [came[number] for number in range(len(pieces))]
+
+    def close(self) -> None:
+        """End all of them, at once."""
+        for worker in (*self._idle, *self._busy):
+            worker.channel.close()
+        self._idle, self._busy = [], []
+        self._server.close()
+
+    def _fits(self, pieces: Sequence[Piece], number: int, slots: int) -> bool:
+        taken = sum(pieces[worker.piece].weight for worker in self._busy if worker.piece is not None)
+        return not self._busy or taken + pieces[number].weight <= slots
+
+    def _hand_over(self, pieces: Sequence[Piece], number: int) -> None:
+        worker = self._idle.pop() if self._idle else self._started()
+        worker.piece = number
+        self._busy.append(worker)
+        with suppress(OSError):  # it has died while it was idle, which is seen when it is listened to
+            if not worker.pid:
+                worker.channel.send(self._environment)
+            worker.channel.send(pieces[number].asked)
+
+    def _started(self) -> _Worker:
+        try:
+            return _Worker(self._server.start())
+        except OSError as error:
+            raise ConfigError(
+                "hydra/launcher: must have the process that starts its workers, and that was killed; "
+                "the same line goes on"
+            ) from error
+
+    def _stop(self) -> None:
+        """Pass a signal on, once to each that works."""
+        for worker in self._busy:
+            if worker.pid and not worker.told:
+                worker.told = True
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGINT)
+
+    def _take(
+        self,
+        worker: _Worker,
+        pieces: Sequence[Piece],
+        waiting: deque[int],
+        came: dict[int, Any],
+        stop: StopRequest,
+    ) -> None:
+        """Hear what a worker says, or that it is no more."""
+        number = worker.piece
+        assert number is not None
+        try:
+            said = worker.channel.recv()
+        except (EOFError, OSError):
+            said = Stopped()
+        if not worker.pid and isinstance(said, int):
+            worker.pid = said
+            return
+        self._busy.remove(worker)
+        if not isinstance(said, Stopped):
+            came[number] = said
+            self._idle.append(worker)
+            return
+        worker.channel.close()
+        if stop.made:
+            return
+        if pieces[number].lost():
+            came[number] = ConfigError(f"its worker processes were killed, {MOST_LOSSES} in a row")
+        else:
+            waiting.appendleft(number)
