@@ -100,17 +100,18 @@ class Lifting:
         self._lane.index, self._standing = index, standing
         replaced: list[tuple[Any, str, Any]] = []
         held: list[dict[str, Any]] = []
+        done = False
         try:
             self._put(replaced)
             held = [dict(places[0]) for places in self._found.objects]
             yield
-            for places, before in zip(self._found.objects, held, strict=True):
-                _pass_on(places, before, replaced)
+            done = True
         finally:
             self._lane.index, self._standing = None, {}
             for places, before in zip(self._found.objects, held, strict=False):
                 for key in [key for key in places[0] if key not in before]:
                     del places[0][key]
+                _pass_on(places if done else places[:1], before, replaced, done)
             for place, key, value in replaced:
                 place[key] = value
 
@@ -189,8 +190,13 @@ class Lifting:
         return tensors[0].detach() if kept[2] is None else self._lane.of(kept[2])
 
 
-def _pass_on(places: Sequence[Any], before: Mapping[str, Any], replaced: list[tuple[Any, str, Any]]) -> None:
-    """What the template has written: plain values every run would have written alike; others are undone."""
+def _pass_on(
+    places: Sequence[Any], before: Mapping[str, Any], replaced: list[tuple[Any, str, Any]], done: bool
+) -> None:
+    """What the template has written: plain values every run would have written alike; others are undone.
+
+    Where the step is not done, all of it is undone.
+    """
     template = places[0]
     if len(template) == len(before) and all(map(operator.is_, template.values(), before.values())):
         return
@@ -198,7 +204,7 @@ def _pass_on(places: Sequence[Any], before: Mapping[str, Any], replaced: list[tu
     for key, now in list(template.items()):
         if key not in before or now is before[key]:
             continue
-        if not isinstance(now, int | float | str | type(None) | Number):
+        if not (done and isinstance(now, int | float | str | type(None) | Number)):
             if key not in lifted:
                 replaced.append((template, key, before[key]))
             continue

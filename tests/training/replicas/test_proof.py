@@ -57,6 +57,21 @@ class Moves(Own):
         self.centre = self.centre + next(iter(model.parameters())).mean() * 100
 
 
+class Counts(Own):
+    """Counts its steps, before it reads what makes the step be tried again."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.steps, self.factors = 0, [0.5 + seed]
+
+    def transform_batch(self, batch: Batch) -> Batch:
+        self.steps += 1
+        return Batch(batch.inputs * self.factors[0], batch.targets)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps}
+
+
 class Hides(Own):
     """Has its number where nobody finds it."""
 
@@ -86,8 +101,9 @@ def test_numbers_and_seeds_may_differ() -> None:
     assert unstackable([build_run(config) for config in configs(differing)]) == ""
 
 
-def test_a_tensor_that_each_run_moves_is_followed() -> None:
-    assert unstackable(runs_with(Moves)) == ""
+@pytest.mark.parametrize("kind", [Moves, Counts])
+def test_what_a_member_writes_in_a_step_is_followed(kind: type[Own]) -> None:
+    assert unstackable(runs_with(kind)) == ""
 
 
 @pytest.mark.parametrize(
