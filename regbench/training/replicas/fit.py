@@ -15,7 +15,6 @@ from regbench.training.replicas.events import ReplicaEnd
 from regbench.training.replicas.stack import RunStack, begin_step
 from regbench.types import Record
 
-
 End = tuple[dict[str, float], torch.nn.Module | None, View | None]  # of an epoch of one run
 
 
@@ -102,9 +101,7 @@ def _train_epoch(stack: RunStack, epoch: int) -> Generator[StepEnd, None, list[d
     ]
 
 
-def _evaluate(
-    stack: RunStack, epoch: int, metrics: Sequence[dict[str, float]]
-) -> list[str | End]:
+def _evaluate(stack: RunStack, epoch: int, metrics: Sequence[dict[str, float]]) -> list[str | End]:
     """Each run's metrics and what was evaluated, or why it has diverged."""
     runs = stack.runs
     lost = [_lost(epoch, found, sound) for found, sound in zip(metrics, stack.finite(), strict=True)]

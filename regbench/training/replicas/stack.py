@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from regbench.regularizers.base import hooks
 from regbench.evaluation.view import View
+from regbench.regularizers.base import hooks
 from regbench.training.loop import Run
 from regbench.training.replicas.evaluation import StackedView
 from regbench.training.replicas.step import StackedStep
