@@ -47,7 +47,7 @@ def summed(where: Tensor, values: Tensor, places: int) -> Tensor:
 
     Unlike a count by `bincount` it waits for no device, and is repeatable there where torch is asked to be.
     """
-    return torch.zeros(places, dtype=values.dtype, device=values.device).index_add_(0, where, values)
+    return values.new_zeros(places).index_add(0, where, values)
 
 
 def calibration(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -36,7 +36,6 @@ def measure(
     return metrics_of(logits, splits, asked)
 
 
-@torch.no_grad()
 def metrics_of(
     logits: Mapping[str, Tensor], splits: Mapping[str, Split], asked: Sequence[str] = ()
 ) -> dict[str, float]:
@@ -44,13 +43,19 @@ def metrics_of(
 
     What is asked for is measured of val alone. The device is waited for once, for all of them together.
     """
-    return read(
-        {
-            f"{name}/{metric}": value
-            for name, split in splits.items()
-            for metric, value in metrics(logits[name], split, asked if name == "val" else ()).items()
-        }
-    )
+    return read(scalars_of(logits, splits, asked))
+
+
+@torch.no_grad()
+def scalars_of(
+    logits: Mapping[str, Tensor], splits: Mapping[str, Split], asked: Sequence[str] = ()
+) -> dict[str, Tensor]:
+    """What `metrics_of` reads, scalars that nobody has waited for."""
+    return {
+        f"{name}/{metric}": value
+        for name, split in splits.items()
+        for metric, value in metrics(logits[name], split, asked if name == "val" else ()).items()
+    }
 
 
 def gaps(measured: dict[str, float]) -> dict[str, float]:

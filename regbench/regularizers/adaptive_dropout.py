@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -141,7 +140,7 @@ class Standout(nn.Module):
             # as numbers: a comparison that makes booleans takes four times as long
             limits = keep.detach()
             draws = self.stream.uniform(keep.shape, keep.device)
-            drawn = torch.lt(draws, limits, out=torch.empty_like(limits))
+            drawn = draws.clone().lt_(limits).to(limits.dtype)  # the draws are the stream's
             # the value is the draw, the gradient that of pi
             keep = drawn + (keep - keep.detach()) if keep.requires_grad else drawn
         return outputs * keep.to(outputs.dtype)

@@ -174,8 +174,8 @@ class Stack(Regularizer):
                 raise ValueError(f"{' and '.join(owners)} each replace the {what}; keep one")
         self._made: dict[str, set[nn.Module]] = {}
         # in each step only those are asked that do something there
-        self._acting = {hook: [leaf for _, leaf in self.leaves() if acts(leaf, hook)] for hook in HOOKS}
-        self._penalizing = [(name, leaf) for name, leaf in self.leaves() if acts(leaf, "penalty")]
+        self._acting = {hook: tuple(leaf for _, leaf in self.leaves() if acts(leaf, hook)) for hook in HOOKS}
+        self._penalizing = tuple((name, leaf) for name, leaf in self.leaves() if acts(leaf, "penalty"))
         self.records_hidden = any(leaf.records_hidden for _, leaf in self.leaves())  # type: ignore[misc]
 
     def leaves(self) -> Iterator[tuple[str, Regularizer]]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.func import vmap
 
-from regbench.evaluation.measurement import chunk_rows, metrics_of
+from regbench.evaluation.measurement import chunk_rows, metrics_of, scalars_of
 from regbench.evaluation.view import View, view
 from regbench.training.loop import Run
 from regbench.training.replicas.numbers import Unlike
@@ -41,10 +42,7 @@ class StackedView:
             except (Unlike, RuntimeError, TypeError, ValueError):  # vmap cannot: each by itself
                 self._together = False
             else:
-                return [
-                    self._seen({name: each[k] for name, each in logits.items()}, run)
-                    for k, run in enumerate(self._runs)
-                ]
+                return self._seen(logits)
         return [
             view(one, self._watched, run.autocast, run.evaluate)
             for one, run in zip(evaluated, self._runs, strict=True)
@@ -64,6 +62,22 @@ class StackedView:
             model.train(was_training)
         return torch.cat(chunks, 1)
 
-    def _seen(self, logits: Mapping[str, Tensor], run: Run) -> View:
-        metrics = metrics_of(logits, self._watched.splits, run.evaluate)
-        return View(metrics, {n: one for n, one in logits.items() if n == "val" or n in self._watched.few})
+    def _seen(self, logits: Mapping[str, Tensor]) -> list[View]:
+        """What is seen of each run, of the logits (K, rows, C) of all."""
+        kept = [name for name in logits if name == "val" or name in self._watched.few]
+        return [
+            View(metrics, {name: logits[name][k].clone() for name in kept})
+            for k, metrics in enumerate(self._metrics(logits))
+        ]
+
+    def _metrics(self, logits: Mapping[str, Tensor]) -> list[dict[str, float]]:
+        splits, asked = self._watched.splits, self._runs[0].evaluate
+        try:
+            found = vmap(lambda one: scalars_of(one, splits, asked))(dict(logits))
+        except RuntimeError:  # vmap cannot
+            return [
+                metrics_of({n: one[k] for n, one in logits.items()}, splits, asked)
+                for k in range(len(self._runs))
+            ]
+        table = torch.stack(list(found.values()), 1).tolist()
+        return [dict(zip(found, row, strict=True)) for row in table]

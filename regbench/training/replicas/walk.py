@@ -211,8 +211,8 @@ def _objects(value: Any) -> Iterator[Any]:
 def _holds_objects_only(value: Any) -> bool:
     if isinstance(value, Mapping):
         return all(map(_holds_objects_only, value.values())) and len(value) > 0
-    if isinstance(value, list | tuple):
-        return all(map(_holds_objects_only, value)) and len(value) > 0
+    if isinstance(value, list | tuple):  # what is empty and no tuple may be filled later
+        return all(map(_holds_objects_only, value)) and (len(value) > 0 or isinstance(value, tuple))
     return _is_walked(value) and not isinstance(value, Stream | Clock)
 
 

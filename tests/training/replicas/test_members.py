@@ -24,9 +24,7 @@ APART = {
     "adversarial": "it takes a gradient of its own in each step",
     "sam": "it asks for the gradient at two places",
     "manifold_mixup": "each run mixes at another place of the model",
-    **dict.fromkeys(
-        ["augmix", "rand_augment", "trivial_augment"], "each run has other numbers of rows for an operation"
-    ),
+    "augmix": "each run has other numbers of rows for an operation",
     **dict.fromkeys(
         ["feature_space", "gan_augmentation", "smart_augmentation"], "each run makes other numbers of rows"
     ),
