@@ -14,7 +14,7 @@ from yaml import YAMLError
 
 from regbench.composition.option_files import said_of_yaml
 from regbench.composition.option_sources import OptionFiles, why_not_there
-from regbench.composition.settings import SETTINGS, meant
+from regbench.composition.settings import SETTINGS, likely, meant
 from regbench.composition.spelling import bare, in_quotes, typed
 from regbench.errors import brief, nearest
 
@@ -286,7 +286,7 @@ class Complaints:
             close = f"; add a value of your own model's with +model.{key}=..."
         elif f"{parts[0]}=own" in overrides and not close:
             close = f"; add a value of your own's with +{key}=..."
-        elif key.startswith("hydra.launcher.") and "hydra.launcher." not in close:
+        elif key.startswith("hydra.launcher.") and not likely(parts[-1], _ends(known, "hydra.launcher.")):
             close = "; it belongs to another launcher, such as hydra/launcher=joblib"
         return f"{key}: no such key{close}"
 
@@ -353,6 +353,11 @@ def _key(word: str) -> str:
 
 def _other_value(key: str, there: str, asked: str) -> str:
     return f"{key}: cannot be taken away as {asked}, because it is {there}; type {typed(f'~{key}')}"
+
+
+def _ends(keys: Iterable[str], start: str) -> list[str]:
+    """Of the keys that begin so, the last part."""
+    return [key.rpartition(".")[2] for key in keys if key.startswith(start)]
 
 
 def _there(key: str, overrides: Sequence[str]) -> str:

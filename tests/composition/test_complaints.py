@@ -141,6 +141,7 @@ KEYS = [
     ("reg/dropout=0.3", "reg: must have the form reg=NAME, got reg/dropout=0.3; type +reg=dropout"),
     ("train/epochs=3", "train/epochs: no such key; did you mean 'train.epochs'?"),
     ("-m hydra.launcher.pre_dispatch=2", "hydra.launcher.pre_dispatch: no such key; it belongs to another launcher, such as hydra/launcher=joblib"),
+    ("-m hydra.launcher.njobs=2", "hydra.launcher.njobs: no such key; did you mean 'hydra.launcher.n_jobs'?"),
     ("+train.epochs=3", "train.epochs: is there already and cannot be added; type train.epochs=3"),
     ("+model=cnn", "model: is there already and cannot be added; type model=cnn"),
     ("++reg=dropout", "reg: an option is added by one +; type +reg=dropout"),
