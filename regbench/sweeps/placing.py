@@ -59,7 +59,7 @@ class Placement:
             yield
         finally:
             if self.seen is not None:
-                os.environ.pop(SEEN)
+                os.environ.pop(SEEN, None)
                 os.environ.update({} if before is None else {SEEN: before})
 
 
