@@ -24,7 +24,7 @@ def bare_loop(run: Run, augment: bool) -> Iterator[None]:
     step = 0
     model.train()
     while True:
-        for rows in torch.randperm(len(labels)).split(run.batch_size):
+        for rows in torch.randperm(len(labels), device=labels.device).split(run.batch_size):
             for group in optimizer.param_groups:
                 group["lr"] = run.lr * (1 + math.cos(math.pi * step / steps)) / 2
             shown = inputs[rows]
@@ -33,7 +33,9 @@ def bare_loop(run: Run, augment: bool) -> Iterator[None]:
             if augment:
                 shown = flip_and_crop(shown)
             optimizer.zero_grad()
-            F.cross_entropy(model(shown), labels[rows]).backward()
+            with run.autocast():
+                loss = F.cross_entropy(model(shown), labels[rows])
+            loss.backward()
             optimizer.step()
             step += 1
             yield

@@ -122,8 +122,10 @@ class Launch:
     def _weights(self, jobs: Sequence[Job]) -> list[int]:
         """How many of the slots each job takes; 0 where it takes a GPU."""
         weights = threads_of_each(jobs) if self._asked is None else [1] * len(jobs)
-        placed = [self._placement.places(job.config["device"]) for job in jobs]
-        return [0 if seat else weight for seat, weight in zip(placed, weights, strict=True)]
+        return [
+            self._placement.weight(job.config["device"], weight, self._slots)
+            for job, weight in zip(jobs, weights, strict=True)
+        ]
 
     @property
     def groups(self) -> bool:

@@ -25,8 +25,7 @@ class Placement:
     Attributes:
         seen: what the process of the sweep sees of them, and workers for jobs that are not placed; None: what
             it sees anyway.
-        taken: for each worker of jobs that are placed the GPU that it sees; none where one worker would do,
-            for a single one needs none.
+        taken: of each place for a job the GPU; none where none is seen.
     """
 
     seen: str | None = None
@@ -39,12 +38,17 @@ class Placement:
 
     @property
     def seats(self) -> list[dict[str, str]]:
-        """The environment of each worker that has one."""
-        return [{SEEN: name} for name in self.taken]
+        """The environment of each worker that has a place; where there is one alone it is this process's."""
+        return [{SEEN: name} for name in self.taken] if len(self.taken) > 1 else []
 
-    def places(self, device: str) -> bool:
-        """Whether a job of this `device` takes a seat."""
-        return bool(self.taken) and device in PLACED
+    def weight(self, device: str, weight: int, slots: int) -> int:
+        """How many of the slots a job of this `device` takes that would take `weight` of them on a CPU.
+
+        0 where it takes a seat instead; all of them where there is one place alone.
+        """
+        if not self.taken or device not in PLACED:
+            return weight
+        return 0 if self.seats else slots
 
     @contextmanager
     def here(self) -> Iterator[None]:
@@ -91,15 +95,15 @@ def chosen(devices: Any, names: Sequence[str]) -> list[str]:
     return [names[number] for number in numbers]
 
 
-def seats(names: Sequence[str], per_device: int, workers: int | None = None) -> tuple[str, ...]:
-    """For each worker its device: one on each first, then the second on each.
+def places(names: Sequence[str], per_device: int, most: int | None = None) -> tuple[str, ...]:
+    """The device of each place for a job: one on each first, then the second on each.
 
     Args:
         names: of the devices.
-        per_device: workers on each.
-        workers: at most so many; None: no limit.
+        per_device: places on each.
+        most: that there are to be; None: no limit.
     """
-    return tuple(name for _ in range(per_device) for name in names)[:workers]
+    return tuple(name for _ in range(per_device) for name in names)[:most]
 
 
 def require_placeable(config: Mapping[str, Any], can: bool) -> None:
@@ -138,5 +142,4 @@ def placement(devices: Any, per_device: int, workers: int | None = None) -> Plac
     """
     names = visible(os.environ.get(SEEN), torch.cuda.device_count())
     mine = chosen(devices, names)
-    several = seats(mine, per_device, workers)
-    return Placement(None if mine == names else ",".join(mine), several if len(several) > 1 else ())
+    return Placement(None if mine == names else ",".join(mine), places(mine, per_device, workers))

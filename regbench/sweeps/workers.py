@@ -25,7 +25,7 @@ class Piece:
 
     Attributes:
         asked: what the worker is sent.
-        weight: how many of the slots it takes; 0: a seat instead.
+        weight: how many of the slots it takes; 0: a seat instead, where there are any.
         came: how far it has come, a number that grows; asked when its worker has died.
         losses: workers in a row that have died at it where it stands.
         before: how far it had come then.
@@ -106,17 +106,20 @@ class Workers:
         self._server.close()
 
     def _fits(self, pieces: Sequence[Piece], number: int, slots: int) -> bool:
-        if not pieces[number].weight:
+        if self._is_seated(pieces[number]):
             return len(self._taken()) < len(self._seats)
         weights = [pieces[worker.piece].weight for worker in self._busy if worker.piece is not None]
         return not any(weights) or sum(weights) + pieces[number].weight <= slots
+
+    def _is_seated(self, piece: Piece) -> bool:
+        return not piece.weight and bool(self._seats)
 
     def _taken(self) -> set[int]:
         """Seats of workers that are at something."""
         return {worker.seat for worker in self._busy if worker.seat is not None}
 
     def _hand_over(self, pieces: Sequence[Piece], number: int) -> None:
-        worker = self._free(None if pieces[number].weight else self._free_seat())
+        worker = self._free(self._free_seat() if self._is_seated(pieces[number]) else None)
         worker.piece = number
         self._busy.append(worker)
         with suppress(OSError):  # it has died while it was idle, which is seen when it is listened to

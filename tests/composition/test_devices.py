@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from regbench.commands.train import main
 from regbench.composition.compose import compose_jobs, read_line
 from regbench.composition.devices import as_list, read_devices, require_per_device
 from regbench.composition.settings import read_settings
@@ -68,3 +69,11 @@ def test_a_configuration_of_an_older_run_has_none() -> None:
 def test_a_wrong_one_is_answered_with_its_key(word: str, says: str) -> None:
     with pytest.raises(ConfigError, match=f"^{says}"):
         read_settings(compose(word))
+
+
+@pytest.mark.parametrize("word", ["devices=0", "per_device=2"])
+def test_a_single_run_has_no_use_for_them(word: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^\w+: is for a sweep, and needs -m; a single run has device=cuda:1$"
+    ):
+        main([word])

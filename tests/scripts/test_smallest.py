@@ -20,6 +20,10 @@ SMALLEST = {  # script: words, and what it says
         r"reward .*\n(.*\n)+largest difference [\d.]+e-\d\d",
     ),
     "bench_compare": (["--rounds", "1", "--only", "50 runs"], r"50 runs: [\d.]+ s \(.* 1 rounds\)"),
+    "bench_gpu": (
+        ["--device", "cpu", "--quick"],
+        r'"waits": \{\s+"skipped": "CUDA alone says where it is waited for, and the device is cpu"',
+    ),
     "bench_sweep": (
         ["--jobs", "2", "--rounds", "1", "--only", "between"],
         r"between two jobs: median -?[\d.]+ s on top of Hydra's own",
@@ -75,7 +79,7 @@ SMALLEST = {  # script: words, and what it says
     ),
 }
 KEPT = {"race", "rates", "results", "tabular"}  # which keep runs in a folder
-LONG = {*KEPT, "mutate"}
+LONG = {*KEPT, "bench_gpu", "mutate"}
 
 
 def scripts() -> list[str]:

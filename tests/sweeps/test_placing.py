@@ -15,7 +15,7 @@ from regbench.composition.compose import compose_jobs, read_line
 from regbench.errors import ConfigError
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
-from regbench.sweeps.placing import chosen, placement, seats, visible
+from regbench.sweeps.placing import chosen, placement, places, visible
 
 SEEN = "CUDA_VISIBLE_DEVICES"
 
@@ -75,10 +75,10 @@ def test_numbers_count_what_is_seen(devices: Any, names: list[str]) -> None:
 
 
 def test_workers_spread_over_the_devices_first() -> None:
-    assert seats(["3", "1"], 1) == ("3", "1")
-    assert seats(["3", "1"], 2) == ("3", "1", "3", "1")
-    assert seats(["3", "1"], 2, workers=3) == ("3", "1", "3")
-    assert seats([], 2) == ()
+    assert places(["3", "1"], 1) == ("3", "1")
+    assert places(["3", "1"], 2) == ("3", "1", "3", "1")
+    assert places(["3", "1"], 2, most=3) == ("3", "1", "3")
+    assert places([], 2) == ()
 
 
 def test_a_device_that_is_not_there() -> None:
@@ -130,6 +130,14 @@ def test_the_variable_of_the_process_is_heeded(
 def test_no_more_at_once_than_the_launcher_is_told(two: None, tmp_path: Path) -> None:
     with Launch(read_line(["-m", "seed=0,1", "per_device=8", "hydra.launcher.n_jobs=3"])) as launch:
         assert launch.at_once(jobs(tmp_path, 9)) == 3
+
+
+@pytest.mark.parametrize("words", [["devices=1"], ["devices=1", "hydra.launcher.n_jobs=4"]])
+def test_where_there_is_one_place_jobs_run_in_turn_here(two: None, tmp_path: Path, words: list[str]) -> None:
+    with Launch(read_line(["-m", "seed=0,1", *words])) as launch:
+        several = jobs(tmp_path, 3)
+        assert launch.at_once(several) == 1
+        assert launch(seen, several, str) == [("1", os.getpid())] * 3
 
 
 @pytest.mark.parametrize(("devices", "sees"), [("cpu", ""), ("[1]", "1")])

@@ -105,6 +105,24 @@ def test_a_worker_has_the_environment_that_it_is_given(workers: Workers) -> None
     assert "OF_A_WORKER" not in os.environ
 
 
+def dying_on_its_seat(notes: Path) -> str | None:
+    dying(notes, 1)
+    return os.getenv("SEAT")
+
+
+def test_what_takes_a_seat_has_one_to_itself(tmp_path: Path) -> None:
+    """Beside what takes slots, and also where the worker before it was killed."""
+    workers = Workers(Server(call, lambda: None), seats=[{"SEAT": "a"}, {"SEAT": "b"}])
+    seated = [piece(together, tmp_path, number, 2, weight=0) for number in range(4)]
+    assert max(workers(seated, 1)) == 2, "as many as there are seats"
+    mixed = [piece(os.getenv, "SEAT", weight=weight) for weight in (0, 1, 0, 1)]
+    found = workers(mixed, 1)
+    assert (found[1], found[3]) == (None, None)
+    assert {found[0], found[2]} <= {"a", "b"}
+    assert workers([piece(dying_on_its_seat, tmp_path / "notes", weight=0)], 1) == ["a"]
+    workers.close()
+
+
 def test_what_one_raises_ends_no_other(workers: Workers) -> None:
     wrong, right, odd = workers([piece(raising), piece(abs, -2), piece(raising_odd)], 2)
     assert isinstance(wrong, ConfigError)
