@@ -24,7 +24,7 @@ from regbench.folders.placement import refuse_links, refuse_others, refuse_stran
 from regbench.folders.removal import is_file, remove_events, remove_files
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.storage import checkpoint
-from regbench.storage.folders import missing, remove_empty
+from regbench.storage.folders import insisting, missing, remove_empty
 
 SAID = "This folder is a run of regbench, which replaces its own files in here and no others.\n"
 FILES = (LOG, METRICS, ENVIRONMENT, SUMMARY, LOCK)
@@ -72,10 +72,7 @@ def claim(folder: Path, key: str) -> Claim:
     refuse_others(folder, key)
     made: list[Path] = []
     try:
-        for path in reversed(missing(folder)):
-            with suppress(FileExistsError):  # another process has made it meanwhile
-                path.mkdir()
-                made.append(path)
+        insisting(lambda: _make(folder, made))
         before = frozenset(os.listdir(folder))
         kept = {path: path.read_bytes() for path in _hydras(folder) if is_file(path)}
         mark(folder)
@@ -84,6 +81,13 @@ def claim(folder: Path, key: str) -> Claim:
         raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
     whole = {path.absolute(): content for path, content in kept.items()}  # the run may change the current one
     return Claim(folder.absolute(), tuple(path.absolute() for path in made), before, whole)
+
+
+def _make(folder: Path, made: list[Path]) -> None:
+    for path in reversed(missing(folder)):
+        with suppress(FileExistsError):  # another process has made it meanwhile
+            path.mkdir()
+            made.append(path)
 
 
 def adopt(folder: Path, key: str) -> Claim:

@@ -11,7 +11,7 @@ from regbench.errors import ConfigError, listed
 from regbench.folders.ownership import EVENTS, HYDRA, HYDRAS, LOCK, MARK, SUB_RUNS, is_ours, kind_of
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.storage import checkpoint
-from regbench.storage.folders import missing, remove_empty
+from regbench.storage.folders import insisting, missing, remove_empty
 
 CURRENT = "the current folder"  # taken where it is empty and its whole name is typed
 FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS))  # of a run folder
@@ -167,10 +167,14 @@ def refuse_unwritable(folder: Path, key: str) -> None:
     """
     new = missing(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        insisting(lambda: _write_in(folder))
     except OSError as error:
         raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
     finally:
         remove_empty(*new)  # unless another process has begun to use it
+
+
+def _write_in(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass

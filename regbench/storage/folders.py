@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+TRIES = 10  # to make something where others take empty folders away
 
 
 def missing(folder: Path) -> list[Path]:
@@ -18,6 +20,19 @@ def remove_empty(*folders: Path) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
+
+
+def insisting(make: Callable[[], None]) -> None:
+    """Make something in a folder again where another process, which found it empty, has deleted it meanwhile.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(FileNotFoundError):
+            make()
+            return
+    make()
 
 
 @contextmanager

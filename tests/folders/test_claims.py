@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from regbench.errors import ConfigError
 from regbench.folders.claims import adopt, claim, forget, mark
 from regbench.folders.ownership import MARK
+from regbench.folders.placement import refuse_unwritable
 from tests.folders.hydras import another_app, contents, record_of_ours
 
 KEY = "hydra.run.dir"
@@ -29,6 +32,39 @@ def test_a_new_folder_and_an_empty_one_are_marked_before_anything_else(tmp_path:
     claim(tmp_path / name, KEY)
     assert [path.name for path in (tmp_path / name).iterdir()] == [MARK]
     claim(tmp_path / name, KEY)  # killed here, the same line is typed again
+
+
+def test_a_folder_that_another_process_takes_away_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each tries whether it can write there, and deletes the empty folders that it has made for that."""
+    folder, taken, make = tmp_path / "new" / "below", [], Path.mkdir
+
+    def taking(self: Path, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        if self == folder.parent and not taken:
+            taken.append(self)
+            self.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", taking)
+    claim(folder, KEY)
+    assert taken
+    assert (folder / MARK).exists()
+
+
+def test_nor_does_it_keep_another_from_trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, taken, opened = tmp_path / "new", [], tempfile.TemporaryFile
+
+    def taking(*args: Any, **kwargs: Any) -> Any:
+        if not taken:
+            taken.append(folder)
+            folder.rmdir()
+        return opened(*args, **kwargs)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", taking)
+    refuse_unwritable(folder, KEY)
+    assert taken
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("name", RECORDS)
