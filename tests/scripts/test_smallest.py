@@ -24,6 +24,10 @@ SMALLEST = {  # script: words, and what it says
         ["--device", "cpu", "--quick"],
         r'"waits": \{\s+"skipped": "CUDA alone says where it is waited for, and the device is cpu"',
     ),
+    "bench_replicas": (
+        ["--rounds", "1", "--steps", "2", "--only", "64-64, K=4"],
+        r"MLP 64-64, K=4, steps: [\d.]+ \([\d.]+ to [\d.]+\)",
+    ),
     "bench_sweep": (
         ["--jobs", "2", "--rounds", "1", "--only", "between"],
         r"between two jobs: median -?[\d.]+ s on top of Hydra's own",
