@@ -44,6 +44,7 @@ def whole() -> Summary:
         per_class=PerWeights(CLASSES, CLASSES),
         classes=["a", "b"],
         class_rows=PerSplit([1, 2], [1, 2], [2, 0]),
+        curve_rows=PerSplit(2, 3, 1),
         targets=Targets(["price"], "EUR", [3.5], [2.0], "huber"),
     )
 
@@ -57,8 +58,8 @@ def test_what_is_written_is_read_back(tmp_path: Path, status: Status) -> None:
     assert list(json.loads((tmp_path / "summary.json").read_text())) == names
 
 
-def test_what_no_member_kept_is_no_key_of_the_file() -> None:
-    assert plain(whole()).keys() - plain(record()).keys() == {"kept", "targets"}
+def test_what_there_is_not_is_no_key_of_the_file() -> None:
+    assert plain(whole()).keys() - plain(record()).keys() == {"kept", "targets", "curve_rows"}
     assert plain(Sealed(reads=2)) == {"reads": 2}
     assert plain(record())["test"] is None
 
