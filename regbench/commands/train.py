@@ -7,6 +7,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from omegaconf import DictConfig
 from regbench.composition.command_line import CommandLine, Flags
 from regbench.composition.complaints import first_line
 from regbench.composition.compose import compose_jobs, keys_of, read_line
+from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import BASE, PRIMARY, run_one
 from regbench.composition.paths import config_dir
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import read_settings, resolved
+from regbench.composition.spelling import quoted
 from regbench.errors import ConfigError, of_the_system, printable
 from regbench.folders.claims import Claim, adopt, claim
 from regbench.folders.lock import refuse_locked
@@ -43,7 +46,6 @@ def main(argv: list[str]) -> int:
         ConfigError: a job cannot be run; none has been.
     """
     line = read_line(argv)
-    codes: list[int] = []
     if line.hydra_help:
         Flags(PRIMARY).print_help()
         return 0
@@ -59,23 +61,31 @@ def main(argv: list[str]) -> int:
         if not line.multirun:
             _refuse_placing(line)
             refuse_others(composed.folder, RUN_DIR)
+    if line.multirun:
+        return _sweep(line, composer, jobs)
     with kept():
         from regbench.assembly.run import check
-        from regbench.sweeps.folder import arranged
-        from regbench.sweeps.launcher import Launch
-        from regbench.sweeps.sweep import SOME_FAILED, sweep
 
-    if line.multirun and jobs:
-        with Launch(line, composer) as launch:
-            return sweep(launch, *arranged(line, jobs), line.fail_fast)
-    if line.multirun:  # by a sweeper that says only later what it will run
-        _hydra(line.for_hydra(), codes)
-        return SOME_FAILED if any(codes) else 0
     (composed,) = jobs
     check(composed.config)
     refuse_locked(composed.folder)
     refuse_begun(composed.folder)
-    return _run(line, composed.folder)
+    return _run(line, composer, composed.folder)
+
+
+def _sweep(line: CommandLine, composer: Composer, jobs: Sequence[Composed]) -> int:
+    """Run the jobs of a command line; none are known where a sweeper says only later what it will run."""
+    with kept():
+        from regbench.sweeps.folder import arranged
+        from regbench.sweeps.launcher import Launch
+        from regbench.sweeps.sweep import SOME_FAILED, sweep
+
+    if jobs:
+        with Launch(line, composer) as launch:
+            return sweep(launch, *arranged(line, jobs), line.fail_fast)
+    codes: list[int] = []
+    _hydra(line.for_hydra(), codes)
+    return SOME_FAILED if any(codes) else 0
 
 
 def _refuse_placing(line: CommandLine) -> None:
@@ -89,10 +99,8 @@ def _refuse_placing(line: CommandLine) -> None:
             raise ConfigError(f"{key}: is for a sweep, and needs -m; a single run has device=cuda:1")
 
 
-def _run(line: CommandLine, folder: Path) -> int:
+def _run(line: CommandLine, composer: Composer, folder: Path) -> int:
     """Run the one job of a command line in a folder that is claimed before Hydra writes into it."""
-    from regbench.sweeps.launcher import quoted  # not at the top, as it needs torch
-
     mode = next((o for o in line.overrides if keys_of([o]) == ["hydra.mode"]), "hydra.mode=RUN")
     if mode.partition("=")[2].strip("'\"").upper() != "RUN":
         raise ConfigError(
@@ -110,7 +118,7 @@ def _run(line: CommandLine, folder: Path) -> int:
     # the folder by its name: one that is made of the time would be another one by now
     words = [*(o for o in line.overrides if keys_of([o]) != [RUN_DIR]), f"{RUN_DIR}={quoted(folder)}"]
     try:
-        run_one(Composer(line.config_dir).loader, words, task)
+        run_one(composer.loader, words, task)
     except Exception as error:  # of Hydra's own writing
         reason = of_the_system(error)
         if not reason:

@@ -166,6 +166,8 @@ class Composer:
         return cfg
 
     def _require_known(self, own: DictConfig) -> None:
+        if self._own is None and not any("hydra" in word for word in self._line):
+            return  # nobody but us has said anything of it
         choices = tuple(choices_of_options(own))
         sources = [one for one in self.loader.get_sources() if one.provider != COMMAND_LINE]
         is_persons = partial(_is_in_none, sources)

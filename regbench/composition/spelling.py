@@ -207,3 +207,13 @@ def _brackets(key: str, value: str, rest: Sequence[str]) -> Iterator[tuple[str, 
         yield "names in braces must stand without quotes", [f"{key}={without}"]
     if value[:1] in ("'", '"') and value.count(value[0]) == 1:
         yield "a quote must be closed", [in_quotes(key, value[1:])]
+
+
+def escaped(value: object) -> str:
+    """A text whose signs that stand for another setting's name mean themselves."""
+    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", str(value))
+
+
+def quoted(value: object) -> str:
+    """A value that Hydra takes for what it is, whatever signs are in it."""
+    return QuotedString(escaped(value), Quote.single).with_quotes()

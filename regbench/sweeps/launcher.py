@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -24,6 +22,7 @@ from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import LAUNCHER, in_sweep, keys_of
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
+from regbench.composition.spelling import escaped, quoted
 from regbench.errors import ConfigError
 from regbench.records.files import METRICS
 from regbench.runs.interruption import released
@@ -252,13 +251,3 @@ def _words(job: Job) -> str:
 def _of_task(overrides: Sequence[str]) -> list[str]:
     """Without what is Hydra's own: the launcher adds that."""
     return [o for o, key in zip(overrides, keys_of(overrides), strict=True) if not key.startswith("hydra")]
-
-
-def escaped(value: object) -> str:
-    """A text whose signs that stand for another setting's name mean themselves."""
-    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + "\\${", str(value))
-
-
-def quoted(value: object) -> str:
-    """A value that Hydra takes for what it is, whatever signs are in it."""
-    return QuotedString(escaped(value), Quote.single).with_quotes()
