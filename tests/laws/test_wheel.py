@@ -39,7 +39,7 @@ def test_the_wheel_brings_its_configs_along(tmp_path: Path) -> None:
     assert run("docs", "sweeps").stdout == (ROOT / "docs" / "sweeps.md").read_text()
     assert "examples/small_mlp" in run("docs").stdout
     assert not list(site.glob("regbench/docs/**/*.png"))
-    assert wheel.stat().st_size < 1_000_000
+    assert wheel.stat().st_size < 1_500_000  # no pictures, no data
     listed = run("train", "--info", "plugins")  # Hydra finds ours beside those of others
     assert {"KnownJobs", "JoblibLauncher", "BasicLauncher"} <= set(listed.stdout.split())
     done = run("train", "+reg=[dropout,l2]", "train.epochs=1", "hydra.run.dir=run")
