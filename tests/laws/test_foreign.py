@@ -152,6 +152,7 @@ def with_few_rows(run: Run) -> Run:
     """Fewer of those that are evaluated alone; a run of thousands would be about these."""
     few = slice(0, 64)
     run.data = replace(run.data, select=run.data.select.subset(few), val=run.data.val.subset(few))
+    run.few = {}  # rows of the splits as they were
     return run
 
 
