@@ -141,10 +141,7 @@ class Stream:
 
     def bits(self, keep: float, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
         """True with probability keep, which is exact to 1/65536, else False."""
-        pieces = self._pieces(math.prod(shape), device)
-        if isinstance(keep, Tensor):
-            return self._given(pieces, shape) < torch.round(keep.double() * 65536) - 32768
-        return self._given(pieces < round(keep * 65536) - 32768, shape)
+        return self._given(self._pieces(math.prod(shape), device) < round(keep * 65536) - 32768, shape)
 
     def uniform(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
         """Uniform draws in [0, 1), multiples of 2^-24."""
@@ -191,17 +188,13 @@ class Stream:
         if a is not b and a != b:
             seeds = _viewed(self._halves(2, "cpu", whole=True), 64).reshape(-1)
             philox = (np.random.Generator(np.random.Philox(key=abs(int(seed)))) for seed in seeds)
-            drawn = self._given(np.stack([one.beta(a, b, count) for one in philox]).squeeze(), (count,))
+            drawn = self._given(np.stack([one.beta(a, b, count) for one in philox]), (count,))
             return drawn.to(device, dtype)
         drawn = self._fractions(2 * count, device)
         xp: Any = np if isinstance(drawn, np.ndarray) else torch
         drawn = drawn.astype(np.float64) if xp is np else drawn.double()
         drawn = drawn.reshape(*drawn.shape[:-1], 2, count)
-        if isinstance(a, Tensor):
-            drawn = _symmetric_beta(a.double(), self._given(drawn, (2, count)), torch)
-        else:
-            drawn = self._given(_symmetric_beta(a, drawn, xp), (count,))
-        return drawn.to(dtype)
+        return self._given(_symmetric_beta(a, drawn, xp), (count,)).to(dtype)
 
     def _given(self, drawn: Any, shape: Sequence[int]) -> Tensor:
         """What was drawn for all runs of the stream, as one run sees it."""

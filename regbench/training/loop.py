@@ -147,10 +147,7 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
     looks = run.device.type == "cpu"
     started, waited = time.perf_counter(), 0.0
     for step, rows in enumerate(order):
-        run.clock.step = epoch * len(order) + step
-        run.reg.begin_step(run.clock.step / (steps - 1) if steps > 1 else 1.0)
-        factor = run.schedule((run.clock.step + 0.5) / steps)
-        run.set_rate(factor)
+        factor = begin_step(run, epoch * len(order) + step, steps)
         totals.add(train_step(run, run.data.train[rows]), len(rows))
         last = step + 1 == len(order)
         if last or (looks and (step + 1) % STEPS_BETWEEN_CHECKS == 0):
@@ -166,6 +163,15 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
         "schedule/lr": run.lr * factor,
         "time/examples_per_s": rows_seen / seconds,
     }
+
+
+def begin_step(run: Run, step: int, steps: int) -> float:
+    """Move a run's clock, ramps and learning rate to a step of so many; return the factor of the latter."""
+    run.clock.step = step
+    run.reg.begin_step(step / (steps - 1) if steps > 1 else 1.0)
+    factor = run.schedule((step + 0.5) / steps)
+    run.set_rate(factor)
+    return factor
 
 
 def batch_order(run: Run, epoch: int) -> list[Tensor]:
@@ -187,12 +193,12 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
         values = []
         for run.clock.micro, (micro, share) in enumerate(shown):
             terms = objective(run, micro)
-            total = _part(terms["data"] if probe else reduce(add, terms.values()), share)
+            total = weighed(terms["data"] if probe else reduce(add, terms.values()), share)
             total.backward()
             values.append(total.detach())
             if run.clock.passes == 0:
                 for name, term in terms.items():
-                    part = _part(term.detach(), share)
+                    part = weighed(term.detach(), share)
                     first[name] = first[name] + part if name in first else part
         return reduce(add, values)
 
@@ -209,8 +215,8 @@ def micro_batches(batch: Batch, count: int) -> list[Batch]:
     return [Batch(inputs, targets) for inputs, targets in pairs]
 
 
-def _part(value: Tensor, share: float) -> Tensor:
-    """Each operation on a scalar costs 1 % of a small step."""
+def weighed(value: Tensor, share: float) -> Tensor:
+    """A value times a share; at 1 as it is, for each operation on a scalar costs 1 % of a small step."""
     return value if share == 1 else value * share
 
 

@@ -1,31 +1,18 @@
-import math
 
 import pytest
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as vision
 
 from regbench.images.geometry import placement, rotate, translate, warp
+from tests.images.moves import BILINEAR, shear, shift
 
-BILINEAR = InterpolationMode.BILINEAR
 MOVES = ("degrees", "slope_x", "slope_y", "right", "down")
 
 
 def moved(images: Tensor, **moves: Tensor) -> Tensor:
     at_rest = torch.zeros(len(images), dtype=images.dtype)
     return warp(images, placement(images.shape[2:], **(dict.fromkeys(MOVES, at_rest) | moves)))
-
-
-def shear(image: Tensor, x: float = 0.0, y: float = 0.0) -> Tensor:
-    angles = [math.degrees(math.atan(x)), math.degrees(math.atan(y))]
-    return vision.affine(
-        image, angle=0, translate=[0, 0], scale=1, shear=angles, center=[0, 0], interpolation=BILINEAR
-    )
-
-
-def shift(image: Tensor, x: int = 0, y: int = 0) -> Tensor:
-    return vision.affine(image, angle=0, translate=[x, y], scale=1, shear=[0, 0])
 
 
 THEIRS = {

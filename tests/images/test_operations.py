@@ -1,10 +1,8 @@
-import math
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as vision
 
 from regbench.images.checks import require_pixels
@@ -21,21 +19,8 @@ from regbench.images.operations import (
 )
 from regbench.types import Split
 from tests.dispatched import Dispatched
+from tests.images.moves import BILINEAR, shear, shift
 from tests.images.pillow import OPERATIONS, by_pillow
-
-BILINEAR = InterpolationMode.BILINEAR
-
-
-def shear(image: Tensor, x: float = 0.0, y: float = 0.0) -> Tensor:
-    angles = [math.degrees(math.atan(x)), math.degrees(math.atan(y))]
-    return vision.affine(
-        image, angle=0, translate=[0, 0], scale=1, shear=angles, center=[0, 0], interpolation=BILINEAR
-    )
-
-
-def shift(image: Tensor, x: int = 0, y: int = 0) -> Tensor:
-    return vision.affine(image, angle=0, translate=[x, y], scale=1, shear=[0, 0])
-
 
 THEIRS: dict[str, tuple[Callable[[Tensor, float], Tensor], tuple[float, ...]]] = {
     "rotate": (lambda i, s: vision.rotate(i, s, interpolation=BILINEAR), (-170.0, -15.0, 0.0, 33.0)),

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from regbench.evaluation.measurement import gaps
 from regbench.evaluation.view import View
-from regbench.training.loop import Diverged, EpochEnd, Run, StepEnd, batch_order, fit
+from regbench.training.loop import Diverged, EpochEnd, Run, StepEnd, batch_order, begin_step, fit
 from regbench.training.replicas.events import ReplicaEnd
-from regbench.training.replicas.stack import RunStack, begin_step
+from regbench.training.replicas.stack import RunStack
 from regbench.types import Record
 
 End = tuple[dict[str, float], torch.nn.Module | None, View | None]  # of an epoch of one run

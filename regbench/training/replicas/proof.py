@@ -17,9 +17,9 @@ from torch.utils._pytree import tree_leaves
 
 from regbench.errors import brief
 from regbench.streams import kept_draws
-from regbench.training.loop import Run, batch_order, train_step
+from regbench.training.loop import Run, batch_order, begin_step, train_step
 from regbench.training.replicas.numbers import Unlike
-from regbench.training.replicas.stack import RunStack, begin_step
+from regbench.training.replicas.stack import RunStack
 from regbench.training.replicas.walk import same
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}  # relative to the largest number of a tensor

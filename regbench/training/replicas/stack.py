@@ -72,12 +72,3 @@ class RunStack:
     def part(self) -> None:
         """Give each run weights of its own again; the state of its optimizer stays a view."""
         self._tensors.part()
-
-
-def begin_step(run: Run, step: int, steps: int) -> float:
-    """Move a run's clock, ramps and learning rate; return the factor of the latter."""
-    run.clock.step, run.clock.micro, run.clock.passes = step, 0, -1
-    run.reg.begin_step(step / (steps - 1) if steps > 1 else 1.0)
-    factor = run.schedule((step + 0.5) / steps)
-    run.set_rate(factor)
-    return factor

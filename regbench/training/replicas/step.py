@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from regbench.nn.logits import still_logits
-from regbench.training.loop import Run, objective
+from regbench.training.loop import Run, micro_batches, objective, weighed
 from regbench.training.replicas.lifting import Lifting, Read
 from regbench.training.replicas.numbers import Lane
 from regbench.training.replicas.tensors import StackedTensors
@@ -25,7 +25,7 @@ from regbench.weights import stand_in
 
 def passes(run: Run, batch: Batch) -> dict[str, Tensor]:
     """The forward passes of one step: the terms of the objective, means over the batch."""
-    parts, shown = _micro_batches(batch, run.accumulate), []
+    parts, shown = micro_batches(batch, run.accumulate), []
     run.clock.passes = -1
     for run.clock.micro, micro in enumerate(parts):
         shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
@@ -33,17 +33,9 @@ def passes(run: Run, batch: Batch) -> dict[str, Tensor]:
     terms: dict[str, Tensor] = {}
     for run.clock.micro, (micro, share) in enumerate(shown):
         for name, term in objective(run, micro).items():
-            part = term if share == 1 else term * share
+            part = weighed(term, share)
             terms[name] = terms[name] + part if name in terms else part
     return terms
-
-
-def _micro_batches(batch: Batch, count: int) -> list[Batch]:
-    parts = max(1, min(count, len(batch) // 2))
-    if parts == 1:
-        return [batch]
-    pairs = zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), strict=True)
-    return [Batch(inputs, targets) for inputs, targets in pairs]
 
 
 class StackedStep:

@@ -53,6 +53,8 @@ class StackedStream(Stream):
         if a is not b and a != b:
             raise Unlike(f"{a.name} differs between runs, in a beta distribution that is not symmetric")
         values: Any = a.values[:, None]
+        if torch.device(device).type != "cpu":
+            values = torch.from_numpy(values).to(device, non_blocking=True)
         return super().betas(values, values, count, device)
 
     def begin(self) -> None:
