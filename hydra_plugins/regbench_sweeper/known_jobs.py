@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from typing import Any, Protocol
 
 from hydra.core.plugins import Plugins
@@ -15,12 +16,13 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from regbench.errors import ConfigError
+from regbench.sweeps.losses import WorkerLost
 
 IN_TURN = "BasicLauncher"  # Hydra's own, by the end of its name: the class is private; ours says so itself
 
 
 class Task(Protocol):
-    """What is run for each job; for one that Hydra cannot begin, what is returned in its place."""
+    """What is run for each job; for one that cannot begin, or is lost, what is returned in its place."""
 
     unable: Callable[[Exception], Any]
 
@@ -47,7 +49,7 @@ class KnownJobs(Sweeper):
         logging.getLogger(type(self.launcher).__module__).setLevel(logging.WARNING)
 
     def sweep(self, arguments: list[str], first: int = 0) -> list[Any]:
-        """What the task returns for each job.
+        """What the task returns for each job; where what ran it was lost, what it is `unable` to return.
 
         Args:
             arguments: for each job its words, as they are typed in a shell.
@@ -59,7 +61,11 @@ class KnownJobs(Sweeper):
         jobs = [shlex.split(line) for line in arguments]
         if getattr(self.launcher, "in_turn", type(self.launcher).__name__ == IN_TURN):
             return [self._alone(words, number) for number, words in enumerate(jobs, first)]
-        return _returned(self.launcher.launch(jobs, initial_job_idx=first))
+        try:
+            found = _returned(self.launcher.launch(jobs, initial_job_idx=first))
+        except BrokenExecutor:  # of joblib's: one of its processes was killed, which ends them all
+            found = [WorkerLost() for _ in jobs]
+        return [self._task.unable(one) if isinstance(one, WorkerLost) else one for one in found]
 
     def _alone(self, words: list[str], number: int) -> Any:
         """One job, of which its return alone is kept: the configurations would pile up."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
+from regbench.records.files import METRICS
 from regbench.records.identity import DIGITS, identity, stem
 from regbench.storage.reading import sentence
 
@@ -36,6 +37,12 @@ class Job:
     def name(self) -> str:
         """The folder's name."""
         return self.folder.name
+
+    def epochs(self) -> int:
+        """How many epochs of its run are recorded."""
+        with suppress(OSError):
+            return (self.folder / METRICS).read_bytes().count(b"\n")
+        return 0
 
 
 def arrange(

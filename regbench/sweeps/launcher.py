@@ -6,10 +6,9 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -24,7 +23,6 @@ from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
 from regbench.composition.spelling import escaped, quoted
 from regbench.errors import ConfigError
-from regbench.records.files import METRICS
 from regbench.runs.interruption import released
 from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
@@ -35,6 +33,7 @@ from regbench.sweeps.threads import threads_of_each
 from regbench.sweeps.workers import Piece, Workers
 
 T = TypeVar("T")
+ELSEWHERE = ("array_parallelism", "at_once")  # keys of launchers that leave this machine: jobs at once
 SWEEPER = "hydra_plugins.regbench_sweeper.known_jobs.KnownJobs"
 
 
@@ -111,7 +110,7 @@ class Launch:
     def at_once(self, jobs: Sequence[Job]) -> int:
         """How many jobs like these run at once; where some take more threads than others, on the mean."""
         if not self._several:
-            return 1
+            return max((self._config.hydra.launcher.get(key) or 1 for key in ELSEWHERE), default=1)
         weights = self._weights(jobs)
         if weights and not any(weights):
             return len(self._placement.seats)
@@ -212,7 +211,7 @@ class _Unit(Generic[T]):
 
     def epochs(self) -> int:
         """How many epochs of its runs are recorded."""
-        return sum(_epochs(job.folder) for job in self.jobs)
+        return sum(job.epochs() for job in self.jobs)
 
 
 def _in_order(jobs: Sequence[Job], units: Sequence[_Unit[T]], came: Sequence[list[T]]) -> list[T]:
@@ -233,13 +232,6 @@ def _results(came: Any, unit: _Unit[T]) -> list[T]:
     if isinstance(came, Exception):
         raise came
     return came  # type: ignore[no-any-return]
-
-
-def _epochs(folder: Path) -> int:
-    """How many epochs of a run are recorded."""
-    with suppress(OSError):
-        return (folder / METRICS).read_bytes().count(b"\n")
-    return 0
 
 
 def _words(job: Job) -> str:

@@ -23,6 +23,7 @@ from regbench.runs.folder import RunFolder
 from regbench.runs.interruption import StopRequest, released
 from regbench.runs.work import REFUSED, Outcome, Policy, work_in
 from regbench.runs.work_together import work_in_each
+from regbench.sweeps.losses import LOST, WorkerLost
 
 SKIPPED = "skipped"  # what comes of a job that is not started, because another has failed
 LATE = "late"  # likewise, because it would not have ended in time
@@ -78,7 +79,9 @@ class Members:
         return [next(outcomes) if isinstance(one, RunFolder) else one for one in prepared]
 
     def unable(self, error: Exception) -> Outcome:
-        """What comes of a job that could not begin."""
+        """What comes of a job that could not begin, or whose worker was lost."""
+        if isinstance(error, WorkerLost) and error.again:
+            return Outcome(LOST, str(error))
         if self.stop:
             self.stop.touch()
         return Outcome(REFUSED, of_the_system(error) or str(error))

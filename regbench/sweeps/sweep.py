@@ -25,6 +25,7 @@ from regbench.runs.work import LOCKED, Outcome
 from regbench.sweeps.folder import SweepFolder
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
+from regbench.sweeps.losses import LOST, Losses
 from regbench.sweeps.members import LATE, SKIPPED, Members
 from regbench.sweeps.progress import Board, SweepProgress
 from regbench.sweeps.replicas import choose
@@ -161,6 +162,7 @@ def _run(
         progress: is told how many run at once.
     """
     left = [one for one in asked.jobs if not state_of(one.folder).ended]
+    losses = {one.name: Losses() for one in left}
     task = Members(stop, asked.latest)
     while left:
         chosen = choose(left, launch.at_once(left), launch.groups, hurried=bool(asked.latest))
@@ -170,11 +172,38 @@ def _run(
         outcomes |= {one.name: outcome for one, outcome in zip(left, found, strict=True)}
         if stop and stop.exists():
             return
-        left = [one for one in left if outcomes[one.name].status == LOCKED]
+        lost = [one for one in left if outcomes[one.name].status == LOST and _is_open(one)]
+        given_up = _given_up(lost, losses)
+        again = [one for one in lost if one not in given_up]
+        for one in again:
+            progress.tell(f"{one.name}: {outcomes[one.name].reason}; it is launched again")
+        if stop and given_up:
+            stop.touch()
+            return
+        left = [one for one in left if one in again or outcomes[one.name].status == LOCKED]
         for one in left:
             with released():
                 wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
         left = [one for one in left if not state_of(one.folder).ended]
+
+
+def _is_open(job: Job) -> bool:
+    """Whether nothing has ended its run, though what was at it is gone."""
+    return state_of(job.folder) in (State.NEW, State.LEFT)
+
+
+def _given_up(jobs: Sequence[Job], losses: Mapping[str, Losses]) -> list[Job]:
+    """Those of the lost jobs that are not launched again.
+
+    Where a launcher loses all of them over the death of one worker, it is not held against those that had not
+    begun, as long as others had.
+
+    Args:
+        jobs: whose workers were lost.
+        losses: of each job so far, by its name.
+    """
+    begun = [one for one in jobs if state_of(one.folder) is State.LEFT] or jobs
+    return [one for one in begun if losses[one.name].add(one.epochs())]
 
 
 def _report(console: Console, jobs: Sequence[Job], outcomes: dict[str, Outcome], words: Sequence[str]) -> int:

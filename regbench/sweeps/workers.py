@@ -14,9 +14,9 @@ from typing import Any
 from regbench.errors import ConfigError
 from regbench.runs.interruption import StopRequest
 from regbench.sweeps.forking import Server, Stopped
+from regbench.sweeps.losses import MOST_LOSSES, Losses
 
 TICK = 0.2  # seconds between two looks at whether a signal has come
-MOST_LOSSES = 3  # of workers in a row at one piece of work that has not come any further
 
 
 @dataclass
@@ -27,21 +27,17 @@ class Piece:
         asked: what the worker is sent.
         weight: how many of the slots it takes; 0: a seat instead, where there are any.
         came: how far it has come, a number that grows; asked when its worker has died.
-        losses: workers in a row that have died at it where it stands.
-        before: how far it had come then.
+        losses: of workers that have died at it.
     """
 
     asked: Any
     weight: int
     came: Callable[[], int]
-    losses: int = 0
-    before: int = -1
+    losses: Losses = field(default_factory=Losses)
 
     def lost(self) -> bool:
         """Whether another worker's death at it was one too many."""
-        come = self.came()
-        self.losses, self.before = (self.losses + 1 if come == self.before else 1), come
-        return self.losses >= MOST_LOSSES
+        return self.losses.add(self.came())
 
 
 @dataclass(eq=False)
