@@ -15,6 +15,7 @@ from regbench.assembly.memory_layout import lay_by_pixels, lies_by_pixels
 from regbench.assembly.model import build_model
 from regbench.assembly.optimization import build_optimizer, build_schedule
 from regbench.assembly.parameter_groups import grouped
+from regbench.assembly.sinks import check_sinks
 from regbench.assembly.stack import build_stack
 from regbench.composition.kinds import look_at
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
@@ -190,4 +191,5 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: the configuration cannot be run.
     """
+    check_sinks(config)
     build_run(config, learn=False)

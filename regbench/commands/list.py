@@ -26,12 +26,13 @@ HEADINGS = {
     "dataset": "datasets: choose one with dataset=NAME, change it with dataset.PARAMETER=VALUE",
     "optimizer": "optimizers: choose one with optimizer=NAME, change it with optimizer.PARAMETER=VALUE",
     "schedule": "schedules: choose one with schedule=NAME, change it with schedule.PARAMETER=VALUE",
+    "sinks": "sinks: choose them with sinks=[NAME,NAME], change one with sinks.NAME.PARAMETER=VALUE",
 }
 
 JSON_KEYS = """
 --json prints a list of objects with these keys, which stay as they are:
   name        what to type on the command line
-  group       reg, model, dataset, optimizer or schedule
+  group       reg, model, dataset, optimizer, schedule or sinks
   target      what is built, as module.Class ("" for a stack of other options, "???" for your own)
   summary     one line ("" where no source tells)
   paper       author, year, address ("" where there is none)
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="regbench list",
-        description="Print every regularizer, model, dataset, optimizer and schedule.",
+        description="Print every regularizer, model, dataset, optimizer, schedule and sink.",
         epilog=JSON_KEYS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

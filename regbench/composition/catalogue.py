@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regbench.composition.option_files import MADE, require_sound
+from regbench.composition.option_files import LISTED, MADE, require_sound
 from regbench.composition.paths import config_dir
 from regbench.composition.source_text import Roots, defined, off_of, types_of
 from regbench.composition.yaml_values import values_of
 
-GROUPS = ("reg", *MADE)
+GROUPS = (LISTED[0], *MADE, *LISTED[1:])
 MISSING = "???"  # how Hydra writes a value that a person must give
 
 

@@ -12,14 +12,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from regbench.composition.option_files import said_of_yaml
+from regbench.composition.option_files import LISTED, said_of_yaml
 from regbench.composition.option_sources import OptionFiles, why_not_there
 from regbench.composition.settings import SETTINGS, likely, meant
 from regbench.composition.spelling import bare, in_quotes, typed
 from regbench.errors import brief, nearest
 
 MOST_LISTED = 12  # options of a group that are listed in a sentence
-MEMBERS = "reg"  # the group whose options are added up
+MEMBERS = "reg"  # the group whose options are added up to a stack
+SINKS = "sinks"  # the group whose options stand beside each other
+SEVERAL = (*LISTED, "experiment")  # groups of which a list of options may be named
+PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)+"  # of a class
+NONE = ("", "none", "no", "off", "null")
 
 
 def first_line(error: BaseException) -> str:
@@ -123,9 +127,10 @@ class Complaints:
         key, _, values = word.partition("=")
         name = bare(key)
         ways = ["add -m to sweep over them"]
-        if name.split("@")[0] in (MEMBERS, "experiment"):
+        if name.split("@")[0] in SEVERAL:
             items = ",".join(re.findall(r"[^][, ]+", values))
-            ways.append(f"type {typed(f'{key}=[{items}]')} to stack them")
+            together = "have them all" if name == SINKS else "stack them"
+            ways.append(f"type {typed(f'{key}=[{items}]')} to {together}")
         elif name not in (*self.options, *SETTINGS) or name == "evaluate":
             there = OmegaConf.select(self._base(lambda other: other != word), name)
             if OmegaConf.is_list(there):
@@ -166,11 +171,13 @@ class Complaints:
         if group == MEMBERS and len(pieces) > 1 and pieces[0] in options:
             right = f"{typed(f'+{group}={pieces[0]}')} and its values as {group}.{pieces[0]}.FIELD=VALUE"
             return f"{group}: no option {name!r}; type {right}"
-        if group == MEMBERS and name.lower() in ("", "none", "baseline", "no", "off"):
-            return (
-                f"{group}: no option {name!r}; type {typed(f'{group}=[]')} for the empty stack, the baseline"
-            )
-        if "own" in options and re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", name):
+        if group in LISTED and name.lower() in (*NONE, "baseline"):
+            what = "the empty stack, the baseline" if group == MEMBERS else "none"
+            return f"{group}: no option {name!r}; type {typed(f'{group}=[]')} for {what}"
+        if group == SINKS and re.fullmatch(PATH, name):
+            right = typed(f"+{group}.NAME._target_={name}")
+            return f"{group}: no option {name!r}; type {right} for one of your own"
+        if "own" in options and re.fullmatch(PATH, name):
             right = typed(f"{group}=own", f"{group}._target_={name}")
             return f"{group}: no option {name!r}; type {right} for one of your own"
         close = nearest(name, options) or nearest(name.rpartition("/")[2].partition(".")[0], options)
@@ -194,7 +201,7 @@ class Complaints:
                 return f"{group}: no such key; add the regularizer with {typed(f'+{MEMBERS}={group}')}"
             above, _, name = group.partition("/")
             if above in self.options and name:
-                right = typed(f"{'+' if above == MEMBERS else ''}{above}={name}")
+                right = typed(f"{'+' if above in LISTED else ''}{above}={name}")
                 right = (
                     right
                     if name in self.options[above]
@@ -205,13 +212,13 @@ class Complaints:
                 continue
             several = isinstance(value, list)
             names = value if several else [value]
-            if value is None and group == MEMBERS:
+            if value is None and group in LISTED:
                 return (
                     f"{group}: must name options, got {one.input_line}; type {typed(f'{group}=[]')} for none"
                 )
             if (
                 several
-                and group not in (MEMBERS, "experiment")
+                and group not in SEVERAL
                 and names
                 and all(isinstance(n, str) and n for n in names)
             ):
@@ -220,10 +227,10 @@ class Complaints:
                     f"{group}: must be the name of one option, got {one.input_line}; "
                     f"type {typed('-m', f'{group}={sweep}')} to sweep over them"
                 )
-            if (several and group not in (MEMBERS, "experiment")) or not all(
+            if (several and group not in SEVERAL) or not all(
                 isinstance(n, str) for n in names
             ):
-                plural = several and group in (MEMBERS, "experiment")
+                plural = several and group in SEVERAL
                 what = "names of options" if plural else "the name of an option"
                 return f"{group}: must be {what}, got {one.input_line}"
             wrong = self._odd_names(group, names, one.input_line) or self._odd_package(group, one)
@@ -244,14 +251,15 @@ class Complaints:
 
     def _odd_package(self, group: str, one: Any) -> str | None:
         package = one.package
-        if package is None or (group == MEMBERS and package.startswith(f"{MEMBERS}.") and one.is_add()):
+        if package is None or (group in LISTED and package.startswith(f"{group}.") and one.is_add()):
             return None
-        if group != MEMBERS:
+        if group not in LISTED:
             right = typed(f"{group}={one.value()}")
             return f"{group}: an option stands at {group}, got {one.input_line}; type {right}"
-        name = package.removeprefix(f"{MEMBERS}.")
-        right = typed(f"+{group}@{MEMBERS}.{name}={one.value()}")
-        return f"{group}: a member's own name stands below {MEMBERS}, got {one.input_line}; type {right}"
+        name = package.removeprefix(f"{group}.")
+        right = typed(f"+{group}@{group}.{name}={one.value()}")
+        whose = "a member's" if group == MEMBERS else "a sink's"
+        return f"{group}: {whose} own name stands below {group}, got {one.input_line}; type {right}"
 
     # --- keys
 
@@ -265,6 +273,8 @@ class Complaints:
             return self._never_added(parts[1], overrides)
         if parts[0] == MEMBERS and len(parts) == 2 and parts[1] in self.options[MEMBERS]:
             return self._never_added(parts[1], overrides)
+        if parts[0] == SINKS and len(parts) > 1 and f"{SINKS}.{parts[1]}" not in known:
+            return self._not_chosen(parts[1], overrides)
         having = self._having(parts)
         if f"{parts[0]}=own" in overrides and having:
             return f"{key}: no such key of the chosen {parts[0]}; one of your own's is added with +{key}=..."
@@ -280,8 +290,8 @@ class Complaints:
         close = meant(key, known)
         if not close and "." not in key and key in self.options[MEMBERS]:
             close = f"; add the regularizer with {typed(f'+{MEMBERS}={key}')}"
-        elif not close and parts[0] in self.options[MEMBERS]:
-            close = f"; did you mean '{MEMBERS}.{key}', with {typed(f'+{MEMBERS}={parts[0]}')}?"
+        elif not close and (group := next((g for g in LISTED if parts[0] in self.options[g]), "")):
+            close = f"; did you mean '{group}.{key}', with {typed(f'+{group}={parts[0]}')}?"
         elif "model=own" in overrides and len(parts) == 1 and not close:
             close = f"; add a value of your own model's with +model.{key}=..."
         elif f"{parts[0]}=own" in overrides and not close:
@@ -315,10 +325,19 @@ class Complaints:
         right = typed(f"+{MEMBERS}=[{there},{name}]" if there else f"+{MEMBERS}={name}")
         return f"{key}: set, but never added; add it with {right}"
 
+    def _not_chosen(self, name: str, overrides: Sequence[str]) -> str:
+        key, options = f"{SINKS}.{name}", self.options[SINKS]
+        if name not in options:
+            return f"{key}: set, but no such sink was chosen{nearest(name, options)}"
+        chosen = next((w for w in overrides if w.partition("=")[0] == SINKS), "").partition("=")[2]
+        there = chosen.strip("[]")
+        right = f"{SINKS}=[{there},{name}]" if there else f"{'' if chosen else '+'}{SINKS}={name}"
+        return f"{key}: set, but the sink was not chosen; add it with {typed(right)}"
+
     def _having(self, parts: Sequence[str]) -> list[str]:
         """The options of a group that have a key that the chosen one lacks."""
         group, *rest = parts
-        if group not in self.options or group == MEMBERS or len(rest) != 1:
+        if group not in self.options or group in LISTED or len(rest) != 1:
             return []
         return [name for name in self.options[group] if rest[0] in self._keys_of(f"{group}/{name}")]
 

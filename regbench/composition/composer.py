@@ -20,7 +20,7 @@ from regbench.composition.composed import Composed
 from regbench.composition.copies import copier
 from regbench.composition.hydra_interface import COMMAND_LINE, PRIMARY, loader_of
 from regbench.composition.hydra_settings import choices_of_options, own_words, require_known
-from regbench.composition.option_files import MADE
+from regbench.composition.option_files import LISTED, MADE
 from regbench.composition.option_sources import OptionFiles, refuse_shadowed, refuse_unnamed
 from regbench.composition.ranges import jobs_of, refuse_endless
 from regbench.composition.recorded import choices_of
@@ -29,6 +29,9 @@ from regbench.composition.template import Shared, Templates
 from regbench.composition.unresolved import unresolved
 from regbench.composition.words import Words
 from regbench.errors import ConfigError
+
+
+WHAT = {"reg": "technique", "sinks": "sink"}
 
 
 class Composer:
@@ -197,14 +200,16 @@ class Composer:
         """Two options under one name would merge into one, silently."""
         chosen = self.loader.compute_defaults_list(PRIMARY, overrides, RunMode.RUN).defaults
         refuse_shadowed(self._own, [d.config_path for d in chosen if "/" in (d.config_path or "")])
-        refuse_unnamed(self._own, [d.config_path for d in chosen if d.package == "reg"])
-        packages = [d.package for d in chosen if (d.package or "").startswith("reg.")]
+        refuse_unnamed(self._own, [d.config_path for d in chosen if d.package in LISTED])
+        starts = tuple(f"{group}." for group in LISTED)
+        packages = [d.package for d in chosen if (d.package or "").startswith(starts)]
         for name, count in Counter(packages).items():
             if count > 1:
                 options = " and ".join(d.config_path for d in chosen if d.package == name)
+                group = str(name).partition(".")[0]
                 raise ConfigError(
-                    f"{name}: reached by {options}; to use one technique twice, give each a name: "
-                    "'+reg@reg.first=NAME' '+reg@reg.second=NAME'"
+                    f"{name}: reached by {options}; to use one {WHAT[group]} twice, give each a name: "
+                    f"'+{group}@{group}.first=NAME' '+{group}@{group}.second=NAME'"
                 )
 
 

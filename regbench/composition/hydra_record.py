@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.composition.option_files import MADE
+from regbench.composition.option_files import LISTED, MADE
 from regbench.composition.settings import read_settings, resolved
 from regbench.errors import ConfigError, brief
 from regbench.folders.ownership import KEYS
@@ -71,8 +71,8 @@ def settled(folder: Path, cfg: DictConfig, typed_in: str, epochs: int | None = N
         raise ConfigError(f"{what} is not that of a run: {error}") from error
     except Exception as error:  # a reference may lead anywhere, and be of any kind
         raise ConfigError(f"{what} cannot be read: {sentence(error)}") from error
-    for group in (*MADE, "reg"):
-        _require_targets(what, group, config[group], leaf=group != "reg")
+    for group in (*MADE, *(one for one in LISTED if one in config)):
+        _require_targets(what, group, config[group], leaf=group in MADE)
     return config
 
 

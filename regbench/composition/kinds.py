@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from regbench.instantiation.checking import Distrust, Kind, look, look_within
 from regbench.optimizers import uncompiled
 from regbench.regularizers.base import Regularizer, Stack
+from regbench.sinks.base import Sink
 
 
 def _has(cls: type, *names: str) -> bool:
@@ -58,11 +59,14 @@ SCHEDULE = Kind(
     lambda cls: is_dataclass(cls) and _is_called(cls) and not issubclass(cls, nn.Module),
     loosely=_is_called,
 )
+SINK = Kind("a Sink", lambda cls: issubclass(cls, Sink))
 KIND_OF = {"model": MODEL, "dataset": DATASET, "optimizer": OPTIMIZER, "schedule": SCHEDULE}
 
 
 def look_at(config: Mapping[str, Any], distrust: Distrust | None = None) -> None:
-    """Look at all that a configuration names before any of it is called.
+    """Look at all that a configuration names, sinks apart, before any of it is called.
+
+    A run is read without its sinks, which `assembly.sinks` looks at where it is trained.
 
     Args:
         config: resolved.
@@ -72,6 +76,8 @@ def look_at(config: Mapping[str, Any], distrust: Distrust | None = None) -> None
         ConfigError: something named is not of the kind that is due there.
     """
     for name, value in config.items():
+        if name == "sinks":
+            continue
         if name == "reg":
             _look_at_stack(value, "reg", distrust)
         elif name in KIND_OF and isinstance(value, Mapping) and "_target_" in value:

@@ -21,7 +21,8 @@ KNOWN = {
 }
 PACKAGE = re.compile(r"_global_|_group_|[\w-]+(\.[\w-]+)*")
 MADE = ("model", "dataset", "optimizer", "schedule")  # groups whose options name a class
-PLACES = ("_global_", "_group_", "reg", "train", *MADE)  # where a package begins
+LISTED = ("reg", "sinks")  # groups of which several options are chosen, each with a name below the group
+PLACES = ("_global_", "_group_", "train", *LISTED, *MADE)  # where a package begins
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -204,7 +205,7 @@ def _require_content(root: Any, path: Path, group: str, package: str) -> None:
         what = brief(target.value, 40) if isinstance(target, yaml.ScalarNode) else "no text"
         at = _at(path, target.start_mark)
         raise ConfigError(f"{at}: _target_ must be a text such as my_module.MyClass, got {what or 'nothing'}")
-    if group in (*MADE, "reg", "experiment") and package and package.split(".")[0] not in PLACES:
+    if group in (*MADE, *LISTED, "experiment") and package and package.split(".")[0] not in PLACES:
         raise ConfigError(
             f"{path}: a package must begin with one of {', '.join(PLACES)}, got {brief(package)}"
         )
@@ -212,7 +213,7 @@ def _require_content(root: Any, path: Path, group: str, package: str) -> None:
         raise ConfigError(f"{path}: an experiment must begin with the line # @package _global_")
     values = any(not isinstance(node, yaml.MappingNode) for node in found.values())
     one_thing = package not in ("_global_", "") or group in MADE
-    if group in (*MADE, "reg") and not named and target is None and values and one_thing:
+    if group in (*MADE, *LISTED) and not named and target is None and values and one_thing:
         raise ConfigError(f"{path}: must name its class by _target_, such as my_module.MyClass, got none")
 
 

@@ -66,19 +66,19 @@ def refuse_shadowed(own: OptionFiles | None, options: list[str]) -> None:
 
 
 def refuse_unnamed(own: OptionFiles | None, options: list[str]) -> None:
-    """Refuse regularizers of a person's that stand at reg itself, where a member needs a name.
+    """Refuse regularizers and sinks of a person's that stand at the group itself, where each needs a name.
 
     Args:
         own: the person's folder.
-        options: those at reg, such as reg/mine.
+        options: those at their group, such as reg/mine.
 
     Raises:
-        ConfigError: one of them makes a member.
+        ConfigError: one of them makes one.
     """
     for option in options if own is not None else []:
-        file, name = own.file(option), option.rpartition("/")[2]  # type: ignore[union-attr]
+        file, (group, _, name) = own.file(option), option.rpartition("/")  # type: ignore[union-attr]
         if file.is_file() and "_target_" in keys_of(file):
-            raise ConfigError(f"{file}: must begin with the line # @package reg.{name}")
+            raise ConfigError(f"{file}: must begin with the line # @package {group}.{name}")
 
 
 def why_not_there(own: OptionFiles | None, option: str) -> str:

@@ -26,6 +26,7 @@ RATED = ("optimizer", "model")  # whose lr is train.lr, unless that is set by it
 Checkpoints = Literal["none", "last", "best", "last+best", "all"]
 MOST_MEANT = 3  # keys that are named for one that is not known
 PARTS = ("train", "dataset", "model", "optimizer", "schedule", "reg")
+SINKS = "sinks"  # a part that older configurations lack
 # keys of the model's part that are not for its class: they stand there whatever the class is
 MODEL_KEYS = ("lr", "tie", "sites", "own_noise", "init", "freeze")
 
@@ -219,7 +220,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     """
     hints = hints_of(Settings)
     for name in config:
-        if name not in SETTINGS and name not in PARTS:
+        if name not in (*SETTINGS, *PARTS, SINKS):
             close = meant(name, _keys(config, name))
             if not close and not str(config["model"].get("_target_", "regbench.")).startswith("regbench."):
                 close = f"; add a value of your own model's with +model.{name}=..."
@@ -227,7 +228,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:
     for name in (*REQUIRED, *PARTS):
         if name not in config:
             raise ConfigError(f"{name}: must have a value, got none")
-    for name in PARTS:
+    for name in (*PARTS, *([SINKS] if SINKS in config else [])):
         if not isinstance(config[name], Mapping):
             raise ConfigError(f"{name}: must be a group of settings, got {config[name]!r}")
     groups = (name for name, value in config["train"].items() if isinstance(value, Mapping))

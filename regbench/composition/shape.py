@@ -15,14 +15,14 @@ PARTS = ("optimizer", "schedule", "reg")  # whose numbers may differ
 
 
 def shape(config: Mapping[str, Any]) -> str:
-    """A configuration without seed and numbers, as one text.
+    """A configuration without seed, sinks and numbers, as one text.
 
     Numbers are what a class takes as a float: rates, strengths, learning rates; integers are sizes.
 
     Args:
         config: resolved.
     """
-    kept = {name: value for name, value in config.items() if name != "seed"}
+    kept = {name: value for name, value in config.items() if name not in ("seed", "sinks")}
     kept |= {name: _numbered(config[name]) for name in PARTS}
     for part in ("train", "model"):
         kept[part] = {name: NUMBER if name == "lr" else value for name, value in config[part].items()}

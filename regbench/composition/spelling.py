@@ -9,6 +9,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from regbench.composition.option_files import LISTED
 from regbench.errors import ConfigError, brief
 
 KEY = re.compile(r"[+~]*[\w$-]+([./][\w$-]+)*(@[\w.]*)?")  # group, or names joined by dots
@@ -167,7 +168,7 @@ class Speller:
             names += word.strip(",").split(",")
             if not word.endswith(","):
                 break
-        if group == "reg" and len(names) > 1 and {*names} <= {*self._options[group]}:
+        if group in LISTED and len(names) > 1 and {*names} <= {*self._options[group]}:
             yield "a list must be one word", [f"{key}=[{','.join(names)}]"]
 
     def _of_an_option(self, key: str, group: str, value: str) -> Iterator[tuple[str, list[str]]]:
@@ -177,13 +178,13 @@ class Speller:
         if not found or not found[2] or found[1] not in names or found[2] in names:
             return
         name, inner = found.groups()
-        where = f"{group}.{name}" if group == "reg" else group
+        where = f"{group}.{name}" if group in LISTED else group
         settings = [part.strip() for part in inner.split(",")] if "=" in inner else [f"FIELD={inner}"]
         why = "the settings of an option must be words of their own"
         yield why, [f"{key}={name}", *(f"{where}.{setting}" for setting in settings)]
 
     def _choose(self, group: str, option: str) -> str:
-        return typed(f"{'+' if group == 'reg' else ''}{group}={option}")
+        return typed(f"{'+' if group in LISTED else ''}{group}={option}")
 
     def _reads(self, word: str) -> bool:
         return self._read(word) is not None

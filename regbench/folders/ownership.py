@@ -17,6 +17,7 @@ HYDRA = ".hydra"
 HYDRAS = ("config.yaml", "hydra.yaml", "overrides.yaml")  # what Hydra writes in there
 EVENTS = "tensorboard"
 SUB_RUNS = ("train", "val")
+WANDB = "wandb"  # where Weights & Biases keeps what is not sent
 KEYS = ("model", "dataset", "optimizer", "schedule", "train", "reg", "seed")  # of every configuration
 LOOKED_AT = 1 << 20  # bytes of a file that are looked at
 

@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 
 from regbench.errors import ConfigError, listed
-from regbench.folders.ownership import EVENTS, HYDRA, HYDRAS, LOCK, MARK, SUB_RUNS, is_ours, kind_of
+from regbench.folders.ownership import EVENTS, HYDRA, HYDRAS, LOCK, MARK, SUB_RUNS, WANDB, is_ours, kind_of
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.storage import checkpoint
 from regbench.storage.folders import insisting, missing, remove_empty
 
 CURRENT = "the current folder"  # taken where it is empty and its whole name is typed
-FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS))  # of a run folder
+FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS), WANDB)  # of a run folder
 WRITTEN_IN_PLACE = (MARK, LOCK, LOG, *(f"{HYDRA}/{name}" for name in HYDRAS))  # others are renamed into place
 REPLACED = (ENVIRONMENT, METRICS, SUMMARY, checkpoint.LAST, checkpoint.PREVIOUS, checkpoint.BEST)
 LONGEST, LONGEST_PART = 3000, 255  # bytes of a folder's name; what a run writes lies below it

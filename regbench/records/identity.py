@@ -20,6 +20,7 @@ NOT_IDENTITY = (
     "replicas",
     "devices",
     "per_device",
+    "sinks",
 )  # where it runs, and what it leaves behind
 # nor what is repeated, what is compared, and what changes the last bits or is measured besides
 NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")

@@ -13,6 +13,7 @@ from regbench.evaluation.at_end import measured_late
 from regbench.records.files import undamaged, write_summary
 from regbench.records.status import Status
 from regbench.records.summary import Summary
+from regbench.records.typed import plain
 from regbench.regularizers.base import hooks
 from regbench.runs.checkpoints import keep_final, undo_epoch
 from regbench.runs.class_pictures import class_table, confusion_picture
@@ -21,19 +22,19 @@ from regbench.runs.judging import Judging
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.progress import show_summary
 from regbench.runs.sealed import read_test, with_best_weights
-from regbench.runs.sinks import Sink
+from regbench.runs.sinks import Sinks
 from regbench.runs.summary import summarize
 from regbench.storage import checkpoint
 
 
-def end(ongoing: Ongoing, status: Status, reason: str, sink: Sink, ask: bool = True) -> None:
+def end(ongoing: Ongoing, status: Status, reason: str, sinks: Sinks, ask: bool = True) -> None:
     """Keep what the members keep, measure it, and write the summary.
 
     Args:
         ongoing: of the run.
         status: of the run.
         reason: one sentence, or nothing.
-        sink: is shown the classes, though it has been closed.
+        sinks: are shown the classes and told the end, and closed.
         ask: the members for what they keep; not again where one has failed over that.
     """
     run, home, seconds = ongoing.run, ongoing.home, ongoing.seconds
@@ -83,10 +84,13 @@ def end(ongoing: Ongoing, status: Status, reason: str, sink: Sink, ask: bool = T
     )
     ongoing.place.require()
     write_summary(home.path, summary)
-    _show_classes(sink, summary)
+    _show_classes(sinks, summary)
+    sinks.end(plain(summary))
+    commands = sinks.commands()
+    sinks.close()
     if status.finished:  # before, any of them may be needed
         checkpoint.leave(home.path, ongoing.checkpoints)
-    show_summary(home.console, summary, str(home.path))
+    show_summary(home.console, summary, str(home.path), commands)
 
 
 def _undone(ongoing: Ongoing, status: Status) -> bool:
@@ -114,12 +118,11 @@ def _of_last_epoch(ongoing: Ongoing) -> nn.Module:
     return ongoing.run.reg.eval_model(ongoing.run.model)
 
 
-def _show_classes(sink: Sink, summary: Summary) -> None:
+def _show_classes(sinks: Sinks, summary: Summary) -> None:
     """Put up what was found of each class."""
     of = summary.per_class
     for name, found in (("last", of.last), ("best", of.best)) if of else ():
         taken, classes = summary.snapshots.get(name) or summary.last, summary.classes
         epoch = (taken and taken.epoch) or 0
-        sink.show({f"val/confusion/{name}": confusion_picture(found.confusion, classes)}, epoch)
-        sink.tell({f"val/classes/{name}": class_table(found, classes)}, epoch)
-    sink.close()
+        sinks.show({f"val/confusion/{name}": confusion_picture(found.confusion, classes)}, epoch)
+        sinks.tell({f"val/classes/{name}": class_table(found, classes)}, epoch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +22,7 @@ class RunFolder:
         choices: the option of each config group.
         console: where a person watches.
         distrust: what a configuration that was read from the folder may not call; None for one that is typed.
+        notes: what a sweep is to say of the run, where nobody watches its console.
     """
 
     config: Config
@@ -29,3 +30,4 @@ class RunFolder:
     choices: Mapping[str, str]
     console: Console
     distrust: Distrust | None = None
+    notes: list[str] = field(default_factory=list, compare=False)

@@ -14,14 +14,13 @@ from regbench.records.files import LOG, uneven
 from regbench.records.metrics import Terms, decider_of, decimals, is_percent, keys
 from regbench.records.status import Status
 from regbench.records.summary import Summary
-from regbench.runs.sinks import Sink
 from regbench.types import Record
 
 EPOCHS_LEFT = 5  # epochs that are shown when a bar is taken away, evenly chosen, and the best beside them
 SPLITS = {"train": "", "val": "", "gap": "+"}  # of a line, with the sign of the numbers
 
 
-class RunProgress(Sink):
+class RunProgress:
     """The progress of one run on a console.
 
     Args:
@@ -55,10 +54,12 @@ class RunProgress(Sink):
             self._bar.start()
 
     def step(self, epoch: int, share: float) -> None:
+        """Move the bar: part of an epoch is done, after so many others."""
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch + share)
 
     def write(self, record: Record) -> None:
+        """Show an epoch that is done."""
         if "val/loss" not in record.metrics:
             return
         self._shown.append(record)
@@ -110,8 +111,8 @@ def show_audit(console: Console, rows: Sequence[Mapping[str, Any]], warnings: Se
         console.print(f"warning: {warning}", markup=False, style="yellow", soft_wrap=True)
 
 
-def show_summary(console: Console, summary: Summary, folder: str) -> None:
-    """The end of a run: a short table, and how to look at the curves."""
+def show_summary(console: Console, summary: Summary, folder: str, commands: Sequence[str] = ()) -> None:
+    """The end of a run: a short table, and how to look at the curves, by these commands."""
     columns = summary.snapshots
     console.print(
         f"{summary.name}: {summary.status}", style="italic", markup=False, highlight=False, soft_wrap=True
@@ -139,7 +140,9 @@ def show_summary(console: Console, summary: Summary, folder: str) -> None:
         console.print(table)
     if summary.reason:
         console.print(f"{summary.status}: {summary.reason}", markup=False, soft_wrap=True)
-    lines = {"run folder": folder, "curves": f"tensorboard --logdir {as_typed(f'{folder}/tensorboard')}"}
+    lines = {"run folder": folder}
+    if commands:
+        lines["curves"] = f"\n{'':12}".join(commands)
     if summary.status is Status.FAILED:
         lines["trace"] = f"{folder}/{LOG}"
     if summary.status in (Status.INTERRUPTED, Status.FAILED):

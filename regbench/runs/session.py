@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from regbench.errors import ConfigError
-from regbench.folders.ownership import EVENTS
+from regbench.assembly.sinks import makers_of
+from regbench.errors import ConfigError, printable
 from regbench.instantiation.boundary import kind_of, raised, refusing, shown, stops, trace
 from regbench.instantiation.boundary import reason as reason_of
 from regbench.records.files import ENVIRONMENT, LOG, METRICS
+from regbench.records.identity import stack_name
 from regbench.records.status import Status
 from regbench.records.typed import plain
 from regbench.runs.checkpoints import Keeper
@@ -21,11 +23,14 @@ from regbench.runs.folder import RunFolder
 from regbench.runs.interruption import StopRequest
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.opening import begin
+from regbench.runs.json_lines import JsonLines
 from regbench.runs.progress import RunProgress
-from regbench.runs.sinks import JsonLines, Sink, Sinks, TensorBoard
+from regbench.runs.sinks import Sinks
 from regbench.runs.summary import best_of
+from regbench.sinks.base import Start
 from regbench.storage.files import write_json
-from regbench.training.loop import Diverged, EpochEnd, fit
+from regbench.training.loop import Diverged, EpochEnd, StepEnd, fit
+from regbench.types import Record
 
 
 def train(home: RunFolder) -> Status:
@@ -56,7 +61,7 @@ def _trained(session: Session, asked: Callable[[], bool]) -> Status:
         if isinstance(event, EpochEnd):
             session.take(event)
         else:
-            session.sink.step(event.epoch, (event.step + 1) / event.steps)
+            session.step(event)
         if asked():
             return Status.INTERRUPTED
     return Status.STOPPED if ongoing.stopped else Status.FINISHED
@@ -69,9 +74,6 @@ class Session:
         ongoing: of the run.
         replicas: how many runs are trained together with it, itself among them.
 
-    Attributes:
-        sink: takes what the run shows.
-
     Raises:
         ConfigError: a member cannot show its pictures.
         OSError: the folder cannot be written.
@@ -81,14 +83,14 @@ class Session:
         self.ongoing, self.folder = ongoing, ongoing.home.path
         run = ongoing.run
         write_json(self.folder / ENVIRONMENT, plain(describe(run.device, ongoing.threads, replicas)))
-        board = TensorBoard(self.folder / EVENTS, ongoing.history)
         with refusing("reg: "):
-            board.show(run.reg.images())
-        lines = JsonLines(self.folder / METRICS, ongoing.history)
+            pictures = run.reg.images()
+        self._lines = JsonLines(self.folder / METRICS, ongoing.history)
+        devices = [run.device] if run.device.type == "cuda" else []
+        self._sinks = Sinks(makers_of(ongoing.home.config), _start(ongoing), self._give_up, devices)
+        self._sinks.show(pictures)
         best = partial(best_of, monitor=run.monitor)
-        self.sink: Sink = Sinks(
-            lines, board, RunProgress(ongoing.home.console, run.epochs, ongoing.history, best)
-        )
+        self._progress = RunProgress(ongoing.home.console, run.epochs, ongoing.history, best)
         self._keeper = Keeper(ongoing)
 
     def do(self, work: Callable[[], Status | None]) -> Status | None:
@@ -116,6 +118,12 @@ class Session:
                 status = self._finish(status, reason)
         return status
 
+    def step(self, event: StepEnd) -> None:
+        """Show that part of an epoch is done."""
+        share = (event.step + 1) / event.steps
+        self._sinks.step(event.epoch, share)
+        self._progress.step(event.epoch, share)
+
     def take(self, event: EpochEnd, due: bool = True) -> None:
         """Record an epoch that is done.
 
@@ -130,29 +138,56 @@ class Session:
         ongoing = self.ongoing
         ongoing.place.require()
         ongoing.take(event)
-        self.sink.write(event.record)
+        self._lines.write(event.record)
+        self._sinks.write(event.record)
+        self._progress.write(event.record)
         self._keeper.keep(event, due)
 
     def leave(self) -> None:
         """Write what is not written yet, for whoever takes the run up from its folder."""
-        self.sink.close()
+        self._put_away()
+        self._sinks.close()
         self._keeper.write()
 
     def _finish(self, status: Status, reason: str) -> Status:
         """End the run; return its status, which what is measured at the end may change to failed."""
         self.ongoing.place.leave_copy()
-        self.sink.close()
+        self._put_away()
         try:
             self._keeper.write()
-            end(self.ongoing, status, reason, self.sink)
+            end(self.ongoing, status, reason, self._sinks)
         except BaseException as error:
             if stops(error):
                 raise
             said = self._told(error)
             reason = reason if status is Status.FAILED else said
             status = Status.FAILED
-            end(self.ongoing, status, reason, self.sink, ask=False)
+            end(self.ongoing, status, reason, self._sinks, ask=False)
+        finally:
+            self._sinks.close()  # where the end has not come so far
         return status
+
+    def _put_away(self) -> None:
+        """Nothing is recorded any more, and the console is for what is said now."""
+        self._lines.close()
+        self._progress.close()
+
+    def _give_up(self, name: str, when: str, error: BaseException) -> None:
+        """Say once that a sink has failed, which is given nothing more, and let the run go on."""
+        self.ongoing.place.leave_copy()
+        self._log(error)
+        said = f"sinks.{name} failed {when} and is given nothing more: {_why(name, error)}"
+        home = self.ongoing.home
+        home.console.print(f"warning: {said}; trace in {self.folder / LOG}", markup=False, soft_wrap=True)
+        home.notes.append(printable(said))
+
+    def _log(self, error: BaseException) -> None:
+        """Put a trace into the run's log."""
+        with (
+            suppress(OSError),
+            (self.folder / LOG).open("a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
+            file.write(trace(error))
 
     def _told(self, error: BaseException) -> str:
         """One sentence on what a person's own code raised, its trace put into the run's log.
@@ -162,11 +197,7 @@ class Session:
         """
         ongoing = self.ongoing
         ongoing.place.require()
-        with (
-            suppress(OSError),
-            (self.folder / LOG).open("a", encoding="utf-8", errors="backslashreplace") as f,
-        ):
-            f.write(trace(error))
+        self._log(error)
         ours = issubclass(type(error), ConfigError)
         said = shown(str(error), 2000) if ours else raised(error)
         if ongoing.untried and issubclass(type(error), Exception) and (not said or ours):
@@ -175,3 +206,26 @@ class Session:
             raise error
         after = f"after epoch {len(ongoing.history)}" if ongoing.history else "in the first epoch"
         return f"{said}, {after}"
+
+
+def _why(name: str, error: BaseException) -> str:
+    """What a sink has raised, by its kind and the line of a person's file that raised it."""
+    if type(error) is ConfigError:
+        return shown(str(error)).removeprefix(f"sinks.{name}: ")
+    kind, said = kind_of(error), reason_of(error)
+    return raised(error) or (said if said.startswith(kind) else f"{kind}: {said}")
+
+
+def _start(ongoing: Ongoing) -> Start:
+    """What sinks are told of a run, in copies: it is the run's own."""
+    config = copy.deepcopy(dict(ongoing.home.config))
+    return Start(
+        folder=ongoing.home.path,
+        name=ongoing.home.path.absolute().name,
+        stack=stack_name(config["reg"]),
+        seed=ongoing.run.seed,
+        identity=ongoing.identity,
+        config=config,
+        epochs=ongoing.run.epochs,
+        history=[Record(one.epoch, dict(one.metrics)) for one in ongoing.history],
+    )

@@ -1,217 +1,107 @@
-"""Sinks: where records go."""
+"""A run's sinks, as one: what one of them raises is said once, and keeps nothing from the others."""
 
 from __future__ import annotations
 
-import errno
-import itertools
-import math
-import os
-import socket
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from io import FileIO
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from regbench.folders.ownership import SUB_RUNS
-from regbench.folders.removal import EVENT_FILE, remove_events
-from regbench.records.course import line
-from regbench.runs import event_bytes
-from regbench.storage.files import write_text
+from regbench.instantiation.boundary import stops
+from regbench.sinks.base import Sink, Start
+from regbench.streams import kept_draws
 from regbench.types import Record
 
-
-class Sink:
-    """Takes one record after another, and what else a run shows; what it has no use for it passes over."""
-
-    def step(self, epoch: int, share: float) -> None:
-        """Part of an epoch is done.
-
-        Args:
-            epoch: how many were done before it.
-            share: of it, in (0, 1].
-        """
-
-    def write(self, record: Record) -> None:
-        """Take the record of an epoch that is done."""
-
-    def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
-        """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
-
-    def tell(self, texts: Mapping[str, str], epoch: int) -> None:
-        """Put each of the texts, in Markdown, up under its name."""
-
-    def close(self) -> None:
-        """Let go of what is open; what is shown or told afterwards opens it again."""
+Failed = Callable[[str, str, BaseException], None]
 
 
-class Sinks(Sink):
-    """Several sinks as one; each is given everything, in this order."""
-
-    def __init__(self, *sinks: Sink) -> None:
-        self._sinks = sinks
-
-    def step(self, epoch: int, share: float) -> None:
-        for sink in self._sinks:
-            sink.step(epoch, share)
-
-    def write(self, record: Record) -> None:
-        for sink in self._sinks:
-            sink.write(record)
-
-    def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
-        for sink in self._sinks:
-            sink.show(pictures, epoch)
-
-    def tell(self, texts: Mapping[str, str], epoch: int) -> None:
-        for sink in self._sinks:
-            sink.tell(texts, epoch)
-
-    def close(self) -> None:
-        for sink in self._sinks:
-            sink.close()
-
-
-class JsonLines(Sink):
-    """`metrics.jsonl`, a line per epoch, each on the disk before the next begins: the truth."""
-
-    def __init__(self, path: Path, history: Sequence[Record] = ()) -> None:
-        write_text(path, "".join(map(_line, history)))  # what is there may end in the middle of a line
-        self._file = path.open("ab", buffering=0)
-
-    def write(self, record: Record) -> None:
-        _append(self._file, _line(record).encode())
-
-    def close(self) -> None:
-        self._file.close()
-
-
-MEASURED = ("val", "select", "gap")  # what is known of rows that are not learned from
-
-
-class TensorBoard(Sink):
-    """Event files of two sub-runs, so that TensorBoard's list of runs stays short.
-
-    "train/loss" and "val/loss" become tag `loss` of the sub-runs `train` and `val`, and share a chart. All
-    else keeps its whole name: select and gap in `val`; what is of training, and members' own, in `train`.
-    """
-
-    def __init__(self, folder: Path, history: Sequence[Record] = ()) -> None:
-        remove_events(folder, SUB_RUNS)  # events cannot be cut, so they are written again
-        self._folder = folder
-        self._files: dict[str, Events] = {}
-        for record in history:
-            self.write(record)
-
-    def write(self, record: Record) -> None:
-        for name, value in record.metrics.items():
-            run, tag = _placed(name)
-            self._of(run).add(event_bytes.scalar(tag, value), record.epoch)
-
-    def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
-        for name, images in pictures.items():
-            run, tag = _placed(name)
-            picture = _summaries().image(tag, grid(images), dataformats="CHW")
-            self._of(run).add(picture.SerializeToString(), epoch)
-
-    def tell(self, texts: Mapping[str, str], epoch: int) -> None:
-        for name, text in texts.items():
-            run, tag = _placed(name)
-            self._of(run).add(_summaries().text(tag, text).SerializeToString(), epoch)
-
-    def _of(self, run: str) -> Events:
-        if run not in self._files:
-            self._files[run] = Events(self._folder / run)
-        return self._files[run]
-
-    def close(self) -> None:
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
-
-
-class Events:
-    """One event file, each event on its way to the disk before the next begins.
-
-    TensorBoard's own writer has a thread for it, whose errors are a trace that nobody can catch.
+class Sinks:
+    """Several sinks, each of which is given everything, in their order, for as long as it takes it.
 
     Args:
-        folder: made where it is missing, in one that is there or that can be made beside it.
-
-    Raises:
-        OSError: the file cannot be made.
+        makers: each makes one, by its name.
+        start: what they are told of the run.
+        failed: is called with the name of one that has raised, what it was to do, and what it has raised; it
+            is closed, and given nothing more.
+        devices: CUDA devices whose generators they must not shift either.
     """
 
-    def __init__(self, folder: Path) -> None:
-        for place in (folder.parent, folder):  # not the run folder, which is gone where it is not there
-            place.mkdir(exist_ok=True)
-        self._file = _new_file(folder)
-        _append(self._file, event_bytes.first_record(time.time()))
+    def __init__(
+        self,
+        makers: Mapping[str, Callable[[], Sink]],
+        start: Start,
+        failed: Failed,
+        devices: Sequence[torch.device] = (),
+    ) -> None:
+        self._going: dict[str, Sink] = {}
+        self._failed, self._devices = failed, devices
+        for name, make in makers.items():
+            with self._guarded(name, "when it was made"):
+                self._going[name] = make()
+        self._each("start", lambda sink: sink.start(start))
+        # asked for every step, and few want to know
+        self._stepping = [name for name, sink in self._going.items() if type(sink).step is not Sink.step]
 
-    def add(self, summary: bytes, step: int) -> None:
-        """Write a summary as an event of a step.
+    def step(self, epoch: int, share: float) -> None:
+        """Part of an epoch is done; see `Sink.step`, as for the others."""
+        for name in [name for name in self._stepping if name in self._going]:
+            with self._guarded(name, "in step"):
+                self._going[name].step(epoch, share)
 
-        Raises:
-            OSError: it cannot be written; no half of it is.
-        """
-        _append(self._file, event_bytes.record(time.time(), step, summary))
+    def write(self, record: Record) -> None:
+        """Take the record of an epoch; each has a copy, for the record is the run's."""
+        self._each("write", lambda sink: sink.write(Record(record.epoch, dict(record.metrics))))
+
+    def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
+        """Put pictures up."""
+        if pictures:
+            self._each("show", lambda sink: sink.show(pictures, epoch))
+
+    def tell(self, texts: Mapping[str, str], epoch: int) -> None:
+        """Put texts up."""
+        self._each("tell", lambda sink: sink.tell(texts, epoch))
+
+    def end(self, summary: Mapping[str, Any]) -> None:
+        """The run has ended."""
+        self._each("end", lambda sink: sink.end(summary))
 
     def close(self) -> None:
-        self._file.close()
+        """Let go of all; they are given nothing more."""
+        self._each("close", lambda sink: sink.close())
+        self._going.clear()
+
+    def commands(self) -> list[str]:
+        """What to type to see what they have taken."""
+        found: list[str] = []
+        self._each("command", lambda sink: found.append(sink.command()))
+        return [one for one in found if one]
+
+    def _each(self, what: str, call: Callable[[Sink], None]) -> None:
+        for name, sink in list(self._going.items()):
+            with self._guarded(name, f"in {what}"):
+                call(sink)
+
+    @contextmanager
+    def _guarded(self, name: str, when: str) -> Iterator[None]:
+        """What a sink raises, which may be anything, ends what it is given, and a signal ends the run."""
+        try:
+            with kept_draws(self._devices):
+                yield
+        except BaseException as error:
+            if stops(error):
+                raise
+            sink = self._going.pop(name, None)
+            self._failed(name, when, error)
+            if sink is not None:
+                _close(sink)
 
 
-def _append(file: FileIO, content: bytes) -> None:
-    """Write to the end of a file, all or nothing."""
-    before = file.seek(0, os.SEEK_END)
+def _close(sink: Sink) -> None:
+    """Have a sink let go of what it can; it has failed, and what is said of that has been said."""
     try:
-        if file.write(content) < len(content):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
-    except OSError:
-        file.seek(before)
-        file.truncate()
-        raise
-
-
-def _new_file(folder: Path) -> FileIO:
-    """A file called as TensorBoard calls its own, and as none is yet."""
-    for number in itertools.count():
-        name = f"{EVENT_FILE}{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{number}"
-        with suppress(FileExistsError):
-            return (folder / name).open("xb", buffering=0)
-    raise AssertionError("unreachable")
-
-
-def _summaries() -> Any:
-    """Torch's makers of summaries; most runs show neither pictures nor texts, and need no import of them."""
-    from torch.utils.tensorboard import summary
-
-    return summary
-
-
-def _placed(name: str) -> tuple[str, str]:
-    """Sub-run and tag of a figure or a picture."""
-    split, _, rest = name.partition("/")
-    run = "val" if split in MEASURED else "train"
-    return run, rest if split == run else name
-
-
-def grid(images: Tensor) -> Tensor:
-    """Lay (N, C, H, W) out as one picture (C, rows * H, columns * W), about square; black fills up.
-
-    Where it can the rows are full, so that pictures that come in groups of a size stand in columns.
-    """
-    side = math.isqrt(len(images))
-    full_rows = [columns for columns in range(side, side // 2, -1) if len(images) % columns == 0]
-    columns = full_rows[0] if full_rows else side + (side * side < len(images))
-    rows = math.ceil(len(images) / columns)
-    full = images.new_zeros(rows * columns, *images.shape[1:])
-    full[: len(images)] = images
-    by_row = full.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4)
-    return by_row.flatten(3, 4).flatten(1, 2)
-
-
-def _line(record: Record) -> str:
-    return line(record.epoch, record.metrics)
+        sink.close()
+    except BaseException as error:
+        if stops(error):
+            raise

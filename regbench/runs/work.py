@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from regbench.assembly.sinks import check_sinks
 from regbench.composition.trust import require_trusted
 from regbench.errors import ConfigError, of_the_system
 from regbench.folders.lock import Locked, locked
@@ -93,6 +94,7 @@ def _worked(home: RunFolder, policy: Policy, tell: Callable[[str], None]) -> Out
     if summary and summary.status.ended:
         return Outcome(summary.status, summary.reason, idle=True)
     require_trusted(home.config, home.distrust)
+    check_sinks(home.config, home.distrust)
     return Outcome(go(take_up(home)))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +62,19 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """An object as a whole file; raises ValueError for a number that is not finite."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def append(file: FileIO, content: bytes) -> None:
+    """Write to the end of an open file, all or nothing.
+
+    Raises:
+        OSError: it cannot be written; no part of it is.
+    """
+    before = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+    except OSError:
+        file.seek(before)
+        file.truncate()
+        raise

@@ -74,7 +74,10 @@ class Members:
         notes: dict[int, str] = {}
         with released():
             found = work_in_each(homes, notes.__setitem__)
-        made = [replace(one, note=notes.get(place, ""), error=None) for place, one in enumerate(found)]
+        made = [
+            replace(one, note=_joined(homes[place], notes.get(place)), error=None)
+            for place, one in enumerate(found)
+        ]
         outcomes = iter(self._ended(made, homes))
         return [next(outcomes) if isinstance(one, RunFolder) else one for one in prepared]
 
@@ -110,4 +113,9 @@ def _try(home: RunFolder) -> Outcome:
         log.exception("the job has failed")
         outcome = Outcome(Status.FAILED, f"{type(error).__name__}: {error}")
     # without the error, which may not travel from one process to another
-    return replace(outcome, note=notes[-1] if notes else "", error=None)
+    return replace(outcome, note=_joined(home, notes[-1] if notes else None), error=None)
+
+
+def _joined(home: RunFolder, note: str | None) -> str:
+    """What is to be said of a run: how it was gone on with, and what it has noted itself."""
+    return "; ".join(filter(None, [note, *home.notes]))

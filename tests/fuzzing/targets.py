@@ -104,7 +104,7 @@ this.s
 regbench.folders.claims.forget {"folder": "precious"}
 regbench.storage.files.write_text {"path": "made", "text": "x"}
 regbench.storage.checkpoint.save {"path": "made", "state": {}}
-regbench.sinks.TensorBoard {"folder": "precious"}
+regbench.sinks.tensorboard.TensorBoard {}
 regbench.cli.main
 webbrowser.open {"url": "x"}
 urllib.request.urlopen {"url": "http://127.0.0.1:9"}

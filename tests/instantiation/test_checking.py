@@ -127,7 +127,7 @@ functools.partial functools.reduce operator.methodcaller runpy.run_path antigrav
 torch.os.removedirs torch.hub.load torch.load torch.save torch.jit.load torch.zeros torch.nn.functional.relu
 torch.nn.Module.cuda torch.nn.Linear.mro torch.package.PackageImporter torch.optim.Optimizer.step
 joblib.load numpy.load numpy.memmap numpy.os.removedirs yaml.unsafe_load hydra.utils.instantiate
-regbench.folders.claims.forget regbench.load regbench.runs.load.load_model regbench.runs.sinks.JsonLines regbench.cli.main"""
+regbench.folders.claims.forget regbench.load regbench.runs.load.load_model regbench.runs.json_lines.JsonLines regbench.cli.main"""
 
 
 @pytest.mark.parametrize("kind", [MODEL, REGULARIZER, DATASET, OPTIMIZER, SCHEDULE])
@@ -209,7 +209,7 @@ def test_what_stands_within_is_looked_at_first_at_any_depth() -> None:
 INSTALLED = [
     *("torch.utils.tensorboard.SummaryWriter", "torch.utils.data.DataLoader", "torch.distributed.FileStore"),
     *("torch.Generator", "torch.package.PackageExporter", "torch.optim.SGD", "tensorboard.summary.Writer"),
-    *("joblib.Memory", "filelock.FileLock", "numpy.memmap", "regbench.runs.sinks.TensorBoard"),
+    *("joblib.Memory", "filelock.FileLock", "numpy.memmap", "regbench.sinks.tensorboard.TensorBoard"),
 ]
 PARTS = [
     *("torchvision.transforms.v2.ToImage", "torchvision.transforms.Resize", "torchvision.datasets.FakeData"),

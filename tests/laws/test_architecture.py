@@ -24,6 +24,7 @@ VOCABULARY = [  # what a person's own part may import; the whole of the top leve
     "artefacts",
     "errors",
     "regularizers.base",
+    "sinks.base",
 ]
 ENTRANCE = ["", "__main__", "cli"]
 
@@ -44,6 +45,7 @@ ROOMS = {
     "evaluation": ["images", "nn", "records"],
     "training": ["evaluation", "nn"],
     "data": ["storage", "instantiation", "terminal"],
+    "sinks": ["folders", "records", "storage"],
     "composition": ["folders", "records", "storage", "instantiation", "terminal"],
     "assembly": ["composition", "data", "images", "nn", "records", "storage", "instantiation", "training"],
     "library": ["assembly", "composition", "data", "evaluation", "instantiation", "nn", "training"],
@@ -74,8 +76,9 @@ APART = ["regularizers", "models", "commands"]  # whose files do not import each
 GUESTS = {
     "hydra": ["composition.*", "sweeps.*", "commands.train"],
     "omegaconf": ["composition.*", "sweeps.*", "commands.train"],
-    "tensorboard": ["reports.*", "runs.sinks"],
-    "torch.utils.tensorboard": ["runs.sinks"],
+    "tensorboard": ["reports.*", "sinks.tensorboard"],
+    "torch.utils.tensorboard": ["sinks.tensorboard"],
+    "wandb": ["sinks.wandb"],
     "torchvision": ["data.*", "models.torchvision"],
     "timm": ["models.timm"],
     "polars": ["data.*"],

@@ -21,7 +21,7 @@ from regbench.regularizers.dropout import Dropout
 from regbench.runs import together, work_together
 from regbench.runs.checkpoints import Keeper
 from regbench.runs.folder import RunFolder
-from regbench.runs.sinks import JsonLines
+from regbench.runs.json_lines import JsonLines
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.runs.work_together import work_in_each
 from regbench.training.replicas import fit, proof

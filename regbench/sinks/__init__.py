@@ -1,0 +1,1 @@
+"""Where a run shows its records, one file for each option of configs/sinks."""
