@@ -46,8 +46,16 @@ def check_sinks(config: Mapping[str, Any], distrust: Distrust | None = None) -> 
         target = look(node, key, SINK, distrust)
         checked(target, {field: value for field, value in node.items() if field != "_target_"}, key, {})
         for package, install in getattr(target, "needs", {}).items():
-            if find_spec(package) is None:
+            if not _is_there(package):
                 raise ConfigError(f"{key}: needs {package}; type pip install '{install}'")
+
+
+def _is_there(package: str) -> bool:
+    """Whether a package could be imported; it is not, which may take long."""
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # such as of one that has been switched off
+        return False
 
 
 def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

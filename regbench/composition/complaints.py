@@ -216,20 +216,13 @@ class Complaints:
                 return (
                     f"{group}: must name options, got {one.input_line}; type {typed(f'{group}=[]')} for none"
                 )
-            if (
-                several
-                and group not in SEVERAL
-                and names
-                and all(isinstance(n, str) and n for n in names)
-            ):
+            if several and group not in SEVERAL and names and all(isinstance(n, str) and n for n in names):
                 sweep = ",".join(map(str, names))
                 return (
                     f"{group}: must be the name of one option, got {one.input_line}; "
                     f"type {typed('-m', f'{group}={sweep}')} to sweep over them"
                 )
-            if (several and group not in SEVERAL) or not all(
-                isinstance(n, str) for n in names
-            ):
+            if (several and group not in SEVERAL) or not all(isinstance(n, str) for n in names):
                 plural = several and group in SEVERAL
                 what = "names of options" if plural else "the name of an option"
                 return f"{group}: must be {what}, got {one.input_line}"

@@ -30,7 +30,6 @@ from regbench.composition.unresolved import unresolved
 from regbench.composition.words import Words
 from regbench.errors import ConfigError
 
-
 WHAT = {"reg": "technique", "sinks": "sink"}
 
 

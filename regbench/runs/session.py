@@ -21,9 +21,9 @@ from regbench.runs.ending import end
 from regbench.runs.environment import describe
 from regbench.runs.folder import RunFolder
 from regbench.runs.interruption import StopRequest
+from regbench.runs.json_lines import JsonLines
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.opening import begin
-from regbench.runs.json_lines import JsonLines
 from regbench.runs.progress import RunProgress
 from regbench.runs.sinks import Sinks
 from regbench.runs.summary import best_of

@@ -1,4 +1,4 @@
-"""What a sink is: somewhere that a run's records are shown. Your own is derived from `Sink` (docs/sinks.md)."""
+"""What a sink is: a place where a run shows its records. Your own is derived from `Sink`, docs/sinks.md."""
 
 from __future__ import annotations
 
@@ -67,8 +67,7 @@ class Sink:
         """Take the record of an epoch that is done."""
 
     def show(self, pictures: Mapping[str, Tensor], epoch: int = 0) -> None:
-        """Put each of the pictures, (N, C, H, W) in [0, 1], up under its name; `regbench.sinks.pictures.grid`
-        makes one of them."""
+        """Put each of the pictures, (N, C, H, W) in [0, 1], up as one grid under its name."""
 
     def tell(self, texts: Mapping[str, str], epoch: int) -> None:
         """Put each of the texts, in Markdown, up under its name."""

@@ -22,7 +22,7 @@ TOLD = ("status", "reason", "seconds", "peak_memory_mb", "last", "best", "kept",
 DIGITS = 10  # of the identity, and as many of the folder's name, in a run's id
 # What regbench records itself, and what would stand in between its own lines. Names that begin with x_ are
 # of some versions only.
-QUIET = {
+QUIET: Mapping[str, Any] = {
     **{"silent": True, "console": "off", "disable_git": True, "save_code": False},
     **{"x_disable_stats": True, "x_disable_meta": True, "x_save_requirements": False},
 }

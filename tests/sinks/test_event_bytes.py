@@ -9,7 +9,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from regbench.runs import event_bytes
+from regbench.sinks import event_bytes
 
 VALUES = [0.0, -0.0, 0.1, -2.5, 1e-42, 3.4028235e38, 1e39, -1e300, float("inf"), float("nan"), 7]
 
