@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -15,10 +17,12 @@ from omegaconf import DictConfig
 from regbench.errors import ConfigError
 from regbench.folders.lock import Locked, locked
 from regbench.storage.shared import Shared
+from regbench.sweeps.forking import LOST
 
 T = TypeVar("T")
 BETWEEN_LOOKS = 0.05  # seconds, while those before a process are ending
 LONGEST = 120.0  # seconds that they may take to end
+TICK = 0.5  # seconds between two looks at whether the process of the sweep lives
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,23 @@ class InWorker(Generic[T]):
 
     def __call__(self, cfg: DictConfig) -> T:
         if os.getpid() != self.home:
+            end_with(self.home)
             Shared.folder = self.shared
             if self.seats:
                 self.seats.take()
         return self.run(cfg)
+
+
+@functools.cache
+def end_with(home: int) -> None:
+    """End this process, as if killed, soon after that one has ended: joblib's would go on, and keep its GPU."""
+    if hasattr(os, "fork"):  # elsewhere there is no asking whether a process lives
+        threading.Thread(target=_watch, args=(home,), daemon=True).start()
+
+
+def _watch(home: int) -> None:
+    with suppress(ProcessLookupError):
+        while True:
+            os.kill(home, 0)
+            time.sleep(TICK)
+    os._exit(LOST)

@@ -22,9 +22,10 @@ from regbench.composition.compose import read_line
 from regbench.errors import ConfigError
 from regbench.folders.lock import locked
 from regbench.storage.shared import Shared
+from regbench.sweeps.forking import LOST
 from regbench.sweeps.launcher import Launch
 from regbench.sweeps.placing import Placement
-from regbench.sweeps.seats import InWorker, Seats
+from regbench.sweeps.seats import InWorker, Seats, end_with
 from tests import processes
 from tests.sweeps.test_placing import SEEN, jobs
 from tests.sweeps.test_sweep import QUICK, records
@@ -113,6 +114,29 @@ def test_jobs_that_name_their_gpu_are_run_by_others_than_those_that_do_not() -> 
     assert Placement(None, ("0", "1")).parts(["cuda:1"]) == [[0]]
     assert Placement(None, ("0",)).parts(devices) == [[0, 1, 2, 3, 4]], "no worker has a seat"
     assert Placement(None, ("0", "1")).weight("cuda:1", 1, 8) == 8, "alone"
+
+
+def watching(home: int) -> None:
+    end_with(home)
+    signal.pause()
+
+
+def test_a_worker_ends_with_the_process_of_the_sweep(
+    monkeypatch: pytest.MonkeyPatch, opened: ExitStack
+) -> None:
+    monkeypatch.setattr("regbench.sweeps.seats.TICK", 0.05)
+    home = FORK.Process(target=signal.pause, daemon=True)
+    home.start()
+    assert home.pid
+    worker = FORK.Process(target=watching, args=(home.pid,), daemon=True)
+    worker.start()
+    opened.callback(worker.kill)
+    worker.join(0.3)
+    assert worker.exitcode is None
+    home.kill()
+    home.join()
+    worker.join(20)
+    assert worker.exitcode == LOST
 
 
 # --- workers of joblib
