@@ -104,7 +104,7 @@ class InWorker(Generic[T]):
 
 @functools.cache
 def end_with(home: int) -> None:
-    """End this process, as if killed, soon after that one has ended: joblib's would go on, and keep its GPU."""
+    """End this process, as if killed, once that one has ended: joblib's would go on, and keep its GPU."""
     if hasattr(os, "fork"):  # elsewhere there is no asking whether a process lives
         threading.Thread(target=_watch, args=(home,), daemon=True).start()
 
