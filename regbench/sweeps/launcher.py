@@ -7,9 +7,10 @@ import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from hydra.core.plugins import Plugins
@@ -22,14 +23,15 @@ from regbench.composition.compose import LAUNCHER, in_sweep, keys_of
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
 from regbench.composition.spelling import escaped, quoted
-from regbench.errors import ConfigError
 from regbench.runs.interruption import released
 from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
 from regbench.sweeps.forking import Server
 from regbench.sweeps.jobs import Job
-from regbench.sweeps.placing import DECIDING, Placement, placement, require_placeable
+from regbench.sweeps.placing import DECIDING, Placement, Way, placement_by, require_placeable
+from regbench.sweeps.seats import InWorker, Seats
 from regbench.sweeps.threads import threads_of_each
+from regbench.sweeps.units import Unit, in_order, results
 from regbench.sweeps.workers import Piece, Workers
 
 T = TypeVar("T")
@@ -66,41 +68,50 @@ class Launch:
             target.endswith(".BasicLauncher") and LAUNCHER not in keys
         )
         self._side_by_side = self._side_by_side and hasattr(os, "fork")
-        self._several = self._side_by_side or "n_jobs" in config.hydra.launcher
         self.is_ours = target.endswith((".SideBySide", ".BasicLauncher"))
+        in_turn = self.is_ours and not self._side_by_side
+        here = self._side_by_side or "n_jobs" in config.hydra.launcher
+        self._way = Way.IN_TURN if in_turn else Way.HERE if here else Way.AWAY
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
         devices: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(DECIDING)))
         self._devices: dict[str, Any] = devices
-        require_placeable(self._devices, self._side_by_side)
+        require_placeable(self._devices, self._way, list(config.hydra.launcher))
         self._workers: Workers | None = None
+        self._shared: Path | None = None
+        self._seated = False  # whether processes of another's launcher have taken seats
         self._open = ExitStack()
 
     def __enter__(self) -> Launch:
         with ExitStack() as opened:
-            if self._side_by_side and (self._slots > 1 or torch.backends.cuda.is_built()):
-                shared = opened.enter_context(sharing())
-                server = Server(self._in_worker, partial(shutil.rmtree, shared, ignore_errors=True))
-                opened.callback(server.close)
-                workers = Workers(server, self._placement.environment, self._placement.seats)
-                opened.callback(workers.close)
-                self._workers = workers
+            if self._way is Way.HERE and (self._slots > 1 or torch.backends.cuda.is_built()):
+                self._shared = opened.enter_context(sharing())
+                server = self._server(self._shared, opened)
+                if server and self._side_by_side:
+                    self._workers = Workers(server, self._placement.environment, self._placement.seats)
+                    opened.callback(self._workers.close)
             opened.enter_context(self._placement.here())
             self._open = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._workers = None
+        self._workers, self._shared, self._seated = None, None, False
         self._open.close()
+
+    def _server(self, shared: Path, opened: ExitStack) -> Server | None:
+        """It starts workers, and takes away what is shared, however this process ends."""
+        if not hasattr(os, "fork"):
+            return None
+        server = Server(self._in_worker, partial(shutil.rmtree, shared, ignore_errors=True))
+        opened.callback(server.close)
+        return server
 
     @cached_property
     def _placement(self) -> Placement:
         """Asked for when processes have been copied: to count devices may be to use one."""
-        if not self._side_by_side:
-            return Placement()
         limit = None if self._asked in (None, -1) else int(self._asked)
-        return placement(self._devices["devices"], self._devices["per_device"], limit)
+        return placement_by(self._way, self._devices, limit)
 
     @property
     def _slots(self) -> int:
@@ -109,13 +120,14 @@ class Launch:
 
     def at_once(self, jobs: Sequence[Job]) -> int:
         """How many jobs like these run at once; where some take more threads than others, on the mean."""
-        if not self._several:
+        if self._way is not Way.HERE:
             return max((self._config.hydra.launcher.get(key) or 1 for key in ELSEWHERE), default=1)
-        weights = self._weights(jobs)
+        weights, seats = self._weights(jobs), len(self._placement.seats)
         if weights and not any(weights):
-            return len(self._placement.seats)
+            return seats
         weight = sum(weights) / len(weights) if self._side_by_side and weights else max(weights, default=1)
-        return max(1, int(self._slots / weight))
+        several = max(1, int(self._slots / weight))
+        return several if self._side_by_side or 0 not in weights else min(several, seats)
 
     def _weights(self, jobs: Sequence[Job]) -> list[int]:
         """How many of the slots each job takes; 0 where it takes a GPU."""
@@ -154,16 +166,31 @@ class Launch:
         units = units or [[one] for one in jobs]
         made = Task(task, unable)
         place = {one.name: number for number, one in enumerate(jobs)}
-        asked = [_Unit(made, unit, place[unit[0].name]) for unit in units]
+        asked = [Unit(made, unit, place[unit[0].name]) for unit in units]
         if self._workers and len(units) > 1:
             weights = [max(self._weights(unit)) for unit in units]
             if sum(sorted(weights)[:2]) <= self._slots:  # else no two of them run together
-                return _in_order(jobs, asked, self._handed_over(self._workers, asked, weights))
+                return in_order(jobs, asked, self._handed_over(self._workers, asked, weights))
         if self.groups:
-            return _in_order(jobs, asked, [self._in_worker(one) for one in asked])
-        if self._several and self._asked is None:
-            self._config.hydra.launcher.n_jobs = self.at_once(jobs)
+            return in_order(jobs, asked, [self._in_worker(one) for one in asked])
+        if self._way is Way.HERE:
+            return self._by_others(made, jobs)
         return self._launched(made, list(jobs), 0)
+
+    def _by_others(self, task: Task[T], jobs: Sequence[Job]) -> list[T]:
+        """What comes of jobs that processes of another's launcher run; as many at once as may be."""
+        found: dict[str, T] = {}
+        seats = Seats(self._shared, self._placement.seats).made() if self._shared else None
+        inner = replace(task, run=InWorker(task.run, self._shared, seats))
+        for numbers in self._placement.parts([one.config["device"] for one in jobs]):
+            part = [jobs[number] for number in numbers]
+            self._seated = self._seated or 0 in self._weights(part)
+            several = self.at_once(part)  # others may see another GPU than their workers, which keep theirs
+            several = min(several, len(self._placement.seats)) if self._seated else several
+            self._config.hydra.launcher.n_jobs = several
+            came = self._launched(inner, part, len(found))
+            found |= {one.name: result for one, result in zip(part, came, strict=True)}
+        return [found[one.name] for one in jobs]
 
     def _launched(self, task: Task[T], jobs: Sequence[Job], first: int) -> list[T]:
         where = escaped(jobs[0].folder.parent)
@@ -175,63 +202,20 @@ class Launch:
         return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
 
     def _handed_over(
-        self, workers: Workers, units: Sequence[_Unit[T]], weights: Sequence[int]
+        self, workers: Workers, units: Sequence[Unit[T]], weights: Sequence[int]
     ) -> list[list[T]]:
         """What comes of units that workers run; as many at once as there are slots for."""
         pieces = [Piece(one.bare(), weight, one.epochs) for one, weight in zip(units, weights, strict=True)]
         with released():
             found = workers(pieces, self._slots)
-        return [_results(came, one) for came, one in zip(found, units, strict=True)]
+        return [results(came, one) for came, one in zip(found, units, strict=True)]
 
-    def _in_worker(self, unit: _Unit[Any]) -> list[Any]:
+    def _in_worker(self, unit: Unit[Any]) -> list[Any]:
         if len(unit.jobs) == 1:
             return self._launched(unit.task, unit.jobs, unit.first)
         several: Any = unit.task.run
         prepared = self._launched(Task(several.prepare, unit.task.unable), unit.jobs, unit.first)
         return several.run(prepared)  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True)
-class _Unit(Generic[T]):
-    """Jobs that one process runs together.
-
-    Attributes:
-        task: what is done with them.
-        jobs: at least one.
-        first: the number of the first among all.
-    """
-
-    task: Task[T]
-    jobs: Sequence[Job]
-    first: int
-
-    def bare(self) -> _Unit[T]:
-        """Without what another process composes for itself."""
-        return replace(self, jobs=[replace(job, config={}) for job in self.jobs])
-
-    def epochs(self) -> int:
-        """How many epochs of its runs are recorded."""
-        return sum(job.epochs() for job in self.jobs)
-
-
-def _in_order(jobs: Sequence[Job], units: Sequence[_Unit[T]], came: Sequence[list[T]]) -> list[T]:
-    """What came of each job, in the order of the jobs."""
-    pairs = (zip(unit.jobs, found, strict=True) for unit, found in zip(units, came, strict=True))
-    of = {job.name: result for several in pairs for job, result in several}
-    return [of[job.name] for job in jobs]
-
-
-def _results(came: Any, unit: _Unit[T]) -> list[T]:
-    """What a worker has returned for its jobs; what it has raised is raised, but for what ends these alone.
-
-    Raises:
-        Exception: it has.
-    """
-    if isinstance(came, (ConfigError, OSError)):
-        return [unit.task.unable(came) for _ in unit.jobs]
-    if isinstance(came, Exception):
-        raise came
-    return came  # type: ignore[no-any-return]
 
 
 def _words(job: Job) -> str:

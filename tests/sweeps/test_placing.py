@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ from regbench.composition.compose import compose_jobs, read_line
 from regbench.errors import ConfigError
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
-from regbench.sweeps.placing import chosen, placement, places, visible
+from regbench.sweeps.placing import (
+    Placement,
+    Way,
+    chosen,
+    placement,
+    placement_by,
+    places,
+    require_placeable,
+    visible,
+)
 
 SEEN = "CUDA_VISIBLE_DEVICES"
 
@@ -140,6 +150,49 @@ def test_where_there_is_one_place_jobs_run_in_turn_here(two: None, tmp_path: Pat
         assert launch(seen, several, str) == [("1", os.getpid())] * 3
 
 
+@pytest.mark.parametrize(("devices", "sees"), [("cpu", ""), ("[1]", "1"), ("0", "0")])
+def test_one_job_at_a_time_sees_the_one_device_that_is_asked_for(
+    two: None, tmp_path: Path, devices: str, sees: str
+) -> None:
+    with Launch(read_line(["-m", "seed=0,1", f"devices={devices}", "hydra/launcher=basic"])) as launch:
+        assert launch(seen, jobs(tmp_path, 2), str) == [(sees, os.getpid())] * 2
+    assert SEEN not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("config", "keys", "says"),
+    [
+        (
+            {"devices": "all"},
+            ["timeout_min", "gpus_per_node", "num_gpus"],
+            "devices: must be null where the launcher gives each job its GPUs itself, by "
+            "hydra.launcher.gpus_per_node, hydra.launcher.num_gpus, got all",
+        ),
+        (
+            {"per_device": 2},
+            ["partition"],
+            "per_device: must be 1 where the launcher starts jobs where it sees fit, got 2",
+        ),
+    ],
+)
+def test_a_launcher_that_takes_jobs_away_places_them_itself(
+    config: dict[str, Any], keys: list[str], says: str
+) -> None:
+    default = {"device": "auto", "devices": None, "per_device": 1}
+    require_placeable(default, Way.AWAY, keys)
+    with pytest.raises(ConfigError, match=f"^{re.escape(says)}$"):
+        require_placeable({**default, **config}, Way.AWAY, keys)
+
+
+def test_a_launcher_that_takes_jobs_away_leaves_the_devices_here_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(torch.cuda, "device_count")
+    default = {"device": "auto", "devices": None, "per_device": 1}
+    assert placement_by(Way.AWAY, default, None) == Placement()
+    assert placement_by(Way.IN_TURN, default, None) == Placement()
+
+
 @pytest.mark.parametrize(("devices", "sees"), [("cpu", ""), ("[1]", "1")])
 def test_jobs_that_are_not_placed_see_what_is_asked_for(
     two: None, tmp_path: Path, devices: str, sees: str
@@ -168,11 +221,25 @@ def test_jobs_with_a_gpu_and_without_run_beside_each_other(two: None, tmp_path: 
     [
         (["devices=2"], "devices: must name CUDA devices that are there, 0 to 1, got 2"),
         (["devices=cpu", "device=cuda"], "devices: must be all, null or numbers of GPUs beside device=cuda"),
-        (
-            ["devices=0", "hydra/launcher=basic"],
-            "devices: must be null where hydra/launcher is not side_by_side",
+        *(
+            (
+                [f"devices={devices}", "hydra/launcher=basic"],
+                "devices: must be null, cpu or one number where the launcher runs one job at a time, got ",
+            )
+            for devices in ("all", "[0,1]")
         ),
-        (["per_device=2", "hydra/launcher=joblib"], "per_device: must be 1 where hydra/launcher is not side"),
+        (
+            ["per_device=2", "hydra/launcher=basic"],
+            "per_device: must be 1 where the launcher runs one job at a time, got 2$",
+        ),
+        (
+            ["devices=2", "hydra/launcher=basic"],
+            "devices: must name CUDA devices that are there, 0 to 1, got",
+        ),
+        (
+            ["devices=2", "hydra/launcher=joblib"],
+            "devices: must name CUDA devices that are there, 0 to 1, got",
+        ),
         (["per_device=0"], r"per_device: must lie in \[1, 256\], got 0"),
         (["devices=none"], "devices: must be all, cpu, null or different numbers"),
     ],
