@@ -147,8 +147,9 @@ def works(
 
 
 def _number() -> str:
-    """Slurm's own number of this job, whether it is one of an array or not."""
-    return os.environ["SLURM_JOB_ID"]
+    """What Slurm calls this job; of an array by its place: the plain number of one may stand for them all."""
+    array, place = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{place}" if array and place else os.environ["SLURM_JOB_ID"]
 
 
 def _show_name(name: str) -> None:
