@@ -50,6 +50,7 @@ class Launch:
 
     Attributes:
         composer: composes the jobs, here and in the workers.
+        leaves: whether jobs run on other machines.
         is_ours: whether a signal stops jobs after their step; by launchers of others it ends them at once.
 
     Raises:
@@ -68,6 +69,7 @@ class Launch:
         )
         self._side_by_side = self._side_by_side and hasattr(os, "fork")
         self._several = self._side_by_side or "n_jobs" in config.hydra.launcher
+        self.leaves = any(key in config.hydra.launcher for key in ELSEWHERE)
         self.is_ours = target.endswith((".SideBySide", ".BasicLauncher"))
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}

@@ -1,4 +1,4 @@
-"""What Slurm says of its jobs: `squeue`, which needs no database, and `sacct` for those that it has forgotten."""
+"""What Slurm says of its jobs: by `squeue`, which needs no database; by `sacct` what that has forgotten."""
 
 from __future__ import annotations
 
