@@ -23,10 +23,12 @@ from typing import ClassVar
 from regbench.regularizers.base import Regularizer
 from regbench.runs.interruption import StopRequest
 
+NOTES = os.environ.get("ACCIDENTS")
 JOB = os.environ.get("SLURM_JOB_ID", "")
 if "SLURM_ARRAY_JOB_ID" in os.environ:
     JOB = os.environ["SLURM_ARRAY_JOB_ID"] + "_" + os.environ["SLURM_ARRAY_TASK_ID"]
 SIGNALS = {"kill": signal.SIGKILL, "doomed": signal.SIGKILL, "term": signal.SIGTERM, "limit": signal.SIGUSR2}
+DRIVER = {"interrupt": signal.SIGINT, "alone": signal.SIGKILL}
 COMMANDS = {"requeued": ["scontrol", "requeue", JOB], "cancelled": ["scancel", JOB]}
 
 @dataclass
@@ -40,21 +42,33 @@ class Accident(Regularizer):
     strength: float
     kind: str
 
+    def __post_init__(self):
+        if NOTES and not JOB:  # it is built to be checked
+            (Path(NOTES) / "driver").write_text(str(os.getpid()))
+
     def penalty(self, forward):
         return self.strength * forward.logits.square().mean()
 
     def end_epoch(self, history, evaluated):
-        notes = os.environ.get("ACCIDENTS")
-        if not JOB or not notes or self.kind == "none" or (len(history) < 4 and self.kind != "doomed"):
+        if not JOB or not NOTES or self.kind == "none" or (len(history) < 4 and self.kind != "doomed"):
             return
-        note = Path(notes) / self.kind
+        note = Path(NOTES) / self.kind
         if self.kind != "doomed" and note.exists():
             return
         with note.open("a") as file:
             print(JOB, file=file)
+        if self.kind in DRIVER:
+            os.kill(int((Path(NOTES) / "driver").read_text()), DRIVER[self.kind])
+        if self.kind == "alone":
+            return
+        if self.kind == "away":
+            for name in ("slurmctld", "slurmd"):
+                pid = (Path(os.environ["SLURM_CONF"]).parent / f"{name}.pid").read_text()
+                os.kill(int(pid), signal.SIGKILL)
+            return
         if self.kind in SIGNALS:
             os.kill(os.getpid(), SIGNALS[self.kind])
-        elif self.kind in COMMANDS:
+        if self.kind in COMMANDS:
             subprocess.run(COMMANDS[self.kind], check=True)
         end = time.monotonic() + 60
         while not StopRequest.pending and time.monotonic() < end:
