@@ -11,7 +11,15 @@ from tests import processes
 
 HEAVY = (
     *("torch._dynamo", "torch._inductor", "torch.utils.flop_counter", "sympy", "triton.language"),
-    *("torchvision", "tensorboard", "torch.utils.tensorboard", "google.protobuf", "pandas", "matplotlib"),
+    *(
+        "torchvision",
+        "tensorboard",
+        "torch.utils.tensorboard",
+        "google.protobuf",
+        "pandas",
+        "matplotlib",
+        "submitit",
+    ),
 )
 ENDED = f"""
 import atexit, sys

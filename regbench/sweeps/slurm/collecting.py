@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,6 +31,7 @@ SOONEST, LATEST, SHARE = 2.0, 20.0, 0.05  # seconds between questions to Slurm, 
 # a folder that several machines share, and Slurm may start again what has made room for others.
 PATIENCE = {COMPLETED: 60.0, UNKNOWN: 60.0, PREEMPTED: 60.0}
 USUAL_PATIENCE = 2.0
+SLURMS = ("srun: ", "slurmstepd")  # how lines begin that Slurm itself puts into a log
 
 
 class Collector:
@@ -172,7 +174,7 @@ def _result(job: Any) -> Any:
         lines = [line for line in str(error).splitlines() if line.strip()]
         rules = [number for number, line in enumerate(lines) if set(line.strip()) == {"-"}]
         raised = lines[rules[-1] - 1].strip() if rules else lines[-1]
-        return WorkerLost(f"its worker failed: {brief(raised)}; see {job.paths.stderr}", again=False)
+        return WorkerLost(f"its worker failed: {brief(raised)}; see {_shown(job.paths.stderr)}", again=False)
 
 
 def _said(state: str, job: Any) -> str:
@@ -182,16 +184,21 @@ def _said(state: str, job: Any) -> str:
         return said
     line = _last_line(job.paths.stderr)
     if line:
-        return f"{said} before it began: {brief(line)}; see {job.paths.stderr}"
-    return f"{said} before it began, without a line in {job.paths.stderr}"
+        return f"{said} before it began: {brief(line)}; see {_shown(job.paths.stderr)}"
+    return f"{said} before it began, without a line in {_shown(job.paths.stderr)}"
 
 
 def _last_line(path: Path) -> str:
     try:
-        lines = path.read_text(errors="replace").split("\n")
+        lines = [line.strip() for line in path.read_text(errors="replace").split("\n") if line.strip()]
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    own = [line for line in lines if not line.startswith(SLURMS)]
+    return (own or lines or [""])[-1]
+
+
+def _shown(path: Path) -> Path:
+    return Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
 
 
 def _say(line: str) -> None:

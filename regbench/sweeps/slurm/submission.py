@@ -102,7 +102,8 @@ class Options:
             "exclude": self.exclude,
             "signal_delay_s": self.signal_delay_s,
             "array_parallelism": self.array_parallelism,
-            "srun_args": [f"--cpus-per-task={cores}"],  # which srun does not take over from sbatch
+            # what srun does not take over from sbatch; all variables also where a site hands none on
+            "srun_args": [f"--cpus-per-task={cores}", "--export=ALL"],
             "additional_parameters": {"requeue": True},
         }
         given = general | {f"slurm_{key}": value for key, value in of_slurm.items()}
@@ -164,9 +165,9 @@ class Submission:
 
 
 def _why(said: str) -> str:
-    """What sbatch says last, without its name."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return brief(lines[-1].removeprefix("sbatch: error: ")) if lines else "sbatch fails without a word"
+    """What sbatch says, without its name."""
+    lines = [line.strip().removeprefix("sbatch: error: ") for line in said.splitlines() if line.strip()]
+    return brief("; ".join(lines), 300) if lines else "sbatch fails without a word"
 
 
 @contextlib.contextmanager

@@ -169,7 +169,7 @@ def test_of_one_that_never_began_its_log_is_told(collect: Any, monkeypatch: pyte
         def _job(self, work: Any) -> Any:
             job = super()._job(work)
             job.paths.stdout.unlink()
-            job.paths.stderr.write_text("/no/python: No such file or directory\n\n")
+            job.paths.stderr.write_text("/no/python: No such file or directory\nsrun: error\n\n")
             return job
 
     monkeypatch.setattr(f"{__name__}.Queue", Wrong)
