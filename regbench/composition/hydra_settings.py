@@ -131,6 +131,18 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
+def _is_word(value: Any) -> bool:
+    """Whether Slurm can be given it in one line of a script."""
+    return value is None or (
+        isinstance(value, str | int) and re.fullmatch(r"[!-~]{1,200}", str(value)) is not None
+    )
+
+
+WORD = (_is_word, "null or a word")
+MAYBE_COUNT = (lambda value: value is None or _is_count(value), "null or a whole number of at least 1")
+MOST_MINUTES = 366 * 24 * 60  # of a job of Slurm's
+
+
 # what must hold of the values of the launchers and sweepers that come with regbench, and how it is said
 RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "n_jobs": (
@@ -154,10 +166,26 @@ RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "null, a number of bytes, or such as 1M",
     ),
     "mmap_mode": (lambda value: value in (None, "r", "r+", "w+", "c"), "r, r+, w+, c or null"),
-    "max_batch_size": (
-        lambda value: value is None or _is_count(value),
-        "null or a whole number of at least 1",
+    "max_batch_size": MAYBE_COUNT,
+    "timeout_min": (
+        lambda value: _is_count(value) and value <= MOST_MINUTES,
+        f"a whole number of minutes in [1, {MOST_MINUTES}]",
     ),
+    "signal_delay_s": (_is_count, "a whole number of seconds of at least 1"),
+    "mem_gb": (
+        lambda value: (
+            value is None or (isinstance(value, int | float) and 0 < value < 1e5 and value is not True)
+        ),
+        "null or a number of GB above 0",
+    ),
+    "cpus_per_task": MAYBE_COUNT,
+    "gpus_per_node": (
+        lambda value: value in (None, 0) or _is_count(value),
+        "null or a whole number of at least 0",
+    ),
+    "array_parallelism": (_is_count, "a whole number of at least 1"),
+    **dict.fromkeys(["partition", "account", "qos", "constraint", "gres", "exclude"], WORD),
+    "name": WORD,
 }
 
 

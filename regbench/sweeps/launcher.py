@@ -28,6 +28,7 @@ from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
 from regbench.sweeps.forking import Server
 from regbench.sweeps.jobs import Job
+from regbench.sweeps.needs import needs
 from regbench.sweeps.placing import DECIDING, Placement, Way, placement_by, require_placeable
 from regbench.sweeps.seats import InWorker, Seats
 from regbench.sweeps.threads import threads_of_each
@@ -51,6 +52,7 @@ class Launch:
 
     Attributes:
         composer: composes the jobs, here and in the workers.
+        leaves: whether jobs run on other machines.
         is_ours: whether a signal stops jobs after their step; by launchers of others it ends them at once.
 
     Raises:
@@ -72,6 +74,7 @@ class Launch:
         in_turn = self.is_ours and not self._side_by_side
         here = self._side_by_side or "n_jobs" in config.hydra.launcher
         self._way = Way.IN_TURN if in_turn else Way.HERE if here else Way.AWAY
+        self.leaves = self._way is Way.AWAY
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
@@ -175,6 +178,9 @@ class Launch:
             return in_order(jobs, asked, [self._in_worker(one) for one in asked])
         if self._way is Way.HERE:
             return self._by_others(made, jobs)
+        for key, value in needs(jobs).items():
+            if key in self._config.hydra.launcher and self._config.hydra.launcher[key] is None:
+                self._config.hydra.launcher[key] = value
         return self._launched(made, list(jobs), 0)
 
     def _by_others(self, task: Task[T], jobs: Sequence[Job]) -> list[T]:

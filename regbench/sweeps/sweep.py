@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -116,12 +116,14 @@ def run_rounds(
     try:
         with (
             SweepProgress(console, [], board=board) as progress,
-            _notes(fail_fast) as notes,
+            ExitStack() as opened,
             _holding(launch.is_ours),
         ):
-            stop = Path(notes) / "failed" if notes else None
+            stop: Path | None = None
             for one in rounds:
                 jobs += one.jobs
+                if fail_fast and one.jobs and not stop:
+                    stop = opened.enter_context(_note(one.jobs[0].folder.parent if launch.leaves else None))
                 for job in one.jobs:
                     if damage := damage_of(job.folder):
                         _say(console, f"{job.name} is run again: {damage}")
@@ -139,9 +141,13 @@ def run_rounds(
     return _report(console, jobs, outcomes, words) if jobs else 0
 
 
-def _notes(wanted: bool) -> AbstractContextManager[str | None]:
-    """A folder that the processes of a sweep share, where they need one."""
-    return tempfile.TemporaryDirectory() if wanted else nullcontext()
+@contextmanager
+def _note(root: Path | None) -> Iterator[Path]:
+    """A file that each process of a sweep can make and see; in its folder where they leave the machine."""
+    if root:
+        root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".failed-", dir=root) as folder:
+        yield Path(folder) / "failed"
 
 
 def _holding(is_ours: bool) -> AbstractContextManager[object]:

@@ -90,6 +90,7 @@ GUESTS = {
     "jinja2": ["reports.page.*"],
     "matplotlib": ["reports.paper.*", "runs.class_pictures"],
     "filelock": ["folders.lock"],
+    "submitit": ["sweeps.slurm.*"],
     "yaml": ["composition.*"],
 }
 

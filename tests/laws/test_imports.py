@@ -12,7 +12,7 @@ from tests import processes
 HEAVY = (
     *("torch._dynamo", "torch._inductor", "torch.utils.flop_counter", "sympy", "triton.language"),
     *("torchvision", "tensorboard", "torch.utils.tensorboard", "google.protobuf", "pandas", "matplotlib"),
-    "wandb",
+    *("wandb", "submitit", "ray"),
 )
 ENDED = f"""
 import atexit, sys

@@ -1,0 +1,17 @@
+"""What jobs need of a machine that a launcher asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from regbench.sweeps.jobs import Job
+
+
+def needs(jobs: Sequence[Job]) -> dict[str, int | None]:
+    """What each of the jobs gets, by a launcher's key for it, where nobody says otherwise.
+
+    A core for each thread that is asked for, one where none is; a GPU where one of them has `device=cuda`.
+    """
+    cores = max((one.config["threads"] or 1 for one in jobs), default=1)
+    gpu = any(str(one.config["device"]).startswith("cuda") for one in jobs)
+    return {"cpus_per_task": cores, "gpus_per_node": 1 if gpu else None}

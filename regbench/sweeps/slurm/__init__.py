@@ -1,0 +1,1 @@
+"""Jobs of a sweep as jobs of Slurm's: submitted, worked at, and collected one by one."""
