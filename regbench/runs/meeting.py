@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
@@ -18,7 +18,7 @@ from regbench.errors import ConfigError
 
 BETWEEN_LOOKS = 0.05  # seconds; a signal is heeded meanwhile, which in a call that waits it is not
 SLOWEST = timedelta(hours=1)  # that a rank may be behind the others
-JOB, ENDED = "job", "ended"
+JOB, GO, ENDED = "job", "go", "ended"
 
 
 class Meeting:
@@ -39,30 +39,38 @@ class Meeting:
             raise ConfigError(f"torchrun: its store cannot be reached: {error}") from error
         self._store = dist.PrefixStore("regbench", store)
 
-    def call(self, job: dict[str, Any]) -> None:
-        """Say what is to be trained, and wait until all others have built it.
+    def call(self, job: dict[str, Any], asked: Callable[[], bool]) -> bool:
+        """Say what is to be trained, and wait until all others have built it; whether they have.
 
         Args:
             job: plain values.
+            asked: whether to wait no more.
 
         Raises:
             ConfigError: one cannot build it.
         """
         self._store.set(JOB, json.dumps(job))
         for other in range(1, self._rank.count):
-            if self._heard([_failed(other), _ready(other)]) == _failed(other):
-                raise ConfigError(self.failure())
+            while not self._store.check([_ready(other)]):
+                if reason := self.failure():
+                    raise ConfigError(reason)
+                if asked():
+                    return False
+                time.sleep(BETWEEN_LOOKS)
+        self._store.set(GO, "")
+        return True
 
     def job(self) -> dict[str, Any] | None:
         """What is to be trained; None where the first rank has ended without training."""
-        if self._heard([JOB, ENDED]) == ENDED:
+        if self._heard(JOB) == ENDED:
             return None
         job: dict[str, Any] = json.loads(self._store.get(JOB))
         return job
 
-    def get_ready(self) -> None:
-        """Say that the job is built here."""
+    def get_ready(self) -> bool:
+        """Say that the job is built here, and wait for the others; whether all are to train it."""
         self._store.set(_ready(self._rank.number), "")
+        return self._heard(GO) == GO
 
     def fail(self, reason: str) -> None:
         """Say why nothing more is to be expected of this rank."""
@@ -93,22 +101,26 @@ class Meeting:
             self._store.set(ENDED, str(status))
 
     def status(self) -> int:
-        """The exit status of the first rank, once it has ended."""
-        self._heard([ENDED])
+        """The exit status of the first rank, once it has ended; 0 where nobody is left to say it."""
+        self._heard(ENDED)
         self._hold_out()
-        return int(self._store.get(ENDED))
+        with suppress(RuntimeError):
+            return int(self._store.get(ENDED))
+        return 0
 
     def _hold_out(self) -> None:
         """Torchrun sends all a signal as soon as one has ended, which must change nobody's status."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
 
-    def _heard(self, keys: Sequence[str]) -> str:
-        while True:
-            for key in keys:
+    def _heard(self, key: str) -> str:
+        """What is said first: this, or that the first rank has ended, with whom the store may go."""
+        with suppress(RuntimeError):
+            while not self._store.check([ENDED]):
                 if self._store.check([key]):
                     return key
-            time.sleep(BETWEEN_LOOKS)
+                time.sleep(BETWEEN_LOOKS)
+        return ENDED
 
 
 @cache

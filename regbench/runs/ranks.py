@@ -28,8 +28,8 @@ from regbench.types import Record
 
 
 @contextmanager
-def gathered(ongoing: Ongoing, rank: Rank, asked: Callable[[], bool]) -> Iterator[SharedSteps]:
-    """Within, the run of the first rank is trained by all.
+def gathered(ongoing: Ongoing, rank: Rank, asked: Callable[[], bool]) -> Iterator[SharedSteps | None]:
+    """Within, the run of the first rank is trained by all; by nobody where that is asked to stop before.
 
     Args:
         ongoing: built, and as far as its folder is.
@@ -40,14 +40,15 @@ def gathered(ongoing: Ongoing, rank: Rank, asked: Callable[[], bool]) -> Iterato
         ConfigError: another rank has failed, or is not there any more.
     """
     meeting = meeting_of(rank)
-    meeting.call(
-        {
-            "config": dict(ongoing.home.config),
-            "folder": str(ongoing.home.path.absolute()) if ongoing.history else None,
-            "threads": ongoing.threads,
-            "path": sys.path,
-        }
-    )
+    job = {
+        "config": dict(ongoing.home.config),
+        "folder": str(ongoing.home.path.absolute()) if ongoing.history else None,
+        "threads": ongoing.threads,
+        "path": sys.path,
+    }
+    if not meeting.call(job, asked):
+        yield None
+        return
     try:
         with joined(ongoing.run, meeting, asked) as ranks:
             yield ranks
@@ -65,6 +66,7 @@ def follow(rank: Rank) -> int:
     job = meeting.job()
     if job is None:
         return meeting.status()
+    StopRequest.told = False  # the first says it
     with StopRequest() as request:
         try:
             _train(job, meeting, lambda: request.made)
@@ -93,7 +95,8 @@ def _train(job: dict[str, Any], meeting: Meeting, asked: Callable[[], bool]) -> 
     history: list[Record] = []
     if folder is not None:
         history = taken_up(run, checkpoint_form.newest(Path(folder))[0])
-    meeting.get_ready()
+    if not meeting.get_ready():
+        return
     with joined(run, meeting, asked) as ranks:
         for _ in fit(run, history):
             if ranks.stopping:

@@ -57,7 +57,7 @@ def _trained(session: Session, asked: Callable[[], bool], rank: Rank | None) -> 
     from regbench.runs.ranks import gathered  # not at the top: it is of no use to one process
 
     with gathered(session.ongoing, rank, asked) as ranks:
-        return _fitted(session, lambda: ranks.stopping)
+        return Status.INTERRUPTED if ranks is None else _fitted(session, lambda: ranks.stopping)
 
 
 def _fitted(session: Session, asked: Callable[[], bool]) -> Status:
