@@ -10,12 +10,31 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from regbench.assembly.run import build_run
 from regbench.training.loop import EpochEnd, Run, fit
 from regbench.training.ranks import SharedSteps
 
+CLOSE = 1e-6
 Ended = tuple[list[dict[str, float]], dict[str, Any]]  # records without times, and the state of the run
+
+
+def apart(one: Any, other: Any, place: str = "") -> list[str]:
+    """Where two outcomes differ by more than rounding."""
+    if isinstance(one, dict):
+        if one.keys() != other.keys():
+            return [f"{place}: {one.keys() ^ other.keys()}"]
+        return [found for name in one for found in apart(one[name], other[name], f"{place}/{name}")]
+    if isinstance(one, list | tuple):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [found for index, (a, b) in pairs for found in apart(a, b, f"{place}[{index}]")]
+    if isinstance(one, Tensor):
+        close = torch.allclose(one.double(), other.double(), rtol=CLOSE, atol=CLOSE)
+        return [] if close else [f"{place}: {(one - other).abs().max()}"]
+    if isinstance(one, float):
+        return [] if abs(one - other) <= CLOSE else [f"{place}: {one} {other}"]
+    return [] if one == other else [f"{place}: {one} {other}"]
 
 
 def spread(run: Run, asked: Callable[[], bool] = lambda: False) -> Run:

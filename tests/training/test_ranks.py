@@ -21,26 +21,7 @@ from regbench.training.ranks import Lost
 from regbench.types import Batch, ForwardPass
 from tests.conftest import all_regs, reg_node, tiny
 from tests.laws.test_contract import MODELS, config_for, on, refusal
-from tests.ranks import forked, spread, trained, trained_by_ranks
-
-CLOSE = 1e-6
-
-
-def apart(one: Any, other: Any, place: str = "") -> list[str]:
-    """Where two outcomes differ by more than rounding."""
-    if isinstance(one, dict):
-        if one.keys() != other.keys():
-            return [f"{place}: {one.keys() ^ other.keys()}"]
-        return [found for name in one for found in apart(one[name], other[name], f"{place}/{name}")]
-    if isinstance(one, list | tuple):
-        pairs = enumerate(zip(one, other, strict=True))
-        return [found for index, (a, b) in pairs for found in apart(a, b, f"{place}[{index}]")]
-    if isinstance(one, Tensor):
-        close = torch.allclose(one.double(), other.double(), rtol=CLOSE, atol=CLOSE)
-        return [] if close else [f"{place}: {(one - other).abs().max()}"]
-    if isinstance(one, float):
-        return [] if abs(one - other) <= CLOSE else [f"{place}: {one} {other}"]
-    return [] if one == other else [f"{place}: {one} {other}"]
+from tests.ranks import apart, forked, spread, trained, trained_by_ranks
 
 
 def require_alike(config: dict[str, Any], count: int, folder: Path) -> None:
@@ -70,7 +51,9 @@ def test_two_ranks_are_one_process(model: str, name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("norm", ["batch_norm", "ghost_batch_norm"])
-def test_so_they_are_with_more_micro_batches_than_ranks_and_running_figures(norm: str, tmp_path: Path) -> None:
+def test_so_they_are_with_more_micro_batches_than_ranks_and_running_figures(
+    norm: str, tmp_path: Path
+) -> None:
     """Of the 97 rows the last step has one, which only the first rank sees."""
     require_alike(config_for("mlp", {norm: on(norm), "sam": on("sam")}, accumulate=4), 2, tmp_path)
 
