@@ -152,8 +152,11 @@ def test_what_a_member_has_learned_is_known_at_every_rank(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["train", *SHORT, "train.accumulate=3"], "train.accumulate: must be a multiple of the 2 ranks"),
-        (["train", *SHORT, "train.lr=-1"], "train: lr must lie in"),
+        (
+            ["train", "device=cpu", "train.accumulate=3"],
+            "train.accumulate: must be a multiple of the 2 ranks",
+        ),
+        (["train", "train.lr=-1"], "train: lr must lie in"),
         (["train", *SHORT, "+reg=nothing"], ""),
         (["train", *SHORT, "-m", "seed=0,1"], "train -m: must be typed without torchrun"),
         (["list"], "list: must be typed without torchrun"),
@@ -278,12 +281,22 @@ class Failing(Regularizer):
 """
 
 
+FAILING_YAML = """
+# @package reg.failing
+_target_: failing.Failing
+at: {at}
+where: {where}
+"""
+
+
 @pytest.mark.parametrize(("at", "said"), [(0, ""), (1, "rank 1: ")])
 @pytest.mark.parametrize("where", ["start", "step"])
 def test_what_fails_at_one_rank_ends_all_and_is_told(at: int, where: str, said: str, tmp_path: Path) -> None:
-    (tmp_path / "failing.py").write_text(FAILING)
-    reg = f"+reg={{failing: {{_target_: failing.Failing, at: {at}, where: {where}}}}}"
-    with ranks(tmp_path, "train", *SHORT, "train.epochs=5", reg, FOLDER) as both:
+    (tmp_path / "mine" / "reg").mkdir(parents=True)
+    (tmp_path / "mine" / "failing.py").write_text(FAILING)
+    (tmp_path / "mine" / "reg" / "failing.yaml").write_text(FAILING_YAML.format(at=at, where=where))
+    line = ["train", "--config-dir", "mine", *SHORT, "train.epochs=5", "+reg=failing", FOLDER]
+    with ranks(tmp_path, *line) as both:
         codes = both.wait()
         first, second = both.each
         assert second.out + second.err == ""
@@ -304,7 +317,7 @@ def test_what_fails_at_one_rank_ends_all_and_is_told(at: int, where: str, said: 
 # --- torchrun itself
 
 
-def test_torchrun_trains_one_run_and_says_what_is_wrong_with_a_line(tmp_path: Path) -> None:
+def test_torchrun_trains_one_run(tmp_path: Path) -> None:
     line = ["train", *SHORT, "train.epochs=2", "+reg=dropout"]
     done = by_torchrun(tmp_path, *line, "hydra.run.dir=two")
     assert done.returncode == 0, done.stderr
@@ -313,9 +326,27 @@ def test_torchrun_trains_one_run_and_says_what_is_wrong_with_a_line(tmp_path: Pa
     require_alike(tmp_path / "two", tmp_path / "one")
 
 
+def test_two_gpus_are_one(tmp_path: Path) -> None:
+    """By the same code, with NCCL."""
+    if (count := torch.cuda.device_count()) < 2:
+        pytest.skip(f"two CUDA devices are needed, and here are {count}")
+    line = [
+        *SHORT[:-3],
+        "train.accumulate=4",
+        "device=cuda",
+        "train.epochs=3",
+        "+reg=[dropout,batch_norm,sam]",
+    ]
+    done = by_torchrun(tmp_path, "train", *line, "hydra.run.dir=two")
+    assert done.returncode == 0, done.stderr
+    alone(tmp_path, "train", *line, "hydra.run.dir=one")
+    for two, one in zip(records(tmp_path / "two"), records(tmp_path / "one"), strict=True):
+        assert two == pytest.approx(one, abs=1e-4)
+
+
 @pytest.mark.long
 def test_torchrun_says_once_what_is_wrong_with_a_line(tmp_path: Path) -> None:
-    done = by_torchrun(tmp_path, "train", *SHORT, "train.accumulate=3")
+    done = by_torchrun(tmp_path, "train", "train.accumulate=3")
     assert done.returncode != 0
     assert done.stderr.count("regbench: train.accumulate: must be a multiple of the 2 ranks") == 1
     assert re.search(r"Root Cause.*exitcode  : 2 ", done.stderr, re.DOTALL)

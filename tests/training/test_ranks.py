@@ -209,17 +209,3 @@ def test_sparse_gradients_are_refused(tmp_path: Path) -> None:
 
     for one in forked(2, tmp_path, said):
         assert one.startswith("model: must have no sparse gradients")
-
-
-def test_two_gpus_are_one(tmp_path: Path) -> None:
-    """By the same code, with NCCL."""
-    if (count := torch.cuda.device_count()) < 2:
-        pytest.skip(f"two CUDA devices are needed, and {count} are here")
-    from tests.runs.test_ranks import alone, by_torchrun, records
-
-    line = ["device=cuda", "train.accumulate=4", "+reg=[dropout,batch_norm]"]
-    assert by_torchrun(tmp_path, "train", *line, "hydra.run.dir=two").returncode == 0
-    alone(tmp_path, "train", *line, "hydra.run.dir=one")
-    for two, one in zip(records(tmp_path / "two"), records(tmp_path / "one"), strict=True):
-        assert two.keys() == one.keys()
-        assert all(two[name] == pytest.approx(one[name], abs=1e-4) for name in one)
