@@ -6,6 +6,7 @@ import os
 import pkgutil
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 from regbench import __version__
@@ -113,7 +114,8 @@ def _dismiss(rank: Rank, code: int) -> None:
     """Let the other ranks end, too."""
     from regbench.runs.meeting import meeting_of
 
-    meeting_of(rank).dismiss(code)
+    with suppress(ConfigError):  # where they cannot be reached
+        meeting_of(rank).dismiss(code)
 
 
 def _fail(sentence: str) -> int:

@@ -259,6 +259,7 @@ FAILING = """
 import torch.distributed as dist
 from dataclasses import dataclass
 from regbench.regularizers.base import Regularizer
+from regbench.types import Batch
 
 @dataclass
 class Failing(Regularizer):
@@ -273,7 +274,7 @@ class Failing(Regularizer):
     def transform_batch(self, batch):
         if self.where == "step" and self.rank() == self.at and self.stream.moment[0] == 9:
             raise KeyError("no such row")
-        return batch
+        return Batch(batch.inputs / 2, batch.targets)
 
     def rank(self):
         import os
