@@ -156,7 +156,7 @@ def test_what_a_member_has_learned_is_known_at_every_rank(tmp_path: Path) -> Non
             ["train", "device=cpu", "train.accumulate=3"],
             "train.accumulate: must be a multiple of the 2 ranks",
         ),
-        (["train", "train.lr=-1"], "train: lr must lie in"),
+        (["train", "train.lr=-1"], "train.lr: must lie in"),
         (["train", *SHORT, "+reg=nothing"], ""),
         (["train", *SHORT, "-m", "seed=0,1"], "train -m: must be typed without torchrun"),
         (["list"], "list: must be typed without torchrun"),
