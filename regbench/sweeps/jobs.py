@@ -40,9 +40,14 @@ class Job:
 
     def epochs(self) -> int:
         """How many epochs of its run are recorded."""
-        with suppress(OSError):
-            return (self.folder / METRICS).read_bytes().count(b"\n")
-        return 0
+        return epochs_in(self.folder)
+
+
+def epochs_in(folder: Path) -> int:
+    """How many epochs of a folder's run are recorded."""
+    with suppress(OSError):
+        return (folder / METRICS).read_bytes().count(b"\n")
+    return 0
 
 
 def arrange(

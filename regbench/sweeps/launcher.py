@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from regbench.assembly.device import cores
@@ -28,6 +29,7 @@ from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
 from regbench.sweeps.forking import Server
 from regbench.sweeps.jobs import Job
+from regbench.sweeps.needs import needs
 from regbench.sweeps.placing import DECIDING, Placement, placement, require_placeable
 from regbench.sweeps.threads import threads_of_each
 from regbench.sweeps.workers import Piece, Workers
@@ -71,10 +73,13 @@ class Launch:
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
+        joined = getattr(get_class(target), "joined", None)
+        self._cluster: Any = joined(config.hydra.launcher) if joined else None  # kept for the whole sweep
         devices: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(DECIDING)))
         self._devices: dict[str, Any] = devices
         require_placeable(self._devices, self._side_by_side)
         self._workers: Workers | None = None
+        self._is_entered = False
         self._open = ExitStack()
 
     def __enter__(self) -> Launch:
@@ -86,12 +91,15 @@ class Launch:
                 workers = Workers(server, self._placement.environment, self._placement.seats)
                 opened.callback(workers.close)
                 self._workers = workers
+            if self._cluster:
+                opened.callback(self._cluster.close)
             opened.enter_context(self._placement.here())
             self._open = opened.pop_all()
+        self._is_entered = True
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._workers = None
+        self._workers, self._is_entered = None, False
         self._open.close()
 
     @cached_property
@@ -109,6 +117,11 @@ class Launch:
 
     def at_once(self, jobs: Sequence[Job]) -> int:
         """How many jobs like these run at once; where some take more threads than others, on the mean."""
+        if self._cluster:
+            if self._is_entered:
+                self._cluster.join()
+            cpus = self._config.hydra.launcher.num_cpus or needs(jobs)["num_cpus"]
+            return self._cluster.at_once(cpus)  # type: ignore[no-any-return]
         if not self._several:
             return max((self._config.hydra.launcher.get(key) or 1 for key in ELSEWHERE), default=1)
         weights = self._weights(jobs)
@@ -163,6 +176,9 @@ class Launch:
             return _in_order(jobs, asked, [self._in_worker(one) for one in asked])
         if self._several and self._asked is None:
             self._config.hydra.launcher.n_jobs = self.at_once(jobs)
+        for key, value in needs(jobs).items():
+            if key in self._config.hydra.launcher and self._config.hydra.launcher[key] is None:
+                self._config.hydra.launcher[key] = value
         return self._launched(made, list(jobs), 0)
 
     def _launched(self, task: Task[T], jobs: Sequence[Job], first: int) -> list[T]:
@@ -172,6 +188,8 @@ class Launch:
         sweeper: Any = Plugins.instance().instantiate_sweeper(
             hydra_context=context(Claiming(self.composer)), task_function=task, config=self._config
         )
+        if self._cluster:
+            sweeper.launcher.cluster = self._cluster
         return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
 
     def _handed_over(
