@@ -1,4 +1,4 @@
-"""The option hydra/launcher=ray_cluster: each job of a sweep is a task of Ray's; see `regbench.sweeps.on_ray`."""
+"""The option hydra/launcher=ray_cluster: each job of a sweep is a task of Ray's (`regbench.sweeps.on_ray`)."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ class RayCluster(Launcher):
 
         cluster = self.cluster or self.joined(self._asked)
         common = Common(self._context, self._config, self._task)
+        of_each = {"num_cpus": self._asked["num_cpus"] or 1, "num_gpus": self._asked["num_gpus"] or 0}
         try:
-            found = cluster.run(common, pieces(job_overrides, initial_job_idx), self._asked["num_cpus"])
+            found = cluster.run(common, pieces(job_overrides, initial_job_idx), of_each)
         finally:
             if self.cluster is None:
                 cluster.close()
@@ -87,7 +88,7 @@ ConfigStore.instance().store(
         "_target_": f"{__name__}.RayCluster",
         "address": None,
         "num_cpus": None,
-        "num_gpus": 0,
+        "num_gpus": None,
         "retries": 2,
         "at_once": None,
     },

@@ -173,7 +173,10 @@ RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value is None or (_is_share(value) and value > 0),
         f"null, for the threads of a job, a part of 1, or a whole number in [1, {MOST_WORKERS}]",
     ),
-    "num_gpus": (lambda value: _is_share(value), f"0, a part of 1, or a whole number in [1, {MOST_WORKERS}]"),
+    "num_gpus": (
+        lambda value: value is None or _is_share(value),
+        f"null, 0, a part of 1, or a whole number in [1, {MOST_WORKERS}]",
+    ),
     "retries": (lambda value: value == 0 or (_is_count(value) and value <= 2), "0, 1 or 2"),
     "at_once": (
         lambda value: value is None or _is_count(value),

@@ -120,8 +120,7 @@ class Launch:
         if self._cluster:
             if self._is_entered:
                 self._cluster.join()
-            cpus = self._config.hydra.launcher.num_cpus or needs(jobs)["num_cpus"]
-            return self._cluster.at_once(cpus)  # type: ignore[no-any-return]
+            return self._cluster.at_once(self._asked_for(jobs))  # type: ignore[no-any-return]
         if not self._several:
             return max((self._config.hydra.launcher.get(key) or 1 for key in ELSEWHERE), default=1)
         weights = self._weights(jobs)
@@ -129,6 +128,12 @@ class Launch:
             return len(self._placement.seats)
         weight = sum(weights) / len(weights) if self._side_by_side and weights else max(weights, default=1)
         return max(1, int(self._slots / weight))
+
+    def _asked_for(self, jobs: Sequence[Job]) -> dict[str, Any]:
+        """What the launcher asks for each job, by its keys; what jobs need where a key is null."""
+        asked = self._config.hydra.launcher
+        known = {key: value for key, value in needs(jobs).items() if key in asked}
+        return {key: value if asked[key] is None else asked[key] for key, value in known.items()}
 
     def _weights(self, jobs: Sequence[Job]) -> list[int]:
         """How many of the slots each job takes; 0 where it takes a GPU."""
@@ -176,9 +181,8 @@ class Launch:
             return _in_order(jobs, asked, [self._in_worker(one) for one in asked])
         if self._several and self._asked is None:
             self._config.hydra.launcher.n_jobs = self.at_once(jobs)
-        for key, value in needs(jobs).items():
-            if key in self._config.hydra.launcher and self._config.hydra.launcher[key] is None:
-                self._config.hydra.launcher[key] = value
+        for key, value in self._asked_for(jobs).items():
+            self._config.hydra.launcher[key] = value
         return self._launched(made, list(jobs), 0)
 
     def _launched(self, task: Task[T], jobs: Sequence[Job], first: int) -> list[T]:

@@ -78,6 +78,8 @@ GUESTS = {
     "torch.utils.tensorboard": ["runs.sinks"],
     "torchvision": ["data.*", "models.torchvision"],
     "timm": ["models.timm"],
+    "ray": ["sweeps.on_ray.client"],
+    "cloudpickle": ["sweeps.on_ray.pieces"],
     "polars": ["data.*"],
     "safetensors": ["storage.*"],
     "PIL": ["data.*"],

@@ -1,8 +1,8 @@
 """The process that speaks with Ray for a sweep: a program of its own, which imports nothing of regbench.
 
 Ray writes to the streams of its process, sets handlers of signals, and ends the process where the cluster
-is gone. It does so here, and the process of the line hears of it in a sentence. Whatever ends that process ends
-this one, and with it what Ray runs for it.
+is gone. It does so here, and the process of the line hears of it in a sentence. Whatever ends that process
+ends this one, and with it what Ray runs for it.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ class Desk:
         import ray
 
         run: Any = ray.remote(**options)(_work)
-        self._running[run.remote(self._surroundings, self._common, packed, come)] = place
+        sees = bool(options["num_gpus"])
+        self._running[run.remote(self._surroundings, sees, self._common, packed, come)] = place
 
     def _stop(self) -> None:
         import ray
@@ -151,7 +152,7 @@ def _last(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def _work(surroundings: Any, common: bytes, packed: bytes, come: int) -> tuple[str, Any]:
+def _work(surroundings: Any, sees: bool, common: bytes, packed: bytes, come: int) -> tuple[str, Any]:
     """What a worker runs. Sent to it as it stands here, as it makes the worker find all else."""
     import os
     import socket
@@ -166,6 +167,8 @@ def _work(surroundings: Any, common: bytes, packed: bytes, come: int) -> tuple[s
                 os.environ[name] = value
         if "OMP_NUM_THREADS" not in wanted:  # which Ray has set, and is 1 by default
             os.environ.pop("OMP_NUM_THREADS", None)
+        if not sees:  # Ray hides no GPU from who asks for none, and all jobs would take the first
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         path = surroundings["path"]
         sys.path[:] = [*path, *(one for one in sys.path if one not in path)]
         from regbench.sweeps.on_ray.pieces import work

@@ -22,7 +22,8 @@ class Options:
         address: HOST:PORT of a cluster; `auto`: that which runs on this machine; `local`: one of this machine
             alone, for this sweep; None: what RAY_ADDRESS names, else `local`.
         num_cpus: CPUs of each job; None: as many as the job has threads.
-        num_gpus: GPUs of each job, or the part of one that it takes; with 0 it sees none.
+        num_gpus: GPUs of each job, or the part of one that it takes; with 0 it sees none. None: 1 where a job
+            has `device=cuda`, else 0.
         retries: how often in a row, without a new epoch between, a job is tried again whose worker was lost.
         at_once: so many run at once at most; None: as many as there is room for.
 
@@ -32,7 +33,7 @@ class Options:
 
     address: str | None
     num_cpus: float | None
-    num_gpus: float
+    num_gpus: float | None
     retries: int
     at_once: int | None
 
