@@ -1,4 +1,4 @@
-"""The option hydra/launcher=ray_cluster: each job of a sweep is a task of Ray's (`regbench.sweeps.on_ray`)."""
+"""The option hydra/launcher=ray_cluster: a job is a task of Ray's (`regbench.sweeps.on_ray`)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 TICK = 0.1  # seconds between two looks at what is asked
 BETWEEN_COUNTS = 5.0  # seconds between two looks at which machines there are
 SMALLEST_STORE = 100 * 2**20  # bytes of Ray's store of objects, of which hardly any are kept
-QUIET = {"log_to_driver": False, "logging_level": "CRITICAL"}
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         import ray
 
         if asked["address"] == "local":
-            local = {"num_cpus": asked["cores"], "object_store_memory": SMALLEST_STORE}
+            local: dict[str, Any] = {"num_cpus": asked["cores"], "object_store_memory": SMALLEST_STORE}
             ray.init("local", include_dashboard=False, **local, **QUIET)
         else:
             ray.init(asked["address"], **QUIET)

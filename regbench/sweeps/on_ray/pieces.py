@@ -15,6 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
+from hydra.utils import get_class
 from omegaconf import DictConfig
 
 from regbench.runs.interruption import Held, StopRequest
@@ -26,6 +27,7 @@ OWN = (
     *("LD_PRELOAD", "TMPDIR", "TMP", "TEMP", "PYTHONPATH", "VIRTUAL_ENV"),
 )
 OWN_KINDS = ("SSH_", "XDG_", "SLURM_", "NVIDIA_")
+IN_PROCESS = "hydra_plugins.regbench_launcher.side_by_side.SideBySide"  # runs one job in a worker
 RAYS = ("RAY_", "CUDA_VISIBLE_DEVICES")  # never sent: Ray sets them for each worker
 
 
@@ -122,12 +124,10 @@ def work(common: bytes, packed: bytes, come: int) -> tuple[str, Any]:
 
 
 def _run(context: HydraContext, config: DictConfig, task: TaskFunction, piece: Piece) -> JobReturn:
-    from hydra_plugins.regbench_launcher.side_by_side import SideBySide  # one job in this process
-
-    launcher = SideBySide(n_jobs=1)
+    launcher = get_class(IN_PROCESS)(n_jobs=1)
     launcher.setup(hydra_context=context, task_function=task, config=config)
     (done,) = launcher.launch([list(piece.words)], piece.number)
-    return done
+    return done  # type: ignore[no-any-return]
 
 
 def _packed(done: JobReturn) -> bytes:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,19 +148,45 @@ def test_a_machine_that_is_lost_takes_no_job_along(tmp_path: Path) -> None:
     assert records(tmp_path, "ray") == side_by_side(tmp_path, *words, epochs=100)
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Where Ray puts its sockets, whose names must be short."""
+    folder = Path(tempfile.mkdtemp(prefix="ray"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def living(place: Path) -> list[str]:
+    """Commands of processes that name a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_text(errors="replace"))
+    return [one for one in found if str(place) in one]
+
+
 @pytest.mark.long
-def test_a_cluster_of_this_machine_alone_is_there_for_the_sweep_and_no_longer(tmp_path: Path) -> None:
+def test_a_cluster_of_this_machine_alone_is_there_for_the_sweep_and_no_longer(
+    tmp_path: Path, place: Path
+) -> None:
     pytest.importorskip("ray")
     typed = line("seed=0,1", "sweep=ray", *LOCAL)
-    done = processes.run(*typed, cwd=tmp_path, RAY_TMPDIR=str(tmp_path / "r"))
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    with processes.start(*typed, cwd=tmp_path, RAY_TMPDIR=str(place)) as process:
+        wait_for(lambda: bool(living(place)))
+        assert process.wait(300) == 0, process.out + process.err
+        assert process.err == ""
+        assert "2 of 2 jobs finished" in process.out
+    wait_for(lambda: not living(place))
     assert records(tmp_path, "ray") == side_by_side(tmp_path, "seed=0,1")
-    time.sleep(1)
-    assert not [one for one in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path / "r") in _text(one)]
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
+@pytest.mark.long
+def test_what_is_stopped_while_it_waits_for_ray_leaves_nothing_running(tmp_path: Path, place: Path) -> None:
+    pytest.importorskip("ray")
+    with processes.start(*line("seed=0,1", *LOCAL), cwd=tmp_path, RAY_TMPDIR=str(place)) as process:
+        wait_for(lambda: bool(living(place)))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130, process.out + process.err
+        assert process.err.splitlines()[-1] == "regbench: interrupted"
+        assert "Traceback" not in process.err
+    wait_for(lambda: not living(place))
