@@ -143,6 +143,13 @@ MAYBE_COUNT = (lambda value: value is None or _is_count(value), "null or a whole
 MOST_MINUTES = 366 * 24 * 60  # of a job of Slurm's
 
 
+def _is_share(value: Any) -> bool:
+    """Whether a job can take so much of what is counted in wholes: a part of one, or some."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return 0 <= value < 1 or (1 <= value <= MOST_WORKERS and value == int(value))
+
+
 # what must hold of the values of the launchers and sweepers that come with regbench, and how it is said
 RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "n_jobs": (
@@ -186,6 +193,23 @@ RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "array_parallelism": (_is_count, "a whole number of at least 1"),
     **dict.fromkeys(["partition", "account", "qos", "constraint", "gres", "exclude"], WORD),
     "name": WORD,
+    "address": (
+        lambda value: value is None or (isinstance(value, str) and bool(value)),
+        "HOST:PORT of a Ray cluster, auto, local or null",
+    ),
+    "num_cpus": (
+        lambda value: value is None or (_is_share(value) and value > 0),
+        f"null, for the threads of a job, a part of 1, or a whole number in [1, {MOST_WORKERS}]",
+    ),
+    "num_gpus": (
+        lambda value: value is None or _is_share(value),
+        f"null, 0, a part of 1, or a whole number in [1, {MOST_WORKERS}]",
+    ),
+    "retries": (lambda value: value == 0 or (_is_count(value) and value <= 2), "0, 1 or 2"),
+    "at_once": (
+        lambda value: value is None or _is_count(value),
+        "null, for as many as there is room for, or a whole number of at least 1",
+    ),
 }
 
 

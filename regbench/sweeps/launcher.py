@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from regbench.assembly.device import cores
@@ -78,12 +79,15 @@ class Launch:
         with open_dict(config):  # here alone: each job is recorded with the sweeper of its line
             config.hydra.sweeper = {"_target_": SWEEPER}
         self._config = config
+        joined = getattr(get_class(target), "joined", None)
+        self._cluster: Any = joined(config.hydra.launcher) if joined else None  # kept for the whole sweep
         devices: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, list(DECIDING)))
         self._devices: dict[str, Any] = devices
         require_placeable(self._devices, self._way, list(config.hydra.launcher))
         self._workers: Workers | None = None
         self._shared: Path | None = None
         self._seated = False  # whether processes of another's launcher have taken seats
+        self._is_entered = False
         self._open = ExitStack()
 
     def __enter__(self) -> Launch:
@@ -94,12 +98,16 @@ class Launch:
                 if server and self._side_by_side:
                     self._workers = Workers(server, self._placement.environment, self._placement.seats)
                     opened.callback(self._workers.close)
+            if self._cluster:
+                opened.callback(self._cluster.close)
             opened.enter_context(self._placement.here())
             self._open = opened.pop_all()
+        self._is_entered = True
         return self
 
     def __exit__(self, *_: object) -> None:
         self._workers, self._shared, self._seated = None, None, False
+        self._is_entered = False
         self._open.close()
 
     def _server(self, shared: Path, opened: ExitStack) -> Server | None:
@@ -123,6 +131,10 @@ class Launch:
 
     def at_once(self, jobs: Sequence[Job]) -> int:
         """How many jobs like these run at once; where some take more threads than others, on the mean."""
+        if self._cluster:
+            if self._is_entered:
+                self._cluster.join()
+            return self._cluster.at_once(self._asked_for(jobs))  # type: ignore[no-any-return]
         if self._way is not Way.HERE:
             return max((self._config.hydra.launcher.get(key) or 1 for key in ELSEWHERE), default=1)
         weights, seats = self._weights(jobs), len(self._placement.seats)
@@ -131,6 +143,12 @@ class Launch:
         weight = sum(weights) / len(weights) if self._side_by_side and weights else max(weights, default=1)
         several = max(1, int(self._slots / weight))
         return several if self._side_by_side or 0 not in weights else min(several, seats)
+
+    def _asked_for(self, jobs: Sequence[Job]) -> dict[str, Any]:
+        """What the launcher asks for each job, by its keys; what jobs need where a key is null."""
+        asked = self._config.hydra.launcher
+        known = {key: value for key, value in needs(jobs).items() if key in asked}
+        return {key: value if asked[key] is None else asked[key] for key, value in known.items()}
 
     def _weights(self, jobs: Sequence[Job]) -> list[int]:
         """How many of the slots each job takes; 0 where it takes a GPU."""
@@ -178,9 +196,8 @@ class Launch:
             return in_order(jobs, asked, [self._in_worker(one) for one in asked])
         if self._way is Way.HERE:
             return self._by_others(made, jobs)
-        for key, value in needs(jobs).items():
-            if key in self._config.hydra.launcher and self._config.hydra.launcher[key] is None:
-                self._config.hydra.launcher[key] = value
+        for key, value in self._asked_for(jobs).items():
+            self._config.hydra.launcher[key] = value
         return self._launched(made, list(jobs), 0)
 
     def _by_others(self, task: Task[T], jobs: Sequence[Job]) -> list[T]:
@@ -205,6 +222,8 @@ class Launch:
         sweeper: Any = Plugins.instance().instantiate_sweeper(
             hydra_context=context(Claiming(self.composer)), task_function=task, config=self._config
         )
+        if self._cluster:
+            sweeper.launcher.cluster = self._cluster
         return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
 
     def _handed_over(

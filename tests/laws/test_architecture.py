@@ -81,6 +81,8 @@ GUESTS = {
     "wandb": ["sinks.wandb"],
     "torchvision": ["data.*", "models.torchvision"],
     "timm": ["models.timm"],
+    "ray": ["sweeps.on_ray.client"],
+    "cloudpickle": ["sweeps.on_ray.pieces"],
     "polars": ["data.*"],
     "safetensors": ["storage.*"],
     "PIL": ["data.*"],
