@@ -22,7 +22,7 @@ KNOWN = {
 PACKAGE = re.compile(r"_global_|_group_|[\w-]+(\.[\w-]+)*")
 MADE = ("model", "dataset", "optimizer", "schedule")  # groups whose options name a class
 LISTED = ("reg", "sinks")  # groups of which several options are chosen, each with a name below the group
-PLACES = ("_global_", "_group_", "train", *LISTED, *MADE)  # where a package begins
+PLACES = ("_global_", "_group_", *LISTED, "train", *MADE)  # where a package begins
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

@@ -300,7 +300,7 @@ def test_a_model_of_ones_own_that_cannot_be_is_told_in_one_line(words, said, cap
             "unrecognized arguments: model; KEY=VALUE is for --model NAME",
         ),
         (["regs"], "unknown group 'regs'; did you mean 'reg'?"),
-        (["zzz"], "unknown group 'zzz'; choose from reg, model, dataset, optimizer, schedule, sites"),
+        (["zzz"], "unknown group 'zzz'; choose from reg, model, dataset, optimizer, schedule, sinks, sites"),
         (["reg", "--model", "mpl"], "unknown model 'mpl'; did you mean 'mlp'?"),
         (
             ["model", "--model", "mlp"],
