@@ -28,7 +28,7 @@ from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
 from regbench.sweeps.forking import Server
 from regbench.sweeps.jobs import Job
-from regbench.sweeps.needs import needs
+from regbench.sweeps.needs import fill_in
 from regbench.sweeps.placing import DECIDING, Placement, placement, require_placeable
 from regbench.sweeps.threads import threads_of_each
 from regbench.sweeps.workers import Piece, Workers
@@ -166,9 +166,7 @@ class Launch:
             return _in_order(jobs, asked, [self._in_worker(one) for one in asked])
         if self._several and self._asked is None:
             self._config.hydra.launcher.n_jobs = self.at_once(jobs)
-        for key, value in needs(jobs).items():
-            if key in self._config.hydra.launcher and self._config.hydra.launcher[key] is None:
-                self._config.hydra.launcher[key] = value
+        fill_in(self._config.hydra.launcher, jobs)
         return self._launched(made, list(jobs), 0)
 
     def _launched(self, task: Task[T], jobs: Sequence[Job], first: int) -> list[T]:
