@@ -29,7 +29,7 @@ from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
 from regbench.sweeps.forking import Server
 from regbench.sweeps.jobs import Job
-from regbench.sweeps.needs import needs
+from regbench.sweeps.needs import asked_for
 from regbench.sweeps.placing import DECIDING, Placement, Way, placement_by, require_placeable
 from regbench.sweeps.seats import InWorker, Seats
 from regbench.sweeps.threads import threads_of_each
@@ -134,7 +134,7 @@ class Launch:
         if self._cluster:
             if self._is_entered:
                 self._cluster.join()
-            return self._cluster.at_once(self._asked_for(jobs))  # type: ignore[no-any-return]
+            return self._cluster.at_once(asked_for(self._config.hydra.launcher, jobs))  # type: ignore[no-any-return]
         if self._way is not Way.HERE:
             return max((self._config.hydra.launcher.get(key) or 1 for key in ELSEWHERE), default=1)
         weights, seats = self._weights(jobs), len(self._placement.seats)
@@ -143,12 +143,6 @@ class Launch:
         weight = sum(weights) / len(weights) if self._side_by_side and weights else max(weights, default=1)
         several = max(1, int(self._slots / weight))
         return several if self._side_by_side or 0 not in weights else min(several, seats)
-
-    def _asked_for(self, jobs: Sequence[Job]) -> dict[str, Any]:
-        """What the launcher asks for each job, by its keys; what jobs need where a key is null."""
-        asked = self._config.hydra.launcher
-        known = {key: value for key, value in needs(jobs).items() if key in asked}
-        return {key: value if asked[key] is None else asked[key] for key, value in known.items()}
 
     def _weights(self, jobs: Sequence[Job]) -> list[int]:
         """How many of the slots each job takes; 0 where it takes a GPU."""
@@ -196,8 +190,7 @@ class Launch:
             return in_order(jobs, asked, [self._in_worker(one) for one in asked])
         if self._way is Way.HERE:
             return self._by_others(made, jobs)
-        for key, value in self._asked_for(jobs).items():
-            self._config.hydra.launcher[key] = value
+        self._config.hydra.launcher.update(asked_for(self._config.hydra.launcher, jobs))
         return self._launched(made, list(jobs), 0)
 
     def _by_others(self, task: Task[T], jobs: Sequence[Job]) -> list[T]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.threads import threads_of_each
@@ -22,3 +23,14 @@ def needs(jobs: Sequence[Job]) -> dict[str, int | None]:
         "num_cpus": max(threads_of_each(jobs), default=1),
         "num_gpus": int(gpu),
     }
+
+
+def asked_for(launcher: Mapping[str, Any], jobs: Sequence[Job]) -> dict[str, Any]:
+    """What a launcher asks for each of the jobs, by those of its keys that `needs` has.
+
+    Args:
+        launcher: the values of its keys; where one is null, what the jobs need.
+        jobs: at least one.
+    """
+    known = {key: value for key, value in needs(jobs).items() if key in launcher}
+    return {key: value if launcher[key] is None else launcher[key] for key, value in known.items()}

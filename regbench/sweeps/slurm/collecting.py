@@ -16,6 +16,7 @@ from regbench.sweeps.slurm.queue import (
     CANCELLED,
     COMPLETED,
     ENDED,
+    NODE_FAIL,
     PREEMPTED,
     UNKNOWN,
     Unanswered,
@@ -28,8 +29,8 @@ from regbench.sweeps.slurm.work import Work
 BETWEEN_LOOKS = 0.5  # seconds, at the folder
 SOONEST, LATEST, SHARE = 2.0, 20.0, 0.05  # seconds between questions to Slurm, and of what it took so far
 # Seconds for which a job must have ended before it is lost that has left no result. A result may show late in
-# a folder that several machines share, and Slurm may start again what has made room for others.
-PATIENCE = {COMPLETED: 60.0, UNKNOWN: 60.0, PREEMPTED: 60.0}
+# a folder that several machines share, and Slurm may start again what has made room, or lost its node.
+PATIENCE = dict.fromkeys([COMPLETED, UNKNOWN, PREEMPTED, NODE_FAIL], 60.0)
 USUAL_PATIENCE = 2.0
 SLURMS = ("srun: ", "slurmstepd")  # how lines begin that Slurm itself puts into a log
 

@@ -8,11 +8,12 @@ from collections.abc import Collection, Sequence
 WAIT = 60.0  # seconds for an answer
 CANCELLED = "CANCELLED"
 COMPLETED = "COMPLETED"
+NODE_FAIL = "NODE_FAIL"
 PREEMPTED = "PREEMPTED"
 UNKNOWN = "UNKNOWN"  # what neither of the two knows
 ENDED = frozenset(
     [
-        *("BOOT_FAIL", CANCELLED, COMPLETED, "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", PREEMPTED),
+        *("BOOT_FAIL", CANCELLED, COMPLETED, "DEADLINE", "FAILED", NODE_FAIL, "OUT_OF_MEMORY", PREEMPTED),
         *("REVOKED", "TIMEOUT", UNKNOWN),
     ]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import logging
 import os
 import secrets
 import shutil
@@ -147,6 +148,7 @@ class Submission:
         """
         import submitit
 
+        logging.getLogger("submitit").setLevel(logging.ERROR)  # what it does not know is asked otherwise
         new, taken = missing(self.folder), 0
         said = io.StringIO()
         try:

@@ -101,11 +101,11 @@ def test_each_is_collected_whenever_it_ends(collect: Any) -> None:
 
 def test_a_lost_one_is_handed_over_again_while_the_others_run(collect: Any, capsys: Any) -> None:
     found, queue = collect(
-        2, j0_1=["RUNNING", "NODE_FAIL"], j0_2=["RUNNING", 10], j1_1=["RUNNING"] * 9 + [11]
+        2, j0_1=["RUNNING", "OUT_OF_MEMORY"], j0_2=["RUNNING", 10], j1_1=["RUNNING"] * 9 + [11]
     )
     assert found == [10, 11]
     assert queue.submitted == [["0.1", "1.1"], ["0.2"]]
-    assert capsys.readouterr().out == "job0: its worker was lost (NODE_FAIL); it is launched again\n"
+    assert capsys.readouterr().out == "job0: its worker was lost (OUT_OF_MEMORY); it is launched again\n"
 
 
 def test_lost_three_times_it_is_given_up(collect: Any) -> None:
