@@ -37,7 +37,8 @@ class Meeting:
             store, _, _ = next(dist.rendezvous("env://"))
         except (RuntimeError, ValueError) as error:
             raise ConfigError(f"torchrun: its store cannot be reached: {error}") from error
-        self._store = dist.PrefixStore("regbench", store)
+        # what was said before torchrun started all of them again is still there
+        self._store = dist.PrefixStore(f"regbench/{rank.restarts}", store)
 
     def call(self, job: dict[str, Any], asked: Callable[[], bool]) -> bool:
         """Say what is to be trained, and wait until all others have built it; whether they have.

@@ -75,10 +75,17 @@ class Ranks:
             time.sleep(0.01)
 
 
+def store_of_an_agent() -> dist.TCPStore:
+    """As torchrun keeps one, however often it starts the ranks again."""
+    return dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
 @contextmanager
-def ranks(cwd: Path, *words: str, count: int = 2, restarts: int = 0) -> Iterator[Ranks]:
+def ranks(
+    cwd: Path, *words: str, count: int = 2, restarts: int = 0, store: dist.TCPStore | None = None
+) -> Iterator[Ranks]:
     """Start a line at so many ranks."""
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    store = store or store_of_an_agent()
     said = {
         "TORCHELASTIC_RUN_ID": "test",
         "TORCHELASTIC_USE_AGENT_STORE": "True",
@@ -246,11 +253,12 @@ def test_a_signal_stops_all_and_the_run_goes_on_at_any_number_of_ranks(
 
 
 def test_started_again_by_torchrun_train_goes_on_in_its_folder(undisturbed: Path, tmp_path: Path) -> None:
-    with ranks(tmp_path, *LONG, FOLDER) as both:
+    store = store_of_an_agent()
+    with ranks(tmp_path, *LONG, FOLDER, store=store) as both:
         both.has_come_to(tmp_path / "run", 2)
         both.each[1].kill()
         assert both.wait() == [1, -9]
-    with ranks(tmp_path, *LONG, FOLDER, restarts=1) as both:
+    with ranks(tmp_path, *LONG, FOLDER, store=store, restarts=1) as both:
         assert both.wait() == [0, 0]
     require_alike(tmp_path / "run", undisturbed)
 
