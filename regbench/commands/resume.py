@@ -14,7 +14,7 @@ from regbench.composition.settings import meant
 from regbench.composition.trust import HELP, Trust, require_trusted
 from regbench.errors import ConfigError, printable
 from regbench.folders.claims import require_ours
-from regbench.folders.lock import locked
+from regbench.folders.lock import locked, refuse_locked
 from regbench.instantiation.boundary import refusing
 from regbench.instantiation.checking import Distrust
 from regbench.terminal.arguments import Arguments, path
@@ -45,6 +45,7 @@ def main(argv: list[str]) -> int:
     require_shares(config)
     epochs = _length(asked.overrides)
     require_ours(folder)
+    refuse_locked(folder, lambda line: print(printable(line), flush=True))
     if epochs is not None:
         require_trusted(config, distrust_of(folder, trust))
         folder = _longer(folder, epochs, trust)
@@ -73,10 +74,11 @@ def _longer(folder: Path, epochs: int, trust: Trust) -> Path:
     with kept():
         from regbench.runs.lengthening import lengthen  # not at the top: torch takes seconds
 
-    with locked(folder):
+    with locked(folder) as hold:
         try:
             with refusing(f"{folder}: ", OSError):
                 there = lengthen(folder, epochs, trust)
+            hold.follow(there)
         except OSError as error:
             raise ConfigError(f"{folder}: {error}") from error
     if there == folder:

@@ -37,8 +37,9 @@ def main(argv: list[str]) -> int:
         require_readable(folder, trust)
     rows: dict[str, list[list[str]]] = {}
     for folder in summaries:
-        with locked(folder, wait=True):  # of several at once each counts
+        with locked(folder, wait=True) as hold:  # of several at once each counts
             test = read_again(folder, _finished(folder, trust).reads, trust)
+            hold.require()
             change_summary(folder, test=test)
         decider = summaries[folder].terms.decider
         cells = (f"{of[decider.name]:.4f} ({of['loss']:.4f})" for of in (test.last, test.best) if of)

@@ -28,6 +28,7 @@ from regbench.composition.settings import read_settings, resolved
 from regbench.composition.spelling import quoted
 from regbench.errors import ConfigError, of_the_system, printable
 from regbench.folders.claims import Claim, adopt, claim
+from regbench.folders.exclusion import said
 from regbench.folders.lock import refuse_locked
 from regbench.folders.placement import refuse_others
 from regbench.folders.state import refuse_begun
@@ -72,7 +73,7 @@ def main(argv: list[str]) -> int:
     (composed,) = jobs
     require_shares(composed.config)
     check(composed.config)
-    refuse_locked(composed.folder)
+    refuse_locked(composed.folder, _tell)
     if not _goes_on():
         refuse_begun(composed.folder)
     return _run(line, composer, composed.folder)
@@ -117,6 +118,8 @@ def _run(line: CommandLine, composer: Composer, folder: Path) -> int:
         raise ConfigError(
             f"hydra.mode: must be RUN without -m, got {mode}; a sweep is typed as regbench train -m"
         )
+    if line_on_locks := said(folder):
+        _tell(line_on_locks)
     claimed = claim(folder, RUN_DIR)
     codes: list[int] = []
 
@@ -137,6 +140,10 @@ def _run(line: CommandLine, composer: Composer, folder: Path) -> int:
         claimed.give_back()
         raise ConfigError(f"{RUN_DIR}: {folder} cannot be written: {reason}") from error
     return codes[0]
+
+
+def _tell(sentence: str) -> None:
+    print(printable(sentence), flush=True)
 
 
 def complete(words: list[str]) -> int:

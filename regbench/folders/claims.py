@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from regbench.errors import ConfigError
+from regbench.folders.holder_files import is_holders
+from regbench.folders.lock import is_locked
 from regbench.folders.ownership import (
     EVENTS,
     HYDRA,
@@ -19,6 +20,7 @@ from regbench.folders.ownership import (
     is_hydras_of_ours,
     is_marked,
     is_ours,
+    names_in,
 )
 from regbench.folders.placement import refuse_links, refuse_others, refuse_strange
 from regbench.folders.removal import is_file, remove_events, remove_files
@@ -73,7 +75,7 @@ def claim(folder: Path, key: str) -> Claim:
     made: list[Path] = []
     try:
         insisting(lambda: _make(folder, made))
-        before = frozenset(os.listdir(folder))
+        before = frozenset(names_in(folder))
         kept = {path: path.read_bytes() for path in _hydras(folder) if is_file(path)}
         mark(folder)
     except OSError as error:
@@ -96,7 +98,7 @@ def adopt(folder: Path, key: str) -> Claim:
     Raises:
         ConfigError: something else is.
     """
-    if not is_marked(folder) and {*os.listdir(folder)} <= {HYDRA, LOG} and is_hydras_of_ours(folder):
+    if not is_marked(folder) and {*names_in(folder)} <= {HYDRA, LOG} and is_hydras_of_ours(folder):
         mark(folder)
         return Claim(folder.absolute(), (), frozenset(), {})
     return claim(folder, key)
@@ -135,11 +137,16 @@ def require_ours(folder: Path) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Take a job's folder away that holds nothing but what Hydra writes before the job begins."""
+    """Take a job's folder away that holds nothing but what Hydra writes before the job begins.
+
+    One that another process works in stays: it may be about to begin.
+    """
+    if is_locked(folder):
+        return
     with suppress(OSError):
         if (folder / LOG).stat().st_size == 0:
             remove_files(folder, [LOG])
-        if {*os.listdir(folder)} <= {MARK, HYDRA, LOCK}:
+        if {name for name in names_in(folder) if not is_holders(name)} <= {MARK, HYDRA, LOCK}:
             _clear(folder, ())
             _unmark(folder)
             remove_empty(folder)
@@ -147,7 +154,8 @@ def forget(folder: Path) -> None:
 
 def _clear(folder: Path, but: Iterable[str]) -> None:
     """Delete what a run writes before its first checkpoint, without some of it."""
-    left = {HYDRA, EVENTS, *FILES, *checkpoint.names(folder)} - {*but}
+    holders = filter(is_holders, names_in(folder))
+    left = {HYDRA, EVENTS, *FILES, *checkpoint.names(folder), *holders} - {*but}
     remove_files(folder, left)
     if HYDRA in left:
         remove_files(folder / HYDRA, HYDRAS)
@@ -160,7 +168,7 @@ def _clear(folder: Path, but: Iterable[str]) -> None:
 def _unmark(folder: Path) -> None:
     """Take the mark away where nothing is left of the run."""
     with suppress(OSError):
-        if os.listdir(folder) == [MARK]:
+        if names_in(folder) == [MARK]:
             remove_files(folder, [MARK])
 
 

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from regbench.errors import ConfigError
+from regbench.folders import lease
 from regbench.records.files import METRICS, SUMMARY
 
 MARK = ".regbench"  # in a run folder, put there before anything else
@@ -20,6 +21,8 @@ SUB_RUNS = ("train", "val")
 WANDB = "wandb"  # where Weights & Biases keeps what is not sent
 KEYS = ("model", "dataset", "optimizer", "schedule", "train", "reg", "seed")  # of every configuration
 LOOKED_AT = 1 << 20  # bytes of a file that are looked at
+# What NFS and FUSE call a file that was deleted while a process had it open, until it is closed.
+DELETED = re.compile(r"\.(nfs|fuse_hidden)[0-9a-f]{16,}")
 
 
 class Place:
@@ -32,6 +35,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self._folder, self._marked = folder, is_marked(folder)
         self._number, self._process = _number(folder), os.getpid()
+        self._lease = lease.own(folder)
 
     def leave_copy(self) -> None:
         """End the process at once where it is a copy, by an `os.fork` in a person's code, that has come back.
@@ -42,12 +46,16 @@ class Place:
             os._exit(0)
 
     def require(self) -> None:
-        """Refuse to write on where the folder has been deleted, or emptied, or is another one now.
+        """Refuse to write on where the folder has been deleted, or emptied, or is another one's now.
 
         Raises:
             ConfigError: it has been.
+            OSError: it cannot be known.
         """
         self.leave_copy()
+        if self._lease and is_marked(self._folder):  # by its file a folder is known; numbers of FUSE change
+            self._lease.require()
+            return
         gone = _number(self._folder) != self._number
         if gone or (self._marked and not is_marked(self._folder)):
             raise ConfigError(f"{self._folder}: was removed while its run was going on; type the line again")
@@ -60,6 +68,15 @@ def _number(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder, without those of files that are deleted already.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return [name for name in os.listdir(folder) if not DELETED.fullmatch(name)]
 
 
 def is_marked(folder: Path) -> bool:

@@ -5,18 +5,34 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from regbench.errors import ConfigError, listed
-from regbench.folders.ownership import EVENTS, HYDRA, HYDRAS, LOCK, MARK, SUB_RUNS, WANDB, is_ours, kind_of
+from regbench.folders.holder_files import HOLDER
+from regbench.folders.ownership import (
+    EVENTS,
+    HYDRA,
+    HYDRAS,
+    LOCK,
+    MARK,
+    SUB_RUNS,
+    WANDB,
+    is_ours,
+    kind_of,
+    names_in,
+)
+from regbench.folders.removal import remove_files
 from regbench.records.files import ENVIRONMENT, LOG, METRICS, SUMMARY
 from regbench.storage import checkpoint
+from regbench.storage.files import is_unfinished
 from regbench.storage.folders import insisting, missing, remove_empty
 
 CURRENT = "the current folder"  # taken where it is empty and its whole name is typed
 FOLDERS = (HYDRA, EVENTS, *(f"{EVENTS}/{name}" for name in SUB_RUNS), WANDB)  # of a run folder
 WRITTEN_IN_PLACE = (MARK, LOCK, LOG, *(f"{HYDRA}/{name}" for name in HYDRAS))  # others are renamed into place
-REPLACED = (ENVIRONMENT, METRICS, SUMMARY, checkpoint.LAST, checkpoint.PREVIOUS, checkpoint.BEST)
+REPLACED = (ENVIRONMENT, METRICS, SUMMARY, HOLDER, checkpoint.LAST, checkpoint.PREVIOUS, checkpoint.BEST)
+ASIDE = (*REPLACED, *(f"{name}.tmp" for name in REPLACED))  # the latter of earlier versions
 LONGEST, LONGEST_PART = 3000, 255  # bytes of a folder's name; what a run writes lies below it
 
 
@@ -56,7 +72,7 @@ def _listed(folder: Path, key: str) -> list[str]:
         ConfigError: it is no folder, or cannot be read.
     """
     try:
-        return os.listdir(folder)
+        return names_in(folder)
     except FileNotFoundError as error:
         if not folder.is_symlink():
             return []
@@ -106,7 +122,7 @@ def refuse_name(folder: Path, key: str) -> None:
     ):
         if place is None or not _same(folder, place):
             continue
-        if what != CURRENT or not folder.is_absolute() or os.listdir(folder):
+        if what != CURRENT or not folder.is_absolute() or names_in(folder):
             raise ConfigError(f"{key}: must be a folder of its own, got {folder}, which is {what}")
     if os.path.lexists(folder / ".git"):
         raise ConfigError(
@@ -152,11 +168,22 @@ def refuse_links(folder: Path, key: str) -> None:
                 raise ConfigError(
                     f"{key}: {folder / name} must be {due} of the run's own, and is {there}; move it away"
                 )
-    for name in (*REPLACED, *(f"{name}.tmp" for name in REPLACED)):
+    for name in ASIDE:
         if kind_of(folder / name) == "a folder":
             raise ConfigError(
                 f"{key}: {folder / name} must be a file of the run's own, and is a folder; move it away"
             )
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what killed processes were writing in a run folder that this process holds."""
+    with suppress(OSError):
+        left = [name for name in os.listdir(folder) if is_unfinished(name, _is_replaced)]
+        remove_files(folder, left)
+
+
+def _is_replaced(name: str) -> bool:
+    return name in REPLACED or checkpoint.is_name(name)
 
 
 def refuse_unwritable(folder: Path, key: str) -> None:

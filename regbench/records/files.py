@@ -60,14 +60,14 @@ def undamaged(folder: Path) -> Summary | None:
 
 
 def write_summary(folder: Path, whole: Summary) -> None:
-    """Put a run's summary into its folder."""
-    write_json(folder / SUMMARY, plain(whole))
+    """Put a run's summary into its folder, and on the disk: checkpoints are deleted once it is there."""
+    write_json(folder / SUMMARY, plain(whole), sync=True)
 
 
 def change_summary(folder: Path, **changes: Any) -> None:
     """Write these fields of the summary of a folder anew, and leave whatever else it holds as it is."""
     found = json_object(folder / SUMMARY) or {}
-    write_json(folder / SUMMARY, found | {name: plain(value) for name, value in changes.items()})
+    write_json(folder / SUMMARY, found | {name: plain(value) for name, value in changes.items()}, sync=True)
 
 
 def uneven(rows: Sequence[int]) -> bool:

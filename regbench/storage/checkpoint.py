@@ -9,6 +9,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def save_last(folder: Path, state: Mapping[str, Any]) -> None:
             try:
                 os.link(folder / LAST, link)
             except OSError:  # a file system without links
-                shutil.copy2(folder / LAST, link)
+                with suppress(shutil.SameFileError):  # a server may have made it, and have been asked again
+                    shutil.copy2(folder / LAST, link)
     save(folder / LAST, state)
 
 
@@ -128,10 +130,12 @@ def exists(folder: Path) -> bool:
 
 def names(folder: Path) -> list[str]:
     """The names of a run's checkpoints that are in a folder."""
-    found = (path.name for path in folder.glob("*.pt"))
-    return [
-        name for name in found if name in (LAST, PREVIOUS, BEST) or re.fullmatch(r"epoch_\d{4,}\.pt", name)
-    ]
+    return [path.name for path in folder.glob("*.pt") if is_name(path.name)]
+
+
+def is_name(name: str) -> bool:
+    """Whether a checkpoint of a run is called so."""
+    return name in (LAST, PREVIOUS, BEST) or re.fullmatch(r"epoch_\d{4,}\.pt", name) is not None
 
 
 def load_newest(folder: Path, check: Check | None = None) -> tuple[dict[str, Any], str]:

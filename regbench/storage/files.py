@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -17,16 +19,17 @@ def replaced(path: Path, aside: Path | None = None) -> Iterator[Path]:
     """A name to write to, which takes the place of the path where the body ends; where it raises it goes.
 
     So nobody ever finds half a file. What is at the name already was left by a process that was killed; a
-    link would lead elsewhere.
+    link would lead elsewhere. No two processes write to one name, whatever hosts they run on: one that was
+    taken for dead, and writes on, would put half of the other's file into place.
 
     Args:
         path: of the file that is to be there.
-        aside: the name to write to, in the same folder; that of the file and `.tmp` where None.
+        aside: the name to write to, in the same folder; one that only this process has where None.
 
     Raises:
         OSError: it cannot take the place; what was there still is.
     """
-    aside = path.with_name(path.name + ".tmp") if aside is None else aside
+    aside = path.with_name(f"{path.name}.{writer()}.tmp") if aside is None else aside
     try:
         aside.unlink(missing_ok=True)
         yield aside
@@ -34,6 +37,23 @@ def replaced(path: Path, aside: Path | None = None) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def writer() -> str:
+    """What no process has in its names of files but this one: host and process, without dots."""
+    host = re.sub(r"[^\w-]", "-", socket.gethostname(), flags=re.ASCII)[:64]
+    return f"{host}-{os.getpid()}"
+
+
+def is_unfinished(name: str, of: Callable[[str], bool]) -> bool:
+    """Whether a name is one that some process writes a file to before it has its own.
+
+    Args:
+        name: of a file.
+        of: whether a name is that of a file that is written so.
+    """
+    found = re.fullmatch(r"(.+?)(\.[\w-]+)?\.tmp", name)
+    return found is not None and (of(found[1]) or of(f"{found[1]}{found[2] or ''}"))
 
 
 def write_bytes(
@@ -54,14 +74,14 @@ def write_bytes(
             os.fsync(file.fileno())
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, sync: bool = False) -> None:
     """Write a whole file in UTF-8; signs that it lacks are spelled out."""
-    write_bytes(path, text.encode(errors="backslashreplace"))
+    write_bytes(path, text.encode(errors="backslashreplace"), sync=sync)
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any], sync: bool = False) -> None:
     """An object as a whole file; raises ValueError for a number that is not finite."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", sync)
 
 
 def append(file: FileIO, content: bytes) -> None:

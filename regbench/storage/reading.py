@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -19,6 +20,7 @@ LARGEST_TEXT = 64 * MIB  # of a file of JSON: a confusion matrix of a thousand c
 LARGEST_LINES = 1024 * MIB  # of a file with a line for each epoch
 DEEPEST = 50  # nesting of a file's values: what walks them need not fear for its stack
 FINITE = 1e300  # above all other numbers, such as those of a configuration
+TRIES = 5  # to read a file that another host puts another one in the place of meanwhile: NFS says ESTALE
 LONGEST = 200  # signs of a reason
 
 
@@ -57,11 +59,16 @@ def content(path: Path, most: int = LARGEST_TEXT) -> bytes | None:
     Raises:
         OSError, ValueError: as `opened`.
     """
-    try:
-        with opened(path, most) as file:
-            found = file.read(most + 1)
-    except FileNotFoundError:
-        return None
+    for tries in reversed(range(TRIES)):
+        try:
+            with opened(path, most) as file:
+                found = file.read(most + 1)
+            break
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno != errno.ESTALE or not tries:
+                raise
     if len(found) > most:
         raise ValueError(f"{path.name} must have at most {_size(most)}, and grows beyond")
     return found

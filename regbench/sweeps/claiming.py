@@ -18,9 +18,12 @@ from omegaconf import DictConfig, open_dict
 from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
 from regbench.folders.claims import claim
+from regbench.folders.lock import Locked, who_works_in
+from regbench.folders.state import state_of
 
 T = TypeVar("T")
 UNCLAIMED = "unclaimed"  # a key of a job's configuration: why its folder is not its own
+OTHERS = "others"  # likewise, whether that is because another process works in it, or has ended its run
 
 
 class Claiming(ConfigLoader):
@@ -37,11 +40,13 @@ class Claiming(ConfigLoader):
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         made = self._composer.recorded if self._composer else self._loader.load_sweep_config
         config = made(master_config, sweep_overrides)
+        folder = Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir
         try:
-            claim(Path(config.hydra.sweep.dir) / config.hydra.sweep.subdir, "hydra.sweep.dir")
+            _refuse_others(folder)
+            claim(folder, "hydra.sweep.dir")
         except ConfigError as error:  # raised, it would end the others that run at this moment
             with open_dict(config):
-                config[UNCLAIMED] = str(error)
+                config[UNCLAIMED], config[OTHERS] = str(error), isinstance(error, Locked)
                 config.hydra.sweep.dir, config.hydra.sweep.subdir = tempfile.mkdtemp(), "job"
                 config.hydra.output_subdir = None
         return config
@@ -76,4 +81,18 @@ class Task(Generic[T]):
         if UNCLAIMED not in cfg:
             return self.run(cfg)
         shutil.rmtree(Path(HydraConfig.get().sweep.dir), ignore_errors=True)  # as `Claiming` has made it
-        return self.unable(ConfigError(cfg[UNCLAIMED]))
+        kind = Locked if cfg[OTHERS] else ConfigError
+        return self.unable(kind(cfg[UNCLAIMED]))
+
+
+def _refuse_others(folder: Path) -> None:
+    """Refuse a folder that Hydra must not write its record into: were it killed, half of it would be left.
+
+    Raises:
+        Locked: another process works in it, or has ended its run.
+        ConfigError: it cannot be known.
+    """
+    if state_of(folder).ended:
+        raise Locked(f"{folder}: its run has ended")
+    if held := who_works_in(folder):
+        raise held

@@ -11,6 +11,7 @@ from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import keys_of
 from regbench.composition.composed import Composed
 from regbench.errors import ConfigError
+from regbench.folders.exclusion import refuse_unsafe
 from regbench.folders.placement import refuse_place, refuse_strange
 from regbench.sweeps.jobs import Job, arrange, sweep_name
 
@@ -53,10 +54,12 @@ def arranged(line: CommandLine, composed: Sequence[Composed]) -> tuple[SweepFold
     """The place of the jobs of a command line, and each job once with its folder there.
 
     Raises:
-        ConfigError: see `place_of`; or a folder that is there is a person's own.
+        ConfigError: see `place_of`; or a folder that is there is a person's own, or nothing keeps two hosts
+            from running one job.
     """
     place = place_of(line, composed)
     refuse_place(place.root, place.key)
+    refuse_unsafe(place.root, place.key)
     jobs = arrange(composed, place.root, content_of, line.force)
     for one in jobs:
         refuse_strange(one.folder, place.key)

@@ -17,11 +17,12 @@ from regbench.composition.recorded import choices_of
 from regbench.composition.settings import resolved
 from regbench.errors import of_the_system
 from regbench.folders.claims import forget
+from regbench.folders.lock import Locked
 from regbench.folders.state import State, state_of
 from regbench.records.status import Status
 from regbench.runs.folder import RunFolder
 from regbench.runs.interruption import StopRequest, released
-from regbench.runs.work import REFUSED, Outcome, Policy, work_in
+from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.runs.work_together import work_in_each
 from regbench.sweeps.losses import LOST, WorkerLost
 
@@ -85,6 +86,8 @@ class Members:
         """What comes of a job that could not begin, or whose worker was lost."""
         if isinstance(error, WorkerLost) and error.again:
             return Outcome(LOST, str(error))
+        if isinstance(error, Locked):
+            return Outcome(LOCKED, str(error))
         if self.stop:
             self.stop.touch()
         return Outcome(REFUSED, of_the_system(error) or str(error))

@@ -16,6 +16,7 @@ from regbench.assembly.run import check
 from regbench.composition.command_line import FAIL_FAST, FORCE
 from regbench.composition.compose import keys_of
 from regbench.composition.settings import read_settings
+from regbench.folders import exclusion
 from regbench.folders.lock import wait_for
 from regbench.folders.placement import refuse_links, refuse_unwritable
 from regbench.folders.state import State, damage_of, state_of
@@ -121,6 +122,8 @@ def run_rounds(
         ):
             stop: Path | None = None
             for one in rounds:
+                if not jobs and one.jobs:
+                    progress.tell(exclusion.said(one.jobs[0].folder.parent))
                 jobs += one.jobs
                 if fail_fast and one.jobs and not stop:
                     stop = opened.enter_context(_note(one.jobs[0].folder.parent if launch.leaves else None))
@@ -187,9 +190,9 @@ def _run(
             stop.touch()
             return
         left = [one for one in left if one in again or outcomes[one.name].status == LOCKED]
-        for one in left:
-            with released():
-                wait_for(one.folder)  # then it has ended, or its owner has died and it is ours
+        busy = [one.folder for one in left if outcomes[one.name].status == LOCKED]
+        with released():
+            wait_for(busy, progress.tell)  # then each has ended, or its owner has died and it is ours
         left = [one for one in left if not state_of(one.folder).ended]
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from regbench.errors import ConfigError
 from regbench.folders.claims import adopt, claim, forget, mark
+from regbench.folders.holder_files import FREE
+from regbench.folders.lock import locked
 from regbench.folders.ownership import MARK
 from regbench.folders.placement import refuse_unwritable
 from tests.folders.hydras import another_app, contents, record_of_ours
@@ -166,3 +168,53 @@ def test_a_disk_too_full_for_the_mark_leaves_nothing(tmp_path: Path, monkeypatch
     ):
         claim(tmp_path / "new" / "run", KEY)
     assert list(tmp_path.iterdir()) == []
+
+
+DELETED = [".nfs000000000012d68700000003", ".fuse_hidden0000001400000002"]
+
+
+@pytest.mark.parametrize("name", DELETED)
+def test_a_file_that_is_deleted_already_makes_no_folder_strange(tmp_path: Path, name: str) -> None:
+    """NFS and FUSE keep what a process has open under another name until that is closed."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / name).touch()
+    claimed = claim(folder, "hydra.run.dir")
+    assert (folder / MARK).exists()
+    (folder / ".lock").touch()
+    claimed.give_back()
+    assert os.listdir(folder) == [name]
+    mark(folder)
+    write(folder, ".lock", "train.log", text="")
+    forget(folder)
+    assert os.listdir(folder) == [name]
+    (folder / f"{name}x").touch()
+    with pytest.raises(ConfigError, match=f"holds {name}x; name another one"):
+        claim(folder, "hydra.run.dir")
+
+
+def test_who_has_held_a_folder_is_taken_away_with_it(tmp_path: Path) -> None:
+    for name in (".holder", ".holder.3", ".holder.0a1b.tmp"):
+        folder = tmp_path / "run"
+        claimed = claim(folder, "hydra.run.dir")
+        (folder / ".lock").touch()
+        (folder / name).write_bytes(FREE)
+        claimed.give_back()
+        assert not folder.exists()
+        claim(folder, "hydra.run.dir")
+        write(folder, ".lock", "train.log", text="")
+        (folder / name).write_bytes(FREE)
+        forget(folder)
+        assert not folder.exists()
+
+
+def test_a_folder_that_another_process_works_in_is_not_forgotten(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    claim(folder, "hydra.run.dir")
+    write(folder, "train.log", text="")
+    with locked(folder):
+        before = sorted(os.listdir(folder))
+        forget(folder)
+        assert sorted(os.listdir(folder)) == before
+    forget(folder)
+    assert not folder.exists()

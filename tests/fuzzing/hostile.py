@@ -17,7 +17,7 @@ from tests.fuzzing.readings import same_run
 
 RECIPES = Recipes()
 Stock = Mapping[str, Path]
-LINKS = "tensorboard .lock train.log summary.json.tmp metrics.jsonl.tmp last.pt.tmp previous.pt.tmp best.pt.tmp environment.json.tmp"
+LINKS = "tensorboard .lock .holder .holder.1 train.log summary.json.tmp metrics.jsonl.tmp last.pt.tmp previous.pt.tmp best.pt.tmp environment.json.tmp"
 LINKS += " environment.json metrics.jsonl summary.json last.pt best.pt previous.pt .hydra tensorboard/train epoch_0001.pt .hydra/config.yaml"
 OWN = "notes.txt tensorboard/notes.txt tensorboard/train/notes.txt tensorboard/mine/x .hydra/notes mine/x mine.pt summary.json~"
 PRINTED = each(

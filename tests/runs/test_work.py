@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import signal
 from pathlib import Path
@@ -101,7 +102,8 @@ def test_where_another_process_works_nothing_is_touched(policy: Policy, tmp_path
     with locked(run.path):
         outcome = work_in(run, policy)
     assert (outcome.status, outcome.exit_code) == (LOCKED, 2)
-    assert outcome.reason == f"{run.path}: another process works in it; wait for it, or stop it"
+    assert outcome.reason.startswith(f"{run.path}: process {os.getpid()} on ")
+    assert outcome.reason.endswith(" UTC; wait for it, or stop it")
     assert [path.name for path in run.path.iterdir()] == [".lock"]
 
 

@@ -153,3 +153,20 @@ def test_code_in_a_checkpoint_is_refused_and_never_runs(tmp_path: Path) -> None:
     assert "weights_only" not in str(caught.value), "it must not advise to load the file unsafely"
     torch.load(tmp_path / LAST, weights_only=False)
     assert (tmp_path / "sprung").exists(), "the trap must be one"
+
+
+def test_a_server_that_has_made_a_link_and_is_asked_again_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS does where the first answer was lost."""
+    true = os.link
+
+    def twice(*names: Any) -> None:
+        true(*names)
+        true(*names)
+
+    monkeypatch.setattr(os, "link", twice)
+    for epoch in (1, 2):
+        checkpoint.save_last(tmp_path, {"epoch": epoch})
+    assert checkpoint.load(tmp_path / PREVIOUS) == {"epoch": 1}
+    assert sorted(os.listdir(tmp_path)) == [LAST, PREVIOUS]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from regbench.storage.files import replaced, write_bytes, write_text
+from regbench.storage.files import is_unfinished, replaced, write_bytes, write_text, writer
 from regbench.storage.folders import emptied_on_failure, missing, undone_on_failure
 
 
@@ -25,7 +26,7 @@ def made_twice(folder: Path, beside: str = "") -> None:
 def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("before")
-    (tmp_path / "a.tmp").write_text("left by a process that was killed")
+    (tmp_path / f"a.{writer()}.tmp").write_text("left by a process that was killed")
     with replaced(path) as aside:
         assert path.read_text() == "before"
         assert not aside.exists()
@@ -43,12 +44,38 @@ def test_what_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    (tmp_path / "a.tmp").symlink_to("mine")
+    (tmp_path / f"a.{writer()}.tmp").symlink_to("mine")
     (tmp_path / "a").symlink_to("mine")
     write_text(tmp_path / "a", "ours")
     assert (tmp_path / "mine").read_text() == "mine"
     assert (tmp_path / "a").read_text() == "ours"
-    assert not (tmp_path / "a").is_symlink()
+    assert (tmp_path / "a").is_symlink() is False
+    assert names(tmp_path) == ["a", "mine"]
+
+
+def test_no_two_processes_of_whatever_host_write_to_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was taken for dead and goes on puts what it has written itself into place, and whole."""
+    with replaced(tmp_path / "a") as slow:
+        slow.write_text("of the slow one")
+        monkeypatch.setattr("socket.gethostname", lambda: "node/1.cluster")
+        with replaced(tmp_path / "a") as other:
+            other.write_text("half of")
+            assert {slow, other} == {*tmp_path.iterdir()}
+            assert other.name == f"a.node-1-cluster-{os.getpid()}.tmp"
+        assert (tmp_path / "a").read_text() == "half of"
+    assert (tmp_path / "a").read_text() == "of the slow one"
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("a.pt.tmp", True), ("a.pt.host-b-12.tmp", True), ("a.pt.h.b.tmp", False), ("b.pt.tmp", False),
+     ("a.pt", False), ("a.tmp", False), (".tmp", False), ("xa.pt.tmp", False)],
+)  # fmt: skip
+def test_what_a_killed_process_was_writing_is_known_by_its_name(name: str, is_one: bool) -> None:
+    assert is_unfinished(name, lambda name: name == "a.pt") is is_one
 
 
 @pytest.mark.parametrize("sync", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ from regbench.errors import ConfigError
 from regbench.records.files import SUMMARY, Damaged, read_summary, undamaged
 from regbench.records.status import Status
 from regbench.records.summary import Sealed, Summary, of
+from regbench.storage import reading
 from regbench.storage.reading import content, json_object, require_folder
 from tests.records.made import figures, summary
 
@@ -217,3 +219,25 @@ def test_plain_yaml_is_what_it_says() -> None:
     )
     assert found.a == found.again == {"b": 1e-3, "c": [True, None, "x", "5"]}
     assert found.ref == found.relative.d == 1e-3
+
+
+def test_a_file_that_another_host_puts_another_in_the_place_of_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS says so in the middle of reading."""
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    true, stale = reading.opened, [errno.ESTALE] * 3
+
+    def replaced(path: Path, most: int) -> Any:
+        if stale:
+            raise OSError(stale.pop(), "Stale file handle")
+        return true(path, most)
+
+    monkeypatch.setattr(reading, "opened", replaced)
+    assert json_object(tmp_path / "a.json") == {"a": 1}
+    stale += [errno.ESTALE] * 10
+    with pytest.raises(ValueError, match=r"^a\.json cannot be read: "):
+        json_object(tmp_path / "a.json")
+    stale[:] = [errno.EIO]
+    with pytest.raises(OSError, match="Stale"):
+        content(tmp_path / "a.json")

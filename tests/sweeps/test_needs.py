@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from regbench.sweeps.jobs import Job
-from regbench.sweeps.needs import fill_in, needs
+from regbench.sweeps.needs import asked_for
 from regbench.sweeps.sweep import _note
 
 
@@ -29,13 +29,15 @@ def job(**config: Any) -> Job:
 def test_cores_are_as_many_as_threads_and_a_gpu_is_for_those_who_name_it(
     jobs: list[Job], cores: int, gpus: int | None
 ) -> None:
-    assert needs(jobs) == {"cpus_per_task": cores, "gpus_per_node": gpus}
+    slurm = {"cpus_per_task": None, "gpus_per_node": None, "partition": None}
+    assert asked_for(slurm, jobs) == {"cpus_per_task": cores, "gpus_per_node": gpus}
 
 
-def test_a_launcher_is_told_what_it_can_be_told_and_was_not() -> None:
+def test_what_a_person_has_said_stands() -> None:
     launcher = {"cpus_per_task": None, "gpus_per_node": 0, "partition": None}
-    fill_in(launcher, [job(threads=4, device="cuda")])
-    assert launcher == {"cpus_per_task": 4, "gpus_per_node": 0, "partition": None}
+    found = asked_for(launcher, [job(threads=4, device="cuda")])
+    assert found == {"cpus_per_task": 4, "gpus_per_node": 0}
+    assert asked_for({"num_gpus": 0.25, "address": None}, [job(device="cuda")]) == {"num_gpus": 0.25}
 
 
 def test_the_note_of_a_failure_lies_where_all_that_run_jobs_see_it(tmp_path: Path) -> None:

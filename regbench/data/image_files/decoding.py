@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from regbench.data.image_files.pixels import DEEPEST, Color, decode
 from regbench.errors import listed
-from regbench.storage.files import replaced
+from regbench.storage.files import replaced, writer
 from regbench.storage.folders import undone_on_failure
 from regbench.storage.reading import json_object, opened
 from regbench.terminal.bar import numbers
@@ -155,7 +154,7 @@ def _require_good(files: Sequence[Path], bad: Mapping[int, str]) -> None:
 
 def _decode(files: Sequence[Path], how: Reading, pixels: Path, notes: Path) -> Notes:
     """Write pixels and notes under other names, and rename them once they are complete, the pixels last."""
-    aside = [target.with_name(f"unfinished-{os.getpid()}{target.suffix}") for target in (pixels, notes)]
+    aside = [target.with_name(f"unfinished-{writer()}{target.suffix}") for target in (pixels, notes)]
     with replaced(pixels, aside[0]) as new_pixels, replaced(notes, aside[1]) as new_notes:
         met = _decode_into(new_pixels, files, how)
         digest = _digest_of(new_pixels, new_pixels.stat().st_size)
