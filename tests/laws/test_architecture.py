@@ -86,7 +86,7 @@ GUESTS = {
     "plotly": ["reports.page.*"],
     "jinja2": ["reports.page.*"],
     "matplotlib": ["reports.paper.*", "runs.class_pictures"],
-    "filelock": ["folders.lock"],
+    "filelock": ["folders.lock", "data.mapped_files"],
     "yaml": ["composition.*"],
 }
 
