@@ -136,10 +136,16 @@ class Split:
     def subset(self, rows: Tensor | slice) -> Split:
         """The same split with these rows only."""
         true = None if self.true_labels is None else self.true_labels[rows]
-        copied = isinstance(rows, Tensor)
-        inputs = self.inputs[rows.to(self.inputs.device) if isinstance(rows, Tensor) else rows]
-        file = None if copied else self.file
+        if isinstance(rows, Tensor):
+            inputs, file = self.inputs[rows.to(self.inputs.device)], None
+        else:
+            inputs, file = self.inputs[rows], self.file
         return replace(self, inputs=inputs, labels=self.labels[rows], true_labels=true, file=file)
+
+    def told(self, rows: Tensor) -> Split:
+        """These rows without their inputs, of which there are none: for what only asks for labels."""
+        true = None if self.true_labels is None else self.true_labels[rows]
+        return replace(self, inputs=self.inputs[:0], labels=self.labels[rows], true_labels=true)
 
     def to(self, device: torch.device, inputs: bool = True) -> Split:
         """The same split on another device; without its inputs these go there batch by batch."""

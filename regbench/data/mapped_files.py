@@ -58,6 +58,7 @@ def written_once(rows: StoredRows, folder: Path) -> StoredRows:
     """
     path = folder / f"{_name_of(rows)}.npy"
     if not _is_whole(path, rows):
+        require_disk(len(rows) * rows.row_bytes, folder, _said_of(rows))
         with emptied_on_failure(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with _writing_in(folder) as alone:
@@ -157,19 +158,21 @@ def _write(rows: StoredRows, path: Path, alone: bool) -> None:
     """
     for left in path.parent.glob(f"{UNFINISHED}*") if alone else ():
         left.unlink(missing_ok=True)
-    what = f"{len(rows):,} rows of {rows.shape[1:]}"
-    require_disk(len(rows) * rows.row_bytes, path.parent, what)
     aside = path.with_name(f"{UNFINISHED}{path.stem}-{os.getpid()}")
     with (
         replaced(path, aside),
         aside.open("xb") as file,
-        shown(rows.pieces(), f"writing {what} to {path.parent}, in pieces") as pieces,
+        shown(rows.pieces(), f"writing {_said_of(rows)} to {path.parent}, in pieces") as pieces,
     ):
         file.write(_header(rows))
         for part in pieces:
             file.write(rows[part].contiguous().numpy().data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _said_of(rows: StoredRows) -> str:
+    return f"{len(rows):,} rows of {rows.shape[1:]}"
 
 
 def _header(rows: StoredRows) -> bytes:

@@ -9,7 +9,7 @@ from regbench.nn.logits import as_column, logits_of
 from regbench.types import Split
 
 ROWS_AT_ONCE = 1024  # bounds the memory: only this many rows are floats at any moment,
-NUMBERS_AT_ONCE = 2**24  # or fewer, where rows are large
+NUMBERS_AT_ONCE = 2**22  # or fewer, where rows are large
 SMALLEST_STD = 1e-3  # a constant channel must not divide by zero
 
 
