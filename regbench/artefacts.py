@@ -47,11 +47,11 @@ def learned(member: object, stream: Stream, train: Split, learn: Callable[[], St
         member,
         stream.key,
         digest_of(train.inputs, train.labels),
-        train.inputs.device.type,
+        train.device.type,
         torch.__version__,
     )
     digest = hashlib.blake2b(repr((LEARNING_VERSION, *parts)).encode(), digest_size=12).hexdigest()
-    return dict(_recalled(folder() / f"{kind}_{digest}.pt", _Once(stream, train.inputs.device, learn)))
+    return dict(_recalled(folder() / f"{kind}_{digest}.pt", _Once(stream, train.device, learn)))
 
 
 def folder() -> Path:

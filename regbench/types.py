@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -101,6 +102,10 @@ class Split:
         numbers: what is known of the targets where they are numbers; None where they are classes.
         columns: of inputs (N, F) that are made of the columns of a table, and standardized already, the
             number of the column that each of the F is made of; None where they are no table.
+        file: where `inputs` is a map of part of a file of NumPy's, that file: then nothing should copy all of
+            them; None where they are in memory.
+
+    Inputs of more than fits a device's memory lie elsewhere than the labels; a batch is where the labels are.
     """
 
     inputs: Tensor
@@ -112,6 +117,7 @@ class Split:
     vocabulary: int | None = None
     numbers: Regression | None = None
     columns: tuple[int, ...] | None = None
+    file: Path | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -121,8 +127,13 @@ class Split:
         """What is predicted of a row."""
         return self.numbers or _classification(self.num_classes)
 
+    @property
+    def device(self) -> torch.device:
+        """Where its batches are."""
+        return self.labels.device
+
     def __getitem__(self, rows: Tensor | slice) -> Batch:
-        inputs = _rows(self.inputs, rows)
+        inputs = _rows(self.inputs, rows).to(self.device)
         if inputs.dtype == torch.uint8:
             inputs = inputs.to(torch.get_default_dtype()).div_(self.scale)
         return Batch(inputs, self.task.targets_of(_rows(self.labels, rows)))
@@ -140,12 +151,23 @@ class Split:
     def subset(self, rows: Tensor | slice) -> Split:
         """The same split with these rows only."""
         true = None if self.true_labels is None else self.true_labels[rows]
-        return replace(self, inputs=self.inputs[rows], labels=self.labels[rows], true_labels=true)
+        if isinstance(rows, Tensor):
+            inputs, file = self.inputs[rows.to(self.inputs.device)], None
+        else:
+            inputs, file = self.inputs[rows], self.file
+        return replace(self, inputs=inputs, labels=self.labels[rows], true_labels=true, file=file)
 
-    def to(self, device: torch.device) -> Split:
-        """The same split on another device."""
+    def told(self, rows: Tensor) -> Split:
+        """These rows without their inputs, of which there are none: for what only asks for labels."""
+        true = None if self.true_labels is None else self.true_labels[rows]
+        return replace(self, inputs=self.inputs[:0], labels=self.labels[rows], true_labels=true)
+
+    def to(self, device: torch.device, inputs: bool = True) -> Split:
+        """The same split on another device; without its inputs these go there batch by batch."""
+        moved = self.inputs.to(device) if inputs else self.inputs
+        file = self.file if moved is self.inputs else None
         true = None if self.true_labels is None else self.true_labels.to(device)
-        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device), true_labels=true)
+        return replace(self, inputs=moved, labels=self.labels.to(device), true_labels=true, file=file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +218,18 @@ class Dataset:
         return self.train.subset(slice(0, len(self.val)))
 
     def to(self, device: torch.device) -> Dataset:
-        """The same dataset with its splits on another device."""
+        """The same dataset with its splits on another device.
+
+        Where inputs take more than half of the memory that is free there they stay where they are.
+        """
         read = self.read_test
+        fits = fits_on(device, self.train, self.select, self.val)
         return replace(
             self,
-            train=self.train.to(device),
-            select=self.select.to(device),
-            val=self.val.to(device),
-            read_test=None if read is None else lambda: read().to(device),
+            train=self.train.to(device, fits),
+            select=self.select.to(device, fits),
+            val=self.val.to(device, fits),
+            read_test=None if read is None else lambda: _moved(read(), device),
         )
 
 
@@ -220,8 +246,21 @@ class Record:
     metrics: dict[str, float]
 
 
+def fits_on(device: torch.device, *splits: Split) -> bool:
+    """Whether the inputs of splits take at most half of what is free of a device's memory."""
+    if device.type != "cuda":  # main memory, where they are, or one that does not say
+        return True
+    return sum(split.inputs.nbytes for split in splits) * 2 <= torch.cuda.mem_get_info(device)[0]
+
+
+def _moved(split: Split, device: torch.device) -> Split:
+    return split.to(device, fits_on(device, split))
+
+
 def _rows(values: Tensor, rows: Tensor | slice) -> Tensor:
-    """values[rows]; by their numbers in a third of the time."""
-    if isinstance(rows, Tensor) and rows.dtype == torch.int64 and rows.ndim == 1:
-        return values.index_select(0, rows)
+    """values[rows], wherever the values are; by their numbers in a third of the time."""
+    if isinstance(rows, Tensor):
+        rows = rows.to(values.device)
+        if rows.dtype == torch.int64 and rows.ndim == 1:
+            return values.index_select(0, rows)
     return values[rows]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from regbench.assembly.dataset_source import make_source
+from regbench.assembly.dataset_source import keeping_of, make_source
 from regbench.assembly.initial_weights import initial_digest
 from regbench.composition.settings import Config
 from regbench.data.mapped import read_mapped, write_mapped
@@ -131,7 +131,7 @@ def _carved(node: str) -> Dataset:
     shared = {name: values.pop(name) for name in SplitOptions.__dataclass_fields__ if name in values}
     with _reading_source():
         options = SplitOptions(**checked(SplitOptions, shared, "dataset", {}))
-        data = carve(_fetched(json.dumps(values)), options)
+        data = carve(_fetched(json.dumps(values)), options, keeping_of(values))
     read = data.read_test
     return data if read is None else replace(data, read_test=lambda: _read(read))
 

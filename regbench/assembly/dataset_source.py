@@ -6,11 +6,13 @@ import inspect
 import os
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from torch.utils.data import IterableDataset
 
 from regbench.composition.kinds import DATASET
+from regbench.data.keeping import FOLDER, Keeping, Memory
 from regbench.data.map_style import MapStyle
 from regbench.data.person_code import in_a_sentence
 from regbench.errors import ConfigError
@@ -31,7 +33,8 @@ def make_source(node: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: it cannot be made, or is neither a Source nor a map-style Dataset.
     """
-    values = dict(node)
+    keeping = keeping_of(node)
+    values = {name: value for name, value in node.items() if name != "memory"}
     root = converted(values.pop("root", None), str, f"{KEY}: root")
     target = look(values, KEY, DATASET)
     if hasattr(target, "fetch"):
@@ -54,7 +57,18 @@ def make_source(node: Mapping[str, Any]) -> Any:
     except ValueError as error:
         raise ConfigError(f"{KEY}: {error}") from error
     train = parts["train"]
-    return train if hasattr(train, "fetch") else MapStyle(parts, said)
+    return train if hasattr(train, "fetch") else MapStyle(parts, said, keeping)
+
+
+def keeping_of(node: Mapping[str, Any]) -> Keeping:
+    """Where the rows of a dataset's node are kept.
+
+    Raises:
+        ConfigError: it does not say so in a word that is known.
+    """
+    asked = converted(node.get("memory", "auto"), Memory, f"{KEY}: memory")
+    root = converted(node.get("root"), str, f"{KEY}: root")
+    return Keeping(asked, Path(root).expanduser() / FOLDER)
 
 
 def _to_download(complaint: str, values: Mapping[str, Any]) -> str:

@@ -17,10 +17,10 @@ from regbench.data.checks.duplicates import Part, of_test
 from regbench.data.checksums import digest_of_files
 from regbench.data.image_files.decoding import Images, Reading, bad_ones, decoded_once, how_read
 from regbench.data.image_files.files import ARCHIVES, STRAY, UNREADABLE, what_of
-from regbench.data.image_files.layout import WHOLE, Layout, Listed, read_layout
+from regbench.data.image_files.layout import WHOLE, Layout, read_layout
 from regbench.data.image_files.pixels import color_of
-from regbench.data.memory import require_memory
 from regbench.data.splits import fifth_apart
+from regbench.data.stored_rows import Store, StoredRows
 from regbench.errors import counted
 
 LARGEST_SIDE = 10_000  # pixels of a side
@@ -64,6 +64,7 @@ class ImageFolder:
         if self.size > LARGEST_SIDE:
             raise ValueError(f"size must be at most {LARGEST_SIDE}, got {self.size}")
         self._ground = color_of(self.background)
+        self._places: dict[str, tuple[Tensor, Tensor]] = {}
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -97,14 +98,22 @@ class ImageFolder:
             if n not in bad or image.file.stat().st_size <= LARGEST_BAD
         )
 
+    @property
+    def has_val(self) -> bool:
+        return "val" in self._layout.parts
+
     def train(self) -> tuple[Tensor, Tensor]:
         return self._rows("train")
 
     def val(self) -> tuple[Tensor, Tensor] | None:
-        return self._rows("val") if "val" in self._layout.parts else None
+        return self._rows("val") if self.has_val else None
 
     def test(self) -> tuple[Tensor, Tensor]:
         return self._rows("test")
+
+    def stored(self, part: str) -> tuple[StoredRows, Tensor]:
+        places, labels = self._good(part)
+        return StoredRows(self._pixels, places), labels
 
     def found(self) -> str:
         said = [self._sizes(), self._splits()]
@@ -130,10 +139,13 @@ class ImageFolder:
 
     def origin(self, part: str, row: int) -> str:
         """The file of a row, from the folder that `path` names."""
-        return str(self._good(part)[row][1].file.relative_to(self._layout.path))
+        place = int(self._good(part)[0][row])
+        return str(self._layout.images[place].file.relative_to(self._layout.path))
 
     def _part(self, split: str) -> Part:
-        return Part(*self._rows(split), partial(self.origin, split))
+        rows, labels = self.stored(split)
+        first = rows[slice(0, 1)]  # nobody asks for more, as the digests are known
+        return Part(first, labels, partial(self.origin, split), rows.digests())
 
     @cached_property
     def _layout(self) -> Layout:
@@ -141,8 +153,6 @@ class ImageFolder:
 
     @cached_property
     def _images(self) -> Images:
-        files = len(self._layout.images)
-        require_memory(2 * files * self.channels * self.size**2, f"size {self.size} of {files} images")
         how = Reading(self.size, self.channels, self._ground, self.on_bad == "skip")
         return decoded_once(self._files, how, Path(self.root).expanduser() / "image_folder")
 
@@ -150,36 +160,41 @@ class ImageFolder:
     def _files(self) -> list[Path]:
         return [listed.file for listed in self._layout.images]
 
-    def _good(self, split: str) -> list[tuple[int, Listed]]:
-        """Place and entry of every readable image of a split."""
-        within = WHOLE if WHOLE in self._layout.parts else split
-        listed = enumerate(self._layout.images)
-        good = [(n, image) for n, image in listed if image.split == within and n not in self._images.bad]
-        if within == split:
-            return good
-        apart = fifth_apart(torch.tensor([image.label for _, image in good]))
-        return [good[row] for row in apart[split == "test"].tolist()]
+    @cached_property
+    def _pixels(self) -> Store:
+        return self._images.pixels()
+
+    def _good(self, split: str) -> tuple[Tensor, Tensor]:
+        """Place and label, (N,) int64 each, of every readable image of a split."""
+        if split not in self._places:
+            within = WHOLE if WHOLE in self._layout.parts else split
+            bad, listed = self._images.bad, enumerate(self._layout.images)
+            good = [(n, image.label) for n, image in listed if image.split == within and n not in bad]
+            places, labels = torch.tensor(good, dtype=torch.int64).reshape(-1, 2).T.contiguous()
+            if within != split:
+                apart = fifth_apart(labels)[split == "test"]
+                places, labels = places[apart], labels[apart]
+            self._places[split] = (places, labels)
+        return self._places[split]
 
     def _rows(self, split: str) -> tuple[Tensor, Tensor]:
-        good = self._good(split)
-        rows = [row for row, _ in good]
-        labels = torch.tensor([image.label for _, image in good])
-        whole = rows[-1] - rows[0] + 1 == len(rows)
-        return self._images.pixels()[slice(rows[0], rows[-1] + 1) if whole else rows], labels
+        places, labels = self._good(split)
+        rows = StoredRows(self._images.pixels(), places)  # a map of their own, which may be written to
+        return rows[slice(0, len(rows))], labels
 
     def _require_every_class(self) -> None:
         for split, part in self._layout.parts.items():
-            there = {image.label for _, image in self._good(split)}
+            there = set(self._good(split)[1].tolist())
             for label, name in enumerate(self._layout.classes):
                 if label not in there:
                     raise ValueError(f"every class must have images, got only bad ones in {part / name}")
 
     def _sizes(self) -> str:
-        counts = Counter(image.label for split in self._layout.parts for _, image in self._good(split))
+        counts = Counter(label for split in self._layout.parts for label in self._good(split)[1].tolist())
         return by_class(self.classes, [counts[label] for label in range(self.num_classes)], "images")
 
     def _splits(self) -> str:
-        counts = {split: len(self._good(split)) for split in self._layout.parts}
+        counts = {split: len(self._good(split)[1]) for split in self._layout.parts}
         if WHOLE in counts:
             return f"{counts[WHOLE]} images, a fifth of them test"
         said = ", ".join(f"{counts[split]} in {part.name}" for split, part in self._layout.parts.items())

@@ -23,8 +23,8 @@ class Labelling(Protocol):
     def outputs(self) -> int:
         """C classes, or K numbers."""
 
-    def require(self, rows: Tensor, labels: Tensor) -> None:
-        """Refuse labels that are not what the source says of them, or not one for each row.
+    def require(self, rows: int, labels: Tensor) -> None:
+        """Refuse labels that are not what the source says of them, or not one for each of so many rows.
 
         Raises:
             ValueError: they are not.
@@ -74,11 +74,11 @@ class Classes:
 
     outputs: int
 
-    def require(self, rows: Tensor, labels: Tensor) -> None:
+    def require(self, rows: int, labels: Tensor) -> None:
         if labels.dtype != torch.int64 or labels.ndim != 1:
             raise ValueError(f"labels must be one int64 a row, got {labels.dtype} {tuple(labels.shape)}")
-        if len(rows) != len(labels):
-            raise ValueError(f"labels must be one int64 a row, got {len(labels)} for {len(rows)} rows")
+        if rows != len(labels):
+            raise ValueError(f"labels must be one int64 a row, got {len(labels)} for {rows} rows")
         if len(labels) and not 0 <= labels.min() <= labels.max() < self.outputs:
             found_range = f"{labels.min()} to {labels.max()}"
             raise ValueError(f"labels must lie in 0 to {self.outputs - 1}, got {found_range}")
@@ -122,8 +122,8 @@ class Values:
     def outputs(self) -> int:
         return len(self.targets)
 
-    def require(self, rows: Tensor, labels: Tensor) -> None:
-        shape = (len(rows), self.outputs)
+    def require(self, rows: int, labels: Tensor) -> None:
+        shape = (rows, self.outputs)
         if labels.dtype != torch.float64 or tuple(labels.shape) != shape:
             raise ValueError(
                 f"labels must be float64 {shape}, a row of {self.outputs} for each row, got {labels.dtype} "

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from regbench.data.image_files.pixels import eight_bits
+from regbench.data.keeping import COPIES, Keeping
 from regbench.data.map_labels import Label, label_of
 from regbench.data.memory import require_memory
 from regbench.data.person_code import in_a_sentence
+from regbench.data.stored_rows import Store
 from regbench.terminal.bar import numbers
 
 AGAIN = 32  # rows that are read twice, to see whether they are the same
 LARGE = 2**24  # bytes of a row for which it is looked whether it fits into memory
-COPIES = 2  # of the rows in memory: as read, and cut into splits
 
 
 @dataclass(frozen=True)
@@ -26,25 +27,34 @@ class Rows:
     """What was read.
 
     Attributes:
-        inputs: (N, ...) uint8 or float32.
+        store: inputs (N, ...), uint8 or float32.
         labels: N numbers or names of classes, or N times one or more numbers to predict.
     """
 
-    inputs: Tensor
+    store: Store
     labels: Sequence[Label]
 
+    @property
+    def inputs(self) -> Tensor:
+        return self.store.values
 
-def read_rows(dataset: Any, split: str) -> Rows:
+
+def read_rows(dataset: Any, split: str, keeping: Keeping) -> Rows:
     """Read all rows, once, and a few of them again.
+
+    Args:
+        dataset: has rows by number.
+        split: what they are called.
+        keeping: where they are put.
 
     Raises:
         ValueError: a row is no pair of input and label, differs in shape or type from the first, holds NaN or
-            infinity, or is another one when it is read again; or the rows do not fit into memory.
+            infinity, or is another one when it is read again; or the rows do not fit where they are put.
     """
     number = _length(dataset)
     first, _ = _row(dataset, 0, split)
-    require_memory(number * first.nbytes * COPIES, f"{number} {split} rows of {tuple(first.shape)}")
-    inputs = torch.empty((number, *first.shape), dtype=first.dtype)
+    what = f"{number} {split} rows of {tuple(first.shape)}"
+    inputs = keeping.blank((number, *first.shape), first.dtype, what)
     labels: list[Label] = []
     for row in numbers(number, f"reading {split} rows"):
         value, label = _row(dataset, row, split)
@@ -58,7 +68,7 @@ def read_rows(dataset: Any, split: str) -> Rows:
                 f"{split} row {row} must be the same whenever it is read, got another one the second time; "
                 "leave out random transforms, and add regularizers such as flip_crop"
             )
-    return Rows(inputs, labels)
+    return Rows(Store(inputs), labels)
 
 
 def _length(dataset: Any) -> int:

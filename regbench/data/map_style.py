@@ -11,9 +11,11 @@ from torch import Tensor
 
 from regbench.data.checks.counts import by_class, spans
 from regbench.data.checks.duplicates import Part, of_test
+from regbench.data.keeping import Keeping
 from regbench.data.map_labels import are_numbers, as_classes, as_numbers, numbers_of
 from regbench.data.map_rows import Rows, read_rows
 from regbench.data.splits import fifth_apart
+from regbench.data.stored_rows import StoredRows
 from regbench.errors import counted
 from regbench.storage.digests import digest_of
 from regbench.tasks import LOSSES, Loss
@@ -24,7 +26,7 @@ WHITE = 255  # of pixels that are bytes
 
 
 class MapStyle:
-    """Read the rows of map-style datasets into memory; without a dataset for test a fifth of train is.
+    """Read the rows of map-style datasets once; without a dataset for test a fifth of train is.
 
     Inputs are images of Pillow, tensors (C, H, W) or of another shape, or arrays; labels numbers from 0,
     names, or rows with one 1. Classes have the names in the dataset's `classes`, where it has such. Labels
@@ -34,12 +36,16 @@ class MapStyle:
     Args:
         parts: the dataset of each split: train, and val or test where there are such.
         said: how they were made, a phrase each.
+        keeping: where the rows are put; None: in memory.
     """
 
     scale = 255.0
 
-    def __init__(self, parts: Mapping[str, Any], said: Sequence[str] = ()) -> None:
+    def __init__(
+        self, parts: Mapping[str, Any], said: Sequence[str] = (), keeping: Keeping | None = None
+    ) -> None:
         self._parts, self._said = parts, list(said)
+        self._keeping = Keeping() if keeping is None else keeping
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -130,10 +136,20 @@ class MapStyle:
         return self._rows("train")
 
     def val(self) -> tuple[Tensor, Tensor] | None:
-        return self._rows("val") if "val" in self._read else None
+        return self._rows("val") if self.has_val else None
 
     def test(self) -> tuple[Tensor, Tensor]:
         return self._rows("test")
+
+    def stored(self, part: str) -> tuple[StoredRows, Tensor]:
+        if self._places is None:
+            return StoredRows(self._read[part].store), self._labels[part]
+        places = self._places[part == "test"]
+        return StoredRows(self._read["train"].store, places), self._labels["train"][places]
+
+    @property
+    def has_val(self) -> bool:
+        return "val" in self._read
 
     @property
     def has_test(self) -> bool:
@@ -193,7 +209,7 @@ class MapStyle:
         Raises:
             ValueError: as `read_rows`, or test has the rows of train, or rows of another shape.
         """
-        read = {split: read_rows(dataset, split) for split, dataset in self._parts.items()}
+        read = {split: read_rows(dataset, split, self._keeping) for split, dataset in self._parts.items()}
         train = read["train"].inputs
         if "test" in read and _same(read["test"], read["train"]):
             raise ValueError("the test rows must not be the train rows, got the same for both")
@@ -227,13 +243,13 @@ class MapStyle:
         return fifth_apart(self._labels["train"]) if len(self._read) == 1 else None
 
     def _rows(self, split: str) -> tuple[Tensor, Tensor]:
-        if self._places is None:
-            return self._read[split].inputs, self._labels[split]
-        rows = self._places[split == "test"]
-        return self._read["train"].inputs[rows], self._labels["train"][rows]
+        rows, labels = self.stored(split)
+        return rows[slice(0, len(rows))], labels
 
     def _part(self, split: str) -> Part:
-        return Part(*self._rows(split), partial(self.origin, split))
+        rows, labels = self.stored(split)
+        first = rows[slice(0, 1)]  # nobody asks for more, as the digests are known
+        return Part(first, labels, partial(self.origin, split), rows.digests())
 
 
 def _same(one: Rows, other: Rows) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from regbench.data.stored_rows import StoredRows
 from regbench.data.text_files.tokens import Tokenizer
 from regbench.tasks import Loss
 
@@ -169,6 +170,18 @@ class OfColumns(Protocol):
     @property
     def kept(self) -> Sequence[Mapping[str, Any]]:
         """Kept with the checkpoint, so that a loaded model takes rows of a table."""
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """A source whose rows may lie in a file, so that nobody need hold them all in memory."""
+
+    @property
+    def has_val(self) -> bool:
+        """Whether it has a val split of its own."""
+
+    def stored(self, part: str) -> tuple[StoredRows, Tensor]:
+        """The rows that `train`, `val` or `test`, as the part says, returns, and their labels."""
 
 
 @runtime_checkable

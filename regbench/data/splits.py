@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from regbench.data.checks.duplicates import Part
 from regbench.data.checks.inspection import inspected, origin
+from regbench.data.keeping import Keeping
 from regbench.data.labelling import Labelling, labelling_of, strata
 from regbench.data.row_groups import groups_apart
 from regbench.data.source import (
@@ -21,9 +23,11 @@ from regbench.data.source import (
     OfColumns,
     Reporting,
     Source,
+    Stored,
     Tokenizing,
     Untested,
 )
+from regbench.data.stored_rows import Store, StoredRows
 from regbench.tasks import Regression
 from regbench.types import Dataset, Split
 
@@ -62,7 +66,7 @@ class SplitOptions:
             raise ValueError(f"label_noise must lie in [0, 1), got {self.label_noise}")
 
 
-def carve(source: Source, options: SplitOptions) -> Dataset:
+def carve(source: Source, options: SplitOptions, keeping: Keeping | None = None) -> Dataset:
     """Cut the source's train rows in three and seal its test rows.
 
     Of n rows in stratified order the first k are val and the next k select, k = min(5000, n // 6); the rest
@@ -72,60 +76,122 @@ def carve(source: Source, options: SplitOptions) -> Dataset:
     about so many rows (`regbench.data.row_groups`). Only train labels are ever made wrong. Numbers to predict
     are standardized by the train rows that are kept, in every split.
 
+    Where rows are kept in a file all of a source's train rows are written to it, in the order of the cut, so
+    that every number of them is a part of one file.
+
+    Args:
+        source: of the rows.
+        options: how to cut.
+        keeping: where the rows of the splits are kept; None: in memory.
+
     Raises:
         ValueError: a split would be empty, there are fewer rows than asked for, or the source's rows do not
-            have the shape or the labels that it says they have; a target is constant.
+            have the shape or the labels that it says they have; a target is constant; rows do not fit where
+            they are to be kept.
     """
     generator = torch.Generator().manual_seed(options.split_seed)
-    rows, labels = source.train()
+    rows, labels = _rows_of(source, "train")
     kind = labelling_of(source)
     kind.require_noise(options.label_noise)
     _require_labels(source, kind, rows, labels)
     held_out = min(MOST_HELD_OUT, len(labels) // 6)
-    own = source.val() if isinstance(source, Judged) else None
+    own = _val_of(source)
     cut = "val" if own is None else "select"
     _require_rows(cut, held_out, f"6 rows make one of {cut}, and the source has {len(labels)}")
     order, sizes = _order(source, labels, [held_out] * (2 if own is None else 1), generator)
-    if own is None:
-        taken, order = order[: sizes[0]], order[sizes[0] :]
-        judging = (rows[taken], labels[taken])
-        val_origin = origin(source, "train", taken)
-    else:
+    if own is not None:
         _require_labels(source, kind, *own)
         _require_rows("val", len(own[1]), "the source's own has no rows")
-        judging = own
-        val_origin = origin(source, "val", torch.arange(len(own[1])))
-    select, rest = order[: sizes[-1]], order[sizes[-1] :]
-    kept = rest[: _num_kept(len(rest), options)]
-    learned = rows[kept]
-    encode = _encoding(source, learned)
-    cut_from = _Cut(source, encode, kind, kind.learned(labels[kept]))
-    train = cut_from.split(learned, labels[kept])
+    rest = len(order) - sum(sizes)
+    ends = [0, *sizes, _num_kept(rest, options)]  # of val, unless it is the source's own, select and train
+    for place in range(1, len(ends)):
+        ends[place] += ends[place - 1]
+    cuts = [slice(start, end) for start, end in pairwise(ends)]
+    keep = _keeper(source, keeping, [ends[-1], *([len(own[1])] if own else [])], rows)
+    ordered = keep(rows.taken(order))
+    taken = [_part(ordered, labels[order[cut]], cut, origin(source, "train", order[cut])) for cut in cuts]
+    if own is not None:
+        every = slice(0, len(own[1]))
+        taken.insert(0, _part(keep(own[0]), own[1], every, origin(source, "val", torch.arange(every.stop))))
+    val, select, learned = taken
+    encode = _encoding(source, learned.rows)
+    cut_from = _Cut(source, encode, kind, kind.learned(learned.labels), keep)
+    train = cut_from.split(learned)
     if options.label_noise > 0:
-        told = mislabel(train.labels, kind.outputs, options.label_noise, len(rest), generator)
+        told = mislabel(train.labels, kind.outputs, options.label_noise, rest, generator)
         train = replace(train, labels=told, true_labels=train.labels)
-    parts = {
-        "train": Part(learned, labels[kept], origin(source, "train", kept)),
-        "select": Part(rows[select], labels[select], origin(source, "train", select)),
-        "val": Part(*judging, val_origin),
-    }
+    parts = {"train": learned, "select": select, "val": val}
     names = kind.names(source)
-    every = labels if own is None else torch.cat([labels, own[1]])
-    doubts, facts = inspected(source, kind, every, parts, names)
+    told_by_all = labels if own is None else torch.cat([labels, own[1]])
+    doubts, facts = inspected(source, kind, told_by_all, parts, names)
     told_by_source = source.found() if isinstance(source, Reporting) else ""
     return Dataset(
         train=train,
-        select=cut_from.split(rows[select], labels[select]),
-        val=cut_from.split(*judging),
+        select=cut_from.split(select),
+        val=cut_from.split(val),
         read_test=cut_from.test if _has_test(source) else None,
         in_shape=_in_shape(source, encode),
         num_classes=kind.outputs,
-        note="\n".join(filter(None, [told_by_source, encode.note(learned, judging[0]), *facts])),
+        note="\n".join(filter(None, [told_by_source, encode.note(learned.rows, val.rows), *facts])),
         warnings=(*(source.warnings() if isinstance(source, Reporting) else ()), *doubts),
         classes=names,
         tokens=_tokens(encode),
         columns=encode.kept if isinstance(encode, OfColumns) else None,
     )
+
+
+def _rows_of(source: Source, part: str) -> tuple[StoredRows, Tensor]:
+    if isinstance(source, Stored):
+        return source.stored(part)
+    rows, labels = source.train() if part == "train" else source.test()
+    return StoredRows(Store(rows)), labels
+
+
+def _val_of(source: Source) -> tuple[StoredRows, Tensor] | None:
+    """The source's own val rows; None where it has none."""
+    if not isinstance(source, Judged):
+        return None
+    if isinstance(source, Stored):
+        return source.stored("val") if source.has_val else None
+    own = source.val()
+    return None if own is None else (StoredRows(Store(own[0])), own[1])
+
+
+def _part(rows: StoredRows, labels: Tensor, cut: slice, where: Callable[[int], str]) -> Part:
+    """Rows as those of a split, with what is known of them where they lie in a file."""
+    known = None if rows.store.file is None else rows.digests()[cut]
+    return Part(rows[cut], labels, where, known, rows.file)
+
+
+def _as_they_are_kept(rows: StoredRows) -> StoredRows:
+    return rows
+
+
+def _keeper(
+    source: Source, keeping: Keeping | None, counts: Sequence[int], rows: StoredRows
+) -> Callable[[StoredRows], StoredRows]:
+    """What puts rows where they are to be kept, from where splits take them.
+
+    Args:
+        source: of the rows.
+        keeping: where they are to be kept.
+        counts: how many rows of train, and of val, are taken.
+        rows: of train.
+
+    Raises:
+        ValueError: they cannot be kept there.
+    """
+    if keeping is None:
+        return _as_they_are_kept
+    if isinstance(source, Encoded) or callable(getattr(source, "encoding", None)):
+        if keeping.asked == "mapped":
+            raise ValueError(
+                "memory must be auto or whole for rows that become others by what train holds, as those of "
+                "tables and texts do, got mapped"
+            )
+        return _as_they_are_kept
+    what = f"{sum(counts):,} rows of {rows.shape[1:]}"
+    return keeping.kept if keeping.is_mapped(sum(counts) * rows.row_bytes, what) else _as_they_are_kept
 
 
 def _order(
@@ -238,25 +304,27 @@ class _Cut:
         encode: how its rows become inputs.
         kind: what its labels are.
         numbers: how they are standardized; None of classes.
+        keep: puts rows where they are to be kept.
     """
 
     source: Source
     encode: Encoding
     kind: Labelling
     numbers: Regression | None
+    keep: Callable[[StoredRows], StoredRows]
 
-    def split(self, rows: Tensor, labels: Tensor) -> Split:
+    def split(self, part: Part) -> Split:
         """Encoded rows as a split.
 
         Raises:
             ValueError: they are not what the source says of them.
         """
-        source, inputs = self.source, self.encode(rows)
+        source, labels, inputs = self.source, part.labels, self.encode(part.rows)
         expected, found = (len(labels), *_in_shape(source, self.encode)), tuple(inputs.shape)
         if found != expected:
             raise ValueError(f"inputs must have the shape {expected}, got {found}")
         if isinstance(source, Encoded):
-            _require_finite(inputs)
+            _require_finite(StoredRows(Store(inputs)))
         told = labels if self.numbers is None else self.numbers.standardized(labels)
         return Split(
             inputs,
@@ -267,13 +335,14 @@ class _Cut:
             vocabulary=self.encode.size,
             numbers=self.numbers,
             columns=tuple(self.encode.columns) if isinstance(self.encode, OfColumns) else None,
+            file=part.file,
         )
 
     def test(self) -> Split:
-        rows, labels = self.source.test()
+        rows, labels = _rows_of(self.source, "test")
         _require_labels(self.source, self.kind, rows, labels)
         _require_rows("test", len(labels), "the source has no test rows")
-        return self.split(rows, labels)
+        return self.split(_part(self.keep(rows), labels, slice(0, len(labels)), str))
 
 
 class _AsTheyAre:
@@ -293,22 +362,28 @@ def _require_rows(split: str, rows: int, reason: str) -> None:
         raise ValueError(f"the {split} split is empty: {reason}")
 
 
-def _require_labels(source: Source, kind: Labelling, rows: Tensor, labels: Tensor) -> None:
+def _require_labels(source: Source, kind: Labelling, rows: StoredRows, labels: Tensor) -> None:
     """Refuse labels that are not what the source says of them, and inputs that are no numbers.
 
     Rows that are encoded may have gaps, and are looked at when they have become inputs.
     """
-    kind.require(rows, labels)
+    kind.require(len(rows), labels)
     if not isinstance(source, Encoded):
         _require_finite(rows)
 
 
-def _require_finite(rows: Tensor) -> None:
+def _require_finite(rows: StoredRows) -> None:
     """Refuse floats that would make every loss NaN."""
-    if not rows.is_floating_point() or rows.isfinite().all():
+    if not rows.dtype.is_floating_point:
         return
-    bad = (~rows.isfinite()).reshape(len(rows), -1).any(1).nonzero()
-    row = int(bad[0])
-    value = rows[row][~rows[row].isfinite()][0].item()
-    more = f", and in {len(bad) - 1} more" if len(bad) > 1 else ""
-    raise ValueError(f"inputs must be finite numbers, got {value} in row {row}{more}")
+    bad: list[int] = []
+    for part in rows.pieces():
+        piece = rows[part]
+        if not piece.isfinite().all():
+            found = (~piece.isfinite()).reshape(len(piece), -1).any(1).nonzero()
+            bad += (found[:, 0] + part.start).tolist()
+    if bad:
+        first = rows[slice(bad[0], bad[0] + 1)]
+        value = first[~first.isfinite()][0].item()
+        more = f", and in {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise ValueError(f"inputs must be finite numbers, got {value} in row {bad[0]}{more}")

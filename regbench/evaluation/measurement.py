@@ -150,7 +150,7 @@ def predict(
 
 def chunk_rows(split: Split) -> int:
     """How many rows of a split are evaluated at once, a power of two: by a row's shape and the device."""
-    most, numbers = MOST.get(split.inputs.device.type, MOST_ELSEWHERE)
+    most, numbers = MOST.get(split.device.type, MOST_ELSEWHERE)
     each = split.inputs[0].numel() * (WIDTH if split.vocabulary else 1)
     fitting = max(1, numbers // max(1, each))
     return min(most, max(FEWEST, 1 << (fitting.bit_length() - 1)))

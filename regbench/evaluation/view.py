@@ -34,8 +34,8 @@ class Watched:
 
     @cached_property
     def splits(self) -> dict[str, Split]:
-        """Those that are measured after each epoch."""
-        return {n: split.subset(self.few[n]) if n in self.few else split for n, split in self.whole.items()}
+        """Those that are measured after each epoch; where not all rows are, without their inputs."""
+        return {n: split.told(self.few[n]) if n in self.few else split for n, split in self.whole.items()}
 
 
 class View(NamedTuple):
@@ -61,7 +61,10 @@ def view(
 
     Ranks share the work, and all call this alike.
     """
-    logits = {name: predict(model, split, autocast, ranks=ranks) for name, split in watched.splits.items()}
+    logits = {
+        name: predict(model, split, autocast, rows=watched.few.get(name), ranks=ranks)
+        for name, split in watched.whole.items()
+    }
     metrics = metrics_of(logits, watched.splits, asked)
     return View(metrics, {n: found for n, found in logits.items() if n == "val" or n in watched.few})
 

@@ -100,4 +100,4 @@ def some_of(split: Split, count: int, seed: int) -> Split:
         if labels.is_floating_point()
         else (stratified_order(labels, generator))
     )
-    return split.subset(order[:count].to(split.inputs.device))
+    return split.subset(order[:count].to(split.device))

@@ -46,7 +46,7 @@ def outputs_of(model: nn.Module, inputs: Tensor) -> int:
 
 def measured(model: nn.Module, split: Split) -> dict[str, float]:
     """The metrics of a split in evaluation mode; each module's own mode is put back."""
-    where = next((tensor.device for tensor in model.parameters()), split.inputs.device)
+    where = next((tensor.device for tensor in model.parameters()), split.device)
     with kept_modes(model), _in_forward(split.inputs):
         return evaluate(Normalized(nn.Identity(), model, split.num_classes), split.to(where), nullcontext)
 

@@ -46,7 +46,7 @@ def columns_of(train: Split) -> Columns | None:
     """The columns behind the inputs of a split, by what it says of them; None of other inputs."""
     if not is_columns(train) or train.columns is None:
         return each_alone(train.inputs) if is_columns(train) else None
-    return Columns(torch.tensor(train.columns, device=train.inputs.device), max(train.columns) + 1)
+    return Columns(torch.tensor(train.columns, device=train.device), max(train.columns) + 1)
 
 
 def each_alone(inputs: Tensor) -> Columns:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from regbench.nn.logits import as_column, logits_of
 from regbench.types import Split
 
-ROWS_AT_ONCE = 1024  # bounds the memory: only this many rows are floats at any moment
+ROWS_AT_ONCE = 1024  # bounds the memory: only this many rows are floats at any moment,
+NUMBERS_AT_ONCE = 2**22  # or fewer, where rows are large
 SMALLEST_STD = 1e-3  # a constant channel must not divide by zero
 
 
@@ -36,7 +37,7 @@ class Normalization(nn.Module):
         as 1e-3. The inputs of a table are standardized already, and stay as they are: mean 0, deviation 1.
         """
         if split.columns is not None:
-            plain = torch.zeros(split.inputs.shape[1:], device=split.inputs.device)
+            plain = torch.zeros(split.inputs.shape[1:], device=split.device)
             return cls(plain, plain + 1)
         channels, *pixels = split.inputs.shape[1:]
         mean, squares = _moments(split)
@@ -56,12 +57,13 @@ def channel_means(split: Split) -> Tensor:
 def _moments(split: Split) -> tuple[Tensor, Tensor]:
     """The mean of each channel, and the mean of its squares: (C,) float64 each."""
     channels = split.inputs.shape[1]
-    total = torch.zeros(channels, dtype=torch.float64, device=split.inputs.device)
+    total = torch.zeros(channels, dtype=torch.float64, device=split.device)
     squares = torch.zeros_like(total)
-    for start in range(0, len(split), ROWS_AT_ONCE):
-        values = split[slice(start, start + ROWS_AT_ONCE)].inputs.double().transpose(0, 1).flatten(1)
+    size = max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // max(1, split.inputs[:1].numel())))
+    for start in range(0, len(split), size):
+        values = split[slice(start, start + size)].inputs.double().transpose(0, 1).flatten(1)
         total += values.sum(1)
-        squares += values.square().sum(1)
+        squares += values.square_().sum(1)  # in place: no third copy in double precision
     count = split.inputs.numel() / channels
     return total / count, squares / count
 

@@ -22,6 +22,7 @@ NOT_IDENTITY = (
     "per_device",
     "sinks",
 )  # where it runs, and what it leaves behind
+NOT_DATA = ("root", "memory")  # keys of the dataset: where its rows lie
 # nor what is repeated, what is compared, and what changes the last bits or is measured besides
 NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")
 
@@ -96,7 +97,7 @@ def _deciding(config: Mapping[str, Any], aside: Sequence[str], content: str) -> 
         kept["dataset"] = {
             name: value
             for name, value in dataset.items()
-            if not (name == "root" or (content and is_path(name, value)))
+            if not (name in NOT_DATA or (content and is_path(name, value)))
         }
     return kept
 

@@ -202,7 +202,7 @@ class CodeSpace:
         Raises:
             ValueError: the codes are not finite.
         """
-        device = train.inputs.device
+        device = train.device
         codes, errors = state.pop("codes").to(device), state.pop("errors").tolist()
         if not codes.isfinite().all():
             raise ValueError(f"lr must be small enough for the autoencoder to converge, got {recipe.lr}")
@@ -235,12 +235,12 @@ class CodeSpace:
 def _learn(recipe: AutoencoderRecipe, train: Split) -> dict[str, Tensor]:
     """Weights of an autoencoder of the train rows, their codes and the errors."""
     read, rows = _reader(train), len(train)
-    autoencoder = recipe.make(train.inputs.shape[1:]).to(train.inputs.device)
+    autoencoder = recipe.make(train.inputs.shape[1:]).to(train.device)
     recipe.fit(autoencoder, read, rows)
     errors = torch.tensor(squared_errors(autoencoder, read, rows), dtype=torch.float64)
     return {**autoencoder.state_dict(), "codes": encoded(autoencoder, read, rows), "errors": errors}
 
 
 def _reader(train: Split) -> Callable[[Tensor], Tensor]:
-    device, dtype = train.inputs.device, torch.get_default_dtype()
+    device, dtype = train.device, torch.get_default_dtype()
     return lambda rows: train[rows.to(device)].inputs.to(dtype)

@@ -91,7 +91,7 @@ class GANAugmentation(Regularizer):
         with torch.device("meta"):  # no weights to initialize, so nothing is drawn
             generator = _network(Generator, train, self.width)
         generator.load_state_dict(state, assign=True)
-        self._generator = generator.to(train.inputs.device).eval().requires_grad_(False)
+        self._generator = generator.to(train.device).eval().requires_grad_(False)
         self._classes = _classes(train)
         size = sum(tensor.numel() for tensor in generator.parameters())
         samples = self._samples(self._generator, COMPARED)
@@ -134,7 +134,7 @@ class ConditionalGAN:
 
     def learn(self, train: Split) -> State:
         """The generator's state after all epochs; draws from the global random state."""
-        device, classes = train.inputs.device, _classes(train)
+        device, classes = train.device, _classes(train)
         generator = _network(Generator, train, self.width).to(device)
         duel = Duel(generator, _network(Discriminator, train, self.width).to(device), self.lr)
         parts = -(-len(train) // self.batch_size)

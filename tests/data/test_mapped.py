@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from regbench.assembly.data import _load_data, load_data
@@ -51,4 +52,21 @@ def test_what_another_process_has_read_is_what_this_one_would_read() -> None:
         assert shared.read_test is not None
         assert alone.read_test is not None
         assert torch.equal(shared.read_test().inputs, alone.read_test().inputs), "from the source itself"
+    _load_data.cache_clear()
+
+
+def test_of_rows_in_a_file_of_their_own_only_its_name_is_written(tmp_path: Path) -> None:
+    node = compose("dataset.num_train=97", "dataset.memory=mapped", f"dataset.root={tmp_path}")["dataset"]
+    data = load_data(node)
+    write_mapped(data, tmp_path / "rows")
+    found, _ = read_mapped(tmp_path / "rows")
+    for name in ("train", "select", "val"):
+        one, other = getattr(data, name), getattr(found, name)
+        assert torch.equal(one.inputs, other.inputs)
+        assert other.file == one.file
+        assert one.file.parent == tmp_path / "mapped"
+    assert (tmp_path / "rows").stat().st_size < data.train.inputs.nbytes + 10_000
+    one.file.unlink()
+    with pytest.raises(FileNotFoundError):  # so that the next one who asks cuts them anew
+        read_mapped(tmp_path / "rows")
     _load_data.cache_clear()

@@ -12,14 +12,14 @@ from regbench.data.text_csv import TextCSV
 
 
 def test_what_does_not_fit_is_refused_and_what_does_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_available", lambda: 1000)
+    monkeypatch.setattr(memory, "available", lambda: 1000)
     memory.require_memory(1000, "rows")
     with pytest.raises(ValueError, match=r"^rows must fit into memory twice, 1e-06 GB, got 1e-06 GB$"):
         memory.require_memory(1001, "rows")
 
 
 def test_where_nobody_says_how_much_there_is_anything_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_available", lambda: None)
+    monkeypatch.setattr(memory, "available", lambda: None)
     memory.require_memory(10**30, "rows")
 
 

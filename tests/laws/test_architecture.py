@@ -91,7 +91,7 @@ GUESTS = {
     "plotly": ["reports.page.*"],
     "jinja2": ["reports.page.*"],
     "matplotlib": ["reports.paper.*", "runs.class_pictures"],
-    "filelock": ["folders.lock"],
+    "filelock": ["folders.lock", "data.mapped_files"],
     "submitit": ["sweeps.slurm.*"],
     "yaml": ["composition.*"],
 }

@@ -18,6 +18,7 @@ def of(**dataset: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("field", "content", "counts"),
     [("root", "", False), ("root", "abc", False), ("path", "abc", False), ("labels_path", "abc", False),
+     ("memory", "", False), ("memory", "abc", False),
      ("path", "", True), ("labels_path", "", True), ("filepath", "abc", True), ("filepath", "", True),
      ("pathology", "abc", True), ("split_seed", "abc", True)],
 )  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from regbench.types import Batch, Split
+from regbench.types import Batch, Dataset, Split
 
 SHAPES = {  # of the inputs: are they images?
     (2, 5): False,
@@ -63,3 +66,53 @@ def test_targets_are_a_batch_s_own_and_of_the_default_precision() -> None:
         assert split[:].targets.dtype == torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+GPU = torch.device("cuda", 0)
+
+
+@pytest.mark.parametrize("rows", [slice(2, 5), torch.tensor([4, 0, 4])])
+def test_a_batch_is_where_the_labels_are_wherever_the_inputs_lie(rows: slice | torch.Tensor) -> None:
+    """On a device that is not there: torch's fake tensors have one, and no values."""
+    split = Split(torch.zeros(6, 3, dtype=torch.uint8), torch.arange(6) % 2, 2)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        apart = split.to(GPU, inputs=False)
+        assert apart.inputs is split.inputs
+        assert apart.device == GPU
+        there = rows if isinstance(rows, slice) else rows.to(GPU)
+        batch, some = apart[there], apart.subset(there)
+        assert (batch.inputs.device, batch.targets.device) == (GPU, GPU)
+        assert batch.inputs.shape == split[rows].inputs.shape
+        assert (some.inputs.device.type, some.labels.device) == ("cpu", GPU)
+        assert split.to(GPU).inputs.device == GPU
+
+
+@pytest.mark.parametrize(("free", "there"), [(35, False), (36, True)])
+def test_inputs_of_more_than_half_of_what_is_free_on_a_gpu_stay_where_they_are(
+    monkeypatch: pytest.MonkeyPatch, free: int, there: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 100))
+    split = Split(torch.zeros(2, 3, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), 2)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        data = Dataset(split, split, split, lambda: split, (3,), 2).to(GPU)
+        assert {s.inputs.device.type for s in (data.train, data.select, data.val)} == {
+            "cuda" if there else "cpu"
+        }
+        assert data.val.labels.device == GPU
+        assert data.read_test is not None
+        assert data.read_test().inputs.device == GPU, "it is smaller"
+
+
+def test_a_part_of_a_file_is_of_that_file_and_rows_by_number_are_copies() -> None:
+    split = Split(torch.zeros(6, 3), torch.arange(6) % 2, 2, file=Path("rows.npy"))
+    assert split.subset(slice(1, 3)).file == Path("rows.npy")
+    assert split.subset(torch.tensor([1, 2])).file is None
+    assert split.to(torch.device("cpu")).file == Path("rows.npy")
+
+
+def test_what_rows_are_told_comes_without_their_inputs() -> None:
+    split = Split(torch.zeros(6, 3), torch.arange(6), 6, true_labels=torch.arange(6) + 10)
+    told = split.told(torch.tensor([5, 1]))
+    assert (len(told), len(told.inputs), told.labels.tolist()) == (2, 0, [5, 1])
+    assert told.true_labels is not None
+    assert told.true_labels.tolist() == [15, 11]

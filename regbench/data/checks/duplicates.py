@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from pathlib import Path
 
-import torch
+import numpy as np
 from torch import Tensor
-from torch.nn.functional import pad
 
+from regbench.data.stored_rows import Store, StoredRows, digests_of
 from regbench.errors import counted
 
 MOST_PAIRS = 3  # that a sentence names
@@ -25,16 +25,26 @@ class Part:
         rows: (N, ...); token rows may be narrower than another part's, as if padded with zeros.
         labels: (N,), the true ones; of numbers to predict (N, K).
         origin: where the i-th row came from, for a person to look it up.
+        digests: (N,) of the rows, where they are known (`regbench.data.stored_rows`).
+        file: that the rows are a map of; None where they are in memory.
     """
 
     rows: Tensor
     labels: Tensor
     origin: Callable[[int], str]
+    digests: np.ndarray | None = None
+    file: Path | None = None
 
-    @property
-    def each_label(self) -> list[Hashable]:
-        """The labels one by one: a class, or a tuple of numbers."""
-        return [tuple(label) if isinstance(label, list) else label for label in self.labels.tolist()]
+    def label(self, row: int) -> Hashable:
+        """Of a row: a class, or a tuple of numbers."""
+        label = self.labels[row].tolist()
+        return tuple(label) if isinstance(label, list) else label
+
+    def digested(self, width: int) -> np.ndarray:
+        """(N,) digests of the rows, filled up with zeros to a width."""
+        if self.digests is not None and width == self.rows[:1].numel():
+            return self.digests
+        return digests_of(StoredRows(Store(self.rows)), width)
 
 
 @dataclass(frozen=True)
@@ -52,24 +62,25 @@ def of_rows(parts: Mapping[str, Part], classes: Sequence[str]) -> list[str]:
     Rows are equal if all their bytes are, by a digest of 128 bits. Where there are no classes, equal rows may
     well have different labels.
     """
-    width = max(part.rows[0].numel() for part in parts.values())
     equal: dict[bytes, list[Occurrence]] = defaultdict(list)
-    for name, part in parts.items():
-        for row, (key, label) in enumerate(zip(_digests(part.rows, width), part.each_label, strict=True)):
-            equal[key].append(Occurrence(name, row, label))
-    groups = [group for group in equal.values() if len(group) > 1]
+    names = list(parts)
+    for which, row, digest in _repeated(list(parts.values())):
+        name = names[which]
+        equal[digest].append(Occurrence(name, row, parts[name].label(row)))
+    groups = list(equal.values())
     conflicts = _conflicts(groups, parts, classes) if classes else []
     return [*_crossings(groups, parts), *conflicts]
 
 
 def of_test(test: Part, others: Sequence[Part]) -> list[str]:
     """A sentence on the test rows that stand among those that train, select and val are cut from."""
-    width = max(part.rows[0].numel() for part in (test, *others))
     places: dict[bytes, tuple[Part, int]] = {}
-    for part in others:
-        for row, key in enumerate(_digests(part.rows, width)):
-            places.setdefault(key, (part, row))
-    twins = [(row, places[key]) for row, key in enumerate(_digests(test.rows, width)) if key in places]
+    twins = []
+    for which, row, digest in _repeated([*others, test]):
+        if which < len(others):
+            places.setdefault(digest, (others[which], row))
+        elif digest in places:
+            twins.append((row, places[digest]))
     if not twins:
         return []
     total = len(test.labels)
@@ -131,11 +142,19 @@ def _origin(parts: Mapping[str, Part], place: Occurrence) -> str:
     return parts[place.part].origin(place.row)
 
 
-def _digests(rows: Tensor, width: int) -> list[bytes]:
-    """A digest of each row, filled up with zeros to a width."""
-    flat = rows.cpu().reshape(len(rows), -1)
-    flat = pad(flat, (0, width - flat.shape[1])) if flat.shape[1] < width else flat
-    if flat.is_floating_point():
-        flat = flat + 0.0  # -0.0 becomes 0.0, which it equals
-    table = flat.contiguous().view(torch.uint8).numpy()
-    return [blake2b(row, digest_size=16).digest() for row in table]
+def _repeated(parts: Sequence[Part]) -> Iterator[tuple[int, int, bytes]]:
+    """The rows that are there more than once, in order: the number of the part, of the row, and the digest.
+
+    A set of millions has few of them, and what is made of each takes more than its digest.
+    """
+    width = max(part.rows[0].numel() for part in parts)
+    digests = [part.digested(width) for part in parts]
+    every, ends = np.concatenate(digests), np.cumsum([len(found) for found in digests])
+    halves = every.view(np.uint64).reshape(len(every), 2)
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    same = (halves[order[1:]] == halves[order[:-1]]).all(1)
+    twice = np.zeros(len(every), bool)
+    twice[order[1:][same]] = twice[order[:-1][same]] = True
+    for place in twice.nonzero()[0].tolist():
+        which = int(np.searchsorted(ends, place, side="right"))
+        yield which, place - int(ends[which]) + len(digests[which]), every[place].tobytes()

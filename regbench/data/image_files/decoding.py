@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import prod
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from regbench.data.image_files.pixels import DEEPEST, Color, decode
+from regbench.data.mapped_files import mapped, require_disk, reserve
+from regbench.data.stored_rows import Store
 from regbench.errors import listed
 from regbench.storage.files import replaced, writer
 from regbench.storage.folders import undone_on_failure
@@ -56,9 +57,9 @@ class Images:
     bad: Mapping[int, str]
     notes: Notes
 
-    def pixels(self) -> Tensor:
+    def pixels(self) -> Store:
         """(N, C, size, size) uint8, zeros for a bad image; writing to it does not reach the file."""
-        return torch.from_numpy(np.load(self.kept, mmap_mode="c"))
+        return Store(mapped(self.kept), self.kept)
 
     def odd(self) -> list[str]:
         """A sentence on 16-bit images that hold less."""
@@ -166,7 +167,10 @@ def _decode(files: Sequence[Path], how: Reading, pixels: Path, notes: Path) -> N
 def _decode_into(pixels: Path, files: Sequence[Path], how: Reading) -> Notes:
     """Write the pixels of every file; say what was met on the way."""
     shape = (len(files), how.channels, how.size, how.size)
+    require_disk(prod(shape), pixels.parent, f"the pixels of {len(files):,} images")
     rows = np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=shape)
+    with pixels.open("rb+") as file:
+        reserve(file.fileno(), pixels.stat().st_size)
     met, bad = Notes(), dict[int, str]()
     for row in numbers(len(files), "decoding images"):
         try:

@@ -13,7 +13,6 @@ from regbench.evaluation.view import View, view
 from regbench.training.loop import Run
 from regbench.training.replicas.numbers import Unlike
 from regbench.training.replicas.step import StackedStep
-from regbench.types import Split
 
 
 class StackedView:
@@ -38,7 +37,7 @@ class StackedView:
         own = all(one is run.model for one, run in zip(evaluated, self._runs, strict=True))
         if own and self._together:
             try:
-                logits = {name: self._logits(split) for name, split in self._watched.splits.items()}
+                logits = {name: self._logits(name) for name in self._watched.whole}
             except (Unlike, RuntimeError, TypeError, ValueError):  # vmap cannot: each by itself
                 self._together = False
             else:
@@ -49,15 +48,17 @@ class StackedView:
         ]
 
     @torch.no_grad()
-    def _logits(self, split: Split) -> Tensor:
-        """(K, rows, C), in evaluation mode."""
+    def _logits(self, name: str) -> Tensor:
+        """(K, rows, C) of the rows of a split that are measured, in evaluation mode."""
+        split, few = self._watched.whole[name], self._watched.few.get(name)
         model = self._runs[0].model
         was_training = model.training
         model.eval()
         try:
             size = chunk_rows(split)
-            starts = range(0, len(split), size)
-            chunks = [self._step.outputs(split[slice(start, start + size)].inputs) for start in starts]
+            starts = range(0, len(split) if few is None else len(few), size)
+            places = [slice(start, start + size) for start in starts]
+            chunks = [self._step.outputs(split[p if few is None else few[p]].inputs) for p in places]
         finally:
             model.train(was_training)
         return torch.cat(chunks, 1)

@@ -49,7 +49,7 @@ def large(path: Path) -> None:
 
 
 def as_made(images: Images) -> bool:
-    greys = images.pixels()[:, 0, 0, 0].tolist() == [0, 40, 80, 120, 160, 0]
+    greys = images.pixels().values[:, 0, 0, 0].tolist() == [0, 40, 80, 120, 160, 0]
     return greys and list(images.bad) == [5] and images.notes.bad.keys() == {"5"}
 
 
