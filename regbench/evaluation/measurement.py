@@ -132,7 +132,7 @@ def predict(
         place = slice(start, start + size)
         if ranks is not None and number % ranks.count != ranks.number:
             shape = (min(size, count - start), split.num_classes)
-            chunks.append(torch.zeros(shape, dtype=torch.float32, device=split.inputs.device))
+            chunks.append(torch.zeros(shape, dtype=torch.float32, device=split.device))
             continue
         inputs = split[place if rows is None else rows[place]].inputs
         if change is not None:
