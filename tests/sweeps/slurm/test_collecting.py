@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -152,6 +153,26 @@ def test_one_that_is_queued_again_is_waited_for(collect: Any) -> None:
     found, queue = collect(
         1, j0_1=["RUNNING", "COMPLETING", "PENDING", "PREEMPTED", "REQUEUED", "RUNNING", 10]
     )
+    assert (found, len(queue.submitted)) == ([10], 1)
+
+
+def test_that_it_had_ended_before_it_ran_again_is_forgotten(
+    collect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that goes on by a second whenever it is looked at, three times between two questions."""
+    seconds = count()
+    clock = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: float(next(seconds)))
+    monkeypatch.setattr(collecting, "time", clock)
+    monkeypatch.setitem(collecting.PATIENCE, "PREEMPTED", 5.0)
+    found, queue = collect(1, j0_1=["PREEMPTED", "RUNNING", "PREEMPTED", "RUNNING", "PREEMPTED", 10])
+    assert (found, len(queue.submitted)) == ([10], 1)
+
+
+def test_what_one_leaves_counts_whatever_slurm_says_of_it(
+    collect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(collecting.PATIENCE, "COMPLETED", 0.0)
+    found, queue = collect(1, j0_1=[10])
     assert (found, len(queue.submitted)) == ([10], 1)
 
 
