@@ -147,9 +147,10 @@ class Collector:
             return
         try:
             said = f"Slurm's jobs {cancel(jobs)} are cancelled, and stop after their step"
-        except Unanswered as error:
+        except (Unanswered, KeyboardInterrupt) as error:  # the latter: at once
             arrays = " ".join(sorted({job.partition("_")[0] for job in jobs}))
-            said = f"Slurm's jobs go on, as they cannot be cancelled ({error}); type scancel {arrays}"
+            why = str(error) or "interrupted"
+            said = f"Slurm's jobs may go on, as they were not cancelled ({why}); type scancel {arrays}"
         _say(said)
 
     def _say_once(self, line: str) -> None:

@@ -211,6 +211,21 @@ def test_ctrl_c_cancels_what_runs(collect: Any, capsys: Any) -> None:
     assert capsys.readouterr().out == "Slurm's jobs 1.1 are cancelled, and stop after their step\n"
 
 
+@pytest.mark.parametrize("error", [Unanswered("it is away"), KeyboardInterrupt()])
+def test_where_they_cannot_be_cancelled_it_is_said_how(
+    collect: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, error: BaseException
+) -> None:
+    def cancel(self: Queue, names: Sequence[str]) -> str:
+        raise error
+
+    monkeypatch.setattr(Queue, "cancel", cancel)
+    with pytest.raises(KeyboardInterrupt):
+        collect(1, j0_1=["RUNNING", KeyboardInterrupt()])
+    why = str(error) or "interrupted"
+    told = f"Slurm's jobs may go on, as they were not cancelled ({why}); type scancel 0.1\n"
+    assert capsys.readouterr().out == told
+
+
 def test_a_controller_that_is_away_when_a_lost_one_is_handed_over_is_asked_again(
     collect: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
