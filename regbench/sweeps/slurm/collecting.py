@@ -50,7 +50,8 @@ class Collector:
         self._found: dict[int, Any] = {}
         self._losses = [Losses() for _ in works]
         self._ended: dict[str, float] = {}  # since when a job is known to have ended without a result
-        self._silent = False
+        self._silent = False  # whether Slurm gave no answer when it was last asked
+        self._refused = ""  # why it took no jobs the last time
 
     def __call__(self) -> list[Any]:
         """What each returned; a `WorkerLost`, not to be repeated, of one that was given up.
@@ -84,13 +85,18 @@ class Collector:
         self._submission([self._works[place] for place in places], keep)
 
     def _submit_again(self) -> None:
-        if self._waiting and not self._silent:
-            try:
-                self._submit(self._waiting)
-            except ConfigError as error:  # of a controller that is about to be started, say
-                self._say_once(f"{error}; it is asked again")
-            else:
-                self._waiting = []
+        if not self._waiting:
+            return
+        try:
+            self._submit(self._waiting)
+        except ConfigError as error:  # of a controller that is about to be started, say
+            if str(error) != self._refused:
+                _say(f"{error}; it is asked again")
+            self._refused = str(error)
+        else:
+            self._refused = ""
+        finally:  # it may have taken some of them
+            self._waiting = [place for place in self._waiting if place not in self._running]
 
     def _take_results(self) -> None:
         """Collect those that have left one, whatever Slurm says of them."""
@@ -114,11 +120,13 @@ class Collector:
         try:
             known = states([job.job_id for job in self._running.values()])
         except Unanswered as error:
-            self._say_once(f"Slurm gives no answer ({error}); it is asked again, and jobs that run go on")
+            if not self._silent:
+                _say(f"Slurm gives no answer ({error}); it is asked again, and jobs that run go on")
+            self._silent = True
             return
         if self._silent:
-            self._silent = False
             _say("Slurm answers again")
+        self._silent = False
         self._take_results()  # what was left meanwhile
         now = time.monotonic()
         for place, job in [*self._running.items()]:
@@ -147,15 +155,11 @@ class Collector:
             return
         try:
             said = f"Slurm's jobs {cancel(jobs)} are cancelled, and stop after their step"
-        except Unanswered as error:
+        except (Unanswered, KeyboardInterrupt) as error:  # the latter: at once
             arrays = " ".join(sorted({job.partition("_")[0] for job in jobs}))
-            said = f"Slurm's jobs go on, as they cannot be cancelled ({error}); type scancel {arrays}"
+            why = str(error) or "interrupted"
+            said = f"Slurm's jobs may go on, as they were not cancelled ({why}); type scancel {arrays}"
         _say(said)
-
-    def _say_once(self, line: str) -> None:
-        if not self._silent:
-            _say(line)
-        self._silent = True
 
 
 def _names(folder: Path) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -79,13 +80,13 @@ def collect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
     monkeypatch.setattr(collecting, "USUAL_PATIENCE", 0.0)
 
     def collected(count: int, **happens: Sequence[Any]) -> tuple[list[Any], Queue]:
-        (tmp_path / "logs").mkdir()
+        (tmp_path / "logs").mkdir(exist_ok=True)
         made = Queue(tmp_path / "logs", {name[1:].replace("_", "."): one for name, one in happens.items()})
         monkeypatch.setattr(collecting, "states", made.states)
         monkeypatch.setattr(collecting, "cancel", made.cancel)
         works: Any = [SimpleNamespace(number=one, folder=tmp_path / f"job{one}") for one in range(count)]
         for work in works:
-            work.folder.mkdir()
+            work.folder.mkdir(exist_ok=True)
         collected.queue = made  # type: ignore[attr-defined]
         return Collector(made, works)(), made  # type: ignore[arg-type]
 
@@ -155,6 +156,26 @@ def test_one_that_is_queued_again_is_waited_for(collect: Any) -> None:
     assert (found, len(queue.submitted)) == ([10], 1)
 
 
+def test_that_it_had_ended_before_it_ran_again_is_forgotten(
+    collect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that goes on by a second whenever it is looked at, three times between two questions."""
+    seconds = count()
+    clock = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: float(next(seconds)))
+    monkeypatch.setattr(collecting, "time", clock)
+    monkeypatch.setitem(collecting.PATIENCE, "PREEMPTED", 5.0)
+    found, queue = collect(1, j0_1=["PREEMPTED", "RUNNING", "PREEMPTED", "RUNNING", "PREEMPTED", 10])
+    assert (found, len(queue.submitted)) == ([10], 1)
+
+
+def test_what_one_leaves_counts_whatever_slurm_says_of_it(
+    collect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(collecting.PATIENCE, "COMPLETED", 0.0)
+    found, queue = collect(1, j0_1=[10])
+    assert (found, len(queue.submitted)) == ([10], 1)
+
+
 def test_while_slurm_gives_no_answer_nothing_is_lost_and_that_is_said_once(collect: Any, capsys: Any) -> None:
     found, queue = collect(1, j0_1=[Unanswered("it is away"), Unanswered("it is away"), "RUNNING", 10])
     assert (found, len(queue.submitted)) == ([10], 1)
@@ -190,17 +211,35 @@ def test_ctrl_c_cancels_what_runs(collect: Any, capsys: Any) -> None:
     assert capsys.readouterr().out == "Slurm's jobs 1.1 are cancelled, and stop after their step\n"
 
 
+@pytest.mark.parametrize("error", [Unanswered("it is away"), KeyboardInterrupt()])
+def test_where_they_cannot_be_cancelled_it_is_said_how(
+    collect: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, error: BaseException
+) -> None:
+    def cancel(self: Queue, names: Sequence[str]) -> str:
+        raise error
+
+    monkeypatch.setattr(Queue, "cancel", cancel)
+    with pytest.raises(KeyboardInterrupt):
+        collect(1, j0_1=["RUNNING", KeyboardInterrupt()])
+    why = str(error) or "interrupted"
+    told = f"Slurm's jobs may go on, as they were not cancelled ({why}); type scancel 0.1\n"
+    assert capsys.readouterr().out == told
+
+
 def test_a_controller_that_is_away_when_a_lost_one_is_handed_over_is_asked_again(
     collect: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     class Away(Queue):
         def __call__(self, works: Sequence[Any], keep: Callable[[Sequence[Any]], None]) -> None:
             self.tries = getattr(self, "tries", 0) + 1
-            if self.tries == 2:
+            if self.tries in (2, 3):
                 raise ConfigError("hydra/launcher: Slurm does not take the jobs: it is away")
             super().__call__(works, keep)
 
     monkeypatch.setattr(f"{__name__}.Queue", Away)
-    found, queue = collect(2, j0_1=["FAILED"], j0_2=[10], j1_1=["RUNNING"] * 6 + [11])
-    assert (found, queue.submitted) == ([10, 11], [["0.1", "1.1"], ["0.2"]])
-    assert "it is away; it is asked again\n" in capsys.readouterr().out
+    for others in ({}, {"j1_1": ["RUNNING"] * 9 + [11]}):
+        found, queue = collect(1 + len(others), j0_1=["FAILED"], j0_2=[10], **others)
+        assert found == [10, 11][: len(found)]
+        assert queue.submitted[1:] == [["0.2"]]
+        said = capsys.readouterr().out.splitlines()[1:]
+        assert said == ["hydra/launcher: Slurm does not take the jobs: it is away; it is asked again"]

@@ -68,6 +68,7 @@ def test_whatever_happens_to_a_job_its_records_are_those_of_an_undisturbed_one(
     words = ["train", "-m", *line, *SLURM, "sweep=wild"]
     done = processes.run(*words, cwd=tmp_path, SLURM_CONF=conf, ACCIDENTS=str(notes))
     assert (done.returncode, done.stderr) == (4, ""), done.stdout
+    assert "submitit" not in done.stdout
     said = re.sub(r"accident_seed0_[0-9a-f]+(_\d)?", "JOB", done.stdout)
     assert "5 of 7 jobs finished" in said
     assert "JOB: its worker was lost (FAILED); it is launched again" in said
