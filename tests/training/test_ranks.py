@@ -133,6 +133,27 @@ def test_a_gradient_or_a_term_of_one_rank_is_everyones_and_of_none_nobodys(
         assert apart(list(alone), list(found)) == []
 
 
+@dataclass
+class NoisyGradients(Regularizer):
+    """Draws once for all micro-batches, after the last."""
+
+    off = {}  # noqa: RUF012
+
+    def edit_gradients(self, model: nn.Module) -> None:
+        for name, weight in model.named_parameters():
+            weight.grad += self.stream.at(name).normal(weight.shape) * weight.grad.norm()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("accumulate", [2, 4])
+def test_what_draws_after_the_micro_batches_draws_as_in_one_process(accumulate: int, tmp_path: Path) -> None:
+    def made() -> Run:
+        return build_run(tiny("mlp", accumulate=accumulate), Stack({"noisy": NoisyGradients()}))
+
+    alone = trained(made())
+    for found in forked(2, tmp_path, lambda: trained(spread(made()))):
+        assert apart(alone, found) == []
+
+
 def test_a_step_leaves_the_global_draws_alike_at_every_rank(tmp_path: Path) -> None:
     """Though each rank draws for its own micro-batches alone, and others for others."""
 
