@@ -8,8 +8,11 @@ from torch import Tensor, nn
 from regbench.nn.logits import as_column, logits_of
 from regbench.types import Split
 
-ROWS_AT_ONCE = 1024  # bounds the memory: only this many rows are floats at any moment,
-NUMBERS_AT_ONCE = 2**22  # or fewer, where rows are large
+ROWS_AT_ONCE = 1024  # bounds the memory: only this many rows are floats at any moment
+MOST_AT_ONCE, FEWER_AT_ONCE = (
+    2**22,
+    2**20,
+)  # numbers: where so many rows have more than the former, the latter
 SMALLEST_STD = 1e-3  # a constant channel must not divide by zero
 
 
@@ -59,7 +62,9 @@ def _moments(split: Split) -> tuple[Tensor, Tensor]:
     channels = split.inputs.shape[1]
     total = torch.zeros(channels, dtype=torch.float64, device=split.device)
     squares = torch.zeros_like(total)
-    size = max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // max(1, split.inputs[:1].numel())))
+    each, size = split.inputs[:1].numel(), ROWS_AT_ONCE
+    if size * each > MOST_AT_ONCE:
+        size = max(1, FEWER_AT_ONCE // each)
     for start in range(0, len(split), size):
         values = split[slice(start, start + size)].inputs.double().transpose(0, 1).flatten(1)
         total += values.sum(1)
