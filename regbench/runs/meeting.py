@@ -76,6 +76,7 @@ class Meeting:
     def fail(self, reason: str) -> None:
         """Say why nothing more is to be expected of this rank."""
         self._store.set(_failed(self._rank.number), reason)
+        self._store.get(_failed(self._rank.number))  # once that is answered, it is there for others
 
     def failure(self) -> str:
         """Why a rank has failed, a sentence; empty where none has said so."""

@@ -78,7 +78,6 @@ def follow(rank: Rank) -> int:
         except BaseException as error:
             if stops(error):
                 raise
-            meeting.fail(_told(error))
             if torch.cuda.is_initialized():  # whose exchanges end when a process does, and not before
                 return 1
     return meeting.status()
@@ -86,21 +85,38 @@ def follow(rank: Rank) -> int:
 
 def _train(job: dict[str, Any], meeting: Meeting, asked: Callable[[], bool]) -> None:
     """Train with the others to the end or to a stop."""
+    with _telling(meeting):
+        run, history = _built(job)
+    if not meeting.get_ready():
+        return
+    with joined(run, meeting, asked) as ranks, _telling(meeting):
+        for _ in fit(run, history):
+            if ranks.stopping:
+                return
+
+
+def _built(job: dict[str, Any]) -> tuple[Run, list[Record]]:
+    """The run that the first rank has, as far as it has come."""
     sys.path[:] = job["path"]  # where the first has found a person's own code
     settings, _ = read_settings(job["config"])
     settings.threads = job["threads"]
     use_settings(settings)
     folder = job["folder"]
     run = build_run(job["config"], initial=folder is None)
-    history: list[Record] = []
-    if folder is not None:
-        history = taken_up(run, checkpoint_form.newest(Path(folder))[0])
-    if not meeting.get_ready():
-        return
-    with joined(run, meeting, asked) as ranks:
-        for _ in fit(run, history):
-            if ranks.stopping:
-                return
+    return run, [] if folder is None else taken_up(run, checkpoint_form.newest(Path(folder))[0])
+
+
+@contextmanager
+def _telling(meeting: Meeting) -> Iterator[None]:
+    """Say what is raised within to the first rank, before anything shows that this one has gone."""
+    try:
+        yield
+    except (Diverged, Lost):
+        raise
+    except BaseException as error:
+        if not stops(error):
+            meeting.fail(_told(error))
+        raise
 
 
 @contextmanager

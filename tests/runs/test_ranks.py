@@ -279,6 +279,11 @@ class Failing(Regularizer):
         if self.where == "start" and self.rank() == self.at:
             raise KeyError("no such thing")
 
+        if self.where == "slow" and self.rank() == self.at:
+            import pathlib, time
+            pathlib.Path("waiting").touch()
+            time.sleep(3)
+
     def transform_batch(self, batch):
         if self.where == "step" and self.rank() == self.at and self.stream.moment[0] == 9:
             raise KeyError("no such row")
@@ -286,7 +291,7 @@ class Failing(Regularizer):
 
     def rank(self):
         import os
-        return int(os.environ.get("RANK", -1)) if self.where == "start" or dist.is_initialized() else -1
+        return int(os.environ.get("RANK", -1)) if self.where != "step" or dist.is_initialized() else -1
 """
 
 
@@ -298,14 +303,30 @@ where: {where}
 """
 
 
+def failing(cwd: Path, at: int, where: str) -> list[str]:
+    """A line with a member that fails, or waits, at one rank."""
+    (cwd / "mine" / "reg").mkdir(parents=True)
+    (cwd / "mine" / "failing.py").write_text(FAILING)
+    (cwd / "mine" / "reg" / "failing.yaml").write_text(FAILING_YAML.format(at=at, where=where))
+    return ["train", "--config-dir", "mine", *SHORT, "train.epochs=5", "+reg=failing", FOLDER]
+
+
+def test_a_signal_while_others_get_ready_is_heeded_at_once(tmp_path: Path) -> None:
+    with ranks(tmp_path, *failing(tmp_path, 1, "slow")) as both:
+        while not (tmp_path / "waiting").exists():
+            assert both.each[0].poll() is None, both.each[0].err
+            time.sleep(0.01)
+        both.each[0].send_signal(signal.SIGTERM)
+        assert both.wait() == [130, 130]
+    assert status(tmp_path / "run") == "interrupted"
+    assert not (tmp_path / "run" / "metrics.jsonl").read_text()
+    alone(tmp_path, "resume", "run", "--trust")
+
+
 @pytest.mark.parametrize(("at", "said"), [(0, ""), (1, "rank 1: ")])
 @pytest.mark.parametrize("where", ["start", "step"])
 def test_what_fails_at_one_rank_ends_all_and_is_told(at: int, where: str, said: str, tmp_path: Path) -> None:
-    (tmp_path / "mine" / "reg").mkdir(parents=True)
-    (tmp_path / "mine" / "failing.py").write_text(FAILING)
-    (tmp_path / "mine" / "reg" / "failing.yaml").write_text(FAILING_YAML.format(at=at, where=where))
-    line = ["train", "--config-dir", "mine", *SHORT, "train.epochs=5", "+reg=failing", FOLDER]
-    with ranks(tmp_path, *line) as both:
+    with ranks(tmp_path, *failing(tmp_path, at, where)) as both:
         codes = both.wait()
         first, second = both.each
         assert second.out + second.err == ""
