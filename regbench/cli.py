@@ -6,9 +6,11 @@ import os
 import pkgutil
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 from regbench import __version__
+from regbench.assembly.launched import Rank, refuse_ranks, this_rank
 from regbench.commands import threads
 from regbench.errors import ConfigError, nearest, of_the_system, with_keys
 from regbench.terminal import stdio
@@ -26,6 +28,8 @@ COMMANDS = {  # each is `main` of the module of its name in `commands`
     "list": "show every model, dataset, optimizer, schedule and regularizer",
     "docs": "show a page of the documentation, or which there are",
 }
+
+BY_RANKS = ("train", "resume")  # what several processes of torchrun's may work at together
 
 HELP = f"""regbench {__version__}: which regularizer helps my model on my data, how much, at what cost?
 
@@ -48,8 +52,9 @@ def main() -> None:
     stdio.widen()
     threads.report_failures()
     said, wrong = "", None
+    rank = this_rank()
     try:
-        code = _run(sys.argv[1:])
+        code = _run(sys.argv[1:]) if rank is None or rank.number == 0 else _follow(rank)
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # it is ending; another one must not change its status
@@ -68,6 +73,8 @@ def main() -> None:
     if unwritten:
         said = f"the standard output cannot be written: {unwritten}"
     code = _fail(said) if said else code
+    if rank is not None and rank.number == 0:
+        _dismiss(rank, code)
     threads.leave_in_time(code)
     sys.exit(code)
 
@@ -86,11 +93,29 @@ def _run(words: list[str]) -> int:
         if words[0] not in COMMANDS:
             close = nearest(words[0], COMMANDS)
             raise ConfigError(f"unknown command {words[0]!r}{close}; see `regbench --help`")
+        if words[0] not in BY_RANKS:
+            refuse_ranks(words[0])
         return pkgutil.resolve_name(f"regbench.commands.{words[0]}:main")(words[1:]) or 0
     except ConfigError as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
         return _fail(with_keys(str(error), words[1:]))
+
+
+def _follow(rank: Rank) -> int:
+    """Work for the first rank, who alone prints."""
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
+    from regbench.runs.ranks import follow  # not at the top: torch takes seconds
+
+    return follow(rank)
+
+
+def _dismiss(rank: Rank, code: int) -> None:
+    """Let the other ranks end, too."""
+    from regbench.runs.meeting import meeting_of
+
+    with suppress(ConfigError):  # where they cannot be reached
+        meeting_of(rank).dismiss(code)
 
 
 def _fail(sentence: str) -> int:

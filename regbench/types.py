@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +69,21 @@ class ForwardPass:
     logits: Tensor
     hidden: Sequence[Tensor]
     class_weights: Tensor | None = None
+
+
+class Ranks(Protocol):
+    """The processes that work at one run, each at some of the micro-batches of a step.
+
+    Attributes:
+        number: of this one, from 0.
+        count: of all.
+    """
+
+    number: int
+    count: int
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Put into each of the tensors its sum over all ranks, who call it alike."""
 
 
 @dataclass(frozen=True, slots=True)

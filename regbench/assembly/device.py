@@ -8,6 +8,7 @@ import sys
 
 import torch
 
+from regbench.assembly.launched import Rank, this_rank
 from regbench.composition.settings import Settings
 from regbench.errors import ConfigError
 
@@ -15,20 +16,34 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what repeatable s
 
 
 def find_device(name: str) -> torch.device:
-    """The device that `device=` means here.
+    """The device that `device=` means here; of several ranks each has one of its own.
 
     Raises:
         ConfigError: there is no such device.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     kind, colon, index = name.partition(":")
+    rank = this_rank()
+    if rank is not None and count and name in ("auto", "cuda"):
+        return _own_device(rank, count)
     if name == "auto":
         return torch.device("cuda" if count else "cpu")
     if kind not in ("cpu", "cuda") or (colon and not re.fullmatch(r"[0-9]{1,3}", index)):
         raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, got {name!r}")
     if kind == "cuda" and int(index or 0) >= count:
         raise ConfigError(f"device: {name} is not there; this machine has {count} CUDA devices")
+    if kind == "cuda" and rank is not None:
+        raise ConfigError(f"device: must be auto, cuda or cpu for several ranks, got {name}")
     return torch.device(name)
+
+
+def _own_device(rank: Rank, count: int) -> torch.device:
+    if rank.local_count > count:
+        raise ConfigError(
+            f"device: must be cpu for {rank.local_count} ranks of one machine, as each needs a CUDA device "
+            f"of its own and there are {count}"
+        )
+    return torch.device("cuda", rank.local)
 
 
 def use_settings(settings: Settings) -> int:

@@ -12,6 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from regbench.assembly.data import load_data
 from regbench.assembly.device import cores, find_device
+from regbench.assembly.launched import this_rank
 from regbench.assembly.model import build_model
 from regbench.composition.settings import Config, read_settings
 from regbench.instantiation.boundary import refusing
@@ -24,7 +25,7 @@ PASSES = 3  # of training: forward, and backward to inputs and to weights
 def threads_of(config: Config) -> int:
     """The threads that a run computes with: those it is told, else one where a step is small, else all cores.
 
-    Whatever the stack: techniques that are compared compute alike.
+    Whatever the stack: techniques that are compared compute alike. The ranks of one machine share its cores.
 
     Raises:
         ConfigError: data or model cannot be made.
@@ -32,13 +33,16 @@ def threads_of(config: Config) -> int:
     settings, train = read_settings(config)
     if settings.threads:
         return settings.threads
-    if cores() == 1 or find_device(settings.device).type != "cpu":
-        return cores()
+    most = cores()
+    if (rank := this_rank()) is not None:
+        most = max(1, most // rank.local_count)
+    if most == 1 or find_device(settings.device).type != "cpu":
+        return most
     data = load_data(config["dataset"])
     with refusing("model: "):
         model = build_model(config["model"], data, settings.seed, config["dataset"], initial=False)
         rows = min(train.batch_size, len(data.train))
-        return 1 if rows * operations(model, data.train[slice(0, ROWS)].inputs) <= SMALL else cores()
+        return 1 if rows * operations(model, data.train[slice(0, ROWS)].inputs) <= SMALL else most
 
 
 def operations(model: nn.Module, inputs: Tensor) -> float:

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from regbench.assembly.launched import require_shares
 from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import meant
 from regbench.composition.trust import HELP, Trust, require_trusted
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> int:
         raise ConfigError(f"RUN_FOLDER: must stand before {LENGTH}=N, got none")
     trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'resume', *map(str, argv), '--trust'])}")
     config, choices = read_run(folder, trust=trust)  # before a lock is put into what is no run folder
+    require_shares(config)
     epochs = _length(asked.overrides)
     require_ours(folder)
     if epochs is not None:

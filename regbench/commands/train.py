@@ -15,6 +15,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from regbench.assembly.launched import refuse_ranks, require_shares, this_rank
 from regbench.composition.command_line import CommandLine, Flags
 from regbench.composition.complaints import first_line
 from regbench.composition.compose import compose_jobs, keys_of, read_line
@@ -46,6 +47,8 @@ def main(argv: list[str]) -> int:
         ConfigError: a job cannot be run; none has been.
     """
     line = read_line(argv)
+    if line.multirun:
+        refuse_ranks("train -m")
     if line.hydra_help:
         Flags(PRIMARY).print_help()
         return 0
@@ -67,9 +70,11 @@ def main(argv: list[str]) -> int:
         from regbench.assembly.run import check
 
     (composed,) = jobs
+    require_shares(composed.config)
     check(composed.config)
     refuse_locked(composed.folder)
-    refuse_begun(composed.folder)
+    if not _goes_on():
+        refuse_begun(composed.folder)
     return _run(line, composer, composed.folder)
 
 
@@ -97,6 +102,12 @@ def _refuse_placing(line: CommandLine) -> None:
     for key in keys_of(line.overrides):
         if key in ("devices", "per_device"):
             raise ConfigError(f"{key}: is for a sweep, and needs -m; a single run has device=cuda:1")
+
+
+def _goes_on() -> bool:
+    """Whether torchrun has started this very line before, so that its run is gone on with."""
+    rank = this_rank()
+    return rank is not None and rank.restarts > 0
 
 
 def _run(line: CommandLine, composer: Composer, folder: Path) -> int:
@@ -193,7 +204,8 @@ def run_job(cfg: DictConfig, claimed: Claim) -> tuple[str, int]:
     about = HydraConfig.get()
     folder = Path(about.runtime.output_dir)
     shown = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
-    outcome = work_in(RunFolder(resolved(cfg), shown, choices_of(about), Screen()), Policy.FRESH)
+    policy = Policy.CONTINUE if _goes_on() else Policy.FRESH
+    outcome = work_in(RunFolder(resolved(cfg), shown, choices_of(about), Screen()), policy)
     if outcome.status == REFUSED:  # where another process works in it, it is not ours to tidy up
         claimed.give_back()
     if outcome.reason:

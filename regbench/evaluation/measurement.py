@@ -15,7 +15,7 @@ from regbench.evaluation.numeric import errors
 from regbench.nn.logits import still_logits
 from regbench.records.metrics import metric_of, split_of
 from regbench.tasks import Classification, Regression
-from regbench.types import Dataset, Split
+from regbench.types import Dataset, Ranks, Split
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 # Rows at once, the fewest and the most, and how many numbers their inputs may have beyond the fewest. On a
@@ -112,6 +112,7 @@ def predict(
     autocast: Autocast,
     change: Callable[[Tensor], Tensor] | None = None,
     rows: Tensor | None = None,
+    ranks: Ranks | None = None,
 ) -> Tensor:
     """The logits (rows, C), made chunk by chunk, in evaluation mode; the model's mode is put back.
 
@@ -121,12 +122,18 @@ def predict(
         autocast: the number format.
         change: applied to the inputs of each chunk, in full precision.
         rows: numbers of those that are asked for, (R,), at least one; None: all of them.
+        ranks: share the chunks, all calling this alike; each is given all logits. None: they are made here.
     """
     was_training = model.training
     model.eval()
     chunks, size = [], chunk_rows(split)
-    for start in range(0, len(split) if rows is None else len(rows), size):
+    count = len(split) if rows is None else len(rows)
+    for number, start in enumerate(range(0, count, size)):
         place = slice(start, start + size)
+        if ranks is not None and number % ranks.count != ranks.number:
+            shape = (min(size, count - start), split.num_classes)
+            chunks.append(torch.zeros(shape, dtype=torch.float32, device=split.inputs.device))
+            continue
         inputs = split[place if rows is None else rows[place]].inputs
         if change is not None:
             inputs = change(inputs)
@@ -135,7 +142,10 @@ def predict(
         called = split.task.returned
         chunks.append(still_logits(output, len(inputs), split.num_classes, called).float())
     model.train(was_training)
-    return torch.cat(chunks)
+    logits = torch.cat(chunks)
+    if ranks is not None:
+        ranks.add_up([logits])
+    return logits
 
 
 def chunk_rows(split: Split) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from regbench.evaluation.measurement import Autocast, metrics_of, predict
-from regbench.types import Dataset, Split
+from regbench.types import Dataset, Ranks, Split
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,18 @@ class View(NamedTuple):
     logits: dict[str, Tensor]
 
 
-def view(model: nn.Module, watched: Watched, autocast: Autocast, asked: Sequence[str] = ()) -> View:
-    """Measure the rows that are measured after an epoch; what is asked for is measured of val."""
-    logits = {name: predict(model, split, autocast) for name, split in watched.splits.items()}
+def view(
+    model: nn.Module,
+    watched: Watched,
+    autocast: Autocast,
+    asked: Sequence[str] = (),
+    ranks: Ranks | None = None,
+) -> View:
+    """Measure the rows that are measured after an epoch; what is asked for is measured of val.
+
+    Ranks share the work, and all call this alike.
+    """
+    logits = {name: predict(model, split, autocast, ranks=ranks) for name, split in watched.splits.items()}
     metrics = metrics_of(logits, watched.splits, asked)
     return View(metrics, {n: found for n, found in logits.items() if n == "val" or n in watched.few})
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regbench.optimizers import uncompiled
+from regbench.types import Ranks
 
 LAYERS = 5
 
@@ -40,15 +41,26 @@ class Learner:
     def __init__(self, net: nn.Module, lr: float) -> None:
         self.net, self.optimizer = net, uncompiled(torch.optim.Adam)(net.parameters(), lr=lr)
 
-    def step(self, outputs: Sequence[Tensor], gradients: Sequence[Tensor | None] | None = None) -> None:
+    def step(
+        self,
+        outputs: Sequence[Tensor],
+        gradients: Sequence[Tensor | None] | None = None,
+        ranks: Ranks | None = None,
+    ) -> None:
         """Update the weights once.
 
         Args:
-            outputs: what the network has returned, or scalars to descend.
+            outputs: what the network has returned, or scalars to descend; of a rank there may be none.
             gradients: the gradient of what is to be descended, for each of the outputs; none for scalars.
+            ranks: who descends with it the sum of what all have, each calling this alike.
         """
         self.optimizer.zero_grad()
-        torch.autograd.backward(outputs, gradients)
+        if outputs:
+            torch.autograd.backward(outputs, gradients)
+        if ranks is not None:
+            for weight in self.net.parameters():
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            ranks.add_up([weight.grad for weight in self.net.parameters() if weight.grad is not None])
         self.optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:

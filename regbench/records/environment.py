@@ -19,6 +19,7 @@ class Environment:
         device_name: what its maker calls it.
         threads: the number used.
         replicas: how many runs were trained together, this one among them; 1 where it was alone.
+        ranks: how many processes worked at the run, each at some of the micro-batches of a step.
         command: the words of the command line.
     """
 
@@ -31,4 +32,5 @@ class Environment:
     device_name: str
     threads: int
     replicas: int
+    ranks: int
     command: list[str]

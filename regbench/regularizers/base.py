@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from regbench.streams import Clock, Stream
 from regbench.tasks import require_classes
-from regbench.types import Batch, ForwardPass, Record, Split
+from regbench.types import Batch, ForwardPass, Ranks, Record, Split
 
 T = TypeVar("T")
 Optimizer = Any  # a torch optimizer, or a wrapper of one (regbench.optimizers): step(closure), param_groups
@@ -30,6 +30,7 @@ class Regularizer:
         needs_classes: whether it speaks of classes, so that it refuses a split of numbers to predict, unless
             it is off.
         stream: its own random draws, given by the stack before any hook is called.
+        ranks: the processes that share the micro-batches of a step; None where this one has them all.
     """
 
     off: ClassVar[Mapping[str, Any]]
@@ -38,6 +39,7 @@ class Regularizer:
     weighs_classes: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
     stream: Stream
+    ranks: Ranks | None = None
 
     def check_data(self, train: Split) -> None:
         """Refuse, by a ValueError, a train split that it cannot work on; quick, before any learning."""
@@ -200,6 +202,11 @@ class Stack(Regularizer):
         for name, leaf in self.leaves():
             leaf.stream = Stream(seed, name, clock)
         return self
+
+    def spread(self, ranks: Ranks | None) -> None:
+        """Tell every leaf who shares the micro-batches of a step with this process."""
+        for _, leaf in self.leaves():
+            leaf.ranks = ranks
 
     def check_data(self, train: Split) -> None:
         _through(self.members, lambda member, _: _checked(member, train), None)

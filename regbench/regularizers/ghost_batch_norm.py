@@ -88,11 +88,12 @@ class GhostNorm(_BatchNorm):
 
     Attributes:
         most_rows: of all batches in training so far, the size of the largest.
+        kept: the share of the running statistics that the newest batch in training has left of them.
     """
 
     def __init__(self, channels: int, rows: int, axis: int, eps: float, momentum: float) -> None:
         super().__init__(channels, eps=eps, momentum=momentum)
-        self.rows, self.axis, self.most_rows = rows, axis, 0
+        self.rows, self.axis, self.most_rows, self.kept = rows, axis, 0, 1.0
 
     def forward(self, inputs: Tensor) -> Tensor:
         if not self.training:
@@ -102,6 +103,7 @@ class GhostNorm(_BatchNorm):
             self.num_batches_tracked.add_(1)
         chunks = inputs.split(_sizes(len(inputs), self.rows))
         momentum = self.momentum / len(chunks)  # type: ignore[operator]  # it is a number here, never None
+        self.kept = (1 - momentum) ** len(chunks)
         return torch.cat([self._normalized(chunk, momentum) for chunk in chunks])
 
     def extra_repr(self) -> str:

@@ -150,11 +150,13 @@ class SmartAugmentation(Regularizer):
     def end_step(self, model: nn.Module) -> None:
         made = [each for each in self._made.values() if each.shown.grad is not None]
         self._made = {}
-        if not made:
+        share = self._share(made)
+        if share is None:
             return
-        self._learners["augmenter"].step([m.images for m in made], [m.shown.grad for m in made])
+        images, gradients = [m.images for m in made], [m.shown.grad for m in made]
+        self._learners["augmenter"].step(images, gradients, self.ranks)
         if self.critic:
-            self._teach_critic(made)
+            self._teach_critic(made, share)
 
     def note(self) -> str:
         if self.is_off:
@@ -172,11 +174,24 @@ class SmartAugmentation(Regularizer):
         for name, learner in self._learners.items():
             learner.load_state_dict(state[name])
 
-    def _teach_critic(self, made: list[Made]) -> None:
+    def _share(self, made: list[Made]) -> float | None:
+        """Which share of the images that the step has made was made here; None where it has made none."""
+        own = sum(len(each.shown) for each in made)
+        if self.ranks is None:
+            return 1.0 if own else None
+        count = torch.tensor(float(own), device=self._train.inputs.device)
+        self.ranks.add_up([count])
+        return own / count.item() if count.item() else None
+
+    def _teach_critic(self, made: list[Made], share: float) -> None:
         """Let it tell the made images from as many train images of the same classes."""
         learner = self._learners["critic"]
-        real, fake = torch.cat([m.other for m in made]), torch.cat([m.shown.detach() for m in made])
-        learner.step([F.softplus(-learner.net(real)).mean() + F.softplus(learner.net(fake)).mean()])
+        losses = []
+        if made:
+            real, fake = torch.cat([m.other for m in made]), torch.cat([m.shown.detach() for m in made])
+            loss = F.softplus(-learner.net(real)).mean() + F.softplus(learner.net(fake)).mean()
+            losses = [loss if share == 1 else share * loss]
+        learner.step(losses, ranks=self.ranks)
 
     def _image_loss(self, made: Made) -> Tensor:
         """What the made images are held to, without its weight; a scalar."""

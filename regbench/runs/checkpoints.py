@@ -147,24 +147,32 @@ def restore(ongoing: Ongoing, state: Mapping[str, Any]) -> None:
     Raises:
         Exception: whatever a state does that is not this run's.
     """
-    run = ongoing.run
+    ongoing.untried = True
+    ongoing.history = taken_up(ongoing.run, state)
+    ongoing.stopped, ongoing.seconds_before = state["stopped"], state["seconds"]
+
+
+def taken_up(run: Run, state: Mapping[str, Any]) -> list[Record]:
+    """Put the state of a checkpoint into a run, see that it can be measured, and return its history.
+
+    Raises:
+        Exception: whatever a state does that is not this run's.
+    """
     if len(state["history"]) > run.epochs:
         raise ValueError(f"it has {len(state['history'])} epochs of {run.epochs}")
-    _put_back(ongoing, state)
-    ongoing.untried = True
+    _put_back(run, state)
     with kept_draws(), kept_buffers(run.model):
         evaluated = run.reg.eval_model(run.model)
         for model in (evaluated, run.reg.final_model(evaluated)):
             predict(model, run.data.val.subset(slice(0, 2)), run.autocast)
-    ongoing.history = [Record(epoch, metrics) for epoch, metrics in state["history"]]
-    ongoing.stopped, ongoing.seconds_before = state["stopped"], state["seconds"]
+    return [Record(epoch, metrics) for epoch, metrics in state["history"]]
 
 
-def _put_back(ongoing: Ongoing, state: Mapping[str, Any]) -> None:
-    checkpoint_form.require_like(state["model"], ongoing.run.model.state_dict())
-    ongoing.run.model.load_state_dict(state["model"])
-    ongoing.run.optimizer.load_state_dict(state["optimizer"])
-    ongoing.run.reg.load_state_dict(state["reg"])
+def _put_back(run: Run, state: Mapping[str, Any]) -> None:
+    checkpoint_form.require_like(state["model"], run.model.state_dict())
+    run.model.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.reg.load_state_dict(state["reg"])
 
 
 def undo_epoch(ongoing: Ongoing) -> None:
@@ -173,7 +181,7 @@ def undo_epoch(ongoing: Ongoing) -> None:
     Raises:
         ConfigError: its checkpoint has been damaged since.
     """
-    _put_back(ongoing, _newest(ongoing.home.path))
+    _put_back(ongoing.run, _newest(ongoing.home.path))
 
 
 def keep_final(ongoing: Ongoing, final: nn.Module) -> bool:

@@ -16,13 +16,14 @@ from regbench.records.environment import Environment
 PACKAGES = ("torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "tensorboard")
 
 
-def describe(device: torch.device, threads: int, replicas: int = 1) -> Environment:
+def describe(device: torch.device, threads: int, replicas: int = 1, ranks: int = 1) -> Environment:
     """What a person needs to know to repeat the run.
 
     Args:
         device: that computes it.
         threads: that compute it.
         replicas: how many runs are trained together with it, itself among them.
+        ranks: how many processes work at it.
     """
     from regbench import __version__
 
@@ -37,6 +38,7 @@ def describe(device: torch.device, threads: int, replicas: int = 1) -> Environme
         device_name=name or platform.machine(),
         threads=threads,
         replicas=replicas,
+        ranks=ranks,
         command=sys.orig_argv,
     )
 

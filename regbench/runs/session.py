@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from regbench.assembly.launched import Rank, this_rank
 from regbench.errors import ConfigError
 from regbench.folders.ownership import EVENTS
 from regbench.instantiation.boundary import kind_of, raised, refusing, shown, stops, trace
@@ -40,17 +41,27 @@ def train(home: RunFolder) -> Status:
 
 def go(ongoing: Ongoing) -> Status:
     """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
-    session = Session(ongoing)
+    rank = this_rank()
+    session = Session(ongoing, ranks=rank.count if rank else 1)
     with StopRequest() as request:
-        status = session.do(lambda: _trained(session, lambda: request.made))
+        status = session.do(lambda: _trained(session, lambda: request.made, rank))
     assert status is not None
     return status
 
 
-def _trained(session: Session, asked: Callable[[], bool]) -> Status:
-    ongoing = session.ongoing
-    if ongoing.stopped:  # it had stopped by itself, and was killed before it could say so
+def _trained(session: Session, asked: Callable[[], bool], rank: Rank | None) -> Status:
+    if session.ongoing.stopped:  # it had stopped by itself, and was killed before it could say so
         return Status.STOPPED
+    if rank is None:
+        return _fitted(session, asked)
+    from regbench.runs.ranks import gathered  # not at the top: it is of no use to one process
+
+    with gathered(session.ongoing, rank, asked) as ranks:
+        return Status.INTERRUPTED if ranks is None else _fitted(session, lambda: ranks.stopping)
+
+
+def _fitted(session: Session, asked: Callable[[], bool]) -> Status:
+    ongoing = session.ongoing
     for event in fit(ongoing.run, ongoing.history):
         ongoing.place.leave_copy()
         if isinstance(event, EpochEnd):
@@ -68,6 +79,7 @@ class Session:
     Args:
         ongoing: of the run.
         replicas: how many runs are trained together with it, itself among them.
+        ranks: how many processes work at it.
 
     Attributes:
         sink: takes what the run shows.
@@ -77,10 +89,11 @@ class Session:
         OSError: the folder cannot be written.
     """
 
-    def __init__(self, ongoing: Ongoing, replicas: int = 1) -> None:
+    def __init__(self, ongoing: Ongoing, replicas: int = 1, ranks: int = 1) -> None:
         self.ongoing, self.folder = ongoing, ongoing.home.path
         run = ongoing.run
-        write_json(self.folder / ENVIRONMENT, plain(describe(run.device, ongoing.threads, replicas)))
+        about = describe(run.device, ongoing.threads, replicas, ranks)
+        write_json(self.folder / ENVIRONMENT, plain(about))
         board = TensorBoard(self.folder / EVENTS, ongoing.history)
         with refusing("reg: "):
             board.show(run.reg.images())

@@ -21,6 +21,7 @@ from regbench.regularizers.base import Stack
 from regbench.sites import recording
 from regbench.streams import Clock, keyed_seed, seed_draws
 from regbench.training.order import batches
+from regbench.training.ranks import SharedSteps
 from regbench.training.totals import Totals, all_finite
 from regbench.types import Batch, Dataset, ForwardPass, Record
 
@@ -37,6 +38,7 @@ class Run:
         note: how the settings were understood, a sentence a line; may be empty.
         monitor: the metric of select that picks the best epoch.
         few: by split, the rows that are measured after an epoch; all where a split is missing (`Watched`).
+        ranks: the processes that share the micro-batches of a step; None where all are worked at here.
     """
 
     model: nn.Module
@@ -59,6 +61,7 @@ class Run:
     monitor: str = "select/accuracy"
     few: Mapping[str, Tensor] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+    ranks: SharedSteps | None = None
 
     def watched(self) -> Watched:
         """What of its data is measured."""
@@ -125,7 +128,7 @@ def fit(run: Run, history: Sequence[Record] = ()) -> Iterator[StepEnd | EpochEnd
         evaluated = seen = None
         if (epoch + 1) % run.evaluate_every == 0 or epoch + 1 == run.epochs:
             evaluated = run.reg.eval_model(run.model)
-            seen = view(evaluated, watched, run.autocast, run.evaluate)
+            seen = view(evaluated, watched, run.autocast, run.evaluate, run.ranks)
             metrics |= seen.metrics | gaps(seen.metrics) | run.reg.metrics(evaluated)
             _require_finite(seen.metrics.values(), f"a measured loss of epoch {epoch + 1}")
         now = time.perf_counter()
@@ -182,16 +185,19 @@ def batch_order(run: Run, epoch: int) -> list[Tensor]:
 def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
     """Update the weights once; return the terms of the objective, means over the batch."""
     run.clock.passes = -1  # before the first
-    parts, shown = micro_batches(batch, run.accumulate), []
-    for run.clock.micro, micro in enumerate(parts):
-        shown.append((run.reg.transform_batch(micro), len(micro) / len(batch)))
+    parts, shown = micro_batches(batch, run.accumulate), {}
+    numbers: Iterable[int] = range(len(parts)) if run.ranks is None else run.ranks.own(len(parts))
+    for run.clock.micro in numbers:
+        micro = parts[run.clock.micro]
+        shown[run.clock.micro] = (run.reg.transform_batch(micro), len(micro) / len(batch))
     run.clock.passes = 0
     first: dict[str, Tensor] = {}
 
     def closure(probe: bool) -> Tensor:
         run.optimizer.zero_grad()
         values = []
-        for run.clock.micro, (micro, share) in enumerate(shown):
+        for run.clock.micro in numbers:
+            micro, share = shown[run.clock.micro]
             terms = objective(run, micro)
             total = weighed(terms["data"] if probe else reduce(add, terms.values()), share)
             total.backward()
@@ -200,7 +206,7 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
                 for name, term in terms.items():
                     part = weighed(term.detach(), share)
                     first[name] = first[name] + part if name in first else part
-        return reduce(add, values)
+        return reduce(add, values) if run.ranks is None else run.ranks.together(values, first)
 
     make_update(run, closure)
     return first
