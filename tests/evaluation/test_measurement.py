@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import get_args
@@ -181,6 +182,34 @@ def test_of_some_rows_it_takes_the_logits_of_these_alone() -> None:
     few = torch.randperm(1100)[:700]
     found = predict(model, split, nullcontext, rows=few)
     assert torch.equal(found, predict(model, split, nullcontext)[few])
+
+
+class Telling:
+    """One of several ranks, who keeps what it would add up."""
+
+    def __init__(self, number: int, count: int) -> None:
+        self.number, self.count = number, count
+        self.told: list[Tensor] = []
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        self.told += tensors
+
+
+@pytest.mark.parametrize("some", [False, True])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_ranks_share_the_chunks_and_the_sum_of_theirs_is_all(count: int, some: bool) -> None:
+    torch.manual_seed(0)
+    model, split = nn.Linear(3, 3), rows(3 * SIZE + 7)
+    few = torch.randperm(len(split))[: 2 * SIZE + 1] if some else None
+    calls: list[int] = []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    whole = predict(model, split, nullcontext, rows=few)
+    alone = len(calls)
+    each = [Telling(number, count) for number in range(count)]
+    for one in each:
+        predict(model, split, nullcontext, rows=few, ranks=one)
+    assert torch.equal(sum(one.told[0] for one in each), whole)  # type: ignore[arg-type]
+    assert len(calls) == 2 * alone, "no chunk is made twice"
 
 
 @pytest.mark.parametrize("noise", [False, True])

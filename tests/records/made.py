@@ -38,7 +38,7 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 ENVIRONMENT = Environment(
     regbench="0.1", python="3.11.2", packages={"torch": "2.14"}, git=None, platform="Linux",
-    device="cpu", device_name="x86_64", threads=1, replicas=1, command=["regbench", "train"],
+    device="cpu", device_name="x86_64", threads=1, replicas=1, ranks=1, command=["regbench", "train"],
 )  # fmt: skip
 OFF = {
     "dropout": {"p": 0.0},
