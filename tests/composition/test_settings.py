@@ -21,6 +21,8 @@ NO_PART_OF_IT = {
     ("per_device",),
     ("evaluate_test",),
     ("dataset", "root"),
+    ("dataset", "memory"),
+    ("sinks", "tensorboard", "_target_"),
     ("checkpoints",),
     ("sweep",),
     ("replicas",),

@@ -13,6 +13,8 @@ from tests.fuzzing.digests import changes
 LONGEST = 600  # characters of a sentence
 BEGINS = "regbench: "
 ALWAYS = ("*/.lock", ".lock")  # the lock of a run folder, which is the operating system's
+# what a killed process leaves, and whoever holds the folder after it takes away
+LEFTOVER = re.compile(r"removed (.*/)?(\.holder|[^/]+-\d+\.tmp)")
 WARNED = re.compile(r"^\S+:\d+: \w*Warning: |^\S*/\S+\.py:\d+", re.M)
 
 
@@ -34,7 +36,8 @@ def faults(
         said.append(f"exit status {answer.status} and not {' or '.join(map(str, case.statuses))}")
     if answer.status == REFUSED:
         said += _of_sentence(answer.err, case)
-        said += [f"left: {one}" for one in changes(before, after, [*ALWAYS, *case.leaves])][:5]
+        left = changes(before, after, [*ALWAYS, *case.leaves])
+        said += [f"left: {one}" for one in left if not LEFTOVER.fullmatch(one)][:5]
         return said
     said += _of_signs(answer.out + answer.err)
     if WARNED.search(answer.err) and "a trace" not in said:
