@@ -115,7 +115,7 @@ def _dismiss(rank: Rank, code: int) -> None:
     from regbench.runs.meeting import meeting_of
 
     with suppress(ConfigError):  # where they cannot be reached
-        meeting_of(rank).dismiss(code)
+        meeting_of(rank).dismiss(code if isinstance(code, int) else int(code is not None))
 
 
 def _fail(sentence: str) -> int:

@@ -250,7 +250,11 @@ def fits_on(device: torch.device, *splits: Split) -> bool:
     """Whether the inputs of splits take at most half of what is free of a device's memory."""
     if device.type != "cuda":  # main memory, where they are, or one that does not say
         return True
-    return sum(split.inputs.nbytes for split in splits) * 2 <= torch.cuda.mem_get_info(device)[0]
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(
+        device
+    )  # by torch, for what comes
+    free = torch.cuda.mem_get_info(device)[0] + kept
+    return sum(split.inputs.nbytes for split in splits) * 2 <= free
 
 
 def _moved(split: Split, device: torch.device) -> Split:

@@ -69,16 +69,16 @@ class RayCluster(Launcher):
         finally:
             if self.cluster is None:
                 cluster.close()
-        return [self._returned(value) for value in found]
+        return [_returned(value) for value in found]
 
-    def _returned(self, value: Any) -> JobReturn:
-        """A job's return; by sweepers of others, who know no loss, a loss is raised."""
-        if isinstance(value, JobReturn):
-            return value
-        done = JobReturn()
-        done.status = JobStatus.COMPLETED if hasattr(self._task, "unable") else JobStatus.FAILED
-        done.return_value = value
-        return done
+
+def _returned(value: Any) -> JobReturn:
+    """What Hydra's sweepers expect of a launcher, of a job that was lost too."""
+    if isinstance(value, JobReturn):
+        return value
+    done = JobReturn()
+    done.status, done.return_value = JobStatus.COMPLETED, value
+    return done
 
 
 ConfigStore.instance().store(

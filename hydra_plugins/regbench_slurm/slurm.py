@@ -31,7 +31,8 @@ class Slurm(Launcher):
         from regbench.sweeps.slurm.submission import require_slurm  # Hydra imports this file in every process
 
         require_slurm()
-        self._context, self._task, self._config = hydra_context, task_function, config
+        task: Any = task_function  # of a sweep of ours, which has more to say than Hydra knows
+        self._context, self._task, self._config = hydra_context, task, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         """What came of each job; `WorkerLost` where nothing did.
@@ -52,15 +53,14 @@ class Slurm(Launcher):
 
         pieces = works(self._context, self._config, self._task, job_overrides, initial_job_idx)
         submission = Submission(Path(str(self._config.hydra.sweep.dir)), Options(**self._asked))
-        return [self._returned(value) for value in Collector(submission, pieces)()]
+        return [_returned(value) for value in Collector(submission, pieces, self._task.unable)()]
 
-    def _returned(self, value: Any) -> JobReturn:
-        """A job's return; by sweepers of others, who know no loss, a loss is raised."""
-        done = JobReturn()
-        known = hasattr(self._task, "unable") or not isinstance(value, Exception)
-        done.status = JobStatus.COMPLETED if known else JobStatus.FAILED
-        done.return_value = value
-        return done
+
+def _returned(value: Any) -> JobReturn:
+    """What Hydra's sweepers expect of a launcher."""
+    done = JobReturn()
+    done.status, done.return_value = JobStatus.COMPLETED, value
+    return done
 
 
 ConfigStore.instance().store(

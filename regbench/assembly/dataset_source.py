@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from torch.utils.data import IterableDataset
 
+from regbench.assembly.launched import this_rank
 from regbench.composition.kinds import DATASET
 from regbench.data.keeping import FOLDER, Keeping, Memory
 from regbench.data.map_style import MapStyle
@@ -68,7 +69,8 @@ def keeping_of(node: Mapping[str, Any]) -> Keeping:
     """
     asked = converted(node.get("memory", "auto"), Memory, f"{KEY}: memory")
     root = converted(node.get("root"), str, f"{KEY}: root")
-    return Keeping(asked, Path(root).expanduser() / FOLDER)
+    rank = this_rank()
+    return Keeping(asked, Path(root).expanduser() / FOLDER, rank.local_count if rank else 1)
 
 
 def _to_download(complaint: str, values: Mapping[str, Any]) -> str:

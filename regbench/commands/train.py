@@ -23,7 +23,7 @@ from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import BASE, PRIMARY, run_one
 from regbench.composition.paths import config_dir
-from regbench.composition.recorded import choices_of
+from regbench.composition.recorded import choices_of, read_run
 from regbench.composition.settings import read_settings, resolved
 from regbench.composition.spelling import quoted
 from regbench.errors import ConfigError, of_the_system, printable
@@ -31,7 +31,8 @@ from regbench.folders.claims import Claim, adopt, claim
 from regbench.folders.exclusion import said
 from regbench.folders.lock import refuse_locked
 from regbench.folders.placement import refuse_others
-from regbench.folders.state import refuse_begun
+from regbench.folders.state import State, refuse_begun, state_of
+from regbench.records.identity import identity
 from regbench.records.status import Status
 from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen
@@ -74,7 +75,9 @@ def main(argv: list[str]) -> int:
     require_shares(composed.config)
     check(composed.config)
     refuse_locked(composed.folder, _tell)
-    if not _goes_on():
+    if _goes_on():
+        _refuse_another(composed)
+    else:
         refuse_begun(composed.folder)
     return _run(line, composer, composed.folder)
 
@@ -89,6 +92,11 @@ def _sweep(line: CommandLine, composer: Composer, jobs: Sequence[Composed]) -> i
     if jobs:
         with Launch(line, composer) as launch:
             return sweep(launch, *arranged(line, jobs), line.fail_fast)
+    if Launch(line, composer).leaves:
+        raise ConfigError(
+            "hydra/sweeper: must be basic where hydra/launcher takes jobs elsewhere, as another one is not "
+            "told what becomes of them"
+        )
     codes: list[int] = []
     _hydra(line.for_hydra(), codes)
     return SOME_FAILED if any(codes) else 0
@@ -109,6 +117,17 @@ def _goes_on() -> bool:
     """Whether torchrun has started this very line before, so that its run is gone on with."""
     rank = this_rank()
     return rank is not None and rank.restarts > 0
+
+
+def _refuse_another(composed: Composed) -> None:
+    """Refuse to go on in the folder of another run: torchrun starts again what was refused, too.
+
+    Raises:
+        ConfigError: it holds one.
+    """
+    folder = composed.folder
+    if state_of(folder) is not State.NEW and identity(read_run(folder)[0]) != identity(composed.config):
+        raise ConfigError(f"{RUN_DIR}: {folder} holds another run; train into another folder")
 
 
 def _run(line: CommandLine, composer: Composer, folder: Path) -> int:

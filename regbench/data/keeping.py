@@ -30,10 +30,12 @@ class Keeping:
         asked: in memory (`whole`), in files (`mapped`), or in files where they would take more than a quarter
             of the free memory (`auto`).
         folder: of the files.
+        sharing: how many processes of this machine will have rows in memory of their own.
     """
 
     asked: Memory = "whole"
     folder: Path = Path(FOLDER)
+    sharing: int = 1
 
     def is_mapped(self, need: int, what: str) -> bool:
         """Whether rows of so many bytes are kept in files.
@@ -43,7 +45,7 @@ class Keeping:
         """
         if self.asked == "mapped":
             return True
-        there = available()
+        need, there = need * self.sharing, available()
         if self.asked == "auto":
             return there is not None and need * SHARE > there
         require_memory(need * COPIES, what, ELSEWHERE)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from regbench.data.memory import is_limited
 from regbench.data.stored_rows import Store, StoredRows
-from regbench.storage.files import replaced
+from regbench.storage.files import replaced, writer
 from regbench.storage.folders import emptied_on_failure, missing
 from regbench.terminal.bar import shown
 
@@ -153,12 +153,13 @@ def _write(rows: StoredRows, path: Path, alone: bool) -> None:
     Args:
         rows: to be written.
         path: of the file.
-        alone: whether nobody else writes in the folder, so that what is unfinished there was left by a
-            process that was killed.
+        alone: whether nobody else on this machine writes in the folder, so that what a process of it has left
+            there unfinished is of one that was killed.
     """
-    for left in path.parent.glob(f"{UNFINISHED}*") if alone else ():
+    mine, _, _ = writer().rpartition("-")
+    for left in path.parent.glob(f"{UNFINISHED}*-{mine}-*") if alone else ():
         left.unlink(missing_ok=True)
-    aside = path.with_name(f"{UNFINISHED}{path.stem}-{os.getpid()}")
+    aside = path.with_name(f"{UNFINISHED}{path.stem}-{writer()}")
     with (
         replaced(path, aside),
         aside.open("xb") as file,

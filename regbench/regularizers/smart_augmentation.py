@@ -179,7 +179,7 @@ class SmartAugmentation(Regularizer):
         own = sum(len(each.shown) for each in made)
         if self.ranks is None:
             return 1.0 if own else None
-        count = torch.tensor(float(own), device=self._train.inputs.device)
+        count = torch.tensor(float(own), device=self._train.device)
         self.ranks.add_up([count])
         return own / count.item() if count.item() else None
 

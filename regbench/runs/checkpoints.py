@@ -161,7 +161,8 @@ def taken_up(run: Run, state: Mapping[str, Any]) -> list[Record]:
     if len(state["history"]) > run.epochs:
         raise ValueError(f"it has {len(state['history'])} epochs of {run.epochs}")
     _put_back(run, state)
-    with kept_draws(), kept_buffers(run.model):
+    devices = [run.device] if run.device.type == "cuda" else []
+    with kept_draws(devices), kept_buffers(run.model):
         evaluated = run.reg.eval_model(run.model)
         for model in (evaluated, run.reg.final_model(evaluated)):
             predict(model, run.data.val.subset(slice(0, 2)), run.autocast)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from regbench.assembly.data import content_of
-from regbench.assembly.device import use_settings
+from regbench.assembly.device import cores, use_settings
+from regbench.assembly.launched import this_rank
 from regbench.assembly.run import build_run
 from regbench.assembly.workload import threads_of
 from regbench.composition.settings import read_settings
@@ -82,6 +83,9 @@ def take_up(home: RunFolder) -> Ongoing:
         raise ConfigError(f"{folder}: {error}; train into a new folder") from error
     settings, _ = read_settings(home.config)
     settings.threads = state["threads"]  # another number would change the last bits
+    rank = this_rank()
+    if rank is not None and home.config["threads"] is None:  # those of one process that had all cores
+        settings.threads = min(settings.threads, max(1, cores() // rank.local_count))
     threads = use_settings(settings)
     ongoing = Ongoing(
         home, build_run(home.config, initial=False), threads, state["audit"], recorded=state.get("content")

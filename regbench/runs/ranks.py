@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from regbench.assembly.data import content_of
 from regbench.assembly.device import use_settings
 from regbench.assembly.launched import Rank
 from regbench.assembly.run import build_run
@@ -45,6 +47,8 @@ def gathered(ongoing: Ongoing, rank: Rank, asked: Callable[[], bool]) -> Iterato
         "folder": str(ongoing.home.path.absolute()) if ongoing.history else None,
         "threads": ongoing.threads,
         "path": sys.path,
+        "machine": platform.node(),
+        "content": ongoing.content,
     }
     if not meeting.call(job, asked):
         yield None
@@ -102,6 +106,11 @@ def _built(job: dict[str, Any]) -> tuple[Run, list[Record]]:
     settings.threads = job["threads"]
     use_settings(settings)
     folder = job["folder"]
+    elsewhere = platform.node() != job["machine"]  # where files of these names may be others
+    if elsewhere and content_of(job["config"], job["content"]) != job["content"]:
+        raise ConfigError(
+            "dataset: must hold the same rows, and model.init the same weights, on each machine"
+        )
     run = build_run(job["config"], initial=folder is None)
     return run, [] if folder is None else taken_up(run, checkpoint_form.newest(Path(folder))[0])
 

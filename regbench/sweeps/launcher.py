@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -23,7 +22,7 @@ from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import LAUNCHER, in_sweep, keys_of
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
-from regbench.composition.spelling import escaped, quoted
+from regbench.composition.spelling import escaped
 from regbench.runs.interruption import released
 from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
@@ -34,6 +33,7 @@ from regbench.sweeps.placing import DECIDING, Placement, Way, placement_by, requ
 from regbench.sweeps.seats import InWorker, Seats
 from regbench.sweeps.threads import threads_of_each
 from regbench.sweeps.units import Unit, in_order, results
+from regbench.sweeps.words import words_of
 from regbench.sweeps.workers import Piece, Workers
 
 T = TypeVar("T")
@@ -217,7 +217,7 @@ class Launch:
         )
         if self._cluster:
             sweeper.launcher.cluster = self._cluster
-        return sweeper.sweep([_words(job) for job in jobs], first)  # type: ignore[no-any-return]
+        return sweeper.sweep([words_of(job) for job in jobs], first)  # type: ignore[no-any-return]
 
     def _handed_over(
         self, workers: Workers, units: Sequence[Unit[T]], weights: Sequence[int]
@@ -234,14 +234,3 @@ class Launch:
         several: Any = unit.task.run
         prepared = self._launched(Task(several.prepare, unit.task.unable), unit.jobs, unit.first)
         return several.run(prepared)  # type: ignore[no-any-return]
-
-
-def _words(job: Job) -> str:
-    """The words that make a job, as they are typed in a shell, and the place of its folder."""
-    where = [f"hydra.sweep.dir={quoted(job.folder.parent)}", f"hydra.sweep.subdir={quoted(job.name)}"]
-    return shlex.join([*_of_task(job.overrides), *where])
-
-
-def _of_task(overrides: Sequence[str]) -> list[str]:
-    """Without what is Hydra's own: the launcher adds that."""
-    return [o for o, key in zip(overrides, keys_of(overrides), strict=True) if not key.startswith("hydra")]

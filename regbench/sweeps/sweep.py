@@ -23,6 +23,7 @@ from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import undamaged
 from regbench.runs.interruption import Held, released
 from regbench.runs.work import LOCKED, Outcome
+from regbench.storage.folders import missing, remove_empty
 from regbench.sweeps.folder import SweepFolder
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
@@ -147,10 +148,14 @@ def run_rounds(
 @contextmanager
 def _note(root: Path | None) -> Iterator[Path]:
     """A file that each process of a sweep can make and see; in its folder where they leave the machine."""
-    if root:
-        root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".failed-", dir=root) as folder:
-        yield Path(folder) / "failed"
+    new = missing(root) if root else []
+    try:
+        if root:
+            root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".failed-", dir=root) as folder:
+            yield Path(folder) / "failed"
+    finally:
+        remove_empty(*new)  # where no job came to be
 
 
 def _holding(is_ours: bool) -> AbstractContextManager[object]:
@@ -184,11 +189,13 @@ def _run(
         lost = [one for one in left if outcomes[one.name].status == LOST and _is_open(one)]
         given_up = _given_up(lost, losses)
         again = [one for one in lost if one not in given_up]
-        for one in again:
-            progress.tell(f"{one.name}: {outcomes[one.name].reason}; it is launched again")
         if stop and given_up:
             stop.touch()
+            outcomes |= {one.name: Outcome(SKIPPED) for one in again}
             return
+        begun = [one for one in again if state_of(one.folder) is State.LEFT]
+        for one in begun or again:  # of hundreds that one loss has taken along nothing is to be said
+            progress.tell(f"{one.name}: {outcomes[one.name].reason}; it is launched again")
         left = [one for one in left if one in again or outcomes[one.name].status == LOCKED]
         busy = [one.folder for one in left if outcomes[one.name].status == LOCKED]
         with released():

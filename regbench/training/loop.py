@@ -23,7 +23,7 @@ from regbench.streams import Clock, keyed_seed, seed_draws
 from regbench.training.order import batches
 from regbench.training.ranks import SharedSteps
 from regbench.training.totals import Totals, all_finite
-from regbench.types import Batch, Dataset, ForwardPass, Record
+from regbench.types import Batch, Dataset, ForwardPass, Record, Split
 
 STEPS_BETWEEN_CHECKS = 50  # on a CPU; elsewhere a look at the loss would wait for the device
 
@@ -151,7 +151,8 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
     started, waited = time.perf_counter(), 0.0
     for step, rows in enumerate(order):
         factor = begin_step(run, epoch * len(order) + step, steps)
-        totals.add(train_step(run, run.data.train[rows]), len(rows))
+        terms = train_step(run, run.data.train[rows]) if run.ranks is None else shared_step(run, rows)
+        totals.add(terms, len(rows))
         last = step + 1 == len(order)
         if last or (looks and (step + 1) % STEPS_BETWEEN_CHECKS == 0):
             sums = totals.sums()
@@ -184,12 +185,41 @@ def batch_order(run: Run, epoch: int) -> list[Tensor]:
 
 def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
     """Update the weights once; return the terms of the objective, means over the batch."""
+    return _step(run, micro_batches(batch, run.accumulate), len(batch))
+
+
+def shared_step(run: Run, rows: Tensor) -> dict[str, Tensor]:
+    """The same with these train rows, of which each rank reads those of its micro-batches."""
+    parts = rows.tensor_split(_parts(len(rows), run.accumulate))
+    return _step(run, RowsOf(run.data.train, parts), len(rows))
+
+
+class RowsOf(Sequence[Batch]):
+    """Micro-batches of a split, each made when it is asked for.
+
+    Args:
+        split: the rows.
+        parts: the numbers of those of each.
+    """
+
+    def __init__(self, split: Split, parts: Sequence[Tensor]) -> None:
+        self._split, self._parts = split, parts
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._split[self._parts[number]]
+
+
+def _step(run: Run, parts: Sequence[Batch], rows: int) -> dict[str, Tensor]:
+    """Update the weights once by micro-batches of so many rows in all."""
     run.clock.passes = -1  # before the first
-    parts, shown = micro_batches(batch, run.accumulate), {}
+    shown = {}
     numbers: Iterable[int] = range(len(parts)) if run.ranks is None else run.ranks.own(len(parts))
     for run.clock.micro in numbers:
         micro = parts[run.clock.micro]
-        shown[run.clock.micro] = (run.reg.transform_batch(micro), len(micro) / len(batch))
+        shown[run.clock.micro] = (run.reg.transform_batch(micro), len(micro) / rows)
     run.clock.passes = 0
     first: dict[str, Tensor] = {}
 
@@ -214,11 +244,16 @@ def train_step(run: Run, batch: Batch) -> dict[str, Tensor]:
 
 def micro_batches(batch: Batch, count: int) -> list[Batch]:
     """The batch in so many parts, one after the other, none of a single row if it can be helped."""
-    parts = max(1, min(count, len(batch) // 2))
+    parts = _parts(len(batch), count)
     if parts == 1:
         return [batch]
     pairs = zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), strict=True)
     return [Batch(inputs, targets) for inputs, targets in pairs]
+
+
+def _parts(rows: int, count: int) -> int:
+    """Into how many parts rows are split where so many are asked for."""
+    return max(1, min(count, rows // 2))
 
 
 def weighed(value: Tensor, share: float) -> Tensor:

@@ -22,6 +22,7 @@ from regbench.errors import ConfigError
 from regbench.optimizers import innermost
 from regbench.regularizers.base import Stack, acts
 from regbench.streams import Clock, kept_draws, keyed_seed, seed_draws
+from regbench.training.order import without_waiting
 from regbench.training.running_figures import RunningFigures
 
 
@@ -70,7 +71,7 @@ class SharedSteps:
         self._number_format = torch.float64 if double else torch.float32  # of losses, and what goes with them
         self._terms = ["data", *(name for name, leaf in reg.leaves() if acts(leaf, "penalty"))]
         self._running = RunningFigures(model)
-        self._was_asked: Tensor | None = None  # of the step before
+        self._on_its_way: tuple[Tensor, Any] | None = None  # from the device: whether any had been asked
 
     def own(self, parts: int) -> OwnMicroBatches:
         """The numbers of the micro-batches of this rank, to go through once in each pass over the step."""
@@ -135,13 +136,18 @@ class SharedSteps:
         return torch.stack([blank if one is None else one.detach().to(blank.dtype) for one in scalars])
 
     def _number(self, values: float | Sequence[float]) -> Tensor:
-        return torch.tensor(values, dtype=self._number_format, device=self._device)
+        return without_waiting(torch.tensor(values, dtype=self._number_format), self._device)
 
     def _look_at_requests(self, asked: Tensor) -> None:
-        looked_at = asked if self._device.type == "cpu" else self._was_asked
-        if looked_at is not None and looked_at.item():
-            self.stopping = True
-        self._was_asked = asked
+        if self._device.type == "cpu":
+            self.stopping = self.stopping or bool(asked.item())
+            return
+        if self._on_its_way is not None:  # since the step before
+            value, there = self._on_its_way
+            there.synchronize()
+            self.stopping = self.stopping or bool(value.item())
+        self._on_its_way = asked.to("cpu", non_blocking=True), torch.cuda.Event()
+        self._on_its_way[1].record()
 
     @torch.no_grad()
     def add_up(self, tensors: Sequence[Tensor]) -> None:

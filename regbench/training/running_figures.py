@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import SyncBatchNorm, _BatchNorm
 
 from regbench.errors import ConfigError
+from regbench.training.order import without_waiting
 from regbench.weights import plain_name
 
 
@@ -52,7 +53,8 @@ class RunningFigures:
         blank = torch.zeros(parts, channels + 2 * layers, dtype=torch.float64, device=self._start.device)
         self._parcel = blank
         self._moved, self._kept, self._seen = blank.split([channels, layers, layers], 1)
-        self._widths = torch.tensor([2 * layer.num_features for layer in self._moving], device=blank.device)
+        self._widths = self._sent([2 * layer.num_features for layer in self._moving])
+        self._of_all = self._sent([layer.momentum is None for layer in self._moving])
 
     @torch.no_grad()
     def take(self, micro: int) -> None:
@@ -62,9 +64,9 @@ class RunningFigures:
             return
         now, counts = _figures(self._moving), _counts(self._moving)
         seen = counts - self._counts  # how often a layer was called, 0 or 1 as a rule
-        mean = self._of_all(counts)
-        constant = torch.tensor([_kept(layer) for layer in self._moving], dtype=torch.float64)
-        kept = torch.where(mean, self._counts / counts.clamp(min=1), constant.to(now.device) ** seen)
+        mean = self._of_all
+        constant = self._sent([_kept(layer) for layer in self._moving])
+        kept = torch.where(mean, self._counts / counts.clamp(min=1), constant**seen)
         kept = torch.where(seen == 0, 1.0, kept)
         moved = now - self._wide(kept) * self._last
         # of a mean over all batches what moves it is divided by their number, which only all ranks know
@@ -83,8 +85,7 @@ class RunningFigures:
             return
         figures, counts = self._start, self._first_counts
         for moved, kept, seen in zip(self._moved, self._kept, self._seen, strict=True):
-            after = counts + seen
-            mean = self._of_all(after)
+            after, mean = counts + seen, self._of_all
             kept = torch.where(mean & (seen > 0), counts / after.clamp(min=1), kept)
             figures = self._wide(kept) * figures + moved / self._wide(torch.where(mean, after, 1.0))
             counts = after
@@ -95,9 +96,11 @@ class RunningFigures:
             layer.running_var.copy_(variance)  # type: ignore[union-attr]
             layer.num_batches_tracked.copy_(count)  # type: ignore[union-attr]
 
-    def _of_all(self, counts: Tensor) -> Tensor:
-        """Which layers have the mean over all batches, (layers,)."""
-        return torch.tensor([layer.momentum is None for layer in self._moving], device=counts.device)
+    def _sent(self, of_layers: Sequence[float]) -> Tensor:
+        """A number, or a truth, of each layer where the figures are; in double precision."""
+        whole = isinstance(of_layers[0], int)
+        values = torch.tensor(of_layers) if whole else torch.tensor(of_layers, dtype=torch.float64)
+        return without_waiting(values, self._start.device)
 
     def _wide(self, of_layers: Tensor) -> Tensor:
         """For each figure what is its layer's."""

@@ -36,7 +36,7 @@ def _untrimmed(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "trimmed", lambda tokens: tokens)
 
     def lstm(inputs: torch.Tensor, start: tuple[torch.Tensor, ...], *_: object) -> tuple[torch.Tensor]:
-        return (inputs.new_empty(*inputs.shape[:2], start[0].shape[-1]),)
+        return (inputs.new_zeros(*inputs.shape[:2], start[0].shape[-1]),)
 
     monkeypatch.setattr(torch, "lstm", lstm)
 

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.composition.compose import compose_jobs, read_line
-from regbench.sweeps import launcher
+from regbench.composition.spelling import quoted
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
 
@@ -64,7 +64,7 @@ def test_a_folder_that_is_not_its_own_ends_no_other_job(tmp_path: Path, launcher
     "name", ["a b", "a\\b", "a\\\\b", "end\\", "it's", "\\'", "${seed}", "\\${seed}", "$x{1}", "é, [b]", '"']
 )
 def test_a_folder_s_name_is_read_as_it_is(name: str) -> None:
-    word = OverridesParser.create().parse_override(f"folder={launcher.quoted(name)}")
+    word = OverridesParser.create().parse_override(f"folder={quoted(name)}")
     assert OmegaConf.create({"seed": 0, "folder": word.value()}).folder == name
 
 

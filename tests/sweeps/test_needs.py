@@ -46,4 +46,8 @@ def test_the_note_of_a_failure_lies_where_all_that_run_jobs_see_it(tmp_path: Pat
         own.touch()
         assert shared.parent.parent == tmp_path / "sweep"
         assert tmp_path not in own.parents
-    assert list((tmp_path / "sweep").iterdir()) == []
+    assert not (tmp_path / "sweep").exists()  # no job has come to be
+    (tmp_path / "sweep" / "job").mkdir(parents=True)
+    with _note(tmp_path / "sweep"):
+        pass
+    assert [path.name for path in (tmp_path / "sweep").iterdir()] == ["job"]

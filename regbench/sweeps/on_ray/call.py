@@ -6,7 +6,7 @@ import math
 import pickle
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -34,6 +34,10 @@ def room(machines: Sequence[tuple[float, float]], taken: Mapping[str, float]) ->
     return sum(min(math.floor(one[place] / need + 1e-6) for place, need in needs) for one in machines)
 
 
+def _itself(lost: WorkerLost) -> WorkerLost:
+    return lost
+
+
 class Call:
     """Has jobs run, and each of which a worker is lost run again, until that is no use.
 
@@ -46,6 +50,8 @@ class Call:
         options: what is asked of Ray.
         taken: `num_cpus` and `num_gpus` of each job.
         stop: whether a signal has come.
+        unable: is called as soon as a job is given up, as with --fail-fast none begins after that; what it
+            returns is taken for what the job returned.
     """
 
     def __init__(
@@ -55,9 +61,10 @@ class Call:
         options: Options,
         taken: Mapping[str, float],
         stop: StopRequest,
+        unable: Callable[[WorkerLost], Any] = _itself,
     ) -> None:
         self._channel, self._pieces, self._options = channel, pieces, options
-        self._taken, self._stop = taken, stop
+        self._taken, self._stop, self._unable = taken, stop, unable
         self._waiting = deque(range(len(pieces)))
         self._running: dict[int, int] = {}  # by its place, how many epochs a job had when it was sent
         self._losses = [Losses() for _ in pieces]
@@ -119,7 +126,7 @@ class Call:
             tries = self._options.retries - self._lost_at(place, come) + 1
             self._lose(place, now, tries if now == come else 1, said)
         else:
-            self._found[place] = WorkerLost(said, again=False)
+            self._found[place] = self._unable(WorkerLost(said, again=False))
 
     def _lose(self, place: int, come: int, times: int, said: str) -> None:
         """Send a job again of which so many workers were lost in a row, unless that has been no use."""
@@ -130,7 +137,7 @@ class Call:
             losses.add(come)
         if losses.count > self._options.retries:
             often = "" if losses.count == 1 else f", {losses.count} times without a new epoch"
-            self._found[place] = WorkerLost(f"{said}{often}", again=False)
+            self._found[place] = self._unable(WorkerLost(f"{said}{often}", again=False))
             return
         print(f"{piece.name}: {said}; it is launched again", flush=True)
         self._waiting.append(place)

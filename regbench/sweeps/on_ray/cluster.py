@@ -89,10 +89,10 @@ class Cluster:
             return
         try:
             socket.create_connection(self._options.endpoint, ANSWER).close()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter: of a name that none can be
             raise ConfigError(
                 f"{self._options.named}: must be that of a running Ray cluster, and nothing answers at "
-                f"{brief(self._options.place)}: {error.strerror or error}"
+                f"{brief(self._options.place)}: {getattr(error, 'strerror', None) or error}"
             ) from error
 
     def _joined(self) -> list[tuple[float, float]]:
@@ -134,7 +134,7 @@ class Cluster:
         with StopRequest() as stop:
             try:
                 self._channel.send(("begin", common.packed()))
-                found = Call(self._channel, pieces, self._options, taken, stop)()
+                found = Call(self._channel, pieces, self._options, taken, stop, common.task.unable)()
             except (EOFError, OSError, Gone) as error:
                 if not stop.made:
                     self.close()

@@ -6,20 +6,24 @@ import os
 import pickle
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import get_class
 from omegaconf import DictConfig
 
+from regbench.errors import ConfigError
+from regbench.folders.lock import is_locked
+from regbench.folders.state import state_of
 from regbench.runs.interruption import Held, StopRequest
 from regbench.sweeps.jobs import epochs_in
+from regbench.sweeps.words import folder_in
 
 # Variables of a machine's own: where a worker has one it keeps it, all others are as where the line is typed.
 OWN = (
@@ -54,6 +58,12 @@ class Piece:
         """How many epochs of its run are recorded."""
         return epochs_in(self.folder) if self.folder else 0
 
+    def is_taken(self) -> bool:
+        """Whether another line works at it, or has done it meanwhile."""
+        with suppress(ConfigError):
+            return self.folder is not None and (is_locked(self.folder) or state_of(self.folder).ended)
+        return False
+
 
 @dataclass(frozen=True)
 class Common:
@@ -61,7 +71,7 @@ class Common:
 
     context: HydraContext
     config: DictConfig
-    task: TaskFunction
+    task: Any  # what a sweep of ours has run, which says what to return of a job that is given up
 
     def packed(self) -> bytes:
         """It, and what Hydra knows in this process."""
@@ -71,15 +81,7 @@ class Common:
 
 def pieces(words: Sequence[Sequence[str]], first: int) -> list[Piece]:
     """The jobs of a call; the last two words of one name its folder, where the sweep is ours."""
-    return [Piece(tuple(one), number, _folder(one)) for number, one in enumerate(words, first)]
-
-
-def _folder(words: Sequence[str]) -> Path | None:
-    read = OverridesParser.create().parse_overrides([word for word in words if word.startswith("hydra.")])
-    said = {one.key_or_group: str(one.value()) for one in read}
-    if not {"hydra.sweep.dir", "hydra.sweep.subdir"} <= said.keys():
-        return None
-    return Path(os.path.abspath(said["hydra.sweep.dir"])) / said["hydra.sweep.subdir"]
+    return [Piece(tuple(one), number, folder_in(one)) for number, one in enumerate(words, first)]
 
 
 def surroundings() -> Mapping[str, Any]:
@@ -111,7 +113,7 @@ def work(common: bytes, packed: bytes, come: int) -> tuple[str, Any]:
         so that this is a worker after one that was lost, and whoever counts those must be told; `stopped`.
     """
     piece: Piece = pickle.loads(packed)
-    if piece.epochs() != come:
+    if piece.epochs() != come and not piece.is_taken():
         return "further", piece.epochs()
     StopRequest.told = False
     context, config, task, state = pickle.loads(common)

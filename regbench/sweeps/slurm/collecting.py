@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,24 @@ USUAL_PATIENCE = 2.0
 SLURMS = ("srun: ", "slurmstepd")  # how lines begin that Slurm itself puts into a log
 
 
+def _itself(lost: WorkerLost) -> WorkerLost:
+    return lost
+
+
 class Collector:
     """Has Slurm run jobs, and collects what comes of each.
 
     Args:
         submission: hands them over.
         works: what each does.
+        unable: is called as soon as one is given up, as with --fail-fast none begins after that; what it
+            returns is taken for what the job returned.
     """
 
-    def __init__(self, submission: Submission, works: Sequence[Work]) -> None:
-        self._submission, self._works = submission, works
+    def __init__(
+        self, submission: Submission, works: Sequence[Work], unable: Callable[[WorkerLost], Any] = _itself
+    ) -> None:
+        self._submission, self._works, self._unable = submission, works, unable
         self._running: dict[int, Any] = {}  # by the place in `works`, submitit's job
         self._waiting: list[int] = []  # lost, and not handed over again yet
         self._found: dict[int, Any] = {}
@@ -71,7 +79,7 @@ class Collector:
                     self._ask()
                     self._submit_again()
                     asked = time.monotonic()
-        except (KeyboardInterrupt, ConfigError):
+        except BaseException:  # whatever it is, nobody would collect them
             self._cancel()
             raise
         return [self._found[place] for place in range(len(self._works))]
@@ -105,7 +113,7 @@ class Collector:
             if job.paths.result_pickle.name in there:
                 del self._running[place]
                 value = _result(job)
-                if isinstance(value, WorkerLost) and value.again:
+                if isinstance(value, WorkerLost):
                     self._lose(place, value)
                 else:
                     self._found[place] = value
@@ -143,7 +151,7 @@ class Collector:
         """Hand a job over again, unless a person has ended it or that has been no use."""
         work = self._works[place]
         if not lost.again or self._losses[place].add(epochs_in(work.folder)):
-            self._found[place] = WorkerLost(str(lost), again=False)
+            self._found[place] = self._unable(WorkerLost(str(lost), again=False))
             return
         _say(f"{work.folder.name}: {lost}; it is launched again")
         self._waiting.append(place)
@@ -180,6 +188,8 @@ def _result(job: Any) -> Any:
         rules = [number for number, line in enumerate(lines) if set(line.strip()) == {"-"}]
         raised = lines[rules[-1] - 1].strip() if rules else lines[-1]
         return WorkerLost(f"its worker failed: {brief(raised)}; see {_shown(job.paths.stderr)}", again=False)
+    except (submitit.core.utils.UncompletedJobError, OSError) as error:  # listed, and gone before it was read
+        return WorkerLost(f"its worker was lost: what it left cannot be read: {brief(str(error))}")
 
 
 def _said(state: str, job: Any) -> str:

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from regbench.errors import ConfigError, brief
+from regbench.errors import ConfigError, brief, of_the_system
 from regbench.runs.interruption import Held
 from regbench.storage.folders import missing, remove_empty
 
 FOLDER = ".submitit"  # in that of a sweep: logs, and what travels
 MOST = 1000  # jobs of one array: Slurm's own limit, unless a site has another one
-COMMANDS = ("sbatch", "squeue", "scancel", "srun")
+COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
 
 
 def require_slurm() -> None:
@@ -84,11 +84,12 @@ class Options:
                 f"{60 * self.timeout_min} s, got {self.signal_delay_s}"
             )
 
-    def parameters(self, name: str) -> dict[str, Any]:
+    def parameters(self, name: str, arrays: int = 1) -> dict[str, Any]:
         """The same for `submitit.AutoExecutor`.
 
         Args:
             name: of jobs, where none is asked for.
+            arrays: that share what may run at once.
         """
         cores = self.cpus_per_task or 1
         general = {
@@ -102,7 +103,7 @@ class Options:
             **{key: getattr(self, key) for key in ("partition", "gres", "account", "qos", "constraint")},
             "exclude": self.exclude,
             "signal_delay_s": self.signal_delay_s,
-            "array_parallelism": self.array_parallelism,
+            "array_parallelism": max(1, self.array_parallelism // arrays),
             # what srun does not take over from sbatch; all variables also where a site hands none on
             "srun_args": [f"--cpus-per-task={cores}", "--export=ALL"],
             "additional_parameters": {"requeue": True},
@@ -150,20 +151,27 @@ class Submission:
 
         logging.getLogger("submitit").setLevel(logging.ERROR)  # what it does not know is asked otherwise
         new, taken = missing(self.folder), 0
-        said = io.StringIO()
+        said, held = io.StringIO(), Held()
         try:
-            with Held(), _unheard(), contextlib.redirect_stderr(said):  # submitit prints what sbatch says
+            with held, _unheard(), contextlib.redirect_stderr(said):  # submitit prints what sbatch says
                 self.folder.mkdir(parents=True, exist_ok=True)
                 executor = submitit.AutoExecutor(folder=self.folder, cluster="slurm")
-                executor.update_parameters(**self.options.parameters(self.root.name))
+                arrays = -(-len(works) // MOST)
+                executor.update_parameters(**self.options.parameters(self.root.name, arrays))
                 for first in range(0, len(works), MOST):
                     keep(executor.submit_array(works[first : first + MOST]))
                     taken = first + MOST
-        except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
+        except (
+            submitit.core.utils.FailedJobError,
+            submitit.core.utils.FailedSubmissionError,
+            OSError,
+        ) as error:
             if not taken and self.folder in new:
                 shutil.rmtree(self.folder, ignore_errors=True)
             remove_empty(*new)
-            raise ConfigError(f"hydra/launcher: Slurm does not take the jobs: {_why(str(error))}") from error
+            held.heed()
+            why = of_the_system(error) or _why(str(error))
+            raise ConfigError(f"hydra/launcher: Slurm does not take the jobs: {why}") from error
 
 
 def _why(said: str) -> str:

@@ -13,16 +13,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
 from hydra.core.utils import run_job, setup_globals
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from regbench.errors import ConfigError
 from regbench.runs.interruption import StopRequest
 from regbench.sweeps.jobs import epochs_in
 from regbench.sweeps.losses import WorkerLost
+from regbench.sweeps.words import folder_in
 
 STOPPED = 130  # exit status of a process that a signal has stopped
 WAIT = 10.0  # seconds for what may be left out
@@ -71,7 +71,8 @@ class Work:
                         "set hydra.launcher.timeout_min higher"
                     )
                 if limit.near:
-                    subprocess.run(["scontrol", "requeue", _number()], timeout=60, check=False)
+                    with suppress(OSError, subprocess.TimeoutExpired):  # then it is lost, and launched again
+                        subprocess.run(["scontrol", "requeue", _number()], timeout=60, check=False)
                 sys.exit(STOPPED)
 
     def _done(self) -> Any:
@@ -89,8 +90,6 @@ class Work:
                 hydra_context=self.context,
             ).return_value
         except (ConfigError, OSError) as error:  # of Hydra's own writing: it does not end the others
-            if not hasattr(self.task, "unable"):
-                raise
             return self.task.unable(error)
 
 
@@ -135,15 +134,12 @@ def works(
         jobs: the words of each.
         first: the number of the first.
     """
-    state, path, parser = Singleton.get_state(), list(sys.path), OverridesParser.create()
+    state, path = Singleton.get_state(), list(sys.path)
     root = Path(os.path.abspath(str(config.hydra.sweep.dir)))
-    found = []
-    for number, words in enumerate(jobs, first):
-        own = [word for word in words if word.startswith("hydra.sweep.")]
-        set_here = {one.key_or_group: one.value() for one in parser.parse_overrides(own)}
-        name = OmegaConf.create({"name": set_here.get("hydra.sweep.subdir", str(number))}).name
-        found.append(Work(context, config, task, list(words), number, root / str(name), state, path))
-    return found
+    return [
+        Work(context, config, task, list(words), number, folder_in(words) or root / str(number), state, path)
+        for number, words in enumerate(jobs, first)
+    ]
 
 
 def _number() -> str:
