@@ -24,6 +24,7 @@ from regbench.data.source import Source
 from regbench.data.splits import SplitOptions, carve
 from regbench.data.stored_rows import Store, StoredRows
 from regbench.data.text_csv import TextCSV
+from regbench.storage.files import writer
 from regbench.types import Dataset
 from tests.conftest import CSV
 
@@ -168,10 +169,14 @@ def test_half_a_file_is_not_taken(tmp_path: Path) -> None:
     (file,) = files(tmp_path)
     with file.open("rb+") as half:
         half.truncate(file.stat().st_size // 2)
-    left = file.with_name("unfinished-of-a-process-that-was-killed")
+    host, _, _ = writer().rpartition("-")
+    left, another_s = (file.with_name(f"unfinished-rows-{name}-1") for name in (host, "another-host"))
+    another_s.write_bytes(b"half")
     left.write_bytes(b"half")
     require_same(cut(in_memory(tmp_path), tmp_path), cut(in_memory(tmp_path), None))
     assert not left.exists()
+    assert another_s.exists()  # it may be at it
+    another_s.unlink()
     del whole
 
 
