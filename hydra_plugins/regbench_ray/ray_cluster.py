@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+from regbench.sweeps.returned import returned
 
 if TYPE_CHECKING:  # Hydra imports this file in every process
     from regbench.sweeps.on_ray.cluster import Cluster
@@ -69,16 +71,7 @@ class RayCluster(Launcher):
         finally:
             if self.cluster is None:
                 cluster.close()
-        return [_returned(value) for value in found]
-
-
-def _returned(value: Any) -> JobReturn:
-    """What Hydra's sweepers expect of a launcher, of a job that was lost too."""
-    if isinstance(value, JobReturn):
-        return value
-    done = JobReturn()
-    done.status, done.return_value = JobStatus.COMPLETED, value
-    return done
+        return [returned(value) for value in found]
 
 
 ConfigStore.instance().store(

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+from regbench.sweeps.returned import returned
 
 
 class Slurm(Launcher):
@@ -53,14 +55,7 @@ class Slurm(Launcher):
 
         pieces = works(self._context, self._config, self._task, job_overrides, initial_job_idx)
         submission = Submission(Path(str(self._config.hydra.sweep.dir)), Options(**self._asked))
-        return [_returned(value) for value in Collector(submission, pieces, self._task.unable)()]
-
-
-def _returned(value: Any) -> JobReturn:
-    """What Hydra's sweepers expect of a launcher."""
-    done = JobReturn()
-    done.status, done.return_value = JobStatus.COMPLETED, value
-    return done
+        return [returned(value) for value in Collector(submission, pieces, self._task.unable)()]
 
 
 ConfigStore.instance().store(
