@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from regbench.folders.lock import locked
 from regbench.records.files import METRICS
 from regbench.runs.interruption import StopRequest
 from regbench.sweeps.losses import MOST_LOSSES, WorkerLost
@@ -142,3 +143,11 @@ def test_a_cluster_that_is_gone_or_has_no_room_any_more_ends_the_call(
 def test_room_is_of_each_machine_by_itself(cpus: float, gpus: float, there: int) -> None:
     """Of 8 CPUs and 2 GPUs, and of 4 and 1: a job lies on one of them."""
     assert room([(8.0, 2.0), (4.0, 1.0)], {"num_cpus": cpus, "num_gpus": gpus}) == there
+
+
+def test_a_job_that_another_line_works_at_is_no_lost_one(tmp_path: Path) -> None:
+    piece = Piece((), 0, tmp_path)
+    assert not piece.is_taken()
+    with locked(tmp_path):
+        assert piece.is_taken()
+    assert not piece.is_taken()

@@ -79,7 +79,8 @@ def collect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
         monkeypatch.setattr(collecting, name, value)
     monkeypatch.setattr(collecting, "USUAL_PATIENCE", 0.0)
 
-    def collected(count: int, **happens: Sequence[Any]) -> tuple[list[Any], Queue]:
+    def collected(count: int, **happens: Any) -> tuple[list[Any], Queue]:
+        unable = happens.pop("unable", lambda lost: lost)
         (tmp_path / "logs").mkdir(exist_ok=True)
         made = Queue(tmp_path / "logs", {name[1:].replace("_", "."): one for name, one in happens.items()})
         monkeypatch.setattr(collecting, "states", made.states)
@@ -88,7 +89,7 @@ def collect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
         for work in works:
             work.folder.mkdir(exist_ok=True)
         collected.queue = made  # type: ignore[attr-defined]
-        return Collector(made, works)(), made  # type: ignore[arg-type]
+        return Collector(made, works, unable)(), made  # type: ignore[arg-type]
 
     return collected
 
@@ -134,6 +135,29 @@ def test_one_that_a_person_has_ended_is_not_handed_over_again(collect: Any) -> N
     found, queue = collect(2, j0_1=["CANCELLED"], j1_1=["RUNNING", 11])
     assert (str(found[0]), found[0].again) == ("its worker was lost (CANCELLED)", False)
     assert (found[1], len(queue.submitted)) == (11, 1)
+
+
+def test_one_that_is_given_up_is_told_of_while_the_others_run(collect: Any) -> None:
+    asked: list[str] = []
+
+    def unable(lost: WorkerLost) -> str:
+        asked.append(f"{lost}, with {len(collect.queue.happens['1.1'])} answers to come")
+        return "given up"
+
+    found, _ = collect(2, j0_1=["CANCELLED"], j1_1=["RUNNING"] * 5 + [11], unable=unable)
+    assert found == ["given up", 11]
+    assert len(asked) == 1
+    assert "with 1 answers" not in asked[0], "only when all had ended"
+
+
+def test_whatever_goes_wrong_here_none_is_left_running(collect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(collecting, "epochs_in", full)
+    with pytest.raises(BrokenPipeError):
+        collect(2, j0_1=["FAILED"], j1_1=["RUNNING"])
+    assert collect.queue.cancelled == ["1.1"]
 
 
 def test_a_result_may_show_late(collect: Any) -> None:
