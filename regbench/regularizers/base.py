@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
+from regbench.space import Domain
 from regbench.streams import Clock, Stream
 from regbench.tasks import require_classes
 from regbench.types import Batch, ForwardPass, Ranks, Record, Split
@@ -24,6 +25,8 @@ class Regularizer:
 
     Attributes:
         off: the values at which it does nothing; always legal.
+        search: the values of its fields that `regbench search` tries, where it acts; empty where it has none
+            that are to be tuned.
         visible_at: values at which a test can see it act, where the defaults are too mild to show.
         records_hidden: whether `ForwardPass.hidden` must be filled for it.
         weighs_classes: whether its `data_loss` heeds `ForwardPass.class_weights`.
@@ -34,6 +37,7 @@ class Regularizer:
     """
 
     off: ClassVar[Mapping[str, Any]]
+    search: ClassVar[Mapping[str, Domain]]
     visible_at: ClassVar[Mapping[str, Any]] = {}
     records_hidden: ClassVar[bool] = False
     weighs_classes: ClassVar[bool] = False
@@ -163,6 +167,7 @@ class Stack(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {}
+    search: ClassVar[Mapping[str, Domain]] = {}
 
     def __init__(self, members: Mapping[str, Regularizer]) -> None:
         self.members = dict(members)

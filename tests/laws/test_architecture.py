@@ -21,6 +21,7 @@ VOCABULARY = [  # what a person's own part may import; the whole of the top leve
     "weights",
     "optimizers",
     "schedules",
+    "space",
     "artefacts",
     "errors",
     "regularizers.base",
@@ -93,6 +94,7 @@ GUESTS = {
     "matplotlib": ["reports.paper.*", "runs.class_pictures"],
     "filelock": ["folders.lock", "data.mapped_files"],
     "submitit": ["sweeps.slurm.*"],
+    "optuna": ["studies.searching.*"],
     "yaml": ["composition.*"],
 }
 
