@@ -64,9 +64,8 @@ class WeightStandardization(Regularizer):
                 found = True
                 parametrize.register_parametrization(layer, weight, Standardized(self, units))
         if not found:
-            raise ValueError(
-                f"{type(getattr(model, 'net', model)).__name__} has no convolution to standardize"
-            )
+            called = type(getattr(model, "net", model)).__name__
+            raise ValueError(f"{called} has no convolution to standardize, as models of images have")
         return model
 
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:

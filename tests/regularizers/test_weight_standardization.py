@@ -74,7 +74,9 @@ def test_dense_layers_and_filters_of_one_value_are_left_alone():
 def test_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match=r"^eps must be above 0, got 0.0$"):
         WeightStandardization("conv", "unit", 0.0)
-    with pytest.raises(ValueError, match=r"^Linear has no convolution to standardize$"):
+    with pytest.raises(
+        ValueError, match=r"^Linear has no convolution to standardize, as models of images have$"
+    ):
         standardized(nn.Linear(2, 2))
     with pytest.raises(
         ValueError, match=r"^scale must be fan_in where the model has no normalization, got unit$"

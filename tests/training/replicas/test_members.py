@@ -14,6 +14,7 @@ from tests.training.replicas.side_by_side import assert_as_alone, configs
 # Where each can act; all others do in an MLP on images.
 MODELS = {
     **dict.fromkeys(["dropblock", "shake_drop", "shake_shake", "spatial_dropout"], "resnet"),
+    "weight_standardization": "resnet",
     **dict.fromkeys(["attention_dropout", "stochastic_depth"], "transformer"),
     **dict.fromkeys(["embedding_dropout", "variational_dropout", "word_dropout"], "text"),
 }
