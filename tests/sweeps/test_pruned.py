@@ -64,7 +64,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[str, list
     [
         ["hydra/launcher=basic"],
         ["hydra/launcher=side_by_side", "hydra.launcher.n_jobs=2"],
-        ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
         ["replicas=4"],
     ],
 )
