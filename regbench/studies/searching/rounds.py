@@ -61,15 +61,19 @@ class StudyFolder:
         with locked(self.path, wait=True):
             yield
 
-    def require(self, about: Mapping[str, Any]) -> None:
+    def require(self, about: Mapping[str, Any], told: Mapping[str, Any]) -> None:
         """Write what the search is, or refuse a folder that holds another one.
+
+        Args:
+            about: what must be the same.
+            told: what is written besides, for readers.
 
         Raises:
             ConfigError: it does.
         """
         there = self._read(ABOUT)
         if there is None:
-            write_json(self.path / ABOUT, dict(about))
+            write_json(self.path / ABOUT, {**told, **about})
             return
         for key, value in about.items():
             if there.get(key) != json.loads(json.dumps(value)):
@@ -118,13 +122,10 @@ class StudyFolder:
             write_json(self.path / FINALISTS, dict(found))
 
     def _read(self, name: str) -> dict[str, Any] | None:
-        path = self.path / name
         try:
-            return json_object(path)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"study: {path} cannot be read: {error}") from error
+            return json_object(self.path / name)
+        except ValueError as error:
+            raise ConfigError(f"study: in {self.path} {error}") from error
 
 
 def _name(number: int, what: str) -> str:
