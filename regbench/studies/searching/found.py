@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regbench import __version__
-from regbench.analysis.searching import BASELINE, Arm, Confirmation, Finalist, Outcome, SearchReport, Trial
+from regbench.analysis.searching import Arm, Confirmation, Finalist, Outcome, SearchReport, Trial
 from regbench.analysis.words import number
 from regbench.errors import counted
 from regbench.records.metrics import Terms
@@ -99,15 +99,12 @@ def _unconfirmed(
     if why := search.lost():
         assert won is not None
         arm, _, _ = won
-        figures = ", ".join(
-            f"{'the baseline' if each.name == BASELINE else each.name} {number(search.judge.objective, _mean(each))}"
-            for each in (arms[0], arm)
-        )
-        title = terms.title(search.judge.objective)
+        metric = search.judge.objective
+        means = f"{number(metric, _mean(arm))} against {number(metric, _mean(arms[0]))} of the baseline"
         return (
             Outcome.NOTHING,
-            f"Nothing was found that survives: {why} ({title} of the finalists: {figures}). The tuned baseline "
-            "is what to use.",
+            f"Nothing was found that survives: {why} ({terms.title(metric)} of the best finalist: {means}). "
+            "The tuned baseline is what to use.",
         )
     left = [arm.name for arm in arms if arm.finalists and not arm.chosen]
     if left:

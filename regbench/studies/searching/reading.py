@@ -122,7 +122,7 @@ def _refuse_unsearched(key: str, word: str, chooses: bool) -> None:
         )
     if chooses:
         raise ConfigError(
-            f"{key}: must be one option in a search, which tries values of keys and members of reg, got {word}"
+            f"{key}: must be one option in a search, which tries values of keys and members, got {word}"
         )
     if key.startswith("hydra"):
         raise ConfigError(f"{key}: must have one value in a search, got {word}")

@@ -121,7 +121,7 @@ class Search:
         return []
 
     def _next(self, number: int, plan: bool = False) -> list[Asked]:
-        """The trials of a round, asked for by whoever comes first; none where there are enough, or no time."""
+        """The trials of a round, asked for by whoever comes first; none where there are enough."""
         if number < self.folder.rounds():
             return self.folder.asked(number)
         if self.folder.finalists() is not None or not self._has_time(TRIALS_SHARE):

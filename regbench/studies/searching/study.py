@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from regbench.analysis.question import Question, plain
 from regbench.analysis.searching import Arm, SearchReport, Trial, TrialState
@@ -71,7 +71,7 @@ class SearchStudy:
         composer: Composer,
         settings: Settings,
         metric: str | None,
-        at: str,
+        at: Literal["last", "best"],
         margin: float | None,
         typed: Sequence[str],
         folder: Path | None = None,
