@@ -196,7 +196,7 @@ class Race:
             if state in (State.NEW, State.LEFT) and now > latest.get(job.name, math.inf):
                 late.append(job)
                 continue
-            what = "diverged" if state is State.DIVERGED else "failed"
+            what = {State.DIVERGED: "diverged", State.PRUNED: "was pruned"}.get(state, "failed")
             self._out[number] = self._out[number] or f"{what} with seed {self._field.seed(turn)}"
         self._readings.refuse_unmeasured()
         for number, one in enumerate(self.places()):
