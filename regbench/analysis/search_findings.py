@@ -6,10 +6,11 @@ a test.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from regbench.analysis.report import Arm as Compared
@@ -18,6 +19,7 @@ from regbench.records.metrics import Terms, metric_of
 from regbench.stats.expected_best import Best, expected_best
 
 SWITCH = "use."  # begins the key that says whether a candidate is in
+Course = Sequence[Best]  # after each number of trials
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
 ASKED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # numbers of trials that a table shows
 
@@ -38,21 +40,38 @@ class Importance:
 
 
 @dataclass(frozen=True)
+class Middle:
+    """Scores of several trials: how many, their mean and their median; None of no trial.
+
+    A trial that learned nothing, at a rate too high, drags a mean far and a median hardly.
+    """
+
+    trials: int
+    mean: float | None
+    median: float | None
+
+
+@dataclass(frozen=True)
 class Contrast:
-    """Complete trials with and without a candidate: how many, and their mean scores (None of no trial)."""
+    """The scores of complete trials with and without a candidate."""
 
     candidate: str
-    trials_with: int
-    with_it: float | None
-    trials_without: int
-    without_it: float | None
+    within: Middle
+    without: Middle
 
     @property
     def difference(self) -> float | None:
-        """With less without; None where one of both is missing."""
-        if self.with_it is None or self.without_it is None:
-            return None
-        return self.with_it - self.without_it
+        """Of the means, with less without; None where one of both is missing."""
+        return _less(self.within.mean, self.without.mean)
+
+    @property
+    def median_difference(self) -> float | None:
+        """Likewise of the medians."""
+        return _less(self.within.median, self.without.median)
+
+
+def _less(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ def scored(arm: Arm) -> list[tuple[Trial, float]]:
     return [
         (one, one.score)
         for one in arm.trials
-        if one.state == TrialState.COMPLETE and one.score is not None
+        if one.state == TrialState.COMPLETE and one.score is not None and math.isfinite(one.score)
     ]
 
 
@@ -121,20 +140,22 @@ def best_of(arm: Arm, smaller: bool) -> tuple[Trial, float] | None:
 
 
 def last_score(trial: Trial) -> float | None:
-    """What a trial came to: its score, of one that was pruned the last that was measured; None of others."""
-    if trial.state == TrialState.COMPLETE:
-        return trial.score
+    """What a trial came to: its score, of one that was pruned the last that was measured.
+
+    None of others, and where it is no finite number.
+    """
+    found = trial.score if trial.state == TrialState.COMPLETE else None
     if trial.state == TrialState.PRUNED and trial.steps:
-        return trial.steps[max(trial.steps)]
-    return None
+        found = trial.steps[max(trial.steps)]
+    return found if found is not None and math.isfinite(found) else None
 
 
-def course(arm: Arm, smaller: bool) -> list[Best]:
+def course(arm: Arm, smaller: bool) -> Course:
     """The expected best after each number of trials; one that failed counts, and came to nothing."""
     return expected_best([last_score(one) for one in of_state(arm, *ENDED)], smaller)
 
 
-def shown_counts(courses: Mapping[str, Sequence[Best]]) -> list[int]:
+def shown_counts(courses: Mapping[str, Course]) -> list[int]:
     """The numbers of trials for which a table has columns: up to those of the longest course, its end among them."""
     most = max((len(one) for one in courses.values()), default=0)
     ends = {len(one) for one in courses.values() if one}
@@ -150,16 +171,19 @@ def spent(arm: Arm, report: SearchReport) -> Spent:
 
 def contrasts(arm: Arm) -> list[Contrast]:
     """Each candidate that may be in: the complete trials with it beside those without."""
-    made = []
-    for name in arm.candidates:
-        there = [score for trial, score in scored(arm) if name in trial.members]
-        not_there = [score for trial, score in scored(arm) if name not in trial.members]
-        made.append(Contrast(name, len(there), _mean(there), len(not_there), _mean(not_there)))
-    return made
+    found = scored(arm)
+    return [
+        Contrast(
+            name,
+            _middle([score for trial, score in found if name in trial.members]),
+            _middle([score for trial, score in found if name not in trial.members]),
+        )
+        for name in arm.candidates
+    ]
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return fmean(values) if values else None
+def _middle(scores: Sequence[float]) -> Middle:
+    return Middle(len(scores), fmean(scores), median(scores)) if scores else Middle(0, None, None)
 
 
 def stages(report: SearchReport) -> list[Stage]:
@@ -172,8 +196,10 @@ def stages(report: SearchReport) -> list[Stage]:
     finalists = [_finalist(report, one) for one in sides]
     objective = report.objective
     seeds = max((len(one.scores) for one in finalists if one), default=0)
-    first = _stage("in their trials", objective, len(report.seeds), *(one and one.score for one in trials))
-    again = _stage("as finalists", objective, seeds, *(one and one.mean for one in finalists))
+    scores = [one.score if one else None for one in trials]
+    means = [one.mean if one else None for one in finalists]
+    first = _stage("in their trials", objective, len(report.seeds), *scores)
+    again = _stage("as finalists", objective, seeds, *means)
     last = Stage(
         "on fresh seeds", found.metric, len(found.seeds), *fresh_means(found), found.mean, found.low, found.high
     )
@@ -181,8 +207,7 @@ def stages(report: SearchReport) -> list[Stage]:
 
 
 def _stage(what: str, metric: str, seeds: int, winner: float | None, baseline: float | None) -> Stage:
-    known = winner is not None and baseline is not None
-    return Stage(what, metric, seeds, winner, baseline, winner - baseline if known else None)  # type: ignore[operator]
+    return Stage(what, metric, seeds, winner, baseline, _less(winner, baseline))
 
 
 def _trial(report: SearchReport, side: Setting) -> Trial | None:

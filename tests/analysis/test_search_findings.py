@@ -61,9 +61,11 @@ def test_a_table_has_columns_up_to_the_ends_of_all_courses() -> None:
 
 def test_candidates_are_contrasted_among_complete_trials() -> None:
     dropout, _, l2 = contrasts(search().arms[1])
-    assert (dropout.trials_with, dropout.trials_without) == (6, 3)
-    assert dropout.with_it == pytest.approx((0.9079 + 0.9205 + 0.9289 + 0.9247 + 0.9163 + 0.9163) / 6)
-    assert dropout.without_it == pytest.approx((0.8912 + 0.9038 + 0.8996) / 3)
+    assert (dropout.within.trials, dropout.without.trials) == (6, 3)
+    assert dropout.within.median == pytest.approx((0.9163 + 0.9205) / 2)
+    assert dropout.median_difference == pytest.approx((0.9163 + 0.9205) / 2 - 0.8996)
+    assert dropout.within.mean == pytest.approx((0.9079 + 0.9205 + 0.9289 + 0.9247 + 0.9163 + 0.9163) / 6)
+    assert dropout.without.mean == pytest.approx((0.8912 + 0.9038 + 0.8996) / 3)
     assert l2.difference == pytest.approx(
         (0.9289 + 0.9247 + 0.9038 + 0.9163) / 4 - (0.8912 + 0.9079 + 0.9205 + 0.8996 + 0.9163) / 5
     )
