@@ -201,7 +201,13 @@ def stages(report: SearchReport) -> list[Stage]:
     first = _stage("in their trials", objective, len(report.seeds), *scores)
     again = _stage("as finalists", objective, seeds, *means)
     last = Stage(
-        "on fresh seeds", found.metric, len(found.seeds), *fresh_means(found), found.mean, found.low, found.high
+        "on fresh seeds",
+        found.metric,
+        len(found.seeds),
+        *fresh_means(found),
+        found.mean,
+        found.low,
+        found.high,
     )
     return [first, again, last]
 

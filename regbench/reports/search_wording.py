@@ -94,7 +94,10 @@ def commands(report: SearchReport) -> list[tuple[str, str]]:
         made += [(what, training(side)) for what, side in sides]
     if report.outcome != Outcome.OPEN:
         made.append(
-            ("to read the test split, once, at the very end", shlex.join(["regbench", "final", report.folder]))
+            (
+                "to read the test split, once, at the very end",
+                shlex.join(["regbench", "final", report.folder]),
+            )
         )
     return made
 

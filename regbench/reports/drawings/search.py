@@ -65,7 +65,8 @@ def looks(report: SearchReport) -> dict[str, Look]:
     """The look of each arm; the baseline is a grey circle."""
     others = [arm.name for arm in report.arms if arm.name != BASELINE_ARM]
     made = {
-        name: Look(ARMS[place % len(ARMS)], SYMBOLS[place % len(SYMBOLS)]) for place, name in enumerate(others)
+        name: Look(ARMS[place % len(ARMS)], SYMBOLS[place % len(SYMBOLS)])
+        for place, name in enumerate(others)
     }
     return {BASELINE_ARM: Look(BASELINE)} | made
 
@@ -159,9 +160,7 @@ def promised(report: SearchReport) -> Drawing | None:
         ends = [shown(metric, [end]) for end in (found[-1].low, found[-1].high)]
         low, high = ends if None not in (ends[0][0], ends[1][0]) else ([], [])
         marks.append(
-            Series(
-                JUDGED, Look(LINE), x[-1:], leads[-1:], low=low, high=high, ends="y", told=told[-1:]
-            )
+            Series(JUDGED, Look(LINE), x[-1:], leads[-1:], low=low, high=high, ends="y", told=told[-1:])
         )
     names = [(place, one.what) for place, one in zip(x, found, strict=True)]
     unit = terms.unit_of(metric, True)

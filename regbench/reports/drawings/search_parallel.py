@@ -41,7 +41,11 @@ def parallel(arm: Arm, report: SearchReport) -> Drawing | None:
         marks += [Note(float(place), _height(axis, at), typeset(name)) for at, name in ends]
         if any(axis.place(trial) is None for trial in arm.trials):
             marks.append(Note(float(place), ABSENT, NOT_THERE))
-    keys = [*([CHOSEN] if arm.chosen else []), *(name for name, _, _ in ranked), *([PRUNED] if pruned else [])]
+    keys = [
+        *([CHOSEN] if arm.chosen else []),
+        *(name for name, _, _ in ranked),
+        *([PRUNED] if pruned else []),
+    ]
     names = [(float(place), axis.key) for place, axis in enumerate(axes)]
     panel = Panel(
         marks,

@@ -19,7 +19,9 @@ from regbench.reports.wording import typeset
 
 CHOSEN, PRUNED, COMPLETE, EDGE, MEDIAN = "chosen", "pruned", "complete", "worse than the axis shows", "median"
 SMALL, STRONG = 0.7, 1.1  # of a sign
-SPREAD = 3.0  # of the middle half of the scores, by which worse ones may lie off before they stand at the edge
+SPREAD = (
+    3.0  # of the middle half of the scores, by which worse ones may lie off before they stand at the edge
+)
 WOBBLE = 0.22  # of the distance of two choices, by which trials of the same choice stand apart
 
 
@@ -31,7 +33,9 @@ def slices(arm: Arm, report: SearchReport) -> Drawing | None:
     low, high = _range(arm, report)
     title = terms_of(report).with_unit(report.objective)
     y = Axis(title, *shown(report.objective, [low, high]))
-    panels = [Panel(_points(arm, axis, report, (low, high)), _below(axis), y, title=axis.key) for axis in axes]
+    panels = [
+        Panel(_points(arm, axis, report, (low, high)), _below(axis), y, title=axis.key) for axis in axes
+    ]
     there = {mark.key for panel in panels for mark in panel.marks if isinstance(mark, Series)}
     keys = [key for key in (CHOSEN, COMPLETE, MEDIAN, PRUNED, EDGE) if key in there]
     caption = (

@@ -11,7 +11,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from regbench.reports.drawings.marks import Axis, Mark, Note, Numbers, Panel, Rule, Series, Span, fitting_ticks
+from regbench.reports.drawings.marks import (
+    Axis,
+    Mark,
+    Note,
+    Numbers,
+    Panel,
+    Rule,
+    Series,
+    Span,
+    fitting_ticks,
+)
 from regbench.reports.paper.style import MARKERS, broken, fitting
 
 DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dot": ":"}
