@@ -17,7 +17,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.storages import JournalStorage, RDBStorage
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, create_trial
 from optuna.trial import TrialState as State
 
@@ -84,6 +84,7 @@ def frozen(trial: Trial, side: Side, smaller: bool) -> FrozenTrial:
         distributions=kinds,
         intermediate_values=steps,
         user_attrs=told,
+        system_attrs=trial.noted,
     )
 
 
@@ -163,7 +164,7 @@ def _suggested(trial: optuna.Trial, side: Side) -> dict[str, Any]:
         assert isinstance(kind, CategoricalDistribution)
         return trial.suggest_categorical(key, kind.choices)
 
-    for one in side.shared:
+    for one in side.common:
         values[one.key] = one.rounded(suggest(one.key, one.domain))
     for candidate in side.candidates:
         key = USE + candidate.option
@@ -174,7 +175,7 @@ def _suggested(trial: optuna.Trial, side: Side) -> dict[str, Any]:
     return values
 
 
-class _OurLock(BaseJournalFileLock):
+class _OurLock:
     """Nothing: whoever writes holds the study, and one that is killed must keep nobody waiting."""
 
     def acquire(self) -> bool:
@@ -203,7 +204,9 @@ class Record:
         with quiet():
             if url is None:
                 _trim(journal)
-                self._storage: Any = JournalStorage(JournalFileBackend(str(journal), lock_obj=_OurLock()))
+                self._storage: Any = JournalStorage(
+                    JournalFileBackend(str(journal), lock_obj=_OurLock())  # type: ignore[arg-type]
+                )
                 return
             try:
                 self._storage = RDBStorage(url)

@@ -23,14 +23,14 @@ class Past:
     """What a pruner knows of an earlier trial.
 
     Attributes:
-        steps: what is made as large as can be, after each epoch.
-        value: at its end; None where it was pruned.
-        attributes: what the pruner itself has noted of it.
+        steps: the score after each epoch.
+        value: what was made as large as can be, at its end; None where it was pruned.
+        noted: what the pruner itself keeps of it.
     """
 
     steps: dict[int, float]
     value: float | None
-    attributes: dict[str, Any] = field(default_factory=dict)
+    noted: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Pruning:
             f"among those that are gone on with ({self.pruner})"
         )
 
-    def noted(self, history: Sequence[Record]) -> dict[str, Any]:
+    def noted(self, history: Sequence[Record]) -> dict[str, float]:
         """What the pruner has noted of the trial, for those that come later."""
         self(history)
         return dict(self._study.trials[-1].system_attrs)
@@ -96,8 +96,8 @@ class Pruning:
                 create_trial(
                     state=State.PRUNED if one.value is None else State.COMPLETE,
                     value=one.value,
-                    intermediate_values=one.steps,
-                    system_attrs=one.attributes,
+                    intermediate_values={k: -v if self.smaller else v for k, v in one.steps.items()},
+                    system_attrs=dict(one.noted),
                 )
             )
         return study
@@ -108,6 +108,8 @@ class Pruning:
             return optuna.pruners.SuccessiveHalvingPruner(min_resource=least, reduction_factor=FACTOR)
         if self.pruner == "hyperband":
             return optuna.pruners.HyperbandPruner(
-                min_resource=max(1, self.epochs // FACTOR**2), max_resource=self.epochs, reduction_factor=FACTOR
+                min_resource=max(1, self.epochs // FACTOR**2),
+                max_resource=self.epochs,
+                reduction_factor=FACTOR,
             )
         return optuna.pruners.MedianPruner(n_startup_trials=ENOUGH, n_warmup_steps=least)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from regbench.analysis.searching import BASELINE
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each
 from regbench.composition.composer import Composer
@@ -16,12 +16,12 @@ from regbench.errors import ConfigError, listed, nearest
 from regbench.instantiation.locating import locate
 from regbench.records.identity import stack_name
 from regbench.space import Choice, Domain, Interval
-from regbench.studies.searching.space import Candidate, Side, Space, Tuned, baseline
+from regbench.studies.searching.space import Candidate, Side, Space, Tuned
 
-RATE, DECAY = "train.lr", "optimizer.weight_decay"
+RATE = "train.lr"
+DECAY = "l2"  # the member that decays weights: it is tuned in every arm, the baseline's too
 RATES = (RATE, "optimizer.lr", "model.lr")  # a line with one of them has said what the rate is
 BELOW, ABOVE = 10.0, 30.0  # the rates that are tried: from so much less than the usual one to so much more
-DECAYS = Interval(1e-6, 1e-1, log=True)
 ROWS = "dataset"  # whose values no trial may differ in: scores would be of other rows
 
 
@@ -51,19 +51,30 @@ def space_of(line: CommandLine, composer: Composer) -> Space:
         raise ConfigError(
             "search: must be given candidates, such as '+reg=[dropout,mixup,l2]', got none in the line"
         )
-    options = list(dict.fromkeys(option for stack in said.stacks for option in stack))
-    plain, *alone = compose_each(line, [said.base, *([*said.base, f"+reg=[{one}]"] for one in options)], composer)
+    options = list(dict.fromkeys([*(option for stack in said.stacks for option in stack), DECAY]))
+    plain, *alone = compose_each(
+        line, [said.base, *([*said.base, f"+reg=[{one}]"] for one in options)], composer
+    )
     members = {
         option: {name: node for name, node in one.config["reg"].items() if name not in plain.config["reg"]}
         for option, one in zip(options, alone, strict=True)
     }
     candidates = {option: _candidate(option, members[option], said) for option in options}
     _refuse_left(said, members)
-    shared, fixed = _shared(plain.config, said)
-    sides = [baseline(shared)]
+    shared, notes = _shared(plain.config, said)
+    decay = [candidates[DECAY]]
+    sides = [Side(BASELINE, (), shared, decay)]
     for stack in said.stacks:
-        sides.append(Side(stack_name(dict.fromkeys(stack)), [candidates[one] for one in stack], shared))
-    return Space(said.base, said.seeds, sides, fixed)
+        inside = [candidates[one] for one in stack]
+        sides.append(Side(stack_name(dict.fromkeys(stack)), inside, shared, [] if DECAY in stack else decay))
+    return Space(said.base, said.seeds, sides, [*_of_decay(decay[0]), *notes])
+
+
+def _of_decay(decay: Candidate) -> list[str]:
+    """That weights are decayed in every arm, which a person who has listed other members may not expect."""
+    if decay.tuned:
+        return [f"weight decay ({DECAY}) is in every arm, the baseline's too, and tuned there"]
+    return [f"weight decay ({' '.join(decay.words)}) is in every arm, as the line has it"]
 
 
 def _sorted(line: CommandLine, composer: Composer) -> _Said:
@@ -111,7 +122,7 @@ def _refuse_unsearched(key: str, word: str, chooses: bool) -> None:
         )
     if chooses:
         raise ConfigError(
-            f"{key}: must be one option in a search, which tries values of keys and members of reg, got {word}"
+            f"{key}: must be one option in a search, which tries values of keys and members, got {word}"
         )
     if key.startswith("hydra"):
         raise ConfigError(f"{key}: must have one value in a search, got {word}")
@@ -154,7 +165,7 @@ def _declared(name: str, node: Mapping[str, Any], is_asked: bool) -> Mapping[str
         return {}
     raise ConfigError(
         f"reg.{name}: must declare which of its values are tried, as "
-        f"`search: ClassVar = {{\"p\": Interval(0.1, 0.6)}}` in {node['_target_']} (empty where none are), "
+        f'`search: ClassVar = {{"p": Interval(0.1, 0.6)}}` in {node["_target_"]} (empty where none are), '
         f"or be given them in the line, as reg.{name}.p='interval(0.1,0.6)'"
     )
 
@@ -206,17 +217,7 @@ def _shared(config: Mapping[str, Any], said: _Said) -> tuple[list[Tuned], list[s
         tuned.append(Tuned(RATE, Interval(_short(rate / BELOW), _short(rate * ABOVE), log=True), rate))
     else:
         fixed.append(f"{RATE}={rate:g} in every arm, as the line has it")
-    node = config["optimizer"]
-    decay = node.get("weight_decay") if isinstance(node, Mapping) else None
-    if DECAY in said.ranges:
-        tuned.append(_asked(DECAY, said.ranges[DECAY], decay))
-    elif DECAY in given:
-        fixed.append(f"{DECAY}={decay:g} in every arm, as the line has it")
-    elif decay is not None or _takes(node, "weight_decay"):
-        tuned.append(Tuned(DECAY, DECAYS, decay or 0.0, "" if decay is not None else "+"))
-    else:
-        fixed.append(f"no weight decay in any arm, as {node.get('_target_')} takes none")
-    others = (key for key in said.ranges if key not in (RATE, DECAY) and not key.startswith("reg."))
+    others = (key for key in said.ranges if key != RATE and not key.startswith("reg."))
     tuned += [_asked(key, said.ranges[key], _value(config, key.split("."))) for key in others]
     return tuned, fixed
 
@@ -227,15 +228,6 @@ def _asked(key: str, asked: Ranged, default: Any) -> Tuned:
 
 def _short(value: float) -> float:
     return float(f"{value:.2g}")
-
-
-def _takes(node: Mapping[str, Any], name: str) -> bool:
-    """Whether what a node makes has such an argument."""
-    target = locate(node["_target_"], "optimizer")
-    try:
-        return name in inspect.signature(target).parameters
-    except (TypeError, ValueError):
-        return False
 
 
 def keys_in(sides: Iterable[Side]) -> list[str]:

@@ -1,8 +1,8 @@
 """What a search has asked for and what came of it, in files that are whole or not there.
 
-The folder `study` of a search holds one file for each round of trials that was asked for, and one for what came
-of it. They, and the run folders, are all that a search knows: it can be killed at any moment and typed again,
-and several processes that share the folder ask for the same trials. Whoever writes holds the folder.
+The folder `study` of a search holds one file for each round of trials that was asked for, and one for what
+came of it. They, and the run folders, are all that a search knows: it can be killed at any moment and typed
+again, and several processes that share the folder ask for the same trials. Whoever writes holds the folder.
 """
 
 from __future__ import annotations
@@ -61,21 +61,25 @@ class StudyFolder:
         with locked(self.path, wait=True):
             yield
 
-    def require(self, about: Mapping[str, Any]) -> None:
+    def require(self, about: Mapping[str, Any], told: Mapping[str, Any]) -> None:
         """Write what the search is, or refuse a folder that holds another one.
+
+        Args:
+            about: what must be the same.
+            told: what is written besides, for readers.
 
         Raises:
             ConfigError: it does.
         """
         there = self._read(ABOUT)
         if there is None:
-            write_json(self.path / ABOUT, dict(about))
+            write_json(self.path / ABOUT, {**told, **about})
             return
         for key, value in about.items():
             if there.get(key) != json.loads(json.dumps(value)):
                 raise ConfigError(
-                    f"study: {self.root} holds another search, whose {key} is {_brief(there.get(key))} and not "
-                    f"{_brief(value)}; name this one by study=NAME"
+                    f"study: {self.root} holds another search, whose {key} is {_brief(there.get(key))} and "
+                    f"not {_brief(value)}; name this one by study=NAME"
                 )
 
     def about(self) -> dict[str, Any] | None:
@@ -101,7 +105,7 @@ class StudyFolder:
     def ended(self, number: int) -> list[Asked] | None:
         """What came of the trials of a round; None before that is known."""
         found = self._read(_name(number, ENDED))
-        return found and [Asked(one["arm"], _trial(one["trial"])) for one in found["trials"]]
+        return None if found is None else [Asked(one["arm"], _trial(one["trial"])) for one in found["trials"]]
 
     def end(self, number: int, trials: list[Asked]) -> None:
         """Write what came of them, once."""
@@ -118,13 +122,10 @@ class StudyFolder:
             write_json(self.path / FINALISTS, dict(found))
 
     def _read(self, name: str) -> dict[str, Any] | None:
-        path = self.path / name
         try:
-            return json_object(path)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"study: {path} cannot be read: {error}") from error
+            return json_object(self.path / name)
+        except ValueError as error:
+            raise ConfigError(f"study: in {self.path} {error}") from error
 
 
 def _name(number: int, what: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from regbench.analysis.searching import BASELINE, Parameter
+from regbench.analysis.searching import Parameter
 from regbench.space import Choice, Domain, Interval
 
 USE = "use."  # before a candidate: the switch that says whether it is in
@@ -81,11 +81,13 @@ class Side:
         name: `BASELINE`, or its candidates.
         candidates: in the order of the stack; none of the baseline. One alone is always in.
         shared: what every trial sets.
+        always: what every trial has besides, and tunes: weight decay, where it is no candidate.
     """
 
     name: str
     candidates: Sequence[Candidate] = ()
     shared: Sequence[Tuned] = ()
+    always: Sequence[Candidate] = ()
 
     @property
     def switched(self) -> bool:
@@ -95,15 +97,25 @@ class Side:
     @property
     def tuned(self) -> list[Tuned]:
         """All that may be set, switches aside."""
-        return [*self.shared, *(one for candidate in self.candidates for one in candidate.tuned)]
+        members = (*self.always, *self.candidates)
+        return [*self.shared, *(one for member in members for one in member.tuned)]
+
+    @property
+    def common(self) -> list[Tuned]:
+        """What of it every trial sets."""
+        return [*self.shared, *(one for member in self.always for one in member.tuned)]
 
     @property
     def parameters(self) -> list[Parameter]:
         """All that is set, for a report."""
         switches = [
-            _parameter(USE + one.option, Choice((False, True)), None) for one in self.candidates if self.switched
+            _parameter(USE + one.option, Choice((False, True)), None)
+            for one in self.candidates
+            if self.switched
         ]
-        return [*switches, *(one.parameter for one in self.tuned)]
+        always = {one.key for one in self.common}
+        tuned = [replace(one, candidate=None) if one.key in always else one for one in self.tuned]
+        return [*switches, *(one.parameter for one in tuned)]
 
     def first(self) -> Values:
         """The trial that every arm begins with: all candidates, at the values nearest to their defaults."""
@@ -117,10 +129,11 @@ class Side:
     def words(self, values: Values) -> list[str]:
         """Of a command line, for a trial's values."""
         inside = [one for one in self.candidates if values.get(USE + one.option, True)]
-        stack = [f"+reg=[{','.join(one.option for one in inside)}]"] if inside else []
+        members = [*inside, *self.always]
+        stack = [f"+reg=[{','.join(one.option for one in members)}]"] if members else []
         own = [
             word
-            for one in inside
+            for one in members
             for word in (*one.words, *(each.word(values[each.key]) for each in one.tuned))
         ]
         return [*stack, *own, *(one.word(values[one.key]) for one in self.shared)]
@@ -144,13 +157,8 @@ class Space:
 
     @property
     def shared(self) -> list[str]:
-        """The keys that every trial sets."""
+        """The keys that every trial sets, those of members aside."""
         return [one.key for one in self.sides[0].shared]
-
-
-def baseline(shared: Sequence[Tuned]) -> Side:
-    """The arm without candidates."""
-    return Side(BASELINE, (), shared)
 
 
 def spelled(value: Any) -> str:
