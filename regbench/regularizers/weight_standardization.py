@@ -34,25 +34,26 @@ class WeightStandardization(Regularizer):
 
     Attributes:
         layers: of which layers: conv, or none.
-        scale: what a filter's standard deviation becomes: 1, or 1 / sqrt(its number of values).
+        scale: what a filter's standard deviation becomes: unit 1, fan_in 1 / sqrt(its number of values);
+            auto: unit in a model that has a normalization, else fan_in.
         eps: what is added to the variance, above 0.
 
     Raises:
-        ValueError: eps is out of range; `prepare_model`: the model has no convolution; `prepare_optimizer`:
-            scale is unit, and the model has no normalization.
+        ValueError: eps is out of range; `prepare_model`: the model has no convolution.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"layers": "none"}
     search: ClassVar[Mapping[str, Domain]] = {}
 
     layers: Literal["none", "conv"]
-    scale: Literal["unit", "fan_in"]
+    scale: Literal["auto", "unit", "fan_in"]
     eps: float
 
     def __post_init__(self) -> None:
         if self.eps <= 0:
             raise ValueError(f"eps must be above 0, got {self.eps}")
         self._model: nn.Module = nn.Identity()
+        self.by_fan_in, self._note = self.scale == "fan_in", ""
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -69,11 +70,26 @@ class WeightStandardization(Regularizer):
         return model
 
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
-        # now that every member has had the model
-        normal = any(isinstance(m, _NormBase | nn.GroupNorm | nn.LayerNorm) for m in self._model.modules())
-        if not self.is_off and self.scale == "unit" and not normal:
-            raise ValueError("scale must be fan_in where the model has no normalization, got unit")
+        if not self.is_off and self.scale != "fan_in":  # every member has had the model now
+            normal = any(
+                isinstance(m, _NormBase | nn.GroupNorm | nn.LayerNorm) for m in self._model.modules()
+            )
+            self.by_fan_in = self.scale == "auto" and not normal
+            self._note = self._understood(normal)
         return optimizer
+
+    def note(self) -> str:
+        return self._note
+
+    def _understood(self, normal: bool) -> str:
+        if self.scale == "auto":
+            chosen, why = ("unit", "has a") if normal else ("fan_in", "has no")
+            return f"scale auto means {chosen}: the model {why} normalization"
+        return (
+            ""
+            if normal
+            else "no normalization takes off what scale unit adds: activations grow in each layer"
+        )
 
 
 class Standardized(nn.Module):
@@ -87,9 +103,9 @@ class Standardized(nn.Module):
         view, axes = self.units.view(weight), self.units.axes(weight)
         variance, mean = torch.var_mean(view, axes, correction=0, keepdim=True)
         standard = (view - mean) / (variance + self.member.eps).sqrt()
-        if self.member.scale == "fan_in":
+        if self.member.by_fan_in:
             standard = standard / self.units.matrix(weight).shape[1] ** 0.5
         return standard.reshape(weight.shape)
 
     def extra_repr(self) -> str:
-        return f"scale={self.member.scale}, eps={self.member.eps}"
+        return f"by_fan_in={self.member.by_fan_in}, eps={self.member.eps}"

@@ -12,6 +12,7 @@ def standardized(model, scale="unit", eps=1e-5, layers="conv"):
     reg = WeightStandardization(layers, scale, eps)
     reg.prepare_model(model)
     reg.prepare_optimizer(None)
+    model.said = reg.note()
     return model
 
 
@@ -28,12 +29,8 @@ def test_outputs_and_gradients_agree_with_timm(scale, theirs):
     torch.manual_seed(0)
     other = theirs(4, 6, 3, padding=1, groups=2, bias=True, eps=1e-3).double()
     layer = nn.Conv2d(4, 6, 3, padding=1, groups=2).double()
-    layer.load_state_dict(
-        {name: value for name, value in other.state_dict().items() if name in ("weight", "bias")}
-    )
-    model = standardized(nn.Sequential(layer, nn.Identity()), scale, 1e-3) if scale == "fan_in" else None
-    if model is None:
-        standardized(nn.Sequential(layer, nn.GroupNorm(1, 6)), scale, 1e-3)
+    layer.load_state_dict({name: other.state_dict()[name] for name in ("weight", "bias")})
+    standardized(layer, scale, 1e-3)
     inputs = torch.randn(2, 4, 5, 5).double()
     for each in (layer, other):
         each(inputs).exp().mean().backward()
@@ -71,6 +68,24 @@ def test_dense_layers_and_filters_of_one_value_are_left_alone():
     assert all(torch.equal(model[i].weight, old) for i, old in zip((1, 3), kept, strict=True))
 
 
+def test_auto_asks_whether_there_is_a_normalization():
+    """The length of a filter of 9 values is 3 at variance 1, and 1 by fan-in."""
+    with_one, without = (
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)),
+        nn.Sequential(nn.Conv2d(1, 2, 3)),
+    )
+    for model, length, said in (
+        (with_one, 3.0, "scale auto means unit: the model has a normalization"),
+        (without, 1.0, "scale auto means fan_in: the model has no normalization"),
+    ):
+        standardized(model, "auto", 1e-12)
+        torch.testing.assert_close(model[0].weight.flatten(1).norm(dim=1), torch.full((2,), length))
+        assert model.said == said
+    said = "no normalization takes off what scale unit adds: activations grow in each layer"
+    assert standardized(nn.Sequential(nn.Conv2d(1, 2, 3))).said == said
+    assert standardized(nn.Sequential(nn.Conv2d(1, 2, 3)), "fan_in").said == ""
+
+
 def test_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match=r"^eps must be above 0, got 0.0$"):
         WeightStandardization("conv", "unit", 0.0)
@@ -78,10 +93,6 @@ def test_refuses_what_it_cannot_do():
         ValueError, match=r"^Linear has no convolution to standardize, as models of images have$"
     ):
         standardized(nn.Linear(2, 2))
-    with pytest.raises(
-        ValueError, match=r"^scale must be fan_in where the model has no normalization, got unit$"
-    ):
-        standardized(nn.Conv2d(1, 2, 3))
 
 
 def test_none_does_nothing():
