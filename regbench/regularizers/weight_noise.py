@@ -51,6 +51,7 @@ class WeightNoise(Regularizer):
     def __post_init__(self) -> None:
         if self.std < 0:
             raise ValueError(f"std must be at least 0, got {self.std}")
+        self._share = 0.0  # of all that the weights are, squared, that is noise
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -58,12 +59,19 @@ class WeightNoise(Regularizer):
         places = regularized_places(model)
         if not places:
             raise ValueError(f"{type(getattr(model, 'net', model)).__name__} has no weights to put noise on")
+        squares = torch.cat(
+            [getattr(layer, weight).detach().flatten().square() for _, layer, weight in places]
+        )
+        self._share = self.std**2 / (self.std**2 + squares.mean().item())
         for name, layer, weight in places:
             if self.per == "example" and has_own_outputs(layer):
                 layer.register_forward_hook(NoisyOutputs(self, self.stream.at(name)))
             else:
                 parametrize.register_parametrization(layer, weight, NoisyWeight(self, self.stream, name))
         return model
+
+    def shared_noise(self) -> float:
+        return self._share if self.per == "batch" else 0.0
 
 
 class NoisyWeight(nn.Module):
@@ -105,5 +113,9 @@ def lengths(layer: Any, inputs: Tensor) -> Tensor:
         sums = squares.sum(-1, keepdim=True)
     else:
         with torch.autocast(inputs.device.type, enabled=False):
-            sums = layer._conv_forward(squares, torch.ones_like(layer.weight, dtype=squares.dtype), None)
+            # all outputs of a group are sums of the same: one of each is enough
+            ones = torch.ones_like(layer.weight[: layer.groups], dtype=squares.dtype)
+            sums = layer._conv_forward(squares, ones, None)
+        if layer.groups > 1:
+            sums = sums.repeat_interleave(layer.out_channels // layer.groups, dim=1)
     return sums.clamp(min=TINY).sqrt()

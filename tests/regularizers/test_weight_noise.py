@@ -98,6 +98,16 @@ def test_recurrent_weights_are_noisy_too_by_one_draw_a_pass():
     assert torch.equal(layer.weight_hh, layer.weight_hh)
 
 
+def test_says_how_strong_noise_is_that_a_batch_shares():
+    """As the p of dropout: variance p / (1 - p) relative to the weights' squares, 1 at p = 1/2."""
+    for per, p in (("batch", 0.5), ("example", 0.0)):
+        layer, reg = nn.Linear(3, 2), WeightNoise(0.2, per)
+        reg.stream = Stream(0, "weight_noise", Clock())
+        nn.init.constant_(layer.weight, -0.2)
+        reg.prepare_model(layer)
+        assert reg.shared_noise() == pytest.approx(p)
+
+
 def test_the_gradient_is_that_at_the_noisy_weights():
     layer = nn.Linear(2, 1, bias=False)
     noisy(layer, 0.5, "batch")
