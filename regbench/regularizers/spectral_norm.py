@@ -40,7 +40,7 @@ class SpectralNorm(Regularizer):
 
     Raises:
         ValueError: a field is out of range; `prepare_model`: the model has no such weights, or one is all
-            zeros.
+            zeros or has a weight normalization.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"bound": None}
@@ -64,6 +64,7 @@ class SpectralNorm(Regularizer):
         if not places:
             raise ValueError(f"{type(getattr(model, 'net', model)).__name__} has no weights to normalize")
         for name, layer, weight in places:
+            _require_one_parameter(name, layer, weight)
             start = getattr(layer, weight).detach()
             if not start.any():
                 raise ValueError(
@@ -83,6 +84,13 @@ class SpectralNorm(Regularizer):
 
     def note(self) -> str:
         return self._note
+
+
+def _require_one_parameter(name: str, layer: nn.Module, weight: str) -> None:
+    if parametrize.is_parametrized(layer, weight):
+        behind: Any = layer.parametrizations[weight]  # type: ignore[index]
+        if not hasattr(behind, "original"):
+            raise ValueError(f"{plain_name(name)} must have no weight normalization of its own, got one")
 
 
 class Normalized(nn.Module):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from regbench.regularizers.spectral_norm import SpectralNorm
 from regbench.streams import Clock, Stream
@@ -116,5 +116,7 @@ def test_refuses_what_it_cannot_do_and_does_nothing_without_a_bound():
         ValueError, match=r"^weight must not begin with zeros alone, which have no direction$"
     ):
         normalized(layer)
+    with pytest.raises(ValueError, match=r"^weight must have no weight normalization of its own, got one$"):
+        normalized(weight_norm(nn.Linear(2, 2)))
     normalized(layer, None)
     assert not hasattr(layer, "parametrizations")
