@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,11 @@ class Units:
     def axes(self, weight: Tensor) -> tuple[int, ...]:
         """The axes of the view along which the values of one unit lie."""
         return (1, *range(3, weight.ndim + 1)) if self.groups else tuple(range(1, weight.ndim))
+
+    def size(self, weight: Tensor) -> int:
+        """How many values lead into each unit."""
+        shape = self.view(weight).shape
+        return math.prod(shape[axis] for axis in self.axes(weight))
 
     def norms(self, weight: Tensor) -> Tensor:
         """The length of each unit, of a shape that spreads over the view."""

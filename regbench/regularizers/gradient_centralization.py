@@ -67,4 +67,4 @@ class GradientCentralization(Regularizer):
         _, module, weight = found
         if self.layers == "conv" and not isinstance(module, _ConvNd):
             return False
-        return units_of(module).matrix(weight).shape[1] > 1
+        return units_of(module).size(weight) > 1

@@ -61,7 +61,7 @@ class WeightStandardization(Regularizer):
         self._model, found = model, False
         for _, layer, weight in regularized_places(model):
             units = units_of(layer)
-            if isinstance(layer, _ConvNd) and units.matrix(getattr(layer, weight)).shape[1] > 1:
+            if isinstance(layer, _ConvNd) and units.size(getattr(layer, weight)) > 1:
                 found = True
                 parametrize.register_parametrization(layer, weight, Standardized(self, units))
         if not found:
@@ -104,7 +104,7 @@ class Standardized(nn.Module):
         variance, mean = torch.var_mean(view, axes, correction=0, keepdim=True)
         standard = (view - mean) / (variance + self.member.eps).sqrt()
         if self.member.by_fan_in:
-            standard = standard / self.units.matrix(weight).shape[1] ** 0.5
+            standard = standard / self.units.size(weight) ** 0.5
         return standard.reshape(weight.shape)
 
     def extra_repr(self) -> str:

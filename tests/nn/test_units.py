@@ -38,6 +38,7 @@ def test_rows_of_the_matrix_are_the_units(layer):
     units, weight = units_of(layer), layer.weight
     matrix = units.matrix(weight)
     assert matrix.numel() == weight.numel()
+    assert matrix.shape[1] == units.size(weight)
     assert len(matrix) == (4 if isinstance(layer, nn.Linear) else 6)
     torch.testing.assert_close(units.norms(weight).flatten(), matrix.norm(dim=1))
 

@@ -58,6 +58,7 @@ def test_a_member_that_cannot_be_stacked_says_so_in_a_sentence(name: str) -> Non
 @pytest.mark.parametrize(
     ("name", "key", "values"),
     [
+        ("activity", "strength", (0.1, 0.2)),
         ("adaptive_dropout", "share", (0.3, 0.6)),
         ("batch_norm", "enabled", (True, True)),
         ("confidence_penalty", "strength", (0.1, 0.2)),
@@ -65,12 +66,19 @@ def test_a_member_that_cannot_be_stacked_says_so_in_a_sentence(name: str) -> Non
         ("elastic_net", "strength_l1", (0.001, 0.002)),
         ("ema", "decay", (0.9, 0.99)),
         ("gaussian_dropout", "p", (0.1, 0.3)),
+        ("gradient_clipping", "limit", (0.01, 0.1)),
+        ("gradient_noise", "eta", (0.01, 0.02)),
+        ("jacobian", "strength", (0.01, 0.1)),
         ("l1", "strength", (0.001, 0.002)),
         ("l2_sp", "strength", (0.001, 0.002)),
         ("lookahead", "alpha", (0.3, 0.5)),
+        ("max_norm", "c", (0.2, 0.4)),
+        ("orthogonal", "strength", (0.001, 0.01)),
         ("rotation", "degrees", (5.0, 15.0)),
         ("sample_pairing", "p", (0.3, 0.6)),
+        ("spectral_norm", "bound", (1.0, 2.0)),
         ("swap_noise", "p", (0.1, 0.2)),
+        ("weight_noise", "std", (0.01, 0.1)),
     ],
 )
 def test_a_number_of_a_member_may_differ(name: str, key: str, values: tuple[Any, Any]) -> None:
