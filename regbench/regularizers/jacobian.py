@@ -63,13 +63,13 @@ class Jacobian(Regularizer):
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if self.is_off:
             return None
-        model, rows, outputs = forward.model, *forward.batch.targets.shape
+        model, (rows, outputs) = forward.model, forward.batch.targets.shape
 
         def computed(inputs: Tensor) -> Tensor:
             return still_logits(model(inputs), rows, outputs)
 
         with extra_pass(model), _twice_differentiable(model):
-            logits, pulled_back = torch.func.vjp(computed, forward.batch.inputs.detach())
+            logits, pulled_back, *_ = torch.func.vjp(computed, forward.batch.inputs.detach())
             found = [pulled_back(v)[0].square().sum() for v in self._directions(logits)]
         share = len(found) if self.projections else 1
         return self.strength / 2 * torch.stack(found).sum() / (rows * share)

@@ -107,6 +107,9 @@ class Normalized(nn.Module):
         right: v, (values of each unit,).
     """
 
+    left: Tensor
+    right: Tensor
+
     def __init__(self, member: SpectralNorm, weight: Tensor, units: Units, seed: int) -> None:
         super().__init__()
         self.member, self.units = member, units
