@@ -96,6 +96,12 @@ def test_fused_attention_can_be_differentiated_twice():
     assert model.head.weight.grad.any()
 
 
+def test_says_what_it_costs():
+    assert Jacobian(0.1, 2).note() == "1 forward pass more, and backward passes through it: 2"
+    assert Jacobian(0.1, None).note().endswith("through it: one for each output")
+    assert Jacobian(0.0, None).note() == ""
+
+
 def test_refuses_what_it_cannot_do_and_adds_nothing_at_zero():
     with pytest.raises(ValueError, match=r"^strength must be at least 0, got -1$"):
         Jacobian(-1, None)
