@@ -1,4 +1,4 @@
-"""What the trials of a search say beside its verdict: how far each arm came, what mattered, what was promised.
+"""What the trials of a search say beside its verdict: how far arms came, what mattered, what was promised.
 
 All of it describes the trials that there are, which were proposed where others had done well. None of it is
 a test.
@@ -156,7 +156,7 @@ def course(arm: Arm, smaller: bool) -> Course:
 
 
 def shown_counts(courses: Mapping[str, Course]) -> list[int]:
-    """The numbers of trials for which a table has columns: up to those of the longest course, its end among them."""
+    """The numbers of trials for which a table has columns: some round ones, and the ends of all courses."""
     most = max((len(one) for one in courses.values()), default=0)
     ends = {len(one) for one in courses.values() if one}
     return sorted({n for n in ASKED if n <= most} | ends)
@@ -201,7 +201,13 @@ def stages(report: SearchReport) -> list[Stage]:
     first = _stage("in their trials", objective, len(report.seeds), *scores)
     again = _stage("as finalists", objective, seeds, *means)
     last = Stage(
-        "on fresh seeds", found.metric, len(found.seeds), *fresh_means(found), found.mean, found.low, found.high
+        "on fresh seeds",
+        found.metric,
+        len(found.seeds),
+        *fresh_means(found),
+        found.mean,
+        found.low,
+        found.high,
     )
     return [first, again, last]
 

@@ -60,7 +60,15 @@ def _stage(one: Stage, report: SearchReport) -> list[str]:
 
 def arm_table(report: SearchReport) -> Table:
     """What each arm got, and how far it came."""
-    headings = ["arm", "trials", *STATES[: 4 if _open(report) else 3], "epochs trained", "of all", "best", "trial"]
+    headings = [
+        "arm",
+        "trials",
+        *STATES[: 4 if _open(report) else 3],
+        "epochs trained",
+        "of all",
+        "best",
+        "trial",
+    ]
     title = terms_of(report).with_unit(report.objective)
     return Table(
         f"arms; best: {title} of a complete trial; of all: what no pruning would have trained",
@@ -89,7 +97,10 @@ def expected_table(report: SearchReport) -> Table | None:
     if not any(several and several[-1].mean is not None for several in found.values()):
         return None
     rows = [
-        [name, *(number(report.objective, several[n - 1].mean) if n <= len(several) else NONE for n in counts)]
+        [
+            name,
+            *(number(report.objective, several[n - 1].mean) if n <= len(several) else NONE for n in counts),
+        ]
         for name, several in found.items()
     ]
     title = terms_of(report).with_unit(report.objective)
@@ -104,7 +115,9 @@ def finalist_table(report: SearchReport) -> Table | None:
         return None
     headings = ["arm", "trial", "stack", "in its trial", "seeds", "mean ± SD", ""]
     title = terms_of(report).with_unit(report.objective)
-    return Table(f"finalists, run again with seeds that no trial has seen: {title}", headings, rows, prose=("",))
+    return Table(
+        f"finalists, run again with seeds that no trial has seen: {title}", headings, rows, prose=("",)
+    )
 
 
 def _finalist(arm: Arm, one: Finalist, report: SearchReport) -> list[str]:
@@ -135,7 +148,9 @@ def parameter_table(arm: Arm) -> Table | None:
         ]
         for one in arm.parameters
     ]
-    return Table(f"{arm.name}: what is searched", ["parameter", "values", "in", CHOSEN], rows, prose=("values", "in"))
+    return Table(
+        f"{arm.name}: what is searched", ["parameter", "values", "in", CHOSEN], rows, prose=("values", "in")
+    )
 
 
 def importance_table(arm: Arm, importance: Importance | None) -> Table | None:
@@ -169,7 +184,9 @@ def contrast_table(arm: Arm, report: SearchReport) -> Table | None:
     headings = ["candidate", "trials with", "mean", "median", "without", "mean", "median"]
     headings += ["difference of means", "of medians"]
     title = terms_of(report).with_unit(metric)
-    caption = f"{arm.name}: {title} of complete trials with and without each candidate; a description, no verdict"
+    caption = (
+        f"{arm.name}: {title} of complete trials with and without each candidate; a description, no verdict"
+    )
     return Table(caption, headings, rows)
 
 

@@ -37,9 +37,9 @@ def setup(report: SearchReport) -> list[str]:
     """What was searched, how, and what it took."""
     seeds = ", ".join(map(str, report.seeds))
     better = "less" if report.smaller else "more"
-    arms = counted(len(report.arms), "arm")
+    arms, metric = counted(len(report.arms), "arm"), terms_of(report).title(report.objective)
     lines = [
-        f"study {report.name}: {report.dataset} {report.model}, {arms}, by {terms_of(report).title(report.objective)} "
+        f"study {report.name}: {report.dataset} {report.model}, {arms}, by {metric} "
         f"({better} is better) over {counted(report.epochs, 'epoch')}, "
         f"{'seed' if len(report.seeds) == 1 else 'seeds'} {seeds}",
         f"sampler {report.sampler}, pruner {report.pruner}; spent: {report.spent}",
@@ -94,7 +94,10 @@ def commands(report: SearchReport) -> list[tuple[str, str]]:
         made += [(what, training(side)) for what, side in sides]
     if report.outcome != Outcome.OPEN:
         made.append(
-            ("to read the test split, once, at the very end", shlex.join(["regbench", "final", report.folder]))
+            (
+                "to read the test split, once, at the very end",
+                shlex.join(["regbench", "final", report.folder]),
+            )
         )
     return made
 

@@ -29,9 +29,7 @@ class Best:
     found: float
 
 
-def expected_best(
-    scores: Sequence[float | None], smaller: bool = False, level: float = LEVEL
-) -> list[Best]:
+def expected_best(scores: Sequence[float | None], smaller: bool = False, level: float = LEVEL) -> list[Best]:
     r"""Give the expected best after 1, 2, ... N trials, exactly.
 
     Of N trials, sorted, n are drawn without replacement; the i-th is at least as good as all that are drawn

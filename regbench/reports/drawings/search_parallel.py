@@ -41,7 +41,11 @@ def parallel(arm: Arm, report: SearchReport) -> Drawing | None:
         marks += [Note(float(place), _height(axis, at), typeset(name)) for at, name in ends]
         if any(axis.place(trial) is None for trial in arm.trials):
             marks.append(Note(float(place), ABSENT, NOT_THERE))
-    keys = [*([CHOSEN] if arm.chosen else []), *(name for name, _, _ in ranked), *([PRUNED] if pruned else [])]
+    keys = [
+        *([CHOSEN] if arm.chosen else []),
+        *(name for name, _, _ in ranked),
+        *([PRUNED] if pruned else []),
+    ]
     names = [(float(place), axis.key) for place, axis in enumerate(axes)]
     panel = Panel(
         marks,
@@ -51,8 +55,8 @@ def parallel(arm: Arm, report: SearchReport) -> Drawing | None:
     terms = terms_of(report)
     caption = (
         f"A line is a trial; its colour is of its {terms.title(report.objective)}, 1. are the best. "
-        "Rates and strengths stand by their logarithms. A value of a member that is out passes below its axis. "
-        "A click on a name switches it off and on."
+        "Rates and strengths stand by their logarithms. A value of a member that is out passes below its "
+        "axis. A click on a name switches it off and on."
     )
     note = f"colours: {terms.with_unit(report.objective)}"
     return Drawing([panel], caption, keys, note)

@@ -76,7 +76,9 @@ def page(report: SearchReport, importance: Mapping[str, Importance]) -> str:
         finalists=_set(finalist_table(report)),
         whole=_by_name(one for one in every if not one.arm),
         sections=[
-            _section(place, arm, report, importance.get(arm.name), [one for one in every if one.arm == arm.name])
+            _section(
+                place, arm, report, importance.get(arm.name), [one for one in every if one.arm == arm.name]
+            )
             for place, arm in enumerate(report.arms, 1)
         ],
         fresh=_fresh(found.comparison, report) if found and found.comparison else None,
@@ -124,7 +126,12 @@ def _fresh(comparison: Comparison, report: SearchReport) -> dict[str, Any]:
     }
 
 
-IN_FULL = ("curves", "cost", "reliability", "per-class")  # charts of the comparison that add to those of a search
+IN_FULL = (
+    "curves",
+    "cost",
+    "reliability",
+    "per-class",
+)  # charts of the comparison that add to those of a search
 
 
 def _set(table: Table | None, arm: Arm | None = None) -> Table | None:

@@ -123,9 +123,7 @@ def _sheet(width: float, height: float) -> Figure:
     return figure
 
 
-def panels_across(
-    count: int, height: float | None = None, apart: bool = False
-) -> tuple[Figure, list[Axes]]:
+def panels_across(count: int, height: float | None = None, apart: bool = False) -> tuple[Figure, list[Axes]]:
     """Panels across a page that share their axes, each so many inches high, or square.
 
     Args:
