@@ -13,9 +13,9 @@ from regbench.analysis.search_findings import (
     last_score,
     shown_counts,
     spent,
-    stages,
     terms_of,
 )
+from regbench.analysis.search_stages import stages
 from regbench.analysis.searching import TrialState
 from regbench.records.metrics import NUMBERS
 from regbench.stats.expected_best import Best

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from regbench.analysis.search_findings import Course, Importance, course, stages, terms_of
+from regbench.analysis.search_findings import Course, Importance, course, terms_of
+from regbench.analysis.search_stages import stages
 from regbench.analysis.searching import BASELINE as BASELINE_ARM
 from regbench.analysis.searching import SearchReport
 from regbench.analysis.words import number

@@ -93,7 +93,8 @@ def weights(importance: Importance | None) -> Drawing | None:
     caption = (
         f"The share of the variance of the scores of {counted(importance.trials, 'complete trial')} that "
         "each parameter explains by itself (fANOVA, a forest of regression trees), of those parameters "
-        "that every trial has. It says what mattered within the ranges, not in which direction, nor whether it helps."
+        "that every trial has. It says what mattered within the ranges, not in which direction, nor "
+        "whether it helps."
     )
     if left_out > 0:
         caption += f" The least {left_out} are left out."
