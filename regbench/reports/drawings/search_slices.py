@@ -100,7 +100,7 @@ def _cloud(
     known = [(trial, score) for trial in trials if (score := last_score(trial)) is not None]
     x = [_placed(axis, trial) for trial, _ in known]
     y = [inside if key == EDGE else score for _, score in known]
-    told = [describe(trial, report) for trial, _ in known]
+    told = [describe(trial, report, axis.key) for trial, _ in known]
     return Series(key, look, x, shown(report.objective, y), weight=weight, told=told)
 
 
