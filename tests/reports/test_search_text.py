@@ -15,8 +15,10 @@ from regbench.terminal.screen import Screen
 from tests.reports.searches import STACK, begun, large, search, weighed
 
 
-def text(report: SearchReport, importance: dict[str, Importance], width: int = 120) -> str:
-    console = Screen(width=width, file=io.StringIO())
+def text(
+    report: SearchReport, importance: dict[str, Importance], width: int = 120, watched: bool = False
+) -> str:
+    console = Screen(width=width, file=io.StringIO(), force_terminal=watched, color_system=None)
     show(console, report, importance)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -61,7 +63,7 @@ def test_commands_train_what_is_worth_training_first_and_are_never_folded() -> N
     )
     baseline = "  regbench train '+reg=[]' train.lr=0.14 train.batch_size=64"
     final = "  regbench final outputs/searches/digits-mlp"
-    found = text(search(), weighed(), 80).splitlines()
+    found = text(search(), weighed(), 80, watched=True).splitlines()
     assert [line for line in found if line.startswith("  regbench")] == [winner, baseline, final]
     nothing = text(search(False), weighed(), 80).splitlines()
     assert [line for line in nothing if line.startswith("  regbench")] == [baseline, winner, final]
