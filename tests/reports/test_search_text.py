@@ -68,6 +68,8 @@ def test_commands_train_what_is_worth_training_first_and_are_never_folded() -> N
     nothing = text(search(False), weighed(), 80).splitlines()
     assert [line for line in nothing if line.startswith("  regbench")] == [baseline, winner, final]
     assert "to train the winner all the same:" in nothing
+    lost = replace(search(False), confirmation=None)
+    assert not [line for line in text(lost, {}).splitlines() if line.startswith("  regbench")]
     going = text(begun(), {}).splitlines()
     assert [line for line in going if line.startswith("  regbench")] == [f"  {begun().line}"]
 
