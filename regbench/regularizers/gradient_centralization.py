@@ -27,7 +27,7 @@ class GradientCentralization(Regularizer):
     where it began (plain SGD and momentum to the bit of rounding; Adam, which scales each entry, does not).
     It acts on the whole gradient of a step, where it stands among the members that edit gradients; decay by
     `l2` comes later, other than in mode penalty. Biases, normalizations and embeddings are left alone, and so
-    are units with a single weight, whose gradient would be gone.
+    are units with a single weight, whose gradient would be 0.
 
     Paper: Yong et al., 2020, https://arxiv.org/abs/2004.01461, eq. 1
 
