@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -69,8 +69,8 @@ class Jacobian(Regularizer):
             return still_logits(model(inputs), rows, outputs)
 
         with extra_pass(model), _twice_differentiable(model):
-            logits, pulled_back, *_ = torch.func.vjp(computed, forward.batch.inputs.detach())
-            found = [pulled_back(v)[0].square().sum() for v in self._directions(logits)]
+            logits, pulled_back = _pullback(computed, forward.batch.inputs)
+            found = [pulled_back(v).square().sum() for v in self._directions(logits)]
         share = len(found) if self.projections else 1
         return self.strength / 2 * torch.stack(found).sum() / (rows * share)
 
@@ -91,6 +91,20 @@ class Jacobian(Regularizer):
         for _ in range(self.projections or 0):
             drawn = self.stream.normal(logits.shape, logits.device)
             yield (count**0.5 * drawn / drawn.norm(dim=1, keepdim=True)).to(logits.dtype)
+
+
+def _pullback(
+    computed: Callable[[Tensor], Tensor], inputs: Tensor
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """The outputs (B, K), and what makes v^T J, of the inputs' shape, of a v (B, K)."""
+    try:
+        leaf = inputs.detach().requires_grad_()
+    except RuntimeError:  # under torch.func.vmap, for several runs at once
+        outputs, back, *_ = torch.func.vjp(computed, inputs.detach())  # imports torch's compiler, for seconds
+        return outputs, lambda v: back(v)[0]
+    # a view, as grad refuses leaves with hooks, such as those that torch's counter of operations puts on
+    outputs = computed(leaf.view_as(leaf))
+    return outputs, lambda v: torch.autograd.grad(outputs, leaf, v, create_graph=True)[0]
 
 
 @contextmanager
