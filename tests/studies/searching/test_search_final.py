@@ -251,8 +251,8 @@ def test_a_run_without_weights_is_refused(root: Path, opened: list[int]) -> None
     kept = json.loads((root / "study" / "confirmation.json").read_text())
     config = root / kept["baseline"]["folders"]["101"] / ".hydra" / "config.yaml"
     text = config.read_text()
-    assert "checkpoints: last" in text
-    config.write_text(text.replace("checkpoints: last", "checkpoints: none"))
+    assert "checkpoints: last+best" in text
+    config.write_text(text.replace("checkpoints: last+best", "checkpoints: none"))
     assert "was run with checkpoints=none" in refused(root)
     assert opened == []
 
