@@ -54,6 +54,15 @@ def test_finalists_and_the_confirmation_have_seeds_that_nothing_has_seen() -> No
     assert found["fresh"] == [100, 102, 103]
 
 
+def test_a_trial_without_any_candidate_is_a_trial_of_the_baseline_and_no_finalist() -> None:
+    bare = Trial(0, TrialState.COMPLETE, [], {}, ["train.lr=9"], 0.99, 0.1)
+    arms = [arm("baseline", bare), arm("dropout", bare, trial(1, 0.5))]
+    found = choose_finalists(arms, SETTINGS, (0,), False)
+    assert found is not None
+    assert found["trials"] == {"baseline": [0], "dropout": [1]}
+    assert choose_finalists([arms[0], arm("dropout", bare)], SETTINGS, (0,), False) is None
+
+
 def test_without_a_complete_trial_on_both_sides_there_are_none() -> None:
     assert chosen(trial(0, None)) is None
     arms = [arm("baseline", trial(0, 0.9)), arm("dropout", trial(0, None))]
@@ -142,6 +151,5 @@ def test_a_winner_that_is_no_better_than_the_tuned_baseline_is_lost(tmp_path: Pa
 
 
 def test_a_winner_that_has_the_stack_of_the_baseline_is_lost(tmp_path: Path) -> None:
-    assert lost(tmp_path, 0.8, 0.9, [], ("train.lr=0.2",)) != ""
     assert lost(tmp_path, 0.8, 0.9, ["l2"], ("+reg=[l2]", L2, "train.lr=0.2")) != ""
     assert lost(tmp_path, 0.8, 0.9, ["l2"], ("+reg=[l2]", "reg.l2.strength=0.2", "train.lr=0.2")) == ""

@@ -79,6 +79,7 @@ def test_arms_get_equally_many_unless_the_baseline_s_are_given(
         (["trials.baseline=3"], "budget=1h"),
         (["trials=5", "trials.baseline=5"], "trials.baseline: must be below trials=5"),
         (["budget=soon"], "budget"),
+        (["confirm.seeds=5"], "confirm.seeds: must be at least 6, as nothing can be decided with fewer"),
         (["finalists.seed=2"], "did you mean 'finalists.seeds'"),
         (["sampler=tpi"], "sampler: must be one of tpe, random, qmc"),
         (["sampler.seed=-1"], "sampler.seed: must be a whole number"),
