@@ -52,9 +52,9 @@ def when(root: Path) -> dict[str, int]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
     done = search(folder, *LINE, "--json", "found.json")
-    assert done.returncode == 0, done.err
-    assert "Traceback" not in done.out + done.err
-    assert "has failed" not in done.err  # of the thread that draws the table
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "has failed" not in done.stderr  # of the thread that draws the table
     return folder
 
 
@@ -130,7 +130,7 @@ def test_the_same_line_runs_nothing_again(undisturbed: Path) -> None:
 def test_another_line_is_refused_in_the_folder(undisturbed: Path) -> None:
     done = search(undisturbed, *LINE, "sampler.seed=1")
     assert done.returncode == 2
-    assert "holds another search, whose sampler.seed is 0 and not 1" in done.err
+    assert "holds another search, whose sampler.seed is 0 and not 1" in done.stderr
 
 
 def same(root: Path, undisturbed: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_impossible_value_is_a_pruned_trial_with_its_reason(tmp_path: Path) -
     """Of 8 pixels less than a sixteenth is no pixel, so that nothing is moved."""
     line = ["+reg=[translation]", "reg.translation.fraction=interval(0.001,0.2)", "trials=12", "batch=6"]
     done = search(tmp_path, *line, *SMALL[:3], *SMALL[4:], *QUICK)
-    assert done.returncode == 0, done.err
+    assert done.returncode == 0, done.stderr
     moved = [one["trial"] for one in trials(tmp_path / ROOT) if one["arm"] == "translation"]
     impossible = [one for one in moved if one["values"]["reg.translation.fraction"] * 8 < 0.5]
     assert 0 < len(impossible) < len(moved)
