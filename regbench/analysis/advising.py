@@ -251,7 +251,7 @@ class Recipe:
 
     Attributes:
         command: trains it.
-        yaml: its `reg` and `train`, and what they are trained with.
+        yaml: the parts `reg` and `train` of its configuration.
         python: lines for a loop of one's own.
     """
 

@@ -19,7 +19,7 @@ from regbench.records.reader import find
 from regbench.reports.race_text import board, decided
 from regbench.stats.racing import Next, next_pairs
 from regbench.studies.budget import Spending
-from regbench.studies.entries import Field, Jobs
+from regbench.studies.entries import Field, Rows
 from regbench.studies.readings import Cell, Readings
 from regbench.sweeps.estimate import Costs, duration
 from regbench.sweeps.jobs import Job
@@ -48,7 +48,7 @@ class Race:
     def __init__(
         self,
         field: Field,
-        jobs: Jobs,
+        jobs: Rows,
         question: Question,
         spending: Spending,
         say: Callable[[str], None],

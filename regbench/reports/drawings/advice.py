@@ -70,9 +70,10 @@ def _drawn(
     unit, better = terms.unit_of(metric, True), "left" if smaller_is_better(metric) else "right"
     words = "; ".join(filter(None, [unit, f"{better} is better"]))
     names = [Row(place[id(one)], _name(one), _told(one, metric)) for one in rows]
+    low, high = _extent(metric, rows, bars)
     panel = Panel(
         [Rule(0.0, "x", BASELINE), *found],
-        Axis(f"difference in {terms.title(metric)} ({words})", *_extent(metric, rows, bars)),
+        Axis(f"difference in {terms.title(metric)} ({words})", low, high),
         rows=names,
     )
     return Drawing([panel], caption, [one.key for one in found])

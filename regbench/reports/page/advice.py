@@ -18,8 +18,9 @@ from regbench.terminal.columns import Table
 
 TERMS = (
     "Every technique that can act here was tried at its defaults; the best of them were tuned, and so was "
-    "the baseline; the winner was compared with the tuned baseline on fresh seeds. Of the rows, train is what is "
-    "learned from; select chooses; val judges and chooses nothing; test stays sealed unless --test reads it."
+    "the baseline; the winner was compared with the tuned baseline on fresh seeds. Of the rows, train is "
+    "what is learned from; select chooses; val judges and chooses nothing; test stays sealed, unless --test "
+    "reads it."
 )
 SIGNS = {Outcome.OPEN: "…", Outcome.SURVIVES: "▲", Outcome.NOTHING: "○"}
 
@@ -39,11 +40,11 @@ def write_page(advice: Advice, path: Path) -> None:
 
 def page(advice: Advice) -> str:
     """The page as text. All that came from a configuration is escaped."""
-    drawn = {"race": raced(advice), "parts": parts(advice)}
-    charts = {name: one and {"caption": one.caption, "figure": embedded(one)} for name, one in drawn.items()}
+    every = {"race": raced(advice), "parts": parts(advice)}
+    drawn = {name: one and {"caption": one.caption, "figure": embedded(one)} for name, one in every.items()}
     return document(
         "advice.html",
-        any(charts.values()),
+        any(drawn.values()),
         advice=advice,
         terms=TERMS,
         sign=SIGNS[advice.search.outcome],
@@ -55,7 +56,7 @@ def page(advice: Advice) -> str:
         race=_set(race_table(advice)),
         left_out=_set(left_out_table(advice.plan)),
         stages=_set(stage_table(advice)),
-        charts=charts,
+        drawn=drawn,
         chosen=CHOSEN,
     )
 

@@ -8,10 +8,10 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from regbench import __version__
-from regbench.analysis.advising import AblationFound, Advice, LeftOut, Plan, RaceFound, SearchFound
+from regbench.analysis.advising import AblationFound, Acting, Advice, LeftOut, Plan, RaceFound, SearchFound
 from regbench.analysis.question import plain
 from regbench.assembly.data import content_of, terms_of
 from regbench.assembly.run import check
@@ -29,10 +29,12 @@ from regbench.studies.advising.acting import Option, options_of, tried
 from regbench.studies.advising.fitting import ABLATION_SHARE, RACE_SHARE, SEARCH_SHARE, Asked, fit
 from regbench.studies.advising.folder import AdviceFolder
 from regbench.studies.advising.larger import larger_of
-from regbench.studies.advising.racing import race
+from regbench.studies.advising.racing import plain_entry, race
 from regbench.studies.advising.recipe import recipe_of
 from regbench.studies.advising.searched import search
 from regbench.studies.advising.settings import Settings
+from regbench.studies.advising.timing import besides
+from regbench.studies.entries import Field, Jobs
 from regbench.studies.searching.study import ROOT
 from regbench.sweeps.estimate import Costs
 from regbench.sweeps.folder import arranged
@@ -72,7 +74,7 @@ class Advising:
         composer: Composer,
         settings: Settings,
         metric: str | None,
-        at: str,
+        at: Literal["last", "best"],
         margin: float | None,
         typed: Sequence[str],
     ) -> None:
@@ -112,24 +114,33 @@ class Advising:
             return []
         return options_of(self._line, self._line.overrides, self._composer)
 
-    def plan(self, launch: Launch, options: Sequence[Option], started: float) -> Plan:
+    def plan(
+        self, launch: Launch, options: Sequence[Option], started: float, console: Screen | None = None
+    ) -> Plan:
         """The plan that there is, or one that is made now; it is not written.
 
         Args:
             launch: of the runs.
             options: every technique.
             started: when planning began, in seconds since 1970.
+            console: where the runs are shown that are made to see how long they take; None: none is made.
 
         Raises:
             ConfigError: nothing can act here, or not even the least fits into the budget.
         """
         if (there := self.folder.read(PLAN)) is not None:
             return Plan.read(there)
-        base = self._job(self._example)
         check(self._example.config)
+        base = self._job(self._example)
         costs = Costs([base])
         baseline = costs.of(base).seconds
-        acting, left_out = tried(options, self._job, costs, baseline)
+        workers = launch.at_once([base])
+        more = 0.0
+        if console is not None:
+            more = besides(self._plain(workers), baseline, self._settings.seconds, launch, console)
+        acting, left_out = tried(options, self._job, costs, baseline + more)
+        acting = [Acting(one.option, one.seconds + more) for one in acting]
+        baseline += more
         if not acting:
             raise ConfigError(
                 "advise: no technique of the catalogue can act here; `regbench list reg` says why"
@@ -137,7 +148,6 @@ class Advising:
         planning = time.time() - started
         train = self._example.config["train"]
         typed = EPOCHS in keys_of(self._line.overrides)
-        workers = launch.at_once([base])
         left = max(0.0, self._settings.seconds - planning)
         found = fit(Asked(left, planning, workers, train["epochs"], typed, baseline, acting))
         words = list(self._line.overrides)
@@ -172,8 +182,16 @@ class Advising:
         )
 
     def _job(self, one: Composed) -> Job:
-        line = replace(self._line, multirun=True, overrides=(*self._line.overrides, self._where("race")))
-        return arranged(line, [replace(one, folder=self.folder.root / "race")])[1][0]
+        """A job of which only the time is asked; it is not run."""
+        root = self.folder.root / "none"
+        line = replace(self._line, multirun=True, overrides=(*self._line.overrides, f"{ROOT}={quoted(root)}"))
+        return arranged(line, [replace(one, folder=root)])[1][0]
+
+    def _plain(self, count: int) -> list[Job]:
+        """The first runs without a technique, as the race has them."""
+        line = self._in(replace(self._line, multirun=True), "race")
+        jobs = Jobs(line, Field([plain_entry(line)], None, added=False), self._composer)
+        return [jobs.at(0, turn) for turn in range(count)]
 
     def _where(self, stage: str) -> str:
         return f"{ROOT}={quoted(self.folder.root / stage)}"
@@ -188,7 +206,7 @@ class Advising:
             KeyboardInterrupt: by a signal; the same line goes on.
         """
         self.folder.require(self._about)
-        plan = self.folder.once(PLAN, Plan.read, lambda: self.plan(launch, options, started))
+        plan = self.folder.once(PLAN, Plan.read, lambda: self.plan(launch, options, started, console))
         say(stage_line("plan", plan))
         base = replace(self._line, multirun=True, overrides=tuple(plan.line))
         if not self.folder.has(RACE):

@@ -46,9 +46,8 @@ def race(
     Raises:
         KeyboardInterrupt: by a signal; the same line goes on.
     """
-    words = [*line.overrides, *([] if "checkpoints" in keys_of(line.overrides) else [LEAVING_NOTHING])]
-    entries = [Entry(stack_name({}), words)]
-    entries += [Entry(one.option, [*words, f"+reg=[{one.option}]"]) for one in plan.acting]
+    plain = plain_entry(line)
+    entries = [plain, *(Entry(one.option, [*plain.overrides, f"+reg=[{one.option}]"]) for one in plan.acting)]
     field = Field(entries, None, added=False)
     jobs = Jobs(line, field, composer)
     workers = launch.at_once([jobs.at(entry, 0) for entry in range(len(entries))])
@@ -63,6 +62,12 @@ def race(
     rows, rule = choose(rows, smaller_is_better(plan.chooses), together)
     names = [one.name for one in rows if one.searched]
     return RaceFound(rows, names, rule, Stage(spending.seconds, going.spent(), going.over))
+
+
+def plain_entry(line: CommandLine) -> Entry:
+    """The empty stack of a race, whose runs leave their figures alone, unless the line says otherwise."""
+    leaves = [] if "checkpoints" in keys_of(line.overrides) else [LEAVING_NOTHING]
+    return Entry(stack_name({}), [*line.overrides, *leaves])
 
 
 def _raced(one: Place) -> Raced:

@@ -13,7 +13,7 @@ from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each
 from regbench.composition.composer import Composer
 
-SHOWN = ("reg", "train", "optimizer", "schedule")  # of the configuration: what an advice is on
+SHOWN = ("reg", "train")  # of the configuration: what an advice is on
 WORD = re.compile(r"[A-Za-z_]\w*")
 LOOP = """\
 import torch
