@@ -92,7 +92,7 @@ def commands(report: SearchReport) -> list[tuple[str, str]]:
         if report.outcome == Outcome.NOTHING:
             sides = [sides[1], ("to train the winner all the same", found.winner)]
         made += [(what, training(side)) for what, side in sides]
-    if report.outcome != Outcome.OPEN:
+    if report.outcome != Outcome.OPEN and found is not None:
         made.append(
             (
                 "to read the test split, once, at the very end",

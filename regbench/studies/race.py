@@ -100,8 +100,8 @@ class Race:
         return []
 
     def read(self, jobs: Sequence[Job]) -> None:
-        """Take in the runs of jobs that have ended; the live table does so before the round is over."""
-        self._readings.take((self._cells[job.name], job) for job in jobs)
+        """Take in those of its runs that have ended; the live table does so before the round is over."""
+        self._readings.take((self._cells[job.name], job) for job in jobs if job.name in self._cells)
 
     def places(self) -> list[Place]:
         """Where each stack is, the baseline first."""

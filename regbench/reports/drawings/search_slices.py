@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from statistics import median
-
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 
