@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
         from regbench.sweeps.launcher import Launch
 
     composer = Composer(line.config_dir)
-    advising = Advising(line, composer, settings, asked.metric, asked.at, margin, argv)
+    advising = Advising(line, composer, settings, asked.metric, asked.at, margin, asked.test, argv)
     if not settings.given:
         print("no budget is set: it takes about an hour; budget=TIME sets another")
     tried = advising.options()  # composed before workers are copied of this process
