@@ -18,7 +18,8 @@ RACE_SHARE, SEARCH_SHARE, ABLATION_SHARE = 1 / 3, 1 / 2, 1 / 6
 LEAST_SEEDS = 3  # of each technique in a race: with fewer their order is chance
 LEAST_PART = 4  # epochs are lowered to this part of those asked for, and no further
 CONFIRMED = SEQUENTIAL.seeds_needed(1)  # fresh seeds before which no verdict can be
-LEAST_RUNS = math.ceil(2 * CONFIRMED / (1 - FINALISTS_SHARE))  # of a search that can come to a verdict
+FILLED = 0.6  # of a share's time that what must fit into it may take: runs wait for each other, and for cores
+LEAST_RUNS = math.ceil(2 * CONFIRMED / (1 - FINALISTS_SHARE) / FILLED)  # of a search that comes to a verdict
 FINALISTS = ((3, 3), (2, 3), (2, 2), (1, 2))  # of each of two arms, and their seeds, the first that fits
 MOST_FRESH = (20, 60)  # fresh seeds at most: of a short search, and of a long one
 
@@ -155,7 +156,7 @@ def search_settings(runs: int, seconds: float, name: str) -> Settings:
         seconds: that it may take.
         name: of the study.
     """
-    for_finalists = runs * (FINALISTS_SHARE - TRIALS_SHARE)
+    for_finalists = runs * (FINALISTS_SHARE - TRIALS_SHARE) * FILLED
     finalists, seeds = next(
         (one for one in FINALISTS if 2 * one[0] * one[1] <= for_finalists + 1e-9), FINALISTS[-1]
     )

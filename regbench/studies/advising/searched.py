@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from regbench.analysis.advising import Plan, RaceFound, SearchFound, Side, Stage
-from regbench.analysis.report import Comparison
+from regbench.analysis.report import Arm as ReportedArm
 from regbench.analysis.searching import Arm, Confirmation, Outcome, SearchReport, Setting
 from regbench.analysis.words import factor
 from regbench.composition.command_line import CommandLine
@@ -157,19 +158,20 @@ def _values(
 
 
 def _figure(made: Confirmation | None, is_winner: bool) -> tuple[float | None, float | None]:
-    compared = made and made.comparison
-    if not made or not compared:
+    """Mean and standard deviation of one side over the fresh seeds."""
+    if made is None or (arm := _arm_of(made, made.winner if is_winner else made.baseline)) is None:
         return None, None
-    arm = _winner(compared) if is_winner else next(a for a in compared.arms if a.name == compared.baseline)
-    found = arm.figures.get(made.metric) if arm else None
+    found = arm.figures.get(made.metric)
     return (found.mean, found.sd) if found else (None, None)
 
 
-def _winner(compared: Comparison) -> Any:
-    return next((arm for arm in compared.arms if arm.name != compared.baseline), None)
+def _arm_of(made: Confirmation, side: Setting) -> ReportedArm | None:
+    """What the comparison has of one side, found by its runs: names in it are its own."""
+    folders = set(map(os.path.realpath, side.folders.values()))
+    arms = made.comparison.arms if made.comparison else []
+    return next((arm for arm in arms if any(os.path.realpath(r.folder) in folders for r in arm.runs)), None)
 
 
 def _time(made: Confirmation | None) -> float | None:
-    compared = made and made.comparison
-    arm = _winner(compared) if compared else None
+    arm = _arm_of(made, made.winner) if made else None
     return arm.cost.get("seconds") if arm else None
