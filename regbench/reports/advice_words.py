@@ -38,7 +38,11 @@ def headline(advice: Advice) -> str:
     """What to do, in a few words."""
     found = advice.search
     if found.survives and found.winner:
-        return f"Switch on {' + '.join(found.winner.members)}."
+        both = found.baseline.members if found.baseline else []
+        own = [one for one in found.winner.members if one not in both]
+        shared = [one for one in found.winner.members if one in both]
+        beside = f", beside {' + '.join(shared)}, which the tuned baseline has too" if shared else ""
+        return f"Switch on {' + '.join(own or shared)}{beside if own else ''}."
     if found.outcome is Outcome.NOTHING and found.baseline:
         return f"Nothing was found that survives: use the tuned baseline, {_settings(found.baseline)}."
     return "There is no verdict yet: the time was too short."

@@ -130,7 +130,7 @@ class Race:
     def report(self) -> Report:
         """What `compare` says of the same runs."""
         found = find([job.folder for job in self.judged])
-        if not self._tuned:
+        if not self._tuned and not self._jobs.at(0, 0).config["reg"]:  # the first is the empty stack
             return report(found, self._question)
         found = replace(found, results=regardless_of(found.results, self._tuned))
         first = {str(self._jobs.at(*cell).folder) for cell in self._cells.values() if cell[0] == 0}

@@ -24,7 +24,7 @@ budget = racing.Budget
 racing.Budget = lambda seconds: budget(seconds, seeds=2)
 settings = searched.search_settings
 searched.search_settings = lambda *given: dataclasses.replace(
-    settings(*given), trials=6, finalists=1, finalist_seeds=1, confirm_seeds=12
+    settings(*given), trials=6, finalists=1, finalist_seeds=1, confirm_seeds=8
 )
 from regbench.cli import main
 main()
@@ -52,7 +52,7 @@ def test_it_is_killed_and_goes_on_and_is_shown_again(tmp_path: Path) -> None:
 
     done = advise(tmp_path, "--json", "found.json", "--html", "page.html")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Switch on batch_norm" in done.stdout
+    assert "Switch on batch_norm, beside l2, which the tuned baseline has too." in done.stdout
     after = when(tmp_path)
     assert {path: after[path] for path in before} == before  # nothing that had ended was run again
     assert ((root / "plan.json").read_text(), (root / "race.json").read_text()) == (plan, race)
@@ -65,6 +65,7 @@ def test_it_is_killed_and_goes_on_and_is_shown_again(tmp_path: Path) -> None:
     search = found["search"]
     assert search["outcome"] == "survives"
     assert search["low"] > 0
+    assert search["time"] > 0
     assert search["trials"]["baseline"] == 3
     assert min(search["seeds"]) >= 100
     parts = {one["member"]: one for one in found["ablation"]["parts"]}
