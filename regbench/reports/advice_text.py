@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-
 from regbench.analysis.advising import Advice, Plan
 from regbench.analysis.searching import Outcome
 from regbench.analysis.words import number, probability
@@ -20,7 +18,7 @@ from regbench.reports.advice_words import (
     time,
 )
 from regbench.terminal.columns import Table
-from regbench.terminal.screen import Screen, print_lines, print_table
+from regbench.terminal.screen import Screen, print_command, print_lines, print_table
 
 __all__ = [
     "acting_table",
@@ -59,7 +57,7 @@ def show(console: Screen, advice: Advice) -> None:
     print_table(console, stage_table(advice))
     print_lines(console, [f"a larger budget: {one}" for one in advice.larger])
     print_lines(console, [f"everything lies in {advice.folder}; this again:"])
-    console.print(Text(f"  {advice.typed}"), soft_wrap=True)
+    print_command(console, advice.typed)
 
 
 def show_plan(console: Screen, plan: Plan) -> None:
@@ -75,7 +73,7 @@ def _whole(console: Screen, what: str, text: str) -> None:
     """A text whose lines are never folded, so that it can be copied."""
     print_lines(console, [f"{what}:"])
     for line in text.rstrip("\n").split("\n"):
-        console.print(Text(f"  {line}".rstrip()), soft_wrap=True)
+        print_command(console, line)
     console.print()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from regbench.analysis.advising import Acting
-from regbench.errors import ConfigError, counted, listed
+from regbench.errors import ConfigError, counted
 from regbench.stats.paired_test import SEQUENTIAL
 from regbench.studies.searching.search import FINALISTS_SHARE, TRIALS_SHARE
 from regbench.studies.searching.settings import Settings
@@ -140,10 +140,9 @@ def _said(found: Fit, asked: Asked) -> list[str]:
             "missed"
         )
     if found.dropped:
-        names = listed(sorted(one.option for one in found.dropped))
         said.append(
             f"{counted(len(found.acting), 'technique')} are raced, those whose runs take the least time, as "
-            f"the budget is too short for all; left out are {names}"
+            f"the budget is too short for all; {len(found.dropped)} more could act"
         )
     return said
 

@@ -70,7 +70,7 @@ def test_epochs_that_are_typed_stay_and_the_slowest_techniques_go() -> None:
     assert names(found.dropped) == ["sam"]
     (said,) = found.said
     assert "3 techniques are raced, those whose runs take the least time" in said
-    assert said.endswith("left out are sam")
+    assert said.endswith("1 more could act")
 
 
 def test_a_refusal_names_a_budget_that_would_do() -> None:

@@ -22,16 +22,18 @@ def side(words: list[str], values: dict[str, Any]) -> Side:
     return Side("x", words, list(values), values, None, None, [])
 
 
+SGD = side(
+    ["+reg=[dropout,l2]", "reg.dropout.p=0.25", "reg.l2.strength=0.001", "train.lr=0.2"],
+    {"dropout": {"p": 0.25}, "l2": {"strength": 0.001}},
+)
+ADAMW = side(
+    ["+reg=[sam,mixup,early_stopping]", "train.lr=0.002"], {"sam": {}, "mixup": {}, "early_stopping": {}}
+)
+
+
 @pytest.mark.parametrize(
-    ("line", "one"),
-    [
-        ([], side(["+reg=[dropout,l2]", "reg.dropout.p=0.25", "reg.l2.strength=0.001", "train.lr=0.2"],
-                  {"dropout": {"p": 0.25}, "l2": {"strength": 0.001}})),
-        (["optimizer=adamw", "schedule=constant"],
-         side(["+reg=[sam,mixup,early_stopping]", "train.lr=0.002"], {"sam": {}, "mixup": {}, "early_stopping": {}})),
-    ],
-    ids=["sgd", "adamw"],
-)  # fmt: skip
+    ("line", "one"), [([], SGD), (["optimizer=adamw", "schedule=constant"], ADAMW)], ids=["sgd", "adamw"]
+)
 def test_the_lines_train(line: list[str], one: Side) -> None:
     words = ["dataset.num_train=90", "model.width=8", "train.epochs=2", *line]
     made = recipe_of(one, _plan(words), CommandLine(tuple(words)), Composer(None))
