@@ -103,7 +103,7 @@ def plan_of(
         raise ConfigError("advise: no technique of the catalogue can act here; `regbench list reg` says why")
     planning = time.time() - started
     epochs, words = subject.example.config["train"]["epochs"], list(subject.line.overrides)
-    left = max(0.0, subject.seconds - planning)
+    left = subject.seconds - planning  # below 0 where the plan alone took longer: nothing fits then
     found = fit(
         Asked(
             left,

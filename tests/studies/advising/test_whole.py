@@ -62,6 +62,7 @@ def test_it_is_killed_and_goes_on_and_is_shown_again(tmp_path: Path) -> None:
     assert {one["name"]: one["seeds"] for one in found["race"]["rows"]} == dict.fromkeys(
         ("batch_norm", "l2", "label_smoothing"), 2
     )
+    assert (found["plan"]["chooses"], found["plan"]["metric"]) == ("select/accuracy", "val/accuracy")
     search = found["search"]
     assert search["outcome"] == "survives"
     assert search["low"] > 0
