@@ -45,9 +45,7 @@ def test_the_best_is_the_first_of_the_least_loss_among_equals() -> None:
     base = search().arms[0]
     assert best_of(base, False) == (base.trials[5], 0.9079)
     assert best_of(base, True) == (base.trials[6], 0.8745)
-    trials = [
-        replace(one, score=0.9, loss=loss) for one, loss in zip(base.trials[:2], (0.3, 0.2), strict=True)
-    ]
+    trials = [replace(one, score=0.9, loss=loss) for one, loss in zip(base.trials[:2], (0.3, 0.2), strict=True)]
     found = best_of(replace(base, trials=trials), False)
     assert found and found[0].number == 1
     assert best_of(begun().arms[0], False) is None

@@ -172,17 +172,9 @@ def begun() -> SearchReport:
 
 def weighed() -> dict[str, Importance]:
     """By hand: of the baseline there is none."""
-    shares = {
-        "use.dropout": 0.46,
-        "train.lr": 0.31,
-        "use.mixup": 0.17,
-        "train.batch_size": 0.06,
-        "use.l2": 0.0,
-    }
+    shares = {"use.dropout": 0.46, "train.lr": 0.31, "use.mixup": 0.17, "train.batch_size": 0.06, "use.l2": 0.0}
     return {
-        BASELINE: Importance(
-            trials=3, reason="there are 3 complete trials, and 4 are the fewest to tell from"
-        ),
+        BASELINE: Importance(trials=3, reason="there are 3 complete trials, and 4 are the fewest to tell from"),
         STACK: Importance(shares, 9),
     }
 

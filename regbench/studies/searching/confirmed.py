@@ -46,8 +46,8 @@ def confirmed_of(folder: StudyFolder) -> Confirmed:
     about, root = folder.about(), folder.root
     if about is None:
         raise ConfigError(
-            f"final: must be given the folder of a search, such as outputs/searches/NAME, got {as_typed(root)}, "
-            "which holds none"
+            f"final: must be given the folder of a search, such as outputs/searches/NAME, got "
+            f"{as_typed(root)}, which holds none"
         )
     kept = folder.confirmation()
     if kept is None:

@@ -21,7 +21,9 @@ STACKS = search().arms[1]
 
 def series(drawing: Drawing | None, key: str, panel: int = 0) -> Series:
     assert drawing is not None
-    (found,) = [mark for mark in drawing.panels[panel].marks if isinstance(mark, Series) and mark.key == key]
+    (found,) = [
+        mark for mark in drawing.panels[panel].marks if isinstance(mark, Series) and mark.key == key
+    ]
     return found
 
 

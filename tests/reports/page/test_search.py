@@ -23,9 +23,7 @@ def usual() -> str:
 
 
 @pytest.fixture(scope="module", params=["usual", "large"])
-def opened(
-    request: Any, browser: Any, usual: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Opened]:
+def opened(request: Any, browser: Any, usual: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(usual if request.param == "usual" else page(*large()))
     made = Opened(browser, path)
@@ -58,9 +56,7 @@ def test_every_chart_and_every_trial_is_there(usual: str) -> None:
         "arm-1-parallel", "arm-1-slices", "arm-2-importance", "arm-2-parallel", "arm-2-slices",
     ]  # fmt: skip
     assert "fresh-curves" in found
-    assert (
-        "pruned 55.00 at epoch 10 10 25 train.lr=0.9, train.batch_size=128, reg.dropout.p=0.6" in words.text
-    )
+    assert "pruned 55.00 at epoch 10 10 25 train.lr=0.9, train.batch_size=128, reg.dropout.p=0.6" in words.text
     assert "reg.translation: fraction must be above 0.0625" in words.text
 
 
