@@ -155,7 +155,6 @@ class Side:
         members: names of the members of its stack, in order.
         values: of each member, those that the search has set.
         mean, sd: of the metric over the fresh seeds; None before there are enough.
-        entry: all words of its runs but the seed.
     """
 
     stack: str
@@ -164,7 +163,6 @@ class Side:
     values: dict[str, dict[str, Any]]
     mean: float | None
     sd: float | None
-    entry: list[str]
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,6 @@ def _show(console: Screen, table: Table | None, below: list[str] | None = None) 
 
 
 def _show_commands(console: Screen, report: SearchReport) -> None:
-    """On a line each that is never folded, so that it can be copied."""
     for what, line in commands(report):
         print_lines(console, [f"{what}:"])
         print_command(console, line)

@@ -93,5 +93,5 @@ def print_lines(console: Console, lines: Sequence[str], style: str = "") -> None
 
 
 def print_command(console: Console, line: str) -> None:
-    """Print what can be typed, set in and never folded, so that it can be copied."""
+    """Print what can be typed, on a line of its own that is never folded, so that it can be copied."""
     console.print(Text(f"  {line}"), soft_wrap=True)

@@ -42,7 +42,7 @@ PLAN = Plan(
     runs=120,
     said=["runs of the search have 10 epochs and not 20, as the budget is too short for more"],
 )
-BASELINE = Side("l2", ["+reg=[l2]", "reg.l2.strength=0.0002", "train.lr=0.05"], ["l2"], {}, 0.83, 0.004, [])
+BASELINE = Side("l2", ["+reg=[l2]", "reg.l2.strength=0.0002", "train.lr=0.05"], ["l2"], {}, 0.83, 0.004)
 WINNER = Side(
     "dropout+mixup",
     ["+reg=[dropout,mixup]", "reg.dropout.p=0.25", "train.lr=0.08"],
@@ -50,7 +50,6 @@ WINNER = Side(
     {"dropout": {"p": 0.25}},
     0.8423,
     0.0031,
-    [],
 )
 FOUND = SearchFound(
     outcome=Outcome.SURVIVES,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from regbench.analysis.advising import AblationFound, Part, Plan, SearchFound, Side, Stage
 from regbench.analysis.question import Question
 from regbench.analysis.racing import Place
@@ -17,7 +15,6 @@ from regbench.studies.budget import Budget, Spending
 from regbench.studies.entries import Entry, Field, Jobs
 from regbench.studies.race import Race
 from regbench.studies.searching.jobs import LEAVING_NOTHING
-from regbench.studies.searching.study import ROOT
 from regbench.sweeps.folder import SweepFolder
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
@@ -52,6 +49,7 @@ class Beside:
 def ablate(
     plan: Plan,
     found: SearchFound,
+    of_search: CommandLine,
     line: CommandLine,
     composer: Composer,
     launch: Launch,
@@ -66,7 +64,8 @@ def ablate(
     Args:
         plan: of all.
         found: by the search.
-        line: the words of every run, with the folder of the ablation.
+        of_search: the words of every run, with the folder of the search, where the winner's are.
+        line: the same with the folder of the ablation.
         composer: of its options.
         launch: runs the jobs.
         console: where the live table stands.
@@ -77,9 +76,7 @@ def ablate(
     """
     winner = found.winner
     assert winner is not None
-    whole = Entry(winner.stack, list(winner.entry))
-    root = next(word for word in reversed(winner.entry) if keys_of([word]) == [ROOT])
-    of_search = replace(line, overrides=(*(w for w in line.overrides if keys_of([w]) != [ROOT]), root))
+    whole = Entry(winner.stack, [*of_search.overrides, *winner.words])
     parts = [Entry(f"without {name}", without(winner, name, line)) for name in winner.members]
     seeds = list(found.fresh)
     jobs = Beside(

@@ -157,11 +157,11 @@ class Advising:
         if found.survives and found.winner and len(found.winner.members) > 1:
             if not self.folder.has(ABLATION):
                 say(stage_line("ablation", plan))
-            apart = self._subject.within("ablation", plan.line)
+            whole, apart = (self._subject.within(stage, plan.line) for stage in ("search", "ablation"))
             ablation = self.folder.once(
                 ABLATION,
                 AblationFound.read,
-                lambda: ablate(plan, found, apart, self._composer, launch, console, say),
+                lambda: ablate(plan, found, whole, apart, self._composer, launch, console, say),
             )
         said = test_of(root, self._test, bool(found.seeds))
         return replace(self._advice(plan, raced, found, ablation), test=[_sentence(one) for one in said])

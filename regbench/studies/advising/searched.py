@@ -89,10 +89,9 @@ def found_of(
     sides: list[Side | None] = [None, None]
     base = report.arms[0]
     arm = next((one for one in report.arms[1:] if made is None or one.name == made.winner.arm), None)
-    settings = (made.baseline, made.winner) if made else (None, None)
-    for number, (of, setting) in enumerate(zip((base, arm), settings, strict=True)):
+    for number, of in enumerate((base, arm)):
         if of is not None and of.chosen is not None:
-            sides[number] = _side(of, setting, made, number == 1, line, composer)
+            sides[number] = _side(of, made, number == 1, line, composer)
     fresh = list(study.fresh)
     said = report.said if report.outcome is not Outcome.OPEN else _open(report, made)
     return SearchFound(
@@ -126,7 +125,6 @@ def _open(report: SearchReport, made: Confirmation | None) -> str:
 
 def _side(
     arm: Arm,
-    setting: Setting | None,
     made: Confirmation | None,
     is_winner: bool,
     line: CommandLine,
@@ -140,7 +138,7 @@ def _side(
     stack = "+".join(members) or "none"
     mean, sd = _figure(made, is_winner)
     values = {name: _values(name, chosen.values, words, job.config["reg"][name]) for name in members}
-    return Side(stack, words, members, values, mean, sd, list(setting.words) if setting else [])
+    return Side(stack, words, members, values, mean, sd)
 
 
 def _values(

@@ -19,7 +19,7 @@ from tests.reports.advices import PLAN
 
 
 def side(words: list[str], values: dict[str, Any]) -> Side:
-    return Side("x", words, list(values), values, None, None, [])
+    return Side("x", words, list(values), values, None, None)
 
 
 SGD = side(
