@@ -53,6 +53,7 @@ def use_settings(settings: Settings) -> int:
     # filling fresh memory with NaN would only cost time: nothing reads it before it is written
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not settings.deterministic
+    _use_fused_attention(not (settings.deterministic and _is_cuda(settings.device)))
     return torch.get_num_threads()
 
 
@@ -67,6 +68,21 @@ def _use_deterministic(wanted: bool) -> None:
         torch.use_deterministic_algorithms(wanted, warn_only=True)
     else:
         torch.set_deterministic_debug_mode("warn" if wanted else "default")
+
+
+def _is_cuda(name: str) -> bool:
+    return name.startswith("cuda") or (name == "auto" and torch.cuda.is_available())
+
+
+def _use_fused_attention(allowed: bool) -> None:
+    """Let torch take its fused kernels of attention, or the plain formula alone.
+
+    On CUDA their gradients are sums in any order, and where a lack of a repeatable algorithm is only warned
+    of they stay so, though each has one.
+    """
+    torch.backends.cuda.enable_flash_sdp(allowed)  # the switch of CPUs, too, where it is repeatable
+    torch.backends.cuda.enable_mem_efficient_sdp(allowed)
+    torch.backends.cuda.enable_cudnn_sdp(allowed)
 
 
 def cores() -> int:

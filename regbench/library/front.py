@@ -41,11 +41,12 @@ def fronted(model: nn.Module, train: Split, sites: Sites, own_noise: OwnNoise) -
     front = model if isinstance(model, Normalized) else Front(model, train.num_classes)
     settle_noise(front.net, {"own_noise": own_noise})
     first = next(model.parameters(), torch.empty(0))
+    device, dtype = first.device, first.dtype  # before the parameter itself is moved
     node = {"sites": sites if isinstance(sites, str) else dict(sites)}
     front.cpu()  # where the rows are that show what its modules return
-    with _numbers_of(first.dtype):
+    with _numbers_of(dtype):
         said = mark_sites(front, node, tuple(train.inputs.shape[1:]), train.vocabulary)
-    front.to(first.device)
+    front.to(device)
     front.note = "\n".join(filter(None, [front.note, *told_of_noise(front.net), said]))
     front.sought = SEE if front.sought else ""
     return front

@@ -73,10 +73,12 @@ class Recurrence(nn.Module):
         if inputs.is_cuda:
             weights = _in_one_piece(weights)
         start = inputs.new_zeros(1, inputs.shape[0], self.width)
+        # cuDNN keeps what a gradient needs in training alone; without dropout nothing else depends on it
+        kept = self.training or (torch.is_grad_enabled() and not torch.compiler.is_exporting())
         # weights, biases?, layers, dropout, training?, both directions?, batch first?
         if self.cell == "lstm":
-            return torch.lstm(inputs, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
-        return torch.gru(inputs, start, weights, True, 1, 0.0, self.training, False, True)[0]
+            return torch.lstm(inputs, (start, start), weights, True, 1, 0.0, kept, False, True)[0]
+        return torch.gru(inputs, start, weights, True, 1, 0.0, kept, False, True)[0]
 
     def _stepwise(self, inputs: Tensor) -> Tensor:
         weight_hh, bias_hh = self.weight_hh, self.bias_hh  # one reading for all steps

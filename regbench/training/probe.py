@@ -175,6 +175,7 @@ def penalty_facts(probe: Probe, leaf: Regularizer) -> list[str]:
     if "penalty" not in hooks(type(leaf)):
         return []
     run, batch = probe.run, probe.batch(0)
+    run.model.train()  # what has measured it before has left it in evaluation
     with recording(run.model, leaf.records_hidden) as hidden, run.autocast():
         logits = run.model(batch.inputs).float()
     value = leaf.penalty(ForwardPass(run.model, batch, logits, hidden))

@@ -37,6 +37,27 @@ def test_deterministic_algorithms_are_taken_and_a_lack_of_them_warned_of(wanted:
     assert torch.utils.deterministic.fill_uninitialized_memory is False
 
 
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "cpu"])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_attention_on_cuda_is_by_the_plain_formula_where_its_gradients_are_to_be_repeatable(
+    wanted: bool, device: str
+) -> None:
+    settings, _ = read_settings(tiny())
+    settings.deterministic, settings.device = wanted, device
+    try:
+        use_settings(settings)
+        switches = torch.backends.cuda
+        fused = {
+            switches.flash_sdp_enabled(),
+            switches.mem_efficient_sdp_enabled(),
+            switches.cudnn_sdp_enabled(),
+        }
+        assert fused == {device == "cpu" or not wanted}
+        assert switches.math_sdp_enabled()
+    finally:
+        use_settings(read_settings(tiny())[0])
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("wanted", [True, False])
 def test_torchs_compiler_is_told_whenever_it_is_imported(wanted: bool, before: bool) -> None:

@@ -38,6 +38,16 @@ def test_a_model_without_sites_is_marked_and_its_state_keeps_its_names() -> None
     plain().load_state_dict(applied.final_model().state_dict())
 
 
+def test_a_model_stays_on_its_device_and_is_trained_there(device: torch.device) -> None:
+    model = plain().to(device)
+    applied = applied_to(regbench.stack("dropout", "sam"), model)
+    assert {parameter.device.type for parameter in model.parameters()} == {device.type}
+    inputs, labels = rows()
+    before = model.head.weight.detach().clone()
+    applied.step(inputs.to(device), labels.to(device))
+    assert not torch.equal(model.head.weight, before)
+
+
 def test_the_audit_says_where() -> None:
     model = plain()
     stack = regbench.stack("dropout", stochastic_depth={"p_last": 0.9})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -180,6 +182,38 @@ def test_a_device_computes_what_a_cpu_computes(cell: Cell, device: torch.device)
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # which rounds factors to 10 bits
             states = recurrence.to(device)(inputs.to(device))
         torch.testing.assert_close(states.cpu(), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_gradient_can_be_taken_in_evaluation(cell: Cell, device: torch.device) -> None:
+    """Of torch's own layer cuDNN gives none."""
+    inputs = torch.randn(2, 6, 3, generator=torch.manual_seed(1))
+    found = []
+    for training in (True, False):
+        recurrence = layer(cell).to(device).train(training)
+        recurrence(inputs.to(device)).square().sum().backward()
+        found.append([parameter.grad.cpu() for parameter in recurrence.parameters()])
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_kernel_that_will_be_asked_for_a_gradient_is_told(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As cuDNN's keeps what it takes in training alone; seen without a device for it."""
+    told, kernel = [], getattr(torch, cell)
+
+    def watched(*given: Any) -> Any:
+        told.append(given[6])  # whether it is training
+        return kernel(*given)
+
+    monkeypatch.setattr(torch, cell, watched)
+    recurrence, inputs = layer(cell).eval(), torch.randn(2, 6, 3)
+    recurrence(inputs)
+    with torch.no_grad():
+        recurrence(inputs)
+        recurrence.train()(inputs)
+    assert told == [True, False, True]
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -356,6 +356,7 @@ def test_torchrun_trains_one_run(tmp_path: Path) -> None:
     require_alike(tmp_path / "two", tmp_path / "one")
 
 
+@pytest.mark.gpu
 def test_two_gpus_are_one(tmp_path: Path) -> None:
     """By the same code, with NCCL."""
     if (count := torch.cuda.device_count()) < 2:

@@ -43,6 +43,19 @@ def test_a_penalty_of_hidden_activations_is_audited_and_trains() -> None:
     assert record.metrics["objective/a"] > 0
 
 
+def test_a_penalty_is_audited_in_training_mode() -> None:
+    modes = []
+
+    class Sees(Activity):
+        def penalty(self, forward: ForwardPass) -> Tensor:
+            modes.append(forward.model.training)
+            return super().penalty(forward)
+
+    audit(lambda out: build_run(tiny(), Stack({} if out else {"a": Sees(0.1)})))
+    assert len(modes) > 2, "the steps, and what is said of the penalty"
+    assert all(modes)
+
+
 def test_a_models_own_parametrization_is_nobodys_doing() -> None:
     one, other = (nn.Sequential(weight_norm(nn.Linear(2, 2))) for _ in range(2))
     assert differing(one, other) == []

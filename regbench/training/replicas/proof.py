@@ -7,6 +7,7 @@ import random
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -51,7 +52,9 @@ def unstackable(runs: Sequence[Run]) -> str:
 
 
 def pays(runs: Sequence[Run], rounds: int = 5) -> float:
-    """How many times as much CPU time the steps of the separate runs take as those of their stack, measured.
+    """How many times as much time the steps of the separate runs take as those of their stack, measured.
+
+    On a CPU it is the process's own time, which other processes hardly change; a GPU has its own clock.
 
     Args:
         runs: that can be stacked; copies of them are used.
@@ -63,17 +66,25 @@ def pays(runs: Sequence[Run], rounds: int = 5) -> float:
         for run in [single, *stack.runs]:
             run.model.train()
         for step in range(rounds + 1):
-            began = time.process_time()
+            began = _now(single.device)
             begin_step(single, step, rounds + 1)
             train_step(single, single.data.train[batch_order(single, step)[0]])
-            between = time.process_time()
+            between = _now(single.device)
             for run in stack.runs:
                 begin_step(run, step, rounds + 1)
             stack.step(_rows(stack.runs, step))
-            at_once.append(time.process_time() - between)
+            at_once.append(_now(single.device) - between)
             alone.append(between - began)
     # the first ones are slower than those that follow
     return len(runs) * statistics.median(alone[1:]) / statistics.median(at_once[1:])
+
+
+def _now(device: torch.device) -> float:
+    """Seconds, when all that the device was told is done."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.accelerator.synchronize(device)
+    return time.perf_counter()
 
 
 def _require_equal(runs: Sequence[Run]) -> None:
@@ -97,7 +108,7 @@ def _try(runs: Sequence[Run]) -> None:
     Raises:
         Unlike: they do not agree.
     """
-    with kept_draws():
+    with kept_draws(), _whole_factors():
         together, ends = list(map(_copied, runs)), [_copied(runs[0]), _copied(runs[-1])]
         stack = RunStack(together)
         for run in [*together, *ends]:
@@ -118,6 +129,20 @@ def _try(runs: Sequence[Run]) -> None:
             state = _state(run)
             for name, alone in _state(alone_run).items():
                 _compare(state[name], alone, name)
+
+
+@contextmanager
+def _whole_factors() -> Iterator[None]:
+    """Within, no GPU shortens the factors of products to TF32: what that rounds is no other computation."""
+    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [place.allow_tf32 for place in places]
+    for place in places:
+        place.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for place, allowed in zip(places, before, strict=True):
+            place.allow_tf32 = allowed
 
 
 def _rows(runs: Sequence[Run], epoch: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,16 +35,15 @@ class StackedStream(Stream):
     def seed_of(self, purpose: str) -> int:
         raise Unlike("a seed for what happens once in a run is asked for in each step")
 
-    def bits(self, keep: Any, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+    def _below(self, keep: Any, count: int, device: torch.device | str) -> Any:
         if not isinstance(keep, Number):
-            return super().bits(keep, shape, device)
-        count = math.prod(shape)
+            return super()._below(keep, count, device)
         pieces = self._pieces(count, device)
         last = np.round(keep.values * 65536)[:, None].astype(np.int64) - 32769  # the greatest that is kept
         narrow = last if last.min() < -32768 else last.astype(np.int16)  # a wider one would be slower
         if not isinstance(pieces, np.ndarray):
-            return self._given(pieces <= torch.from_numpy(narrow).to(device, non_blocking=True), shape)
-        return self._given(pieces <= narrow, shape)
+            return pieces <= torch.from_numpy(narrow).to(device, non_blocking=True)
+        return pieces <= narrow
 
     def betas(self, a: Any, b: Any, count: int, device: torch.device | str = "cpu") -> Tensor:
         if not isinstance(a, Number):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from regbench.assembly.run import build_run
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.training.loop import Run
+from regbench.training.replicas import proof
 from regbench.training.replicas.proof import pays, unstackable
 from regbench.types import Batch, ForwardPass
 from tests.conftest import reg_node
@@ -138,6 +140,34 @@ def test_what_is_no_number_must_be_equal(change: Callable[[dict[str, Any]], None
     made = configs(lambda _: {"dropout": reg_node("dropout", p=0.2)})
     change(made[1])  # neither the first nor the last
     assert unstackable([build_run(config) for config in made]).startswith(SENTENCE)
+
+
+class Rounds(Own):
+    """Sees whether a GPU may shorten the factors of products."""
+
+    seen_of_all: ClassVar[list[bool]] = []
+
+    def penalty(self, forward: ForwardPass) -> Tensor | None:
+        self.seen_of_all.append(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
+        return None
+
+
+def test_runs_are_tried_by_products_of_whole_factors() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    assert before, "torch's own"
+    assert unstackable(runs_with(Rounds)) == ""
+    assert Rounds.seen_of_all
+    assert not any(Rounds.seen_of_all)
+    assert torch.backends.cudnn.allow_tf32 is before
+
+
+def test_a_gpu_has_done_what_it_was_told_when_its_time_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process has long gone on, so that the process's own time says nothing."""
+    done: list[torch.device] = []
+    monkeypatch.setattr(torch.accelerator, "synchronize", done.append)
+    monkeypatch.setattr(time, "process_time", lambda: pytest.fail("the time of the process"))
+    assert proof._now(torch.device("cuda", 0)) <= proof._now(torch.device("cuda", 0))
+    assert done == [torch.device("cuda", 0)] * 2
 
 
 def test_what_has_been_tried_is_as_it_was() -> None:

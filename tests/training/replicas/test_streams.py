@@ -53,6 +53,22 @@ def test_each_run_draws_what_it_draws_alone(draw: Callable[[Stream], Tensor]) ->
         assert torch.equal(drawn(stacked, lane, draw), expected)
 
 
+def test_no_mask_is_looked_at_as_bytes_within_the_common_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which torch 2.11 has no batched form."""
+    view = Tensor.view
+
+    def watched(tensor: Tensor, *shape: Any) -> Tensor:
+        assert not (torch._C._functorch.is_batchedtensor(tensor) and isinstance(shape[0], torch.dtype))
+        return view(tensor, *shape)
+
+    monkeypatch.setattr(Tensor, "view", watched)
+    clock, lane = Clock(), Lane(torch.device("cpu"))
+    stacked = StackedStream([Stream(seed, "member", clock) for seed in SEEDS], clock, lane)
+    for keep in (0.75, Number([0.2, 0.5, 0.999], lane, "p")):
+        found = drawn(stacked, lane, lambda s, keep=keep: s.mask(torch.zeros(4, 3), keep))  # type: ignore[misc]
+        assert found.shape == (len(SEEDS), 4, 3)
+
+
 @pytest.mark.parametrize(
     ("draw", "values"),
     [
