@@ -15,7 +15,7 @@ from tests.training.replicas.side_by_side import assert_as_alone, configs
 MODELS = {
     **dict.fromkeys(["dropblock", "shake_drop", "shake_shake", "spatial_dropout"], "resnet"),
     **dict.fromkeys(["attention_dropout", "stochastic_depth"], "transformer"),
-    **dict.fromkeys(["embedding_dropout", "variational_dropout", "word_dropout"], "text"),
+    **dict.fromkeys(["embedding_dropout", "variational_dropout", "word_dropout", "zoneout"], "text"),
 }
 CHANGED: dict[str, dict[str, Any]] = {"stochastic_depth": {"mode": "row"}}
 
@@ -29,7 +29,7 @@ APART = {
         ["feature_space", "gan_augmentation", "smart_augmentation"], "each run makes other numbers of rows"
     ),
     **dict.fromkeys(
-        ["embedding_dropout", "variational_dropout", "word_dropout"],
+        ["embedding_dropout", "variational_dropout", "word_dropout", "zoneout"],
         "each run's batch of sentences has another length",
     ),
 }
