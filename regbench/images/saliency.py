@@ -29,7 +29,7 @@ def saliency(images: Tensor) -> Tensor:
     what is brighter and what is darker each to its own largest value, so that beside a dark spot a background
     that is brighter by nothing to speak of is as salient.
 
-    Paper: Montabone and Soto, 2010, https://doi.org/10.1016/j.imavis.2009.06.006, section 3
+    Paper: Montabone and Soto, 2010, https://doi.org/10.1016/j.imavis.2009.06.006
     """
     grey = _grey(images.float())
     grey = _smoothed(_smoothed(grey - grey[:, :1, :1]))  # so that of one color all is 0, to the bit

@@ -25,7 +25,7 @@ class CurriculumDropout(Regularizer):
     46 %. Departure from the paper: p drops, where the paper's theta keeps; its gamma counts updates, and is
     10 over their number.
 
-    Paper: Morerio et al., 2017, https://arxiv.org/abs/1703.06229, section 4 (gamma: equation 2)
+    Paper: Morerio et al., 2017, https://arxiv.org/abs/1703.06229 (the curriculum function)
 
     Attributes:
         p: the drop probability that is approached, in [0, 1).

@@ -26,7 +26,7 @@ class FMix(Regularizer):
     within half a pixel. Departure from the authors' code: the number of pixels is rounded, where theirs is
     rounded up or down by a coin, and its targets have share itself.
 
-    Paper: Harris et al., 2020, https://arxiv.org/abs/2002.12047, section 4 (alpha=1, decay=3, p=1, per=batch)
+    Paper: Harris et al., 2020, https://arxiv.org/abs/2002.12047 (alpha=1, decay=3, p=1, per=batch)
 
     Attributes:
         alpha: both parameters of the beta distribution, at least 0; 0 pastes nothing.

@@ -40,8 +40,7 @@ class KingmaDropout(Regularizer):
     The rates learn by the model's optimizer and learning rate: rates=layer has a gradient of the order of the
     number of weights over N, which plain SGD may not bear, and rates=weight one of 1 / N, which is slow.
 
-    Paper: Kingma, Salimans and Welling, 2015, https://arxiv.org/abs/1506.02557, sections 2.3 and 3.2 to 3.4
-    (the constants: appendix C)
+    Paper: Kingma, Salimans and Welling, 2015, https://arxiv.org/abs/1506.02557, sections 2.3 and 3
 
     Attributes:
         p: the drop probability of the dropout with the noise at the start, in [0, 0.5].
