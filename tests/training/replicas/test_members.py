@@ -24,7 +24,7 @@ APART = {
     "adversarial": "it takes a gradient of its own in each step",
     "sam": "it asks for the gradient at two places",
     "manifold_mixup": "each run mixes at another place of the model",
-    "augmix": "each run has other numbers of rows for an operation",
+    **dict.fromkeys(["augmix", "pixmix"], "each run has other numbers of rows for an operation"),
     **dict.fromkeys(
         ["feature_space", "gan_augmentation", "smart_augmentation"], "each run makes other numbers of rows"
     ),
