@@ -81,8 +81,7 @@ class KingmaDropout(Regularizer):
         if self.is_off:
             return model
         for name, weight in regularized_weights(model):
-            prefix = name.removesuffix(".parametrizations.weight.original").removesuffix(".weight")
-            layer = model.get_submodule(prefix)
+            layer = model.get_submodule(name.rpartition(".")[0])
             if has_own_outputs(layer):
                 self._noises.append(LearnedNoise(weight, self.p, self.rates, self.stream.at(name)))
                 layer.add_module("learned_noise", self._noises[-1])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from regbench.models.rnn import RNN
 from regbench.regularizers.gaussian_dropout import GaussianDropout
 from regbench.regularizers.kingma_dropout import KingmaDropout, LearnedNoise
 from regbench.streams import Clock, Stream
@@ -40,6 +41,13 @@ def test_at_the_rates_of_the_start_it_is_gaussian_dropout_of_the_weights(rates: 
     found, wanted = member(rates=rates).prepare_model(plain())(inputs), other.prepare_model(plain())(inputs)
     torch.testing.assert_close(found, wanted)
     assert not torch.allclose(found, plain()(inputs))
+
+
+def test_of_recurrent_models_the_dense_layers_have_noise_and_their_other_weights_have_none() -> None:
+    model = member().prepare_model(RNN((5,), 3, 9, "lstm", 4, 4, 1))
+    assert [name for name, part in model.named_modules() if isinstance(part, LearnedNoise)] == [
+        "head.learned_noise"
+    ]
 
 
 def test_outputs_have_the_variance_of_their_own_rate() -> None:
