@@ -54,7 +54,6 @@ class AlphaDropout(Regularizer):
             raise ValueError(f"p must lie in [0, 1), got {self.p}")
         if self.where == "input":
             raise ValueError("where must be default, all, first, last, or indices, got input")
-        self._replaced: list[str] = []
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -64,10 +63,6 @@ class AlphaDropout(Regularizer):
             if self.p:
                 site.after.append(AlphaDrop(self.p, self.stream.at(name)))
         return model
-
-    def note(self) -> str:
-        names = [name.replace(".body.", ".") for name in self._replaced]
-        return f"SELU is the activation at {', '.join(names)}" if names else ""
 
     def _require_selu(self, name: str, site: Site) -> None:
         """Put SELU there, or refuse."""
@@ -81,7 +76,6 @@ class AlphaDropout(Regularizer):
         if site.replaced:
             raise ValueError(f"another member has already replaced what stands at {name}; keep one")
         site.body, site.replaced = nn.SELU(), True
-        self._replaced.append(name)
 
 
 class AlphaDrop(nn.Module):
