@@ -12,7 +12,7 @@ FEWEST, MOST = 2, 5  # maps of a system
 LEAST_SCALE, MOST_SCALE = 0.3, 0.85  # singular values of a map: below 1, so that it brings points together
 SETTLING = 30  # steps until a point is on the attractor, to less than a pixel: 0.85^30 is 0.008
 POINTS_PER_PIXEL = 4
-WALKERS = 64  # points that go at once for each picture
+STEPS = 64  # of each point on its attractor; all points of a picture go at once
 MARGIN = 0.02  # of the points that lie outside at each edge
 AT_ONCE = 2**21  # points that exist at any moment
 
@@ -31,16 +31,16 @@ def fractals(count: int, channels: int, height: int, width: int, seed: int) -> T
     Reckase, 2003, https://flam3.com/flame_draves.pdf (colors, and the logarithm)
     """
     draws = torch.Generator().manual_seed(seed)
-    steps = min(math.ceil(POINTS_PER_PIXEL * height * width / WALKERS), AT_ONCE // WALKERS)
-    size = max(1, AT_ONCE // (steps * WALKERS))
+    walkers = min(math.ceil(POINTS_PER_PIXEL * height * width / STEPS), AT_ONCE // STEPS)
+    size = max(1, AT_ONCE // (walkers * STEPS))
     parts = [min(size, count - start) for start in range(0, count, size)]
-    return torch.cat([_pictures(part, channels, height, width, steps, draws) for part in parts])
+    return torch.cat([_pictures(part, channels, height, width, walkers, draws) for part in parts])
 
 
 def _pictures(
-    count: int, channels: int, height: int, width: int, steps: int, draws: torch.Generator
+    count: int, channels: int, height: int, width: int, walkers: int, draws: torch.Generator
 ) -> Tensor:
-    places, colors = walk(drawn_systems(count, channels, draws), steps, draws)
+    places, colors = walk(drawn_systems(count, channels, draws), walkers, draws)
     low, high = (places.quantile(share, 1, keepdim=True) for share in (MARGIN, 1 - MARGIN))
     places = (places - low) / (high - low).clamp(min=1e-6)
     inside = ((places >= 0) & (places < 1)).all(2)
@@ -89,15 +89,15 @@ def drawn_systems(count: int, channels: int, draws: torch.Generator) -> Systems:
     return Systems(maps, shifts, tints, chances / chances[:, -1:])
 
 
-def walk(systems: Systems, steps: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Places (count, P, 2) on the attractors and their colors (count, P, channels), P = steps * WALKERS."""
+def walk(systems: Systems, walkers: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Places (count, P, 2) on the attractors and their colors (count, P, channels), P = STEPS * walkers."""
     count, most, channels = systems.tints.shape
-    place = torch.zeros(count, WALKERS, 2, dtype=torch.float32)
-    color = torch.full((count, WALKERS, channels), 0.5, dtype=torch.float32)
+    place = torch.zeros(count, walkers, 2, dtype=torch.float32)
+    color = torch.full((count, walkers, channels), 0.5, dtype=torch.float32)
     of = torch.arange(count)[:, None]
     places, colors = [], []
-    for step in range(SETTLING + steps):
-        uniform = _uniform((count, WALKERS), draws)
+    for step in range(SETTLING + STEPS):
+        uniform = _uniform((count, walkers), draws)
         chosen = torch.searchsorted(systems.chances, uniform, right=True).clamp(max=most - 1)
         place = (systems.maps[of, chosen] @ place[..., None])[..., 0] + systems.shifts[of, chosen]
         color = (color + systems.tints[of, chosen]) / 2

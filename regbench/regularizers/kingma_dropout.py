@@ -49,7 +49,8 @@ class KingmaDropout(Regularizer):
         ramp: share of the run, in [0, 1], over which the divergence comes in; 0: it is whole from the start.
 
     Raises:
-        ValueError: a field is out of range; `prepare_model`: the model has no dense layer or convolution.
+        ValueError: a field is out of range; `prepare_model`: the model has no dense layer or convolution, or
+            another such member is there.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
@@ -83,6 +84,8 @@ class KingmaDropout(Regularizer):
         for name, weight in regularized_weights(model):
             layer = model.get_submodule(name.rpartition(".")[0])
             if has_own_outputs(layer):
+                if hasattr(layer, "learned_noise"):
+                    raise ValueError(f"another member learns the noise of {name} already; keep one")
                 self._noises.append(LearnedNoise(weight, self.p, self.rates, self.stream.at(name)))
                 layer.add_module("learned_noise", self._noises[-1])
                 layer.register_forward_hook(act)

@@ -203,6 +203,12 @@ def test_refuses_what_is_out_of_range(fields: dict[str, float], message: str) ->
         member(**fields)
 
 
+def test_refuses_to_learn_the_same_noise_twice() -> None:
+    model = member().prepare_model(plain())
+    with pytest.raises(ValueError, match=r"^another member learns the noise of 0\.weight already; keep one$"):
+        member().prepare_model(model)
+
+
 def test_refuses_a_model_without_such_layers() -> None:
     with pytest.raises(ValueError, match=r"^Flatten has no dense layers or convolutions to put noise on$"):
         member().prepare_model(nn.Flatten())
