@@ -34,6 +34,8 @@ def test_a_walk_stays_on_the_attractor_in_its_colors() -> None:
     assert colors.mean(0).tolist() == pytest.approx([1 / 3] * 3, abs=0.02)
     near = places.norm(dim=1) < 0.25  # it came from the first corner at both of the last steps: red by 3/4
     assert colors[near, 0].min() >= 0.75
+    # and what it was before, in the mean a third of red, has the last quarter
+    assert colors[near, 0].mean().item() == pytest.approx(0.75 + 0.25 / 3, abs=0.02)
 
 
 def test_systems_are_drawn_as_they_are_said_to_be() -> None:
