@@ -61,8 +61,8 @@ ROOMS = {
     "analysis": ["records", "stats", "instantiation"],
     "reports": ["analysis", "composition.catalogue", "folders", "records", "storage", "terminal"],
     "studies": [
-        *["analysis", "assembly", "composition", "folders", "records", "reports", "stats", "sweeps"],
-        *["instantiation", "terminal"],
+        *["analysis", "assembly", "composition", "folders", "records", "reports", "runs", "stats", "storage"],
+        *["sweeps", "instantiation", "terminal"],
     ],
     "commands": [
         *["analysis", "assembly", "composition", "folders", "records", "reports", "runs", "stats"],

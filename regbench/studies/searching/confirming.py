@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from regbench.analysis.question import Question
-from regbench.analysis.searching import Arm, Confirmation, Setting, Trial
+from regbench.analysis.searching import BASELINE, Arm, Confirmation, Setting, Trial
 from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.composition.command_line import CommandLine
+from regbench.composition.compose import keys_of
 from regbench.composition.composer import Composer
 from regbench.records.identity import stack_name
 from regbench.studies.budget import Spending
@@ -50,11 +51,12 @@ class Confirming:
     ) -> None:
         arm, winner, base = won
         self._question = question
+        stack = stack_name(dict.fromkeys(winner.members))
+        entries = [Entry(TUNED_BASELINE, jobs.entry(base)), Entry(stack, jobs.entry(winner))]
         self._sides = [
-            Setting("baseline", base.number, TUNED_BASELINE, jobs.entry(base)),
-            Setting(arm.name, winner.number, stack_name(dict.fromkeys(winner.members)), jobs.entry(winner)),
+            Setting(BASELINE, base.number, TUNED_BASELINE, _of_run(entries[0])),
+            Setting(arm.name, winner.number, stack, _of_run(entries[1])),
         ]
-        entries = [Entry(side.stack, side.words) for side in self._sides]
         self._field = Field(entries, list(fresh), added=False)
         self._jobs = Jobs(line, self._field, composer)
         self.race = Race(self._field, self._jobs, question, spending, say, tuned)
@@ -97,3 +99,9 @@ class Confirming:
             over,
             comparisons[0] if len(comparisons) == 1 else None,
         )
+
+
+def _of_run(entry: Entry) -> list[str]:
+    """Its words for a run by itself: without what says where and by what the search's runs were run."""
+    pairs = zip(entry.overrides, keys_of(entry.overrides), strict=True)
+    return [word for word, key in pairs if not key.startswith("hydra")]
