@@ -152,8 +152,8 @@ def add(images: Tensor, others: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 def multiply(images: Tensor, others: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Weighted geometric means of what is in [0, 2], back in the unit of pixels."""
-    return (2 * images) ** _wide(a) * (2 * others).clamp(min=TINY) ** _wide(b) / 2
+    """Weighted geometric means of what is in [0, 2], back in the unit of pixels; less than black is black."""
+    return (2 * images).clamp(min=0) ** _wide(a) * (2 * others).clamp(min=TINY) ** _wide(b) / 2
 
 
 def _wide(values: Tensor) -> Tensor:

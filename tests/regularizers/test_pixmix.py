@@ -45,6 +45,14 @@ def test_black_times_a_power_of_black_is_finite() -> None:
     assert found[0] == 0
 
 
+def test_values_that_noise_has_put_below_black_count_as_black() -> None:
+    dark, other = pixels(-0.3, 0.0), pixels(0.4, 0.4)
+    found = multiply(dark, other, torch.tensor([0.8, 0.8]), torch.tensor([0.2, 0.2]))
+    assert found.flatten().tolist() == [0.0, 0.0]
+    images = torch.randn(200, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert make().transform_batch(Batch(images, torch.ones(200, 1))).inputs.isfinite().all()
+
+
 def test_weights_are_draws_of_the_beta_distributions() -> None:
     uniform, heads = torch.rand(2, 200_000, generator=torch.Generator().manual_seed(0)), torch.tensor([True])
     a, b = powers(uniform, ~heads, 3.0)
