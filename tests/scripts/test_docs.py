@@ -64,7 +64,7 @@ def test_what_is_by_hand_stays_and_what_is_generated_does_not(docs: ModuleType) 
     mine += "## gone\n\n- **Acts** no more.\n"
     made = docs.page(mine)
     assert made.startswith("# Mine\n\nOf my own.\n\n## activity\n\nAsk hidden units ")
-    assert "\n\n- **Acts** here.\n- **Checked**: so.\n\n## sam\n" in made
+    assert "\n\n- **Acts** here.\n- **Checked**: so.\n\n## saliency_mix\n" in made
     assert "wrong" not in made
     assert "gone" not in made
 
