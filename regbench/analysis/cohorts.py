@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from regbench.records.form import EXACT
@@ -78,6 +78,17 @@ def cohorts(results: Iterable[Result]) -> tuple[list[Cohort], list[Excluded]]:
         name_groups(cohort.groups)
     _tell_apart(made)
     return made, sorted(set(duplicates), key=lambda one: one.folder)  # a run may be of two cohorts
+
+
+def regardless_of(results: Iterable[Result], keys: Collection[str]) -> list[Result]:
+    """The results as if they had been run with the same values of these keys.
+
+    For runs of which each has the values that were tuned for its stack: they are a part of what is compared.
+    """
+    return [
+        replace(one, shared={key: value for key, value in one.shared.items() if key not in keys})
+        for one in results
+    ]
 
 
 def _conditions(cohort: Cohort) -> str:

@@ -68,6 +68,7 @@ class Trial:
         seconds: that they took.
         reason: why it is not complete.
         jobs: names of the run folders.
+        noted: what the pruner keeps of it, for trials that come later.
     """
 
     number: int
@@ -82,6 +83,7 @@ class Trial:
     seconds: float = 0.0
     reason: str = ""
     jobs: list[str] = field(default_factory=list)
+    noted: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

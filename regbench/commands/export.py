@@ -6,7 +6,9 @@ import shlex
 
 from regbench.composition.recorded import read_run
 from regbench.composition.trust import HELP, Trust
-from regbench.errors import as_typed
+from regbench.errors import ConfigError, as_typed
+from regbench.records.files import undamaged
+from regbench.records.status import Status
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.imports import kept
 from regbench.terminal.screen import Terminal
@@ -16,7 +18,7 @@ def main(argv: list[str]) -> int:
     """Write weights, the model's constructor call, its preprocessing, programs and a README into a folder.
 
     Raises:
-        ConfigError: the run's model cannot be loaded, or the folder holds something else.
+        ConfigError: the run was pruned, its model cannot be loaded, or the folder holds something else.
     """
     parser = Arguments(prog="regbench export", description=__doc__)
     parser.add_argument("run", type=path, metavar="RUN_FOLDER")
@@ -33,6 +35,9 @@ def main(argv: list[str]) -> int:
     asked = parser.parse_args(argv)
     trust = Trust(asked.trust, f"type {shlex.join(['regbench', 'export', *map(str, argv), '--trust'])}")
     read_run(asked.run, trust=trust)
+    found = undamaged(asked.run)
+    if found and found.status is Status.PRUNED:
+        raise ConfigError(f"{asked.run}: must be a run that was not given up, and is {found.status}")
     # Not at the top: torch takes seconds, and a wrong folder is answered at once.
     with kept():
         from regbench.runs.export.folder import export, refuse_others, write

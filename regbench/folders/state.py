@@ -21,6 +21,7 @@ class State(StrEnum):
     FINISHED = Status.FINISHED
     STOPPED = Status.STOPPED
     DIVERGED = Status.DIVERGED
+    PRUNED = Status.PRUNED
     FAILED = Status.FAILED
 
     @property
@@ -31,7 +32,7 @@ class State(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing is left to do."""
-        return self.finished or self is State.DIVERGED
+        return self.finished or self in (State.DIVERGED, State.PRUNED)
 
 
 def state_of(folder: Path) -> State:

@@ -19,6 +19,7 @@ from regbench.records.files import ENVIRONMENT, METRICS, READ_VERSIONS, SUMMARY
 from regbench.records.form import check_ended, status_of
 from regbench.records.identity import NOT_CONDITIONS, conditions, flattened, parts_of
 from regbench.records.metrics import CURVES, NAME
+from regbench.records.status import Status
 from regbench.records.summary import Summary
 from regbench.storage.reading import json_object, object_in, sentence, text_of
 
@@ -163,7 +164,8 @@ def read_result(folder: str) -> tuple[Result, list[str]]:
     All that a run's files hold is checked here, so that nothing after this can fail on it.
 
     Raises:
-        NotCounted: it has not ended, its record is of another version, or its files are not those of a run.
+        NotCounted: it has not ended or was pruned, its record is of another version, or its files are not
+            those of a run.
     """
     place = Path(folder)
     try:
@@ -185,7 +187,7 @@ def read_result(folder: str) -> tuple[Result, list[str]]:
 
 
 def _refuse_others(summary: Mapping[str, Any]) -> None:
-    """Refuse records of another version, and runs that have not ended.
+    """Refuse records of another version, and runs that have not ended, or were given up by a search.
 
     Raises:
         NotCounted: it is one.
@@ -194,10 +196,11 @@ def _refuse_others(summary: Mapping[str, Any]) -> None:
     if version not in READ_VERSIONS:
         readable = " or ".join(map(str, READ_VERSIONS))
         raise NotCounted(f"its record is of version {brief(version)}, and {readable} is read here")
-    if status is None or not status.ended:
+    if status is None or not status.ended or status is Status.PRUNED:
         epochs = summary.get("epochs")
         done = epochs.get("done") if isinstance(epochs, dict) else None
-        raise NotCounted(f"unfinished: {brief(summary.get('status'))} after epoch {brief(done)}")
+        why = f": {brief(summary.get('reason'), 200)}" if status is Status.PRUNED else ""
+        raise NotCounted(f"unfinished: {brief(summary.get('status'))} after epoch {brief(done)}{why}")
 
 
 def _course(path: Path, complaints: list[str]) -> Course:

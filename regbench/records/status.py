@@ -11,6 +11,7 @@ class Status(StrEnum):
     FINISHED = "finished"
     STOPPED = "stopped"  # by a member
     DIVERGED = "diverged"
+    PRUNED = "pruned"  # stopped early by a search, as others were better
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
@@ -22,7 +23,7 @@ class Status(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing is left to do."""
-        return self.finished or self is Status.DIVERGED
+        return self.finished or self in (Status.DIVERGED, Status.PRUNED)
 
     @property
     def exit_code(self) -> int:

@@ -208,8 +208,9 @@ class Summary:
         flops: floating-point operations of dense and convolutional layers, forward and backward.
         kept: the same as `last` of the weights that the run ended with, measured after it; only where a
             member overrides `final_model`.
-        status: `finished`, `stopped` (by a member), `diverged`, `failed` or `interrupted`.
-        reason: one sentence for `diverged` and `failed`, else empty.
+        status: `finished`, `stopped` (by a member), `pruned` (by a search), `diverged`, `failed` or
+            `interrupted`.
+        reason: one sentence for `pruned`, `diverged` and `failed`, else empty.
         test: null until test was read.
         reliability: with `calibration`, of a run that finished or stopped, else null: `last` and `best`, each
             for the 15 bins (i/15, (i+1)/15] of `val` rows by their largest probability.

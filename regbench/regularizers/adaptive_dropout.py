@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, select
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 
 Form = Literal["tied", "learned"]
@@ -47,6 +48,11 @@ class AdaptiveDropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {
+        "share": Interval(0.1, 1.0),
+        "alpha": Interval(0.5, 2.0, log=True),
+        "beta": Interval(-1.0, 2.0),
+    }
 
     share: float
     form: Form

@@ -10,6 +10,7 @@ from regbench.images.checks import require_pixels
 from regbench.nn.logits import still_logits
 from regbench.regularizers.base import Regularizer
 from regbench.sites import extra_pass
+from regbench.space import Domain, Interval
 from regbench.tasks import Task
 from regbench.types import ForwardPass, Split
 
@@ -42,6 +43,8 @@ class Adversarial(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"epsilon": 0.0}
+    # from one of 255 shades, as where accuracy is the aim, to the paper's for MNIST
+    search: ClassVar[Mapping[str, Domain]] = {"epsilon": Interval(0.004, 0.25, log=True)}
 
     epsilon: float
     share: float

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, insert, wrap
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 
 What = Literal["probabilities", "logits"]
@@ -38,6 +39,7 @@ class AttentionDropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.4)}
 
     p: float
     what: What

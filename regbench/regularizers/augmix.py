@@ -14,6 +14,7 @@ from regbench.images.checks import require_pixels
 from regbench.images.geometry import turning_note
 from regbench.images.operations import OPS, Strengths, apply_chosen
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, ForwardPass, Split
 
 OPERATIONS = (
@@ -69,6 +70,11 @@ class AugMix(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    # p stays at the paper's; how strong, and how much the views must agree, is what it tries
+    search: ClassVar[Mapping[str, Domain]] = {
+        "severity": Interval(1, 10),
+        "consistency": Interval(1.0, 24.0, log=True),
+    }
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, replace, sites
+from regbench.space import Domain
 
 
 @dataclass
@@ -33,6 +34,7 @@ class BatchNorm(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
+    search: ClassVar[Mapping[str, Domain]] = {}
 
     enabled: bool
     eps: float

@@ -9,6 +9,7 @@ from torch import Tensor
 from regbench.images.checks import require_pixels
 from regbench.images.colors import brightness, contrast, hue, saturation
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -36,6 +37,12 @@ class ColorJitter(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {
+        "brightness": Interval(0.05, 0.5),
+        "contrast": Interval(0.05, 0.5),
+        "saturation": Interval(0.05, 0.5),
+        "hue": Interval(0.02, 0.2),
+    }
 
     brightness: float
     contrast: float

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import ForwardPass, Split
 
 
@@ -36,6 +37,7 @@ class ConfidencePenalty(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(0.01, 1.0, log=True)}
     needs_classes: ClassVar[bool] = True
 
     strength: float

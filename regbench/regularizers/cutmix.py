@@ -10,6 +10,7 @@ from torch import Tensor
 from regbench.images.rectangles import inside
 from regbench.nn.columns import Columns, columns_of, each_alone, lowest, require_images_or_columns
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -42,6 +43,8 @@ class CutMix(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
+    # alpha as in the paper's ablation
+    search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.1, 4.0, log=True), "p": Interval(0.1, 1.0)}
 
     alpha: float
     p: float

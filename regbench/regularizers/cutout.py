@@ -11,6 +11,7 @@ from regbench.images.rectangles import inside
 from regbench.nn.columns import Columns, columns_of, each_alone, lowest, require_images_or_columns
 from regbench.nn.normalization import channel_means
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -40,6 +41,8 @@ class Cutout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    # size is in pixels, or columns: which are many depends on the data, as its default does
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0)}
 
     p: float
     size: int | None

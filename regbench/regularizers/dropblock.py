@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, map_sites
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 
 Gamma = Literal["paper", "calibrated"]
@@ -50,6 +51,7 @@ class DropBlock(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.3), "block_size": Interval(3, 7)}
 
     p: float
     block_size: int

@@ -22,6 +22,7 @@ from regbench.nn.weight_noise import (
 )
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.sites import Site
+from regbench.space import Domain, Interval
 from regbench.weights import plain_name
 
 Mask = Literal["default", "example", "batch", "gaussian"]
@@ -69,6 +70,7 @@ class DropConnect(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.7)}
 
     p: float
     mask: Mask

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, insert
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 
 Mode = Literal["inverted", "classic"]
@@ -33,6 +34,8 @@ class Dropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    # up to what Kadra et al., 2021, try
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.8)}
 
     p: float
     mode: Mode

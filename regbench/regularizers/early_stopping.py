@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain
 from regbench.types import Record
 
 
@@ -36,6 +37,8 @@ class EarlyStopping(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"patience": 1_000_000_000}
+    # with restore_best more patience is never worse on select: what it may cost is no search's to say
+    search: ClassVar[Mapping[str, Domain]] = {}
     visible_at: ClassVar[Mapping[str, Any]] = {"patience": 1, "min_delta": 1000.0}
 
     patience: int

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from regbench.nn.sparsity import shrink_, zero_shares
 from regbench.optimizers import innermost
 from regbench.regularizers.base import Optimizer, Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import ForwardPass
 from regbench.weights import FoundWeights, Scope, regularized_weights
 
@@ -45,6 +46,11 @@ class ElasticNet(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"strength_l1": 0.0, "strength_l2": 0.0}
+    # strength_l2 is half of l2's
+    search: ClassVar[Mapping[str, Domain]] = {
+        "strength_l1": Interval(1e-6, 1e-3, log=True),
+        "strength_l2": Interval(5e-6, 0.05, log=True),
+    }
 
     strength_l1: float
     strength_l2: float

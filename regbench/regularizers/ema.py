@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from regbench.nn.snapshots import LiveState, WithWeights, move
 from regbench.regularizers.base import Regularizer
+from regbench.space import Choice, Domain
 
 
 @dataclass
@@ -35,6 +37,8 @@ class EMA(Regularizer):
     """
 
     off: ClassVar = {"decay": 0.0}
+    # of about 10 to 1000 steps: factors of 1 - decay, which no interval of decay has
+    search: ClassVar[Mapping[str, Domain]] = {"decay": Choice((0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999))}
 
     decay: float
     warmup: bool

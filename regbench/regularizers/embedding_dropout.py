@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, select
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 from regbench.types import PADDING
 
@@ -35,6 +36,7 @@ class EmbeddingDropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.5)}
 
     p: float
     scope: Scope

@@ -14,6 +14,7 @@ from regbench.artefacts import learned
 from regbench.images.checks import require_pixels
 from regbench.nn.autoencoder import AutoencoderRecipe, encoded, squared_errors
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, Split
 
@@ -57,6 +58,8 @@ class FeatureSpace(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
+    # neither has the autoencoder learn anew
+    search: ClassVar[Mapping[str, Domain]] = {"share": Interval(0.05, 0.5), "strength": Interval(0.1, 1.0)}
     visible_at: ClassVar[Mapping[str, Any]] = {
         "share": 0.5,
         "neighbours": 3,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from regbench.images.checks import require_images
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 Fill = Literal["zero", "reflect"]
@@ -38,6 +39,7 @@ class FlipCrop(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0)}
 
     p: float
     flip: float | None

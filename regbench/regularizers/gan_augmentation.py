@@ -11,6 +11,7 @@ from regbench.artefacts import State, learned
 from regbench.images.checks import require_pixels
 from regbench.nn.gan import NOISE, Discriminator, Duel, Generator, settle
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 WIDEST = 4096  # of a layer of the networks; more would fill the memory
@@ -48,6 +49,8 @@ class GANAugmentation(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
+    # it alone does not have the generator learn anew
+    search: ClassVar[Mapping[str, Domain]] = {"share": Interval(0.05, 0.5)}
     visible_at: ClassVar[Mapping[str, Any]] = {"epochs": 1, "width": 4}
     needs_classes: ClassVar[bool] = True
 

@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 from regbench.nn.weight_noise import InTraining, gaussian_outputs, has_own_outputs
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, insert
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 from regbench.weights import plain_name, regularized_weights
 
@@ -46,6 +47,7 @@ class GaussianDropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.7)}
 
     p: float
     target: Target

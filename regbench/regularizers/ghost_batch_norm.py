@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, replace
+from regbench.space import Domain, Interval
 from regbench.types import Split
 
 
@@ -39,6 +40,8 @@ class GhostBatchNorm(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
+    # the smaller, the more noise
+    search: ClassVar[Mapping[str, Domain]] = {"rows": Interval(8, 64, log=True)}
     visible_at: ClassVar[Mapping[str, Any]] = {"rows": 8}
 
     enabled: bool

@@ -10,6 +10,7 @@ from torch import nn
 from regbench.nn.grouping import ChannelsLastGroups, GroupedChannels, group_count
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, replace, sites
+from regbench.space import Domain
 
 
 @dataclass
@@ -40,6 +41,7 @@ class GroupNorm(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
+    search: ClassVar[Mapping[str, Domain]] = {}
 
     enabled: bool
     groups: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from regbench.nn.sparsity import shrink_, soft_threshold, zero_shares
 from regbench.optimizers import innermost
 from regbench.regularizers.base import Optimizer, Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import ForwardPass
 from regbench.weights import FoundWeights, Scope, regularized_weights
 
@@ -43,6 +45,7 @@ class L1(Regularizer):
     """
 
     off: ClassVar = {"strength": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(1e-6, 1e-3, log=True)}
 
     strength: float
     mode: Literal["prox", "subgradient"]

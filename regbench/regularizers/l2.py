@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from regbench.optimizers import Wrapper, innermost, wrap_innermost
 from regbench.regularizers.base import Optimizer, Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import ForwardPass
 from regbench.weights import FoundWeights, Scope, regularized_weights
 
@@ -39,6 +41,8 @@ class L2(Regularizer):
     """
 
     off: ClassVar = {"strength": 0.0}
+    # as in Kadra et al., 2021
+    search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(1e-5, 0.1, log=True)}
 
     strength: float
     mode: Literal["auto", "penalty", "coupled", "decoupled"]

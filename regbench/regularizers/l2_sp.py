@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import ForwardPass
 from regbench.weights import (
     FoundWeights,
@@ -44,6 +46,10 @@ class L2SP(Regularizer):
     """
 
     off: ClassVar = {"strength": 0.0, "head_strength": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {
+        "strength": Interval(1e-3, 1.0, log=True),
+        "head_strength": Interval(1e-4, 0.1, log=True),
+    }
 
     strength: float
     head_strength: float

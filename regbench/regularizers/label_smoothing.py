@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -29,6 +30,8 @@ class LabelSmoothing(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"epsilon": 0.0}
+    # legal with two classes too
+    search: ClassVar[Mapping[str, Domain]] = {"epsilon": Interval(0.01, 0.3)}
     needs_classes: ClassVar[bool] = True
 
     epsilon: float

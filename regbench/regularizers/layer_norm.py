@@ -10,6 +10,7 @@ from torch import nn
 from regbench.nn.grouping import FEWEST_VALUES
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, replace, sites
+from regbench.space import Domain
 
 
 @dataclass
@@ -34,6 +35,7 @@ class LayerNorm(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
+    search: ClassVar[Mapping[str, Domain]] = {}
 
     enabled: bool
     eps: float

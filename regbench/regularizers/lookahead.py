@@ -11,6 +11,7 @@ from torch import Tensor
 
 from regbench.optimizers import Wrapper
 from regbench.regularizers.base import Optimizer, Regularizer
+from regbench.space import Domain, Interval
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Lookahead(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"alpha": 1.0}
+    search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.2, 0.8), "k": Interval(5, 10)}
 
     alpha: float
     k: int

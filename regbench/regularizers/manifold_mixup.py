@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, insert, select, sites
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 from regbench.weights import plain_name
 
@@ -40,6 +41,7 @@ class ManifoldMixup(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.1, 4.0, log=True)}
 
     alpha: float
     where: Where

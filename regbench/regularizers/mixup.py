@@ -8,6 +8,7 @@ from torch import Tensor
 
 from regbench.nn.checks import require_mixable
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -31,6 +32,8 @@ class Mixup(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
+    # from the paper's for ImageNet to beyond that for CIFAR
+    search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.1, 2.0, log=True)}
 
     alpha: float
     per: Literal["batch", "example"]

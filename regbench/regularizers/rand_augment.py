@@ -11,6 +11,7 @@ from regbench.images.checks import require_pixels
 from regbench.images.geometry import turning_note
 from regbench.images.operations import OPS, SIGNED, Acts, Strengths, apply_each, every_act, place_of
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 MOST_OPS = 100  # in a row: no picture is left long before
@@ -44,6 +45,7 @@ class RandAugment(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"num_ops": 0}
+    search: ClassVar[Mapping[str, Domain]] = {"num_ops": Interval(1, 3), "magnitude": Interval(2, 20)}
 
     num_ops: int
     magnitude: int

@@ -12,6 +12,7 @@ from regbench.images.checks import require_images
 from regbench.images.rectangles import inside
 from regbench.nn.normalization import channel_means
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 ATTEMPTS = 10  # torchvision's; at the paper's ranges all of them miss the image once in billions of times
@@ -43,6 +44,7 @@ class RandomErasing(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.1, 0.9), "max_area": Interval(0.1, 0.5)}
 
     p: float
     min_area: float

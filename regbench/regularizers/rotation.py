@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from regbench.images.checks import require_pixels
 from regbench.images.geometry import rotate, turning_note
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -29,6 +30,7 @@ class Rotation(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"degrees": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"degrees": Interval(2.0, 30.0)}
 
     degrees: float
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from regbench.optimizers import Wrapper
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.sites import extra_pass
+from regbench.space import Domain, Interval
 
 
 @dataclass
@@ -39,6 +40,8 @@ class SAM(Regularizer):
     """
 
     off: ClassVar = {"rho": 0.0}
+    # the paper's; adaptive takes ten times as much and more
+    search: ClassVar[Mapping[str, Domain]] = {"rho": Interval(0.01, 0.5, log=True)}
 
     rho: float
     adaptive: bool

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from regbench.nn.checks import require_mixable
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -29,6 +30,7 @@ class SamplePairing(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0)}
 
     p: float
     until: float

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, sites, wrap
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 
 Mode = Literal["batch", "row"]
@@ -38,6 +39,7 @@ class ShakeDrop(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p_last": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p_last": Interval(0.05, 0.9)}
 
     p_last: float
     mode: Mode

@@ -13,6 +13,7 @@ from torch.nn.utils import parametrize
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, select
+from regbench.space import Domain
 from regbench.streams import Stream
 
 EARLIER = "shake_shake must come before the members that act within residual branches"
@@ -48,6 +49,8 @@ class ShakeShake(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"branches": 1}
+    # its words are forms of the technique, and have no more or less
+    search: ClassVar[Mapping[str, Domain]] = {}
 
     branches: int
     forward: Forward

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from regbench.images.checks import require_pixels
 from regbench.nn.augmenter import Learner, augmenter, critic
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, ForwardPass, Split
 
 WIDEST = 4096  # of a layer of the augmenter; more would fill the memory
@@ -56,6 +57,7 @@ class SmartAugmentation(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0), "alpha": Interval(0.1, 0.9)}
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Split
 
 NAME = "snapshot_ensemble"  # of the module that holds the snapshots
@@ -38,6 +39,7 @@ class Snapshot(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"cycles": 1}
+    search: ClassVar[Mapping[str, Domain]] = {"cycles": Interval(2, 10)}
 
     cycles: int
     last: int | None

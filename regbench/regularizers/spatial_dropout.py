@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, map_sites
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 
 
@@ -31,6 +32,7 @@ class SpatialDropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.5)}
 
     p: float
     where: Where

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, sites, wrap
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 
 Form = Literal["huang", "rescale"]
@@ -42,6 +43,7 @@ class StochasticDepth(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p_last": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p_last": Interval(0.05, 0.6)}
 
     p_last: float
     form: Form

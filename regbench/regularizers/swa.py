@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from regbench.nn.snapshots import LiveState, WithWeights, move
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Split
 
 ROWS = 256  # of train at once, at most, where the statistics of batch normalizations are measured
@@ -44,6 +45,7 @@ class SWA(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"start": 1.0}
+    search: ClassVar[Mapping[str, Domain]] = {"start": Interval(0.5, 0.9)}
 
     start: float
     every: int

@@ -9,6 +9,7 @@ import torch
 from regbench.nn.checks import require_mixable
 from regbench.nn.columns import Columns, columns_of, each_alone
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -33,6 +34,8 @@ class SwapNoise(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    # up to the paper's 0.6
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.6)}
 
     p: float
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from regbench.images.checks import require_pixels
 from regbench.images.geometry import translate
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import Batch, Split
 
 
@@ -31,6 +32,8 @@ class Translation(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"fraction": 0.0}
+    # the least that moves images of 8 pixels, and a quarter of the side
+    search: ClassVar[Mapping[str, Domain]] = {"fraction": Interval(0.07, 0.25)}
 
     fraction: float
 

@@ -11,6 +11,7 @@ from regbench.images.checks import require_pixels
 from regbench.images.geometry import turning_note
 from regbench.images.operations import OPS, SIGNED, Acts, Strengths, apply_each, every_act, place_of
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain
 from regbench.types import Batch, Split
 
 BINS = 31  # of the strength
@@ -42,6 +43,8 @@ class TrivialAugment(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    # the paper's point is that nothing is tuned
+    search: ClassVar[Mapping[str, Domain]] = {}
 
     p: float
 

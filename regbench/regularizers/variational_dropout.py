@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, select
+from regbench.space import Domain, Interval
 from regbench.streams import Stream
 
 Gates = Literal["tied", "untied"]
@@ -45,6 +46,11 @@ class VariationalDropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"input": 0.0, "recurrent": 0.0, "output": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {
+        "input": Interval(0.05, 0.5),
+        "recurrent": Interval(0.05, 0.5),
+        "output": Interval(0.05, 0.5),
+    }
 
     input: float
     recurrent: float

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from regbench.regularizers.base import Regularizer
+from regbench.space import Domain, Interval
 from regbench.types import PADDING, UNKNOWN, Batch, Split
 
 
@@ -33,6 +34,7 @@ class WordDropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.5)}
 
     p: float
     mode: Literal["replace", "delete"]

@@ -39,8 +39,10 @@ def end(ongoing: Ongoing, status: Status, reason: str, sinks: Sinks, ask: bool =
     """
     run, home, seconds = ongoing.run, ongoing.home, ongoing.seconds
     ongoing.place.require()
+    pruned = status is Status.PRUNED  # at the end of an epoch, and nothing more is asked of it
+    ask = ask and not pruned
     kept = checkpoint.exists(home.path)
-    if kept and not status.finished:
+    if kept and not (status.finished or pruned):
         kept = _undone(ongoing, status)
     summary = summarize(run, home.config, home.choices, ongoing.history, ongoing.found, status)
     judging = Judging(ongoing, summary.last, summary.best)
@@ -88,7 +90,7 @@ def end(ongoing: Ongoing, status: Status, reason: str, sinks: Sinks, ask: bool =
     sinks.end(plain(summary))
     commands = sinks.commands()
     sinks.close()
-    if status.finished:  # before, any of them may be needed
+    if status.finished or pruned:  # before, any of them may be needed
         checkpoint.leave(home.path, ongoing.checkpoints)
     show_summary(home.console, summary, str(home.path), commands)
 

@@ -40,7 +40,7 @@ def lengthen(folder: Path, epochs: int, trust: Trust = UNTRUSTED) -> Path:
     """
     config, longer = read_run(folder, trust=trust)[0], read_run(folder, epochs, trust)[0]
     require_trusted(longer, distrust_of(folder, trust))
-    _refuse_ended(folder)
+    _refuse_ended(folder, epochs)
     state = _state(folder, config, longer)
     done = len(state["history"]) if state else 0
     if epochs <= done:
@@ -63,9 +63,14 @@ def lengthen(folder: Path, epochs: int, trust: Trust = UNTRUSTED) -> Path:
     return place
 
 
-def _refuse_ended(folder: Path) -> None:
+def _refuse_ended(folder: Path, epochs: int) -> None:
     summary = read_summary(folder)
     ways = {Status.STOPPED: "was stopped by a member", Status.DIVERGED: "has diverged"}
+    if summary is not None and summary.status is Status.PRUNED:
+        raise ConfigError(
+            f"train.epochs: {folder} was pruned by a search after epoch {summary.epochs.done}, and what was "
+            f"given up is not gone on with; type {longer_line(folder, epochs)}"
+        )
     if summary is None or summary.status not in ways:
         return
     how, done = ways[summary.status], summary.epochs.done

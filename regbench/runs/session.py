@@ -28,26 +28,36 @@ from regbench.runs.opening import begin
 from regbench.runs.progress import RunProgress
 from regbench.runs.sinks import Sinks
 from regbench.runs.summary import best_of
+from regbench.runs.watching import Pruned, Watch, ask
 from regbench.sinks.base import Start
 from regbench.storage.files import write_json
 from regbench.training.loop import Diverged, EpochEnd, StepEnd, fit
 from regbench.types import Record
 
 
-def train(home: RunFolder) -> Status:
+def train(home: RunFolder, watch: Watch | None = None) -> Status:
     """Train from the start; return the status.
+
+    Args:
+        home: the run's configuration and its folder.
+        watch: says after which epoch it is given up, if after any.
 
     Raises:
         ConfigError: the configuration cannot be run.
         OSError: the folder cannot be written.
     """
-    return go(begin(home))
+    return go(begin(home), watch)
 
 
-def go(ongoing: Ongoing) -> Status:
-    """Train to the end or to a stop, leave everything behind that is to be left, return the status."""
+def go(ongoing: Ongoing, watch: Watch | None = None) -> Status:
+    """Train to the end or to a stop, leave everything behind that is to be left, return the status.
+
+    Args:
+        ongoing: of the run.
+        watch: says after which epoch it is given up, if after any; None where several processes work at it.
+    """
     rank = this_rank()
-    session = Session(ongoing, ranks=rank.count if rank else 1)
+    session = Session(ongoing, ranks=rank.count if rank else 1, watch=watch)
     with StopRequest() as request:
         status = session.do(lambda: _trained(session, lambda: request.made, rank))
     assert status is not None
@@ -67,10 +77,12 @@ def _trained(session: Session, asked: Callable[[], bool], rank: Rank | None) -> 
 
 def _fitted(session: Session, asked: Callable[[], bool]) -> Status:
     ongoing = session.ongoing
+    session.ask()  # where it was killed between that and its summary
     for event in fit(ongoing.run, ongoing.history):
         ongoing.place.leave_copy()
         if isinstance(event, EpochEnd):
             session.take(event)
+            session.ask()
         else:
             session.step(event)
         if asked():
@@ -85,14 +97,17 @@ class Session:
         ongoing: of the run.
         replicas: how many runs are trained together with it, itself among them.
         ranks: how many processes work at it.
+        watch: says after which epoch it is given up, if after any.
 
     Raises:
         ConfigError: a member cannot show its pictures.
         OSError: the folder cannot be written.
     """
 
-    def __init__(self, ongoing: Ongoing, replicas: int = 1, ranks: int = 1) -> None:
-        self.ongoing, self.folder = ongoing, ongoing.home.path
+    def __init__(
+        self, ongoing: Ongoing, replicas: int = 1, ranks: int = 1, watch: Watch | None = None
+    ) -> None:
+        self.ongoing, self.folder, self._watch = ongoing, ongoing.home.path, watch
         run = ongoing.run
         about = describe(run.device, ongoing.threads, replicas, ranks)
         write_json(self.folder / ENVIRONMENT, plain(about))
@@ -120,6 +135,8 @@ class Session:
             status = work()
         except Diverged as error:
             status, reason = Status.DIVERGED, str(error)
+        except Pruned as error:
+            status, reason = Status.PRUNED, str(error)
         except BaseException as error:
             if stops(error):  # the second signal, at once
                 status = Status.INTERRUPTED
@@ -155,6 +172,15 @@ class Session:
         self._sinks.write(event.record)
         self._progress.write(event.record)
         self._keeper.keep(event, due)
+
+    def ask(self) -> None:
+        """Whether the run goes on from here; a member that has stopped it is not overruled.
+
+        Raises:
+            Pruned: it does not.
+        """
+        if not self.ongoing.stopped:
+            ask(self._watch, self.ongoing.history, self.ongoing.run.epochs)
 
     def leave(self) -> None:
         """Write what is not written yet, for whoever takes the run up from its folder."""

@@ -11,7 +11,8 @@ from regbench.records.status import Status
 from regbench.runs.interruption import StopRequest
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.session import Session
-from regbench.training.loop import Diverged
+from regbench.runs.watching import Watch
+from regbench.training.loop import Diverged, EpochEnd
 from regbench.training.replicas.events import ReplicaEnd
 from regbench.training.replicas.fit import fit_stack
 
@@ -24,44 +25,51 @@ class Apart(Exception):
     """A stack has failed, of what its cause says; each run is to be taken up from its folder by itself."""
 
 
-def go_together(ongoings: Sequence[Ongoing]) -> Iterator[Ending]:
+def go_together(ongoings: Sequence[Ongoing], watches: Sequence[Watch | None]) -> Iterator[Ending]:
     """Train runs to their ends or to a stop, leave all behind that is to be left, and give each as it ends.
 
     Args:
         ongoings: of one stack, equally far; each has an epoch to go.
+        watches: of each, which says after which epoch its run is given up; None for one that has none.
 
     Raises:
         Apart: for the runs that have not been given.
     """
     with StopRequest() as request:
-        together = _Together(ongoings)
+        together = _Together(ongoings, watches)
         yield from together.open()
         yield from together.train(request)
 
 
 class _Together:
-    def __init__(self, ongoings: Sequence[Ongoing]) -> None:
-        self._ongoings = ongoings
+    def __init__(self, ongoings: Sequence[Ongoing], watches: Sequence[Watch | None]) -> None:
+        self._ongoings, self._watches = ongoings, watches
         self._going: dict[int, Session] = {}  # by the place of its run
         self._due = Due()
         for one in ongoings:
             one.count_time(0.0)
 
     def open(self) -> Iterator[Ending]:
-        """Open what each run writes to."""
+        """Open what each run writes to; of those that are to be given up at once, that is the end."""
         for place, one in enumerate(self._ongoings):
             one.count_time(1.0)
             try:
-                self._going[place] = Session(one, len(self._ongoings))
+                session = Session(one, len(self._ongoings), watch=self._watches[place])
             except Exception as error:
                 yield place, error
+            else:
+                self._going[place] = session
+                yield from self._do(place, session.ask)
             one.count_time(0.0)
 
     def train(self, request: StopRequest) -> Iterator[Ending]:
         """Train those that are open."""
         places = list(self._going)
         started = [self._going[place].ongoing for place in places]
-        events = fit_stack([one.run for one in started], [list(one.history) for one in started])
+        histories = [list(one.history) for one in started]
+        events = fit_stack(
+            [one.run for one in started], histories, lambda index: self._is_over(places[index])
+        )
         self._share_time()
         while self._going:
             try:
@@ -71,9 +79,7 @@ class _Together:
                 return
             started[0].place.leave_copy()
             if isinstance(event, ReplicaEnd):
-                place = places[event.index]
-                if place in self._going:  # else it has failed over its folder, and the others go on beside it
-                    yield from self._take(place, event)
+                yield from self._take(places[event.index], event)
                 continue
             self._due.begin()
             if request.made:
@@ -83,7 +89,9 @@ class _Together:
         session, due = self._going[place], self._due.is_now()
         event = found.event
         if event is not None and not event.stopped and event.record.epoch < session.ongoing.run.epochs:
-            yield from self._do(place, partial(session.take, event, due))
+            yield from self._do(place, partial(self._go_on, session, event, due))
+            if self._is_over(place):
+                self._share_time()
             return
 
         def ended() -> Status:
@@ -93,6 +101,14 @@ class _Together:
             return Status.STOPPED if event.stopped else Status.FINISHED
 
         yield from self._alone(place, ended)
+
+    def _go_on(self, session: Session, event: EpochEnd, due: bool) -> None:
+        session.take(event, due)
+        session.ask()
+
+    def _is_over(self, place: int) -> bool:
+        """Whether a run was given up after its epoch, or has failed over its folder."""
+        return place not in self._going
 
     def _end_all(self, status: Status) -> Iterator[Ending]:
         for place in list(self._going):

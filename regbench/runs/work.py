@@ -20,6 +20,7 @@ from regbench.runs.folder import RunFolder
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.opening import Unfit, take_up
 from regbench.runs.session import go, train
+from regbench.runs.watching import Watch
 from regbench.storage import checkpoint, checkpoint_form
 
 LOCKED = "locked"  # what comes of a run that another process works at
@@ -58,20 +59,26 @@ class Outcome:
         return 2 if self.status in (LOCKED, REFUSED) else Status(self.status).exit_code
 
 
-def work_in(home: RunFolder, policy: Policy, tell: Callable[[str], None] = lambda _: None) -> Outcome:
+def work_in(
+    home: RunFolder,
+    policy: Policy,
+    tell: Callable[[str], None] = lambda _: None,
+    watch: Watch | None = None,
+) -> Outcome:
     """Hold the folder, and train its run there to the end or to a stop.
 
     Args:
         home: the run's configuration and its folder.
         policy: what is done where it has been begun.
         tell: is told what was damaged, and where the run goes on from then, also where that then fails.
+        watch: says after which epoch the run is given up, if after any.
 
     Raises:
         Exception: a fault of regbench's own.
     """
     try:
         with locked(home.path):
-            return _worked(home, policy, tell)
+            return _worked(home, policy, tell, watch)
     except (ConfigError, OSError) as error:
         return refused(error)
 
@@ -83,19 +90,19 @@ def refused(error: Exception) -> Outcome:
     return Outcome(REFUSED, of_the_system(error) or str(error), error=error)
 
 
-def _worked(home: RunFolder, policy: Policy, tell: Callable[[str], None]) -> Outcome:
+def _worked(home: RunFolder, policy: Policy, tell: Callable[[str], None], watch: Watch | None) -> Outcome:
     if policy is Policy.FRESH:
         refuse_begun(home.path)
-        return Outcome(train(home))
+        return Outcome(train(home, watch))
     if policy is Policy.MEND:
         found = mended(home, tell)
-        return found if isinstance(found, Outcome) else Outcome(go(found))
+        return found if isinstance(found, Outcome) else Outcome(go(found, watch))
     summary = read_summary(home.path)
     if summary and summary.status.ended:
         return Outcome(summary.status, summary.reason, idle=True)
     require_trusted(home.config, home.distrust)
     check_sinks(home.config, home.distrust)
-    return Outcome(go(take_up(home)))
+    return Outcome(go(take_up(home), watch))
 
 
 def mended(home: RunFolder, tell: Callable[[str], None]) -> Ongoing | Outcome:

@@ -18,6 +18,7 @@ from regbench.runs.interruption import StopRequest
 from regbench.runs.ongoing import Ongoing
 from regbench.runs.session import go
 from regbench.runs.together import Apart, go_together
+from regbench.runs.watching import Watch
 from regbench.runs.work import Outcome, mended, refused
 from regbench.training.replicas.proof import unstackable
 
@@ -26,7 +27,11 @@ SPARE = 256  # that the process holds open besides
 Tell = Callable[[int, str], None]
 
 
-def work_in_each(homes: Sequence[RunFolder], tell: Tell = lambda *_: None) -> list[Outcome]:
+def work_in_each(
+    homes: Sequence[RunFolder],
+    tell: Tell = lambda *_: None,
+    watches: Sequence[Watch | None] | None = None,
+) -> list[Outcome]:
     """Hold the folders, and train their runs there to their ends or to a stop, as `Policy.MEND` does.
 
     What goes wrong with one of them is its outcome, and no matter of the others'.
@@ -34,12 +39,13 @@ def work_in_each(homes: Sequence[RunFolder], tell: Tell = lambda *_: None) -> li
     Args:
         homes: configuration and folder of each, nothing of which is shown.
         tell: is told, with the place of a folder, what was damaged, and what became of its run then.
+        watches: of each, which says after which epoch its run is given up; None where none has one.
 
     Raises:
         KeyboardInterrupt: a signal has come while none of them was trained.
     """
     _allow_files(FILES * len(homes))
-    group = _Group(homes, tell)
+    group = _Group(homes, tell, watches or [None] * len(homes))
     with group.held():
         group.work()
     return [group.outcomes.get(place, Outcome(Status.INTERRUPTED)) for place in range(len(homes))]
@@ -58,8 +64,8 @@ def _allow_files(count: int) -> None:
 
 
 class _Group:
-    def __init__(self, homes: Sequence[RunFolder], tell: Tell) -> None:
-        self._homes, self._tell = homes, tell
+    def __init__(self, homes: Sequence[RunFolder], tell: Tell, watches: Sequence[Watch | None]) -> None:
+        self._homes, self._tell, self._watches = homes, tell, watches
         self._locks = [ExitStack() for _ in homes]
         self.outcomes: dict[int, Outcome] = {}  # of those that have one, by their place
 
@@ -97,7 +103,8 @@ class _Group:
             if len(places) == 1:
                 self._alone(places[0], several[places[0]])
                 return
-            for index, ending in go_together(list(several.values())):
+            watches = [self._watches[place] for place in places]
+            for index, ending in go_together(list(several.values()), watches):
                 with self._telling(places[index]):
                     if isinstance(ending, BaseException):
                         raise ending
@@ -113,7 +120,9 @@ class _Group:
         """Train one run by itself: one that is open, or else what is in its folder."""
         with self._telling(place):
             found = ongoing or self._mended(place)
-            self._end(place, Outcome(go(found)) if isinstance(found, Ongoing) else found)
+            if isinstance(found, Ongoing):
+                found = Outcome(go(found, self._watches[place]))
+            self._end(place, found)
 
     def _mended(self, place: int) -> Ongoing | Outcome:
         return mended(self._homes[place], lambda said: self._tell(place, said))

@@ -98,7 +98,7 @@ class WandB(Sink):
 
     def close(self) -> None:
         if self._run is not None:
-            self._run.finish(exit_code=0 if self._status.finished else 1)
+            self._run.finish(exit_code=int(self._status.exit_code != 0))
             self._run = None
 
     def command(self) -> str:

@@ -59,11 +59,16 @@ def budget_of(words: Sequence[str]) -> tuple[Budget, list[str]]:
         if key not in known:
             hint = nearest(key, known) or "; there are budget, budget.seeds and budget.jobs"
             raise ConfigError(f"{printable(key)}: there is no such budget{hint}")
-    counts = {name: _count(f"{KEY}.{name}", found.get(f"{KEY}.{name}")) for name in COUNTS}
-    return Budget(_seconds(found.get(KEY)), counts["jobs"], counts["seeds"]), others
+    counts = {name: count_of(f"{KEY}.{name}", found.get(f"{KEY}.{name}")) for name in COUNTS}
+    return Budget(seconds_of(found.get(KEY)), counts["jobs"], counts["seeds"]), others
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds_of(text: str | None) -> float | None:
+    """A budget of time as it was typed, in seconds; None where none was.
+
+    Raises:
+        ConfigError: it is no time.
+    """
     if text is None:
         return None
     seconds = 0.0
@@ -76,7 +81,12 @@ def _seconds(text: str | None) -> float | None:
     return seconds
 
 
-def _count(key: str, text: str | None) -> int | None:
+def count_of(key: str, text: str | None) -> int | None:
+    """A number of things as it was typed; None where none was.
+
+    Raises:
+        ConfigError: it is no whole number of at least 1.
+    """
     if text is None:
         return None
     number = int(text) if re.fullmatch(r"\d{1,9}", text.strip()) else 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from regbench.analysis.cohorts import regardless_of
 from regbench.analysis.comparison import report
 from regbench.analysis.question import Question
 from regbench.analysis.racing import Place, rule_of
@@ -37,13 +39,20 @@ class Race:
         question: what is asked of them.
         spending: of the budget.
         say: takes a sentence on each stack that is decided, or out.
+        tuned: keys whose values are each stack's own.
 
     Attributes:
         over: why it has ended; empty where it has not.
     """
 
     def __init__(
-        self, field: Field, jobs: Jobs, question: Question, spending: Spending, say: Callable[[str], None]
+        self,
+        field: Field,
+        jobs: Jobs,
+        question: Question,
+        spending: Spending,
+        say: Callable[[str], None],
+        tuned: Collection[str] = (),
     ) -> None:
         self.over = ""
         self._field, self._jobs, self._question, self._spending = field, jobs, question, spending
@@ -51,7 +60,7 @@ class Race:
         self._said: set[int] = set()
         self._seeds = [0] * len(field.entries)
         self._out = [""] * len(field.entries)
-        self._readings = Readings(question)
+        self._readings, self._tuned = Readings(question, tuned), tuned
         self._cells: dict[str, Cell] = {}  # by the names of their jobs
         self._begun: set[str] = set()  # of these; each is looked at until it has
 
@@ -120,7 +129,12 @@ class Race:
 
     def report(self) -> Report:
         """What `compare` says of the same runs."""
-        return report(find([job.folder for job in self.judged]), self._question)
+        found = find([job.folder for job in self.judged])
+        if not self._tuned:
+            return report(found, self._question)
+        found = replace(found, results=regardless_of(found.results, self._tuned))
+        first = {str(self._jobs.at(*cell).folder) for cell in self._cells.values() if cell[0] == 0}
+        return report(found, self._readings.question_of(found.results, first))
 
     @property
     def judged(self) -> list[Job]:
@@ -196,7 +210,7 @@ class Race:
             if state in (State.NEW, State.LEFT) and now > latest.get(job.name, math.inf):
                 late.append(job)
                 continue
-            what = "diverged" if state is State.DIVERGED else "failed"
+            what = {State.DIVERGED: "diverged", State.PRUNED: "was pruned"}.get(state, "failed")
             self._out[number] = self._out[number] or f"{what} with seed {self._field.seed(turn)}"
         self._readings.refuse_unmeasured()
         for number, one in enumerate(self.places()):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 
-from regbench.analysis.cohorts import cohorts
+from regbench.analysis.cohorts import cohorts, regardless_of
 from regbench.analysis.notes import note_of
 from regbench.analysis.question import Question, refuse_unmeasured
 from regbench.analysis.racing import Standing, standings
@@ -21,10 +22,11 @@ class Readings:
 
     Args:
         question: what is asked of them.
+        tuned: keys whose values are each stack's own.
     """
 
-    def __init__(self, question: Question) -> None:
-        self._question = question
+    def __init__(self, question: Question, tuned: Collection[str] = ()) -> None:
+        self._question, self._tuned = question, tuned
         self._read: dict[Cell, Result] = {}
         self._found: tuple[int, dict[int, Standing]] = (0, {})  # of how many runs, and what they say
         self._busy = Lock()  # the live table reads too
@@ -34,7 +36,8 @@ class Readings:
         with self._busy:
             for cell, job in jobs:
                 if cell not in self._read:
-                    self._read.update((cell, result) for result in find([job.folder]).results)
+                    found = regardless_of(find([job.folder]).results, self._tuned)
+                    self._read.update((cell, result) for result in found)
 
     def standings(self) -> dict[int, Standing]:
         """What they say, by the numbers of the stacks."""
@@ -61,8 +64,22 @@ class Readings:
         found: dict[int, Standing] = {}
         for cohort in cohorts(runs.values())[0]:  # one, as they differ in nothing but their stacks
             names = {group.name: numbers[id(group.example)] for group in cohort.groups}
-            found |= {names[name]: one for name, one in standings(cohort, self._question).items()}
+            question = replace(self._question, baseline=_first(names))
+            found |= {names[name]: one for name, one in standings(cohort, question).items()}
         return found
+
+    def question_of(self, results: Sequence[Result], first: Collection[str]) -> Question:
+        """The question of a report on them, with the name that the first stack has in it.
+
+        Args:
+            results: of the report.
+            first: folders of runs of the first stack.
+        """
+        for cohort in cohorts(results)[0]:
+            for group in cohort.groups:
+                if group.example.folder in first:
+                    return replace(self._question, baseline=group.name)
+        return self._question
 
     def taken(self, cells: Iterable[Cell]) -> float:
         """Seconds that these took in all."""
@@ -88,3 +105,8 @@ class Readings:
         measured = {figure for result in runs for figure in note_of(result, self._question.at).figures}
         if measured:
             refuse_unmeasured("race", self._question.metric, measured)
+
+
+def _first(names: Mapping[str, int]) -> str | None:
+    """The name of the stack that others are compared with; None where it has not run."""
+    return next((name for name, number in names.items() if number == 0), None)

@@ -17,7 +17,7 @@ from regbench.assembly.stack import build_stack
 from regbench.assembly.workload import threads_of
 from regbench.composition.settings import read_settings
 from regbench.evaluation.measurement import evaluate
-from regbench.folders.state import damage_of, state_of
+from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import READ_VERSIONS, undamaged
 from regbench.records.status import Status
 from regbench.records.summary import Summary
@@ -75,7 +75,8 @@ def seconds_left(jobs: Sequence[Job], costs: Costs, seeds: int, workers: int) ->
         kinds.setdefault(_kind(job.config), []).append(job)
     total = 0.0
     for several in kinds.values():
-        done = sum(state_of(job.folder).ended for job in several)
+        states = [state_of(job.folder) for job in several]
+        done = sum(state.ended and state is not State.PRUNED for state in states)  # which counts for nothing
         total += costs.of(several[0]).seconds * max(0, seeds - done)
     return duration(total / workers)
 

@@ -22,6 +22,7 @@ from regbench.folders.state import State, state_of
 from regbench.records.status import Status
 from regbench.runs.folder import RunFolder
 from regbench.runs.interruption import StopRequest, released
+from regbench.runs.watching import Watch
 from regbench.runs.work import LOCKED, REFUSED, Outcome, Policy, work_in
 from regbench.runs.work_together import work_in_each
 from regbench.sweeps.losses import LOST, WorkerLost
@@ -38,10 +39,12 @@ class Members:
     Attributes:
         stop: nothing is done where this file exists, and it is made where a job fails.
         latest: likewise nothing where the moment that stands here for the folder's name has passed.
+        watches: for the folder's name what says after which epoch the run is given up, if after any.
     """
 
     stop: Path | None = None
     latest: Mapping[str, float] = field(default_factory=dict)
+    watches: Mapping[str, Watch] = field(default_factory=dict)
 
     def __call__(self, cfg: DictConfig) -> Outcome:
         """One job of this configuration.
@@ -53,7 +56,7 @@ class Members:
         if isinstance(home, Outcome):
             return home
         with released():
-            outcome = _try(home)
+            outcome = _try(home, self.watches.get(home.path.name))
         return self._ended([outcome], [home])[0]
 
     def prepare(self, cfg: DictConfig) -> RunFolder | Outcome:
@@ -74,7 +77,8 @@ class Members:
         homes = [one for one in prepared if isinstance(one, RunFolder)]
         notes: dict[int, str] = {}
         with released():
-            found = work_in_each(homes, notes.__setitem__)
+            watches = [self.watches.get(one.path.name) for one in homes]
+            found = work_in_each(homes, notes.__setitem__, watches)
         made = [
             replace(one, note=_joined(homes[place], notes.get(place)), error=None)
             for place, one in enumerate(found)
@@ -108,10 +112,10 @@ def _forget(folder: Path) -> None:
         forget(folder)
 
 
-def _try(home: RunFolder) -> Outcome:
+def _try(home: RunFolder, watch: Watch | None) -> Outcome:
     notes: list[str] = []
     try:
-        outcome = work_in(home, Policy.MEND, notes.append)
+        outcome = work_in(home, Policy.MEND, notes.append, watch)
     except Exception as error:  # one job's fault must not end the others
         log.exception("the job has failed")
         outcome = Outcome(Status.FAILED, f"{type(error).__name__}: {error}")

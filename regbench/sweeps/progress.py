@@ -103,7 +103,7 @@ class SweepProgress:
 
     def _take(self, name: str, summary: Summary) -> None:
         """See whether it is the best: by what select chooses by, with what val decides by, which judges."""
-        metrics = summary.best.metrics if summary.best else {}
+        metrics = summary.best.metrics if summary.best and summary.status.finished else {}
         chosen, judged = summary.monitor, summary.terms.judged
         if {chosen, judged} <= metrics.keys():
             score = (-1 if smaller_is_better(chosen) else 1) * metrics[chosen]
@@ -151,15 +151,18 @@ class SweepProgress:
         running = ", ".join(begun[: self._workers]) or "-"
         failed = [name for name, summary in self._ended.copy().items() if summary.status is Status.DIVERGED]
         failed += [name for name, state in states.items() if state is State.FAILED]
+        lost = {"failed": _some(failed)}
+        if pruned := [name for name, one in self._ended.copy().items() if one.status is Status.PRUNED]:
+            lost["pruned"] = _some(pruned)
         if self._shown:
             parts = drawn(self._shown, self._console.width)
-            return Group(*parts, self._grid({"running": running, "failed": _some(failed)}))
+            return Group(*parts, self._grid({"running": running, **lost}))
         left = self._seconds_left()
         rows = {
             "done": f"{len(self._ended)} of {len(self._jobs)}",
             "running": running,
             "left": str(len(self._jobs) - len(self._ended)),
-            "failed": _some(failed),
+            **lost,
             "time left": "-" if left is None else _duration(left),
             "best so far": f"{self._best[1]}, val {self._best[2]:.4f}" if self._best else "-",
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from regbench.folders.placement import refuse_links, refuse_unwritable
 from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import undamaged
 from regbench.runs.interruption import Held, released
+from regbench.runs.watching import Watch
 from regbench.runs.work import LOCKED, Outcome
 from regbench.storage.folders import missing, remove_empty
 from regbench.sweeps.folder import SweepFolder
@@ -45,10 +46,16 @@ class Round:
     Attributes:
         jobs: checked.
         latest: for names of jobs the moment, in seconds since 1970, after which they are not started.
+        watches: for names of jobs what says after which epoch a run is given up (`regbench.runs.watching`).
+        tries: whether a job that is pruned, diverges, or cannot be run is a result like any other.
+        told: takes what came of those that were tried, by name, when the round is over.
     """
 
     jobs: Sequence[Job]
     latest: Mapping[str, float] = field(default_factory=dict)
+    watches: Mapping[str, Watch] = field(default_factory=dict)
+    tries: bool = False
+    told: Callable[[Mapping[str, Outcome]], None] = lambda _: None
 
 
 def sweep(launch: Launch, place: SweepFolder, jobs: Sequence[Job], fail_fast: bool = False) -> int:
@@ -115,6 +122,7 @@ def run_rounds(
     console = console or Screen()
     outcomes: dict[str, Outcome] = {}
     jobs: list[Job] = []
+    tries: set[str] = set()
     try:
         with (
             SweepProgress(console, [], board=board) as progress,
@@ -126,6 +134,7 @@ def run_rounds(
                 if not jobs and one.jobs:
                     progress.tell(exclusion.said(one.jobs[0].folder.parent))
                 jobs += one.jobs
+                tries |= {job.name for job in one.jobs if one.tries}
                 if fail_fast and one.jobs and not stop:
                     stop = opened.enter_context(_note(one.jobs[0].folder.parent if launch.leaves else None))
                 for job in one.jobs:
@@ -133,6 +142,7 @@ def run_rounds(
                         _say(console, f"{job.name} is run again: {damage}")
                 progress.add(one.jobs)
                 _run(launch, one, outcomes, stop, progress)
+                one.told({job.name: outcomes[job.name] for job in one.jobs if job.name in outcomes})
                 with released():  # between rounds, too, Ctrl-C is heard
                     pass
                 if stop and stop.exists():
@@ -142,7 +152,7 @@ def run_rounds(
         console.print(f"{ended} of {len(jobs)} jobs have ended; the same line goes on", highlight=False)
         raise
     jobs = [one for one in jobs if outcomes.get(one.name) != Outcome(LATE)]
-    return _report(console, jobs, outcomes, words) if jobs else 0
+    return _report(console, jobs, outcomes, words, tries) if jobs else 0
 
 
 @contextmanager
@@ -177,7 +187,7 @@ def _run(
     """
     left = [one for one in asked.jobs if not state_of(one.folder).ended]
     losses = {one.name: Losses() for one in left}
-    task = Members(stop, asked.latest)
+    task = Members(stop, asked.latest, asked.watches)
     while left:
         chosen = choose(left, launch.at_once(left), launch.groups, hurried=bool(asked.latest))
         progress.tell(chosen.said)
@@ -222,18 +232,35 @@ def _given_up(jobs: Sequence[Job], losses: Mapping[str, Losses]) -> list[Job]:
     return [one for one in begun if losses[one.name].add(one.epochs())]
 
 
-def _report(console: Console, jobs: Sequence[Job], outcomes: dict[str, Outcome], words: Sequence[str]) -> int:
-    """Say how the sweep ended, and for each failed job why and how to repeat it."""
+def _report(
+    console: Console,
+    jobs: Sequence[Job],
+    outcomes: dict[str, Outcome],
+    words: Sequence[str],
+    tries: Collection[str] = (),
+) -> int:
+    """Say how the sweep ended, and for each failed job why and how to repeat it.
+
+    Args:
+        console: where to say it.
+        jobs: of the sweep.
+        outcomes: of each job that was tried, by its name.
+        words: what names the sweep on a command line.
+        tries: names of jobs that have not failed where they were pruned, diverged, or could not be run.
+    """
     states = {one.name: state_of(one.folder) for one in jobs}
     skipped = {one.name for one in jobs if outcomes.get(one.name) == Outcome(SKIPPED)}
-    failed = [one for one in jobs if not states[one.name].finished and one.name not in skipped]
-    done = len(jobs) - len(failed) - len(skipped)
+    states_of_tries = {name: states[name] for name in states.keys() & set(tries)}
+    ended = {name: state for name, state in states_of_tries.items() if not state.finished}
+    beside = skipped | {name for name, state in ended.items() if state is not State.FAILED}
+    pruned = sum(state is State.PRUNED for state in ended.values())
+    failed = [one for one in jobs if not states[one.name].finished and one.name not in beside]
+    done = len(jobs) - len(failed) - len(beside)
     for one in jobs:
         if one.name in outcomes and outcomes[one.name].note:
             _say(console, f"{one.name}: {outcomes[one.name].note}")
-    console.print(
-        f"{done} of {len(jobs)} jobs finished in {jobs[0].folder.parent}", soft_wrap=True, highlight=False
-    )
+    counted = f"{done} of {len(jobs)} jobs finished{f', {pruned} pruned' if pruned else ''}"
+    console.print(f"{counted} in {jobs[0].folder.parent}", soft_wrap=True, highlight=False)
     if not failed:
         return 0
     rows = [[one.name, _reason(one, outcomes)] for one in failed]
@@ -270,5 +297,5 @@ def repeat(one: Job, state: State, words: Sequence[str]) -> str:
     """The command that runs just this job again, in the same sweep."""
     keys = zip(one.overrides, keys_of(one.overrides), strict=True)
     made = [override for override, key in keys if key not in ("sweep", "hydra.sweep.dir")]
-    again = [FORCE] if state is State.DIVERGED else []
+    again = [FORCE] if state in (State.DIVERGED, State.PRUNED) else []
     return shlex.join(["regbench", "train", "-m", *made, *words, *again])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -18,33 +18,53 @@ from regbench.types import Record
 End = tuple[dict[str, float], torch.nn.Module | None, View | None]  # of an epoch of one run
 
 
-def fit_stack(runs: Sequence[Run], histories: Sequence[Sequence[Record]]) -> Iterator[StepEnd | ReplicaEnd]:
+def fit_stack(
+    runs: Sequence[Run],
+    histories: Sequence[Sequence[Record]],
+    is_over: Callable[[int], bool] = lambda _: False,
+) -> Iterator[StepEnd | ReplicaEnd]:
     """Train several runs at once, epoch by epoch, each from where its history ends.
 
     All histories end with the same epoch. A run leaves the stack with its last epoch, where one of its
-    members stops it, or where it diverges; what is left of the stack goes on. When the end of a run's epoch
-    is told, its model, optimizer and members hold what they would alone. Times are a run's share: those of
-    the stack divided by how many are in it.
+    members stops it, where it diverges, or where it is over; what is left of the stack goes on. When the end
+    of a run's epoch is told, its model, optimizer and members hold what they would alone. Times are a run's
+    share: those of the stack divided by how many are in it.
+
+    Args:
+        runs: of one stack.
+        histories: of each.
+        is_over: whether a run, by its number, has come to an end of which the loop does not know, such as
+            that it was given up; asked once the end of an epoch of it has been told.
     """
     records = [list(history) for history in histories]
     going = [index for index, run in enumerate(runs) if len(records[index]) < run.epochs]
     while len(going) > 1:
-        left = yield from _until_one_leaves(runs, records, going)
+        left = yield from _until_one_leaves(runs, records, going, is_over)
         going = [index for index in going if index not in left]
     for index in going:
-        yield from _alone(index, runs[index], records[index])
+        yield from _alone(index, runs[index], records[index], is_over)
 
 
-def _alone(index: int, run: Run, history: Sequence[Record]) -> Iterator[StepEnd | ReplicaEnd]:
+def _alone(
+    index: int, run: Run, history: Sequence[Record], is_over: Callable[[int], bool]
+) -> Iterator[StepEnd | ReplicaEnd]:
     try:
         for event in fit(run, history):
-            yield ReplicaEnd(index, event) if isinstance(event, EpochEnd) else event
+            if not isinstance(event, EpochEnd):
+                yield event
+                continue
+            yield ReplicaEnd(index, event)
+            if is_over(index):
+                return
     except Diverged as error:
         yield ReplicaEnd(index, None, str(error))
 
 
 def _until_one_leaves(
-    runs: Sequence[Run], records: list[list[Record]], going: Sequence[int]
+    runs: Sequence[Run],
+    records: list[list[Record]],
+    going: Sequence[int],
+    is_over: Callable[[int], bool],
 ) -> Generator[StepEnd | ReplicaEnd, None, set[int]]:
     """Train the runs whose numbers are given until some of them are done; return which."""
     stack = RunStack([runs[index] for index in going])
@@ -69,6 +89,8 @@ def _until_one_leaves(
             if stopped or epoch + 1 == run.epochs:
                 left.add(index)
             yield ReplicaEnd(index, EpochEnd(records[index][-1], evaluated, stopped, seen))
+            if is_over(index):
+                left.add(index)
     stack.part()
     return left
 

@@ -1,0 +1,99 @@
+"""The winner against the tuned baseline, on seeds that chose nothing and rows that chose nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from regbench.analysis.question import Question
+from regbench.analysis.searching import Arm, Confirmation, Setting, Trial
+from regbench.analysis.verdicts import NOT_RESOLVED
+from regbench.composition.command_line import CommandLine
+from regbench.composition.composer import Composer
+from regbench.records.identity import stack_name
+from regbench.studies.budget import Spending
+from regbench.studies.entries import Entry, Field, Jobs
+from regbench.studies.race import Race
+from regbench.studies.searching.jobs import TrialJobs
+
+TUNED_BASELINE = "tuned baseline"
+
+
+class Confirming:
+    """A race of two, which may be looked at after every seed.
+
+    Args:
+        line: the words of every job, with the folder of all.
+        composer: of the line's folder of options.
+        jobs: knows the words of trials.
+        won: the winner's arm, its trial, and the baseline's.
+        fresh: the seeds, in order.
+        question: what is asked of the runs.
+        tuned: keys that every trial sets.
+        spending: of the time.
+        say: takes the verdict.
+
+    Attributes:
+        race: of both.
+    """
+
+    def __init__(
+        self,
+        line: CommandLine,
+        composer: Composer,
+        jobs: TrialJobs,
+        won: tuple[Arm, Trial, Trial],
+        fresh: Sequence[int],
+        question: Question,
+        tuned: Sequence[str],
+        spending: Spending,
+        say: Callable[[str], None],
+    ) -> None:
+        arm, winner, base = won
+        self._question = question
+        self._sides = [
+            Setting("baseline", base.number, TUNED_BASELINE, jobs.entry(base)),
+            Setting(arm.name, winner.number, stack_name(dict.fromkeys(winner.members)), jobs.entry(winner)),
+        ]
+        entries = [Entry(side.stack, side.words) for side in self._sides]
+        self._field = Field(entries, list(fresh), added=False)
+        self._jobs = Jobs(line, self._field, composer)
+        self.race = Race(self._field, self._jobs, question, spending, say, tuned)
+
+    def found(self) -> Confirmation:
+        """What both have reached so far."""
+        place = self.race.places()[1]
+        judged = self.race.judged
+        seeds = {job.folder: job.config["seed"] for job in judged}
+        folders: list[dict[int, str]] = [{}, {}]
+        for turn in range(place.seeds):
+            for number in (0, 1):
+                job = self._jobs.at(number, turn)
+                if job.folder in seeds:
+                    folders[number][job.config["seed"]] = str(job.folder)
+        base, winner = (
+            Setting(side.arm, side.trial, side.stack, side.words, of)
+            for side, of in zip(self._sides, folders, strict=True)
+        )
+        one = place.standing
+        made = Confirmation(self._question.metric, self._question.at, winner, base, over=self.race.over)
+        if one is None:
+            return made
+        paired = [seed for seed in self._field.seeds or () if seed in winner.folders and seed in base.folders]
+        verdict = one.verdict
+        over = self.race.over or ("it is decided" if verdict.word != NOT_RESOLVED else "")
+        comparisons = self.race.report().comparisons
+        return Confirmation(
+            made.metric,
+            made.at,
+            winner,
+            base,
+            paired,
+            one.differences,
+            one.mean,
+            one.low,
+            one.high,
+            verdict.p_adjusted,
+            verdict.word,
+            over,
+            comparisons[0] if len(comparisons) == 1 else None,
+        )

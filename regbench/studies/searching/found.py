@@ -1,0 +1,126 @@
+"""What a search has found so far, for its report."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from regbench import __version__
+from regbench.analysis.searching import Arm, Confirmation, Finalist, Outcome, SearchReport, Trial
+from regbench.analysis.words import number
+from regbench.errors import counted
+from regbench.records.metrics import Terms
+from regbench.studies.searching.search import Search
+
+BETTER = "better"
+
+
+def report_of(
+    search: Search,
+    name: str,
+    typed: list[str],
+    config: Mapping[str, Any],
+    choices: Mapping[str, str],
+    terms: Terms,
+    spent: str,
+) -> SearchReport:
+    """The report.
+
+    Args:
+        search: whose rounds have been gone through, as far as they came.
+        name: of the study.
+        typed: the words after `regbench search`.
+        config: of its runs, but for what it sets.
+        choices: which options were chosen.
+        terms: of what is predicted.
+        spent: in words.
+    """
+    arms = search.arms()
+    confirmation = search.confirming.found() if search.confirming else None
+    outcome, said = outcome_of(search, arms, confirmation, terms)
+    settings = search.settings
+    return SearchReport(
+        regbench=__version__,
+        name=name,
+        folder=str(search.folder.root),
+        line=shlex.join(["regbench", "search", *typed]),
+        dataset=choices.get("dataset", ""),
+        model=choices.get("model", ""),
+        objective=search.judge.objective,
+        smaller=search.judge.smaller,
+        seeds=list(search.space.seeds),
+        epochs=config["train"]["epochs"],
+        sampler=settings.sampler,
+        pruner=settings.pruner,
+        fixed=list(search.space.fixed),
+        arms=arms,
+        confirmation=confirmation,
+        outcome=outcome,
+        said=said,
+        spent=spent,
+        storage=settings.storage or str(search.folder.journal),
+    )
+
+
+def outcome_of(
+    search: Search, arms: list[Arm], confirmation: Confirmation | None, terms: Terms
+) -> tuple[Outcome, str]:
+    """How the search ended, and that in a sentence or two."""
+    won = search.winner()
+    if confirmation is None or won is None:
+        return _unconfirmed(search, arms, won, terms)
+    metric, seeds = confirmation.metric, counted(len(confirmation.seeds), "fresh seed")
+    stack = confirmation.winner.stack
+    if confirmation.mean is None:
+        return Outcome.OPEN, f"{stack} is the winner; it is not confirmed yet, as no fresh seed has ended"
+    difference = f"{terms.title(metric)} {_signed(metric, confirmation.mean, terms)}"
+    if confirmation.low is not None and confirmation.high is not None:
+        difference += (
+            f" [{number(metric, confirmation.low, True)}, {number(metric, confirmation.high, True)}]"
+        )
+    if confirmation.word == BETTER:
+        return (
+            Outcome.SURVIVES,
+            f"{stack} survives: on {seeds} it is better than the tuned baseline, {difference}.",
+        )
+    if not confirmation.over:
+        return Outcome.OPEN, f"{stack} is being confirmed: after {seeds} {difference}, {confirmation.word}."
+    return (
+        Outcome.NOTHING,
+        f"Nothing was found that survives: on {seeds} {stack} against the tuned baseline is "
+        f"{confirmation.word}, {difference}. The tuned baseline is what to use.",
+    )
+
+
+def _unconfirmed(
+    search: Search, arms: list[Arm], won: tuple[Arm, Trial, Trial] | None, terms: Terms
+) -> tuple[Outcome, str]:
+    if why := search.lost():
+        assert won is not None
+        arm, _, _ = won
+        metric = search.judge.objective
+        means = f"{number(metric, _mean(arm))} against {number(metric, _mean(arms[0]))} of the baseline"
+        return (
+            Outcome.NOTHING,
+            f"Nothing was found that survives: {why} ({terms.title(metric)} of the best finalist: {means}). "
+            "The tuned baseline is what to use.",
+        )
+    left = [arm.name for arm in arms if arm.finalists and not arm.chosen]
+    if left:
+        return Outcome.OPEN, f"no finalist of {left[0]} has finished all of its seeds"
+    complete = {arm.name: any(one.score is not None for one in arm.trials) for arm in arms}
+    none = [name for name, any_ in complete.items() if not any_]
+    if none:
+        return Outcome.OPEN, f"no trial of {none[0]} has come to its end, so there is nothing to choose from"
+    return Outcome.OPEN, "trials are left to run"
+
+
+def _mean(arm: Arm) -> float:
+    chosen: Finalist = next(one for one in arm.finalists if one.chosen)
+    assert chosen.mean is not None
+    return chosen.mean
+
+
+def _signed(metric: str, value: float, terms: Terms) -> str:
+    return " ".join(filter(None, [number(metric, value, True), terms.unit_of(metric, True)]))

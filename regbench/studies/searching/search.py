@@ -1,0 +1,286 @@
+"""The rounds of a search: trials of every arm, then the finalists, then fresh seeds for the winner."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from regbench.analysis.searching import BASELINE, Arm, Finalist, Trial, TrialState
+from regbench.folders.state import state_of
+from regbench.runs.work import Outcome
+from regbench.studies.budget import Spending
+from regbench.studies.searching.confirming import Confirming
+from regbench.studies.searching.finals import choose_finalists, finalists_of, mean_of, winner_of
+from regbench.studies.searching.jobs import TrialJobs
+from regbench.studies.searching.judging import Judge
+from regbench.studies.searching.optuna_trials import Record, proposed
+from regbench.studies.searching.rounds import Asked, StudyFolder
+from regbench.studies.searching.settings import Settings
+from regbench.studies.searching.space import Side, Space
+from regbench.sweeps.jobs import Job
+from regbench.sweeps.sweep import Round
+
+TRIALS_SHARE, FINALISTS_SHARE = 0.6, 0.75  # of the time: until then there are trials, and then finalists
+
+
+class Search:
+    """What a search has asked for, what came of it, and what is to be run next.
+
+    Its files and the run folders are the state: typed again it asks for the same rounds from the first one
+    on, and what has ended by then costs nothing. Between asking and telling nothing hangs on the time, on how
+    many run at once, or on which process runs what.
+
+    Args:
+        space: what it is over.
+        settings: how it goes about it.
+        folder: its files.
+        jobs: makes the runs of a trial.
+        judge: scores them.
+        record: Optuna's; None where nothing is written.
+        spending: of the time.
+        say: takes a sentence now and then.
+        confirming: makes the race of the winner and the tuned baseline, on fresh seeds.
+
+    Attributes:
+        late: whether the time was spent before all trials had ended.
+        confirming: that race, once there is one.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        settings: Settings,
+        folder: StudyFolder,
+        jobs: TrialJobs,
+        judge: Judge,
+        record: Record | None,
+        spending: Spending,
+        say: Callable[[str], None],
+        confirming: Callable[[tuple[Arm, Trial, Trial], Sequence[int]], Confirming],
+    ) -> None:
+        self.late = False
+        self.confirming: Confirming | None = None
+        self._confirm = confirming
+        self.space, self.settings, self.folder, self.jobs, self.judge = space, settings, folder, jobs, judge
+        self._record, self._spending, self._say = record, spending, say
+        self._trials: dict[str, list[Trial]] = {side.name: [] for side in space.sides}
+        self._budgets = dict(zip(self._trials, settings.shares(len(space.sides)), strict=True))
+        self._open: list[Asked] = []
+        self._finalists: dict[str, list[Finalist]] = {}
+
+    def arms(self) -> list[Arm]:
+        """The arms with all that has ended, the baseline first."""
+        return [
+            Arm(
+                side.name,
+                [one.option for one in side.candidates],
+                side.parameters,
+                self._budgets[side.name],
+                list(self._trials[side.name]),
+                list(self._finalists.get(side.name, ())),
+            )
+            for side in self.space.sides
+        ]
+
+    @property
+    def asked(self) -> list[Asked]:
+        """Trials of the round that is being run."""
+        return list(self._open)
+
+    def rounds(self) -> Iterator[Round]:
+        """What is to be run next, whenever the jobs of the last round have come to their end.
+
+        Raises:
+            ConfigError: the storage holds another search.
+        """
+        number = 0
+        while True:
+            asked = self._next(number)
+            if not asked:
+                break
+            yield from self._run(number, asked)
+            number += 1
+            if self.late:
+                break
+        yield from self._finals()
+        if (won := self.winner()) and not self.lost():
+            named = self.folder.finalists()
+            assert named is not None
+            self.confirming = self._confirm(won, named["fresh"])
+            yield from self.confirming.race.rounds()
+
+    def planned(self) -> list[Job]:
+        """The jobs of the next round of which any is left to do; none where all trials have ended."""
+        for number in range(self.folder.rounds() + 1):
+            if asked := self._next(number, plan=True):
+                jobs = self._jobs_of(asked)
+                if self.folder.ended(number) is None and jobs:
+                    return jobs
+                self._take(number)
+        return []
+
+    def _next(self, number: int, plan: bool = False) -> list[Asked]:
+        """The trials of a round, asked for by whoever comes first; none where there are enough."""
+        if number < self.folder.rounds():
+            return self.folder.asked(number)
+        if self.folder.finalists() is not None or not self._has_time(TRIALS_SHARE):
+            return []
+        if plan:
+            return self._ask()
+        with self.folder.held():
+            if number >= self.folder.rounds() and (asked := self._ask()):
+                self.folder.ask(number, asked)
+            return self.folder.asked(number) if number < self.folder.rounds() else []
+
+    def _ask(self) -> list[Asked]:
+        """The next trials of every arm, as many as a batch has, in turn."""
+        left = {
+            name: float("inf") if budget is None else budget - len(self._trials[name])
+            for name, budget in self._budgets.items()
+        }
+        counts = dict.fromkeys(left, 0)
+        for _ in range(self.settings.batch):
+            # those of which the largest part is left; of equal ones the first
+            name = max(left, key=lambda one: (left[one] - counts[one]) / (self._budgets[one] or 1))
+            if self._budgets[name] is None:
+                name = min(counts, key=lambda one: counts[one] + len(self._trials[one]))
+            if left[name] > counts[name]:
+                counts[name] += 1
+        asked: list[Asked] = []
+        for side in self.space.sides:
+            asked += self._proposed(side, counts[side.name]) if counts[side.name] else []
+        return asked
+
+    def _proposed(self, side: Side, count: int) -> list[Asked]:
+        past, settings = self._trials[side.name], self.settings
+        values = proposed(past, side, count, settings.sampler, settings.seed, self.judge.smaller)
+        trials = []
+        for number, one in enumerate(values, len(past)):
+            trial = Trial(number, TrialState.OPEN, side.members(one), dict(one), side.words(one))
+            trials.append(self.jobs.checked(trial))
+        return [Asked(side.name, trial) for trial in trials]
+
+    def _run(self, number: int, asked: Sequence[Asked]) -> Iterator[Round]:
+        """The round, unless what came of it is known; then take that in."""
+        self._open = list(asked)
+        found: dict[str, Outcome] = {}
+        ended = self.folder.ended(number)
+        jobs_asked = sum(len(one.trial.jobs) for one in asked)
+        self._spending.add(jobs_asked, sum(one.trial.seconds for one in ended or ()))
+        if ended is None:
+            jobs = self._jobs_of(asked)
+            latest = self._latest(jobs, TRIALS_SHARE)
+            watches = {
+                job.name: watch
+                for one in asked
+                if one.trial.state is TrialState.OPEN
+                and (watch := self.judge.watch(self._trials[one.arm], self.jobs.of(one.trial)[0]))
+                for job in self.jobs.of(one.trial)
+            }
+            if jobs:
+                yield Round(jobs, latest, watches, tries=True, told=found.update)
+            now = time.time()
+            self.late = any(
+                not state_of(job.folder).ended and now > latest.get(job.name, float("inf")) for job in jobs
+            )
+            with self.folder.held():
+                self.folder.end(number, [self._ended(one, found) for one in asked])
+        self._take(number)
+        if ended is None:
+            self._write()
+        self._open = []
+
+    def _ended(self, one: Asked, found: Mapping[str, Outcome]) -> Asked:
+        if one.trial.state is not TrialState.OPEN:
+            return one
+        past = self._trials[one.arm]
+        return replace(one, trial=self.judge.trial(one.trial, self.jobs.of(one.trial), found, past))
+
+    def _take(self, number: int) -> None:
+        """Take in what came of a round."""
+        for one in self.folder.ended(number) or ():
+            if one.trial.state is TrialState.OPEN:
+                self.late = True
+            else:
+                self._trials[one.arm].append(one.trial)
+
+    def _write(self) -> None:
+        """Add what has ended to Optuna's record."""
+        if self._record is None:
+            return
+        with self.folder.held():
+            for side in self.space.sides:
+                self._record.put(side, self._trials[side.name], self.judge.smaller)
+
+    def _finals(self) -> Iterator[Round]:
+        """The finalists of every arm, with seeds that no trial has seen."""
+        self._write()  # what whoever was killed may not have come to
+        if self.folder.finalists() is None:
+            chosen = choose_finalists(self.arms(), self.settings, self.space.seeds, self.judge.smaller)
+            if chosen is None:
+                return
+            with self.folder.held():
+                self.folder.name_finalists(chosen)
+        named = self.folder.finalists()
+        assert named is not None
+        jobs = {
+            arm: {
+                number: self.jobs.with_seeds(self._trials[arm][number], named["seeds"]) for number in numbers
+            }
+            for arm, numbers in named["trials"].items()
+        }
+        every = [job for of_arm in jobs.values() for several in of_arm.values() for job in several]
+        self._spending.add(len(every), sum(self.judge.taken(job) for job in every))
+        if any(not state_of(job.folder).ended for job in every):
+            self._say(f"{len(every)} runs of finalists, with seeds {', '.join(map(str, named['seeds']))}")
+            yield Round(every, self._latest(every, FINALISTS_SHARE), tries=True)
+        self._finalists = {
+            arm: finalists_of(of_arm, self.judge, named["seeds"]) for arm, of_arm in jobs.items()
+        }
+
+    def lost(self) -> str:
+        """Why the winner need not be confirmed; empty where it is to be.
+
+        Nothing survives where no candidate is in, or where on the finalists' seeds the tuned baseline is as
+        good: what has helped in the trials was chance.
+        """
+        won = self.winner()
+        if won is None:
+            return ""
+        arm, trial, tuned = won
+        if not trial.members or _stack(trial) == _stack(tuned):
+            return "the best trial has no candidate in that the tuned baseline has not"
+        base = next(one for one in self.arms() if one.name == BASELINE)
+        if mean_of(arm, self.judge.smaller) <= mean_of(base, self.judge.smaller):
+            return "with seeds that the trials had not seen the tuned baseline is as good"
+        return ""
+
+    def winner(self) -> tuple[Arm, Trial, Trial] | None:
+        """The arm that won, its chosen trial, and the baseline's; None where one of them has none."""
+        return winner_of(self.arms(), self.judge.smaller)
+
+    def _jobs_of(self, asked: Sequence[Asked]) -> list[Job]:
+        jobs = [job for one in asked if one.trial.state is TrialState.OPEN for job in self.jobs.of(one.trial)]
+        return list({job.name: job for job in jobs}.values())
+
+    def _has_time(self, share: float) -> bool:
+        return time.time() < self._end(share)
+
+    def _end(self, share: float) -> float:
+        """The moment, in seconds since 1970, at which this share of the time is spent."""
+        if self._spending.budget.seconds is None:
+            return float("inf")
+        return self._spending.end - (1 - share) * self._spending.budget.seconds
+
+    def _latest(self, jobs: Sequence[Job], share: float) -> dict[str, float]:
+        """Until when each job may start, where time is limited: it must end within its share."""
+        if self._spending.budget.seconds is None:
+            return {}
+        end = self._end(share)
+        return {job.name: end - self.judge.seconds(job) for job in jobs if not state_of(job.folder).ended}
+
+
+def _stack(trial: Trial) -> list[str]:
+    """The words that make its stack."""
+    return [word for word in trial.words if word.startswith(("+reg=", "reg."))]
