@@ -50,6 +50,6 @@ class Focal(Regularizer):
         logs, targets = forward.logits.log_softmax(1), forward.batch.targets
         if forward.class_weights is not None:
             targets = targets * forward.class_weights
-        # of a certain class the power's slope would be infinite below gamma 1; clamped, there is none
+        # of a certain class the power's slope would be infinite below gamma 1: clamped, there is none
         rest = (-torch.expm1(logs)).clamp(min=torch.finfo(logs.dtype).tiny)
-        return -(targets * rest**self.gamma * logs).sum(1).mean()
+        return -(targets * (self.gamma * rest.log()).exp() * logs).sum(1).mean()
