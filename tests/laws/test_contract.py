@@ -390,9 +390,8 @@ def test_the_audit_sees_it_act(name: str, model: str) -> None:
     require_acting(name, model)
     config = config_for(model, {name: reg_node(name)})
     (finding,) = audit(lambda out: build_run(config, build_stack(config["reg"] if not out else {}))).findings
-    assert finding.state == "acts" or (
-        finding.state == "rule" and {"end_epoch", "eval_model"} & set(finding.hooks)
-    )
+    may_wait = cls_of(name).has_bound or {"end_epoch", "eval_model"} & set(finding.hooks)
+    assert finding.state == "acts" or (finding.state == "rule" and may_wait)
     assert finding.facts
 
 
