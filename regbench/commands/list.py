@@ -36,7 +36,8 @@ JSON_KEYS = """
   target      what is built, as module.Class ("" for a stack of other options, "???" for your own)
   summary     one line ("" where no source tells)
   paper       author, year, address ("" where there is none)
-  parameters  a list of objects: name, type ("" where no source tells), default, required
+  parameters  a list of objects: name, type ("" where no source tells), default, required, search
+              (what `regbench search` tries: low, high, log, or values; null where it leaves it alone)
   refused     why it cannot act on the model of --model; null where it can, or was not asked
 
 `regbench list sites model=NAME` prints where regularizers can act in a model, and takes the words of train;
@@ -216,7 +217,8 @@ def _filled(pieces: Iterable[str], gap: str, width: int | None) -> list[str]:
 
 def _described(parameter: Parameter) -> str:
     typed = f"{parameter.name}: {parameter.type}" if parameter.type else parameter.name
-    return f"{typed}, required" if parameter.required else f"{typed} = {_as_typed(parameter.default)}"
+    value = ", required" if parameter.required else f" = {_as_typed(parameter.default)}"
+    return f"{typed}{value}" + (f" [searched {parameter.search}]" if parameter.search else "")
 
 
 def _as_typed(value: Any) -> str:

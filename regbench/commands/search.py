@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regbench.analysis.question import refuse_metric, typed_difference
-from regbench.analysis.searching import Outcome
+from regbench.analysis.search_findings import Importance
+from regbench.analysis.searching import Outcome, SearchReport
 from regbench.composition.compose import read_line, refuse_options
 from regbench.composition.composer import Composer
+from regbench.errors import ConfigError
+from regbench.folders.outputs import write_output
 from regbench.reports.search_board import plan_of
+from regbench.reports.search_exports import search_json
 from regbench.reports.search_text import show
 from regbench.studies.searching.settings import settings_of
 from regbench.studies.study import Output, options, refuse_output
@@ -106,6 +112,10 @@ def _plan(study: SearchStudy, launch: Launcher) -> None:
     estimate.show(jobs, launch.at_once(jobs), together=launch.groups)
 
 
+def _write_json(report: SearchReport, importance: Mapping[str, Importance], file: Path) -> None:
+    write_output(file, search_json(report, importance).encode(errors="backslashreplace"))
+
+
 def _run(study: SearchStudy, launch: Launcher, asked: argparse.Namespace) -> int:
     console = Screen()
     try:
@@ -118,8 +128,23 @@ def _run(study: SearchStudy, launch: Launcher, asked: argparse.Namespace) -> int
 
 def _conclude(study: SearchStudy, asked: argparse.Namespace) -> int:
     """Show what was found, and write what is asked for."""
+    # Not at the top: each of them takes a while to import.
+    from regbench.reports.page.search import write_page
+    from regbench.reports.paper.search import figures
+    from regbench.studies.searching.importance import importances
+
     report = study.report()
-    importance = study.importance(report)
+    importance = importances(report)
     show(Terminal(), report, importance)
-    study.write(report, importance, asked.json, asked.html, asked.figures)
+    for option, file, write in (
+        ("--json", asked.json, _write_json),
+        ("--html", asked.html, write_page),
+        ("--figures", asked.figures, figures),
+    ):
+        if file is not None:
+            try:
+                write(report, importance, file)
+            except OSError as error:
+                where = error.filename or file
+                raise ConfigError(f"{COMMAND}: {option}: {where}: {error.strerror}") from error
     return 0 if report.outcome is not Outcome.OPEN or not study.is_over else 4

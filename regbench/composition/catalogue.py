@@ -10,8 +10,9 @@ from typing import Any
 
 from regbench.composition.option_files import LISTED, MADE, require_sound
 from regbench.composition.paths import config_dir
-from regbench.composition.source_text import Roots, defined, off_of, types_of
+from regbench.composition.source_text import Roots, defined, off_of, search_of, types_of
 from regbench.composition.yaml_values import values_of
+from regbench.space import Domain
 
 GROUPS = (LISTED[0], *MADE, *LISTED[1:])
 MISSING = "???"  # how Hydra writes a value that a person must give
@@ -26,12 +27,14 @@ class Parameter:
         type: its annotation with aliases and Literals written out; empty where no source tells.
         default: the YAML's value; None where `required`.
         required: whether a person must give it.
+        search: the values that `regbench search` tries; None where it leaves it alone, or no source tells.
     """
 
     name: str
     type: str
     default: Any
     required: bool
+    search: Domain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,13 @@ def _entry(group: str, path: Path, roots: Roots) -> Entry:
     node = _values(text, path)
     target = str(node.get("_target_", ""))
     summary, paper, types = _read(target, roots)
+    search = search_of(target, roots)
     if target == MISSING:
         summary = f"your own: {_package(text, group)}._target_=module.Class"
     parameters = (
-        Parameter(key, types.get(key, ""), None if value == MISSING else value, value == MISSING)
+        Parameter(
+            key, types.get(key, ""), None if value == MISSING else value, value == MISSING, search.get(key)
+        )
         for key, value in node.items()
         if key != "defaults" and not key.startswith("_")
     )

@@ -85,16 +85,26 @@ def compose_jobs(line: CommandLine, composer: Composer | None = None) -> list[Co
     """
     composer = composer or Composer(line.config_dir)
     try:
-        overrides = in_sweep(list(line.overrides)) if line.multirun else list(line.overrides)
-        _refuse_repeated(composer, overrides)
-        refuse_odd(composer.words.read(overrides))
-        composer.require_settings(overrides)
+        overrides = sound_words(line, composer)
         if not line.multirun:
             return [_heeded(composer.job(overrides, "hydra.run.dir"))]
         jobs = composer.sweep(overrides)
         return _each(composer, jobs)
     finally:
         HydraConfig.instance().cfg = None
+
+
+def sound_words(line: CommandLine, composer: Composer) -> list[str]:
+    """The words of a line, which say no key twice and nothing that would be passed over in silence.
+
+    Raises:
+        ConfigError: they do.
+    """
+    overrides = in_sweep(list(line.overrides)) if line.multirun else list(line.overrides)
+    _refuse_repeated(composer, overrides)
+    refuse_odd(composer.words.read(overrides))
+    composer.require_settings(overrides)
+    return overrides
 
 
 def compose_each(

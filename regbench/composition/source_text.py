@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from regbench.space import Choice, Domain, Interval
+
 Roots = tuple[Path, ...]  # the folders that a person's modules lie in
 Definition = ast.ClassDef | ast.FunctionDef
 
@@ -20,32 +22,57 @@ def defined(target: str, roots: Roots) -> tuple[Definition, ast.Module] | None:
 
 def off_of(target: str, roots: Roots) -> dict[str, Any]:
     """What a class or the first of its bases that does so assigns to `off`; empty where none does."""
+    assigned = _assigned(target, "off", roots)
+    try:
+        written = ast.literal_eval(assigned) if assigned else {}
+    except ValueError:  # it is computed
+        return {}
+    return written if isinstance(written, dict) else {}
+
+
+def search_of(target: str, roots: Roots) -> dict[str, Domain]:
+    """The values that `search` of a class, or of the first of its bases that has one, names for its fields.
+
+    Those that are not written out, as `Interval(0.1, 1.0)`, are left out.
+    """
+    assigned = _assigned(target, "search", roots)
+    if not isinstance(assigned, ast.Dict):
+        return {}
+    fields = ((key, _domain(value)) for key, value in zip(assigned.keys, assigned.values, strict=True))
+    return {str(key.value): found for key, found in fields if isinstance(key, ast.Constant) and found}
+
+
+def _domain(value: ast.expr) -> Domain | None:
+    match value:
+        case ast.Call(func=ast.Name(id=("Interval" | "Choice") as kind), args=args, keywords=keywords):
+            make = {"Interval": Interval, "Choice": Choice}[kind]
+            try:
+                named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in keywords}
+                return make(*map(ast.literal_eval, args), **named)
+            except (TypeError, ValueError):  # computed, or what importing it will refuse
+                return None
+    return None
+
+
+def _assigned(target: str, attribute: str, roots: Roots) -> ast.expr | None:
+    """The value that a class at a full path, or the first of its bases that does so, assigns."""
     module, _, name = target.rpartition(".")
-    return _off(name, _parsed(module, roots), roots)
+    return _assigned_in(name, attribute, _parsed(module, roots), roots)
 
 
-def _off(name: str, tree: ast.Module | None, roots: Roots) -> dict[str, Any]:
+def _assigned_in(name: str, attribute: str, tree: ast.Module | None, roots: Roots) -> ast.expr | None:
     found = _lookup(name, tree, roots)
     if found is None or not isinstance(found[0], ast.ClassDef):
-        return {}
+        return None
     for statement in found[0].body:
         match statement:
             case (
-                ast.AnnAssign(target=ast.Name(id="off"), value=ast.expr() as value)
-                | ast.Assign(targets=[ast.Name(id="off")], value=value)
-            ):
-                return _literal(value)
-    bases = (_off(ast.unparse(base), found[1], roots) for base in found[0].bases)
-    return next((off for off in bases if off), {})
-
-
-def _literal(value: ast.expr) -> dict[str, Any]:
-    """A dictionary written out in the source; empty where it is computed."""
-    try:
-        written = ast.literal_eval(value)
-    except ValueError:
-        return {}
-    return written if isinstance(written, dict) else {}
+                ast.AnnAssign(target=ast.Name(id=assigned), value=ast.expr() as value)
+                | ast.Assign(targets=[ast.Name(id=assigned)], value=value)
+            ) if assigned == attribute:
+                return value
+    bases = (_assigned_in(ast.unparse(base), attribute, found[1], roots) for base in found[0].bases)
+    return next((value for value in bases if value), None)
 
 
 def types_of(node: Definition, tree: ast.Module, roots: Roots) -> dict[str, str]:

@@ -34,8 +34,7 @@ class Dropout(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
-    # up to what Kadra et al., 2021, try
-    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.8)}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.7)}
 
     p: float
     mode: Mode

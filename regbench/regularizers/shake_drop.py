@@ -39,7 +39,7 @@ class ShakeDrop(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p_last": 0.0}
-    search: ClassVar[Mapping[str, Domain]] = {"p_last": Interval(0.05, 0.9)}
+    search: ClassVar[Mapping[str, Domain]] = {"p_last": Interval(0.05, 0.7)}
 
     p_last: float
     mode: Mode

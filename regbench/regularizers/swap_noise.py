@@ -34,8 +34,7 @@ class SwapNoise(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
-    # up to the paper's 0.6
-    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.6)}
+    search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.5)}
 
     p: float
 

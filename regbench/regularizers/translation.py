@@ -32,8 +32,8 @@ class Translation(Regularizer):
     """
 
     off: ClassVar[Mapping[str, Any]] = {"fraction": 0.0}
-    # the least that moves images of 8 pixels, and a quarter of the side
-    search: ClassVar[Mapping[str, Domain]] = {"fraction": Interval(0.07, 0.25)}
+    # from the least that moves images of 8 pixels
+    search: ClassVar[Mapping[str, Domain]] = {"fraction": Interval(0.07, 0.2)}
 
     fraction: float
 

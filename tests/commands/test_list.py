@@ -10,6 +10,7 @@ import pytest
 
 from regbench.commands.list import main
 from regbench.composition.catalogue import GROUPS, Entry, Parameter, entries
+from regbench.space import Choice, Interval
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(path.stem for path in (CONFIGS / "reg").glob("*.yaml"))
@@ -196,9 +197,62 @@ def test_json_has_the_documented_keys(capsys):
         "target": "regbench.schedules.Cosine",
         "summary": "Rise linearly during the warm-up, then fall to 0 along half a cosine.",
         "paper": "Loshchilov and Hutter, 2017, https://arxiv.org/abs/1608.03983, eq. 5",
-        "parameters": [{"name": "warmup", "type": "float", "default": 0.05, "required": False}],
+        "parameters": [
+            {"name": "warmup", "type": "float", "default": 0.05, "required": False, "search": None}
+        ],
         "refused": None,
     }
+
+
+def test_what_a_search_tries_stands_beside_the_default(capsys):
+    printed = listed(capsys, "reg")
+    assert "\n  p: float = 0.5 [searched 0.05 to 0.7]   mode: 'inverted' | 'classic' = inverted " in printed
+    assert "\n  rho: float = 0.05 [searched 0.01 to 0.5 (log)]   adaptive: bool = false " in printed
+    found = {entry["name"]: entry for entry in json.loads(listed(capsys, "reg", "--json"))}
+    tried = {p["name"]: p["search"] for p in found["sam"]["parameters"] + found["ema"]["parameters"]}
+    assert tried["rho"] == {"low": 0.01, "high": 0.5, "log": True}
+    assert tried["decay"] == {"values": [0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999]}
+    assert tried["adaptive"] is None
+
+
+RANGED = """
+from regbench.regularizers.dropout import Dropout
+from regbench.space import Choice, Interval
+
+HIGH = 0.9
+
+class Written(Dropout):
+    search = {"p": Interval(0.1, high=0.9), "mode": Choice(("inverted", "classic")), "other": Interval(1, 2)}
+class Inherited(Dropout):
+    pass
+class Nothing(Dropout):
+    search = {}
+class Computed(Dropout):
+    search = {"p": Interval(0.1, HIGH), "mode": Choice(("inverted", "classic"))}
+class Impossible(Dropout):
+    search = {"p": Interval(0.9, 0.1)}
+class Elsewhere(Dropout):
+    search = dict(p=Interval(0.1, 0.2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        ("Written", {"p": Interval(0.1, 0.9), "mode": Choice(("inverted", "classic"))}),
+        ("Inherited", {"p": Interval(0.05, 0.7)}),
+        ("Nothing", {}),
+        ("Computed", {"mode": Choice(("inverted", "classic"))}),
+        ("Impossible", {}),
+        ("Elsewhere", {}),
+    ],
+)
+def test_a_persons_own_ranges_are_those_that_its_source_writes_out(tmp_path, name, tried):
+    (tmp_path / "reg").mkdir()
+    (tmp_path / "ranged.py").write_text(RANGED)
+    (tmp_path / "reg" / "mine.yaml").write_text(f"_target_: ranged.{name}\np: 0.5\nmode: inverted\n")
+    (mine,) = (entry for entry in entries("reg", tmp_path) if entry.name == "mine")
+    assert {p.name: p.search for p in mine.parameters if p.search} == tried
 
 
 SKIPPING = """

@@ -13,7 +13,7 @@ from regbench.records.status import Status
 @pytest.mark.parametrize(
     ("word", "finished", "ended", "exit_code"),
     [("finished", True, True, 0), ("stopped", True, True, 0), ("diverged", False, True, 3),
-     ("failed", False, False, 1), ("interrupted", False, False, 130)],
+     ("pruned", False, True, 0),     ("failed", False, False, 1), ("interrupted", False, False, 130)],
 )  # fmt: skip
 def test_a_status_says_what_is_left_to_do_and_how_the_command_ends(
     word: str, finished: bool, ended: bool, exit_code: int

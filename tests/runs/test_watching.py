@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +22,7 @@ from regbench.training.replicas import fit, proof
 from regbench.types import Record
 from tests.conftest import reg_node, tiny
 from tests.replicas import in_turn
-
-SAID = "it was worse than others"
-
-
-@dataclass
-class At:
-    """Prunes after an epoch, and takes down after which it was asked."""
-
-    epoch: int
-    asked: list[int]
-
-    def __call__(self, history: Sequence[Record]) -> str:
-        assert [one.epoch for one in history] == list(range(1, len(history) + 1))
-        self.asked.append(history[-1].epoch)
-        return SAID if history[-1].epoch == self.epoch else ""
+from tests.watches import SAID, At
 
 
 def home(folder: Path, seed: int = 0, reg: dict[str, Any] | None = None, **train: Any) -> RunFolder:
@@ -62,10 +48,10 @@ def alone(one: RunFolder, watch: Watch | None = None, policy: Policy = Policy.ME
 
 def test_a_run_is_given_up_after_the_epoch_that_its_watch_says(tmp_path: Path) -> None:
     whole, one = home(tmp_path / "whole"), home(tmp_path / "one")
-    never = At(0, [])
+    never = At(0)
     assert alone(whole, never) == Outcome("finished")
     assert never.asked == [1, 2, 3, 4, 5], "after the last epoch a run has finished"
-    watch = At(3, [])
+    watch = At(3)
     outcome = alone(one, watch, Policy.FRESH)
     assert (outcome, outcome.exit_code) == (Outcome("pruned"), 0)
     assert watch.asked == [1, 2, 3]
@@ -80,7 +66,7 @@ def test_a_run_is_given_up_after_the_epoch_that_its_watch_says(tmp_path: Path) -
 
 
 def test_only_epochs_that_were_evaluated_are_asked_about(tmp_path: Path) -> None:
-    watch = At(4, [])
+    watch = At(4)
     assert alone(home(tmp_path, evaluate_every=2), watch) == Outcome("pruned")
     assert watch.asked == [2, 4]
 
@@ -88,10 +74,10 @@ def test_only_epochs_that_were_evaluated_are_asked_about(tmp_path: Path) -> None
 def test_one_that_was_killed_before_its_summary_ends_as_it_would_have(tmp_path: Path) -> None:
     whole, one = home(tmp_path / "whole"), home(tmp_path / "one")
     alone(whole)
-    assert alone(one, At(3, [])) == Outcome("pruned")
+    assert alone(one, At(3)) == Outcome("pruned")
     before = summary(one)
     (one.path / "summary.json").unlink()
-    watch = At(3, [])
+    watch = At(3)
     assert alone(one, watch) == Outcome("pruned")
     assert watch.asked == [3]
     assert records(one) == records(whole)[:3]
@@ -105,7 +91,7 @@ def test_one_that_was_killed_before_its_summary_ends_as_it_would_have(tmp_path: 
 
 def test_a_member_that_stops_a_run_is_not_overruled(tmp_path: Path) -> None:
     stops = {"early_stopping": reg_node("early_stopping", patience=1, min_delta=10.0)}
-    watch = At(2, [])
+    watch = At(2)
     assert alone(home(tmp_path, reg=stops), watch) == Outcome("stopped")
     assert watch.asked == [1]
     (tmp_path / "summary.json").unlink()
@@ -124,7 +110,7 @@ def test_nothing_is_measured_of_it_in_the_end_and_test_stays_sealed(
     one = home(tmp_path, reg={"ema": reg_node("ema"), "early_stopping": reg_node("early_stopping")})
     asked = {"evaluate_test": True, "evaluate": ["corruption"], "checkpoints": "none"}
     one = replace(one, config={**one.config, **asked})
-    assert alone(one, At(3, [])) == Outcome("pruned")
+    assert alone(one, At(3)) == Outcome("pruned")
     said = summary(one)
     assert (said["test"], said["corruption"], "kept" in said) == (None, None, False)
     assert list(tmp_path.glob("*.pt")) == []
@@ -143,7 +129,7 @@ def test_a_fault_of_the_watch_is_one_of_the_run(tmp_path: Path) -> None:
 
 def test_reports_leave_it_out_and_say_why(tmp_path: Path) -> None:
     alone(home(tmp_path / "whole"))
-    alone(home(tmp_path / "one", seed=1), At(3, []))
+    alone(home(tmp_path / "one", seed=1), At(3))
     found = find([tmp_path])
     assert [Path(one.folder).name for one in found.results] == ["whole"]
     (left_out,) = found.excluded
@@ -160,7 +146,7 @@ def test_of_runs_that_are_trained_together_one_leaves_and_the_others_go_on(
     lone, homes = ([home(tmp_path / f"{of}{seed}", seed) for seed in range(3)] for of in ("lone", "stack"))
     for one in lone:
         alone(one)
-    watches = [At(0, []), At(3, []), None]
+    watches = [At(0), At(3), None]
     assert [one.status for one in work_in_each(homes, watches=watches)] == ["finished", "pruned", "finished"]
     assert [one.asked for one in watches if one] == [[1, 2, 3, 4, 5], [1, 2, 3]]
     for one, expected, epochs in zip(homes, lone, (6, 3, 6), strict=True):
@@ -179,9 +165,9 @@ def test_each_of_a_stack_that_was_killed_is_asked_before_it_goes_on(
     monkeypatch.setattr(work_together, "unstackable", lambda _: "")
     homes = [home(tmp_path / f"{seed}", seed) for seed in range(3)]
     for one in homes:
-        alone(one, At(3, []))
+        alone(one, At(3))
         (one.path / "summary.json").unlink()
-    watches = [At(3, []) for _ in homes]
+    watches = [At(3) for _ in homes]
     assert work_in_each(homes, watches=[watches[0], None, watches[2]]) == [
         *[Outcome("pruned"), Outcome("finished"), Outcome("pruned")]
     ]
@@ -204,12 +190,12 @@ def test_by_a_stack_that_has_failed_each_is_watched_on_by_itself(
     monkeypatch.setattr(together, "fit_stack", broken)
     monkeypatch.setattr(work_together, "unstackable", lambda _: "")
     homes = [home(tmp_path / f"{seed}", seed) for seed in range(2)]
-    found = work_in_each(homes, watches=[At(2, []), At(0, [])])
+    found = work_in_each(homes, watches=[At(2), At(0)])
     assert [one.status for one in found] == ["pruned", "finished"]
 
 
 def test_the_sinks_are_told_of_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(session.Sinks, "end", lambda _, said: told.append(said["status"]))
-    alone(home(tmp_path), At(3, []))
+    alone(home(tmp_path), At(3))
     assert told == ["pruned"]

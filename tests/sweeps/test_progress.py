@@ -69,3 +69,14 @@ def test_where_numbers_are_predicted_or_another_metric_is_asked_for_the_best_is_
         )
         write_summary(job.folder, whole)
     assert f"best so far   {best}" in re.sub(r"(?<=far) +", "   ", board(jobs))
+
+
+def test_what_was_given_up_has_ended_and_is_not_the_best(tmp_path: Path) -> None:
+    jobs = [Job(number, [], {}, tmp_path / f"job{number}") for number in range(3)]
+    for job, status, val in zip(jobs, ("pruned", "finished", "diverged"), (0.9, 0.6, 0.8), strict=True):
+        job.folder.mkdir()
+        write_summary(job.folder, record(epochs=[figures(val)], status=status))
+    shown = re.sub(r" +", " ", board(jobs))
+    for line in ("done 3 of 3", "left 0", "failed job2", "pruned job0", "best so far job1, val 0.6000"):
+        assert line in shown
+    assert "pruned" not in board(jobs[1:])

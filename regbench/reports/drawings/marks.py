@@ -30,6 +30,8 @@ class Axis:
         whole: whether the numbers are whole.
         bounds: between which values can lie; a band ends there, whatever its arithmetic says.
         breaks: places at which the axis is broken.
+        every: whether all names stand there, however many.
+        bare: whether it has neither numbers nor a line.
     """
 
     title: str = ""
@@ -39,6 +41,8 @@ class Axis:
     whole: bool = False
     bounds: tuple[float, float] | None = None
     breaks: Sequence[float] = ()
+    every: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,16 @@ class Cells:
     keyed: bool = False
 
 
-Mark = Series | Rule | Span | Cells
+@dataclass(frozen=True)
+class Note:
+    """A few words beside a point of the panel."""
+
+    x: float
+    y: float
+    text: str
+
+
+Mark = Series | Rule | Span | Cells | Note
 
 
 @dataclass(frozen=True)
@@ -213,6 +226,7 @@ class Drawing:
             all share one.
         common: keys that are in every such panel.
         views: for the buttons of a page; the first is shown.
+        gathered: whether all panels are one figure on paper.
     """
 
     panels: Sequence[Panel]
@@ -223,6 +237,7 @@ class Drawing:
     together: int = 0
     common: Sequence[str] = ()
     views: Sequence[View] = ()
+    gathered: bool = False
 
 
 def fitting_ticks(axis: Axis, signs: float) -> list[tuple[float, str]]:

@@ -29,9 +29,11 @@ from regbench.reports.wording import shortened
 from regbench.terminal.columns import folded
 
 HALF = 420  # pixels of a legend in a chart of half the page's width
+NAMED = 76  # pixels of the width of a name at an axis that shows all of them
 SINGLE = 380  # pixels of the height of a chart of one panel, its legend aside
 UPPER = 360  # of the upper one of panels that share an axis
 ACROSS, PANEL = 2, 310  # panels in a row, and pixels of the height of a row
+SPACE = 0.24  # of that height, between two rows
 LOW, BELOW = 250, 0.24  # of a panel where they stand one below the other; of that for the space below it
 ROW, HIGH_ROW = 34, 66  # pixels of a row with its name and figures beside it, and over it
 LEFT = 56  # pixels at the left, where names do not need more
@@ -61,6 +63,8 @@ def figure_of(drawing: Drawing, half: bool = False) -> go.Figure:
 
 def _axis(axis: Axis, signs: float = SIGNS) -> Changes:
     made: Changes = {"title_text": literal(axis.title)}
+    if axis.bare:
+        made |= {"visible": False}
     if axis.low is not None and axis.high is not None:
         made["range"] = [axis.low, axis.high]
         if axis.whole:
@@ -71,7 +75,7 @@ def _axis(axis: Axis, signs: float = SIGNS) -> Changes:
 
 
 def _ticks(axis: Axis, signs: float) -> Sequence[tuple[float, str]]:
-    return axis.ticks if axis.low is None else fitting_ticks(axis, signs)
+    return axis.ticks if axis.low is None or axis.every else fitting_ticks(axis, signs)
 
 
 def _single(drawing: Drawing, panel: Panel, half: bool) -> go.Figure:
@@ -79,6 +83,8 @@ def _single(drawing: Drawing, panel: Panel, half: bool) -> go.Figure:
     draw(figure, drawing)
     height = SINGLE + legend_height(drawing.keys, HALF if half else LEGEND)
     figure.update_layout(template=TEMPLATE, height=height, xaxis=_axis(panel.x), yaxis=_axis(panel.y))
+    if panel.x.every:
+        figure.layout.meta = {"least": NAMED * len(panel.x.ticks)}
     resizable(figure, SINGLE)
     return figure
 
@@ -127,7 +133,7 @@ def _grid(drawing: Drawing) -> go.Figure:
         cols=ACROSS,
         subplot_titles=[literal(_title(panel)) for panel in panels],
         horizontal_spacing=0.08,
-        vertical_spacing=0.12 if rows > 1 else None,
+        vertical_spacing=SPACE / rows if rows > 1 else None,
     )
     draw(figure, drawing, ACROSS)
     axes = _axes(panels)
@@ -155,9 +161,9 @@ def _grid(drawing: Drawing) -> go.Figure:
 
 
 def _title(panel: Panel) -> str:
-    """What stands over a panel of several: what its y axis is, and which line is which."""
+    """What stands over a panel of several: what it or its y axis is, and which line is which."""
     lines = ", ".join(f"{DASHES[dash]}: {name}" for dash, name in panel.dashes.items())
-    words = panel.y.title[:1].upper() + panel.y.title[1:]
+    words = panel.title or panel.y.title[:1].upper() + panel.y.title[1:]
     return f"{words}; {lines}" if lines else words
 
 

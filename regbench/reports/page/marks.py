@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from regbench.reports.drawings.marks import Drawing, Panel, Reading, Rule, Series, Span
+from regbench.reports.drawings.marks import Drawing, Note, Panel, Reading, Rule, Series, Span
 from regbench.reports.page.style import faded, literal, literal_name, symbol_of
 
 SIGN, JOINED, LINE = 11, 8, 2  # pixels of a sign that stands alone, of one on a line, and of a line
@@ -136,6 +136,11 @@ def _add_shapes(figure: go.Figure, panel: Panel, place: int, ranks: dict[str, in
         line = {"color": rule.colour, "width": 1.5, "dash": rule.dash}
         figure.add_shape({"type": "line", "layer": "below", "line": line} | across)
     _name_spans(figure, [span for span in spans if span.above], x, y)
+    for note in (mark for mark in panel.marks if isinstance(mark, Note)):
+        figure.add_annotation(
+            text=literal(note.text), x=note.x, xref=x, y=note.y, yref=y, xanchor="left", xshift=2,
+            showarrow=False, bgcolor=faded("#ffffff", 0.75), borderpad=1, font={"size": 11},
+        )  # fmt: skip
     for broken in panel.x.breaks:
         figure.add_annotation(
             text="//", x=broken, xref=x, y=0, yref=f"{y} domain", yanchor="middle", showarrow=False,

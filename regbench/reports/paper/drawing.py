@@ -14,13 +14,15 @@ from matplotlib.ticker import MaxNLocator
 from regbench.reports.drawings.marks import Cells, Drawing, Panel, Series
 from regbench.reports.drawings.palette import GREY
 from regbench.reports.paper.cells import matrices
-from regbench.reports.paper.marks import DASHES, draw, dress, handle, row_names
+from regbench.reports.paper.marks import DASHES, UPRIGHT, draw, dress, handle, row_names
 from regbench.reports.paper.style import (
     COLUMN,
+    PAGE,
     add_legend,
     broken,
     fitting,
     label_below,
+    length,
     one_panel,
     panels_across,
     panels_below,
@@ -28,6 +30,8 @@ from regbench.reports.paper.style import (
 
 HEIGHT, SQUARE, LOW = 2.3, 3.0, 1.4  # inches of a panel: alone, square, in a row of several
 UPPER = 1.9  # of the upper one of panels that share an axis
+SIGN = 0.055  # inches that each sign of an upright name takes
+TITLE = 20  # signs of a line over a panel
 WIDTH = 40  # signs of a line below a panel
 UPWARDS = 12.0  # signs of an inch beside it
 
@@ -39,6 +43,8 @@ def figures_of(drawing: Drawing) -> Iterator[tuple[str, Figure]]:
         yield "", matrices(drawing)
     elif drawing.stacked:
         yield "", _stack(drawing)
+    elif drawing.gathered:
+        yield "", _gathered(drawing)
     else:
         for panel in panels:
             apart = _apart(drawing, panel)
@@ -56,7 +62,10 @@ def _alone(drawing: Drawing, panel: Panel) -> Figure:
     height = SQUARE if panel.square else HEIGHT
     if panel.rows:
         height = 0.75 + sum(0.13 + 0.11 * (1 + name.count("\n")) for name in row_names(panel))
-    figure, axes = one_panel(COLUMN, height)
+    many = panel.x.every and len(panel.x.ticks) > UPRIGHT
+    if many:
+        height += SIGN * max(length(name) for _, name in panel.x.ticks)
+    figure, axes = one_panel(PAGE if many else COLUMN, height)
     draw(axes, panel)
     dress(axes, panel)
     _title(axes, panel, drawing.note, height)
@@ -83,6 +92,19 @@ def _of(panel: Panel, common: Sequence[str], key: str) -> Panel:
     """A panel with what is common to all, and what has a key above it."""
     below = [mark for mark in panel.marks if getattr(mark, "key", "") in ("", *common)]
     return replace(panel, marks=[*below, *(mark for mark in panel.marks if getattr(mark, "key", "") == key)])
+
+
+def _gathered(drawing: Drawing) -> Figure:
+    """All panels across a page, below what each is called; what the y axes are stands at the left."""
+    panels = drawing.panels
+    figure, grid = panels_across(len(panels), LOW + 0.2, apart=True)
+    for axes, panel, name in zip(grid, panels, fitting([one.title for one in panels]), strict=True):
+        draw(axes, panel)
+        dress(axes, panel)
+        axes.set_title(broken(name, TITLE))
+    figure.supylabel(broken(panels[0].y.title, 24), fontsize=8)
+    _add_legend(figure, panels, drawing.keys)
+    return figure
 
 
 def _stack(drawing: Drawing) -> Figure:

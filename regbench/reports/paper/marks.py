@@ -11,13 +11,24 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from regbench.reports.drawings.marks import Axis, Mark, Numbers, Panel, Rule, Series, Span, fitting_ticks
+from regbench.reports.drawings.marks import (
+    Axis,
+    Mark,
+    Note,
+    Numbers,
+    Panel,
+    Rule,
+    Series,
+    Span,
+    fitting_ticks,
+)
 from regbench.reports.paper.style import MARKERS, broken, fitting
 
 DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dot": ":"}
 SIGN, JOINED, LINE = 5.0, 4.0, 1.1  # points of a sign that stands alone, of one on a line, and of a line
 LEAST, MOST = 3, 60  # of the area of a sign that stands for no rows, and what all rows add to it
 BAND, TINT = 0.18, 0.13  # how much a band and a span cover
+UPRIGHT = 4  # names below an axis that shows all; of more each stands upright
 SIGNS = 44.0  # that the axis of a column is long
 
 
@@ -39,6 +50,12 @@ def draw(axes: Axes, panel: Panel) -> None:
     for one in series:
         _draw_series(axes, one)
     _name_spans(axes, [mark for mark in panel.marks if isinstance(mark, Span) and mark.above])
+    for note in (mark for mark in panel.marks if isinstance(mark, Note)):
+        axes.annotate(
+            *fitting([note.text], 12), (note.x, note.y), xytext=(2, 0), textcoords="offset points",
+            va="center", fontsize=5, zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.75},
+        )  # fmt: skip
 
 
 def _draw_series(axes: Axes, series: Series) -> None:
@@ -105,6 +122,11 @@ def dress(axes: Axes, panel: Panel) -> None:
     _scale(panel.y, axes.set_ylim, axes.set_yticks)
     if panel.x.whole:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    if panel.x.every and len(panel.x.ticks) > UPRIGHT:
+        axes.tick_params(axis="x", rotation=90)
+    if panel.y.bare:
+        axes.yaxis.set_visible(False)
+        axes.spines["left"].set_visible(False)
     if panel.square:
         axes.set_aspect("equal")
     if panel.rows:
@@ -126,7 +148,7 @@ def row_names(panel: Panel) -> list[str]:
 
 def _scale(axis: Axis, limit: Any, ticks: Any) -> None:
     if axis.ticks:
-        shown = axis.ticks if axis.low is None else fitting_ticks(axis, SIGNS)
+        shown = axis.ticks if axis.low is None or axis.every else fitting_ticks(axis, SIGNS)
         ticks([place for place, _ in shown], fitting([name for _, name in shown]))
         ticks([place for place, _ in axis.ticks if place not in dict(shown)], minor=True)
     if axis.low is not None:

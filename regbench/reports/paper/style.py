@@ -123,13 +123,19 @@ def _sheet(width: float, height: float) -> Figure:
     return figure
 
 
-def panels_across(count: int, height: float | None = None) -> tuple[Figure, list[Axes]]:
-    """Panels across a page that share their axes, each so many inches high, or square."""
+def panels_across(count: int, height: float | None = None, apart: bool = False) -> tuple[Figure, list[Axes]]:
+    """Panels across a page that share their axes, each so many inches high, or square.
+
+    Args:
+        count: of the panels.
+        height: in inches; None: square.
+        apart: whether each has an x axis of its own.
+    """
     ways = ACROSS if count <= MANY else ACROSS[-1:]
     across = count if count < min(ACROSS) else min(ways, key=lambda n: (-count % n, -n))
     rows = math.ceil(count / across)
     figure = _sheet(PAGE, rows * (height or PAGE / across + 0.1) + 0.3)
-    axes = list(figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False).flat)
+    axes = list(figure.subplots(rows, across, sharex=not apart, sharey=True, squeeze=False).flat)
     for spare in axes[count:]:
         spare.remove()
     return figure, axes[:count]

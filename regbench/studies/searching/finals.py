@@ -29,7 +29,7 @@ def choose_finalists(
         seeds: that trials have seen.
         smaller: whether less of the score is better.
     """
-    best = {arm.name: _best(arm.trials, settings.finalists, smaller) for arm in arms}
+    best = {arm.name: _best(_stacks(arm), settings.finalists, smaller) for arm in arms}
     if not best[BASELINE] or not any(numbers for name, numbers in best.items() if name != BASELINE):
         return None
     new = list(islice((seed for seed in count() if seed not in seeds), settings.finalist_seeds))
@@ -40,6 +40,11 @@ def choose_finalists(
         "seeds": new,
         "fresh": fresh,
     }
+
+
+def _stacks(arm: Arm) -> list[Trial]:
+    """Its trials that may be finalists: without any candidate they are trials of the baseline."""
+    return [one for one in arm.trials if one.members or not arm.candidates]
 
 
 def _best(trials: Sequence[Trial], most: int, smaller: bool) -> list[int]:

@@ -242,15 +242,15 @@ class Search:
     def lost(self) -> str:
         """Why the winner need not be confirmed; empty where it is to be.
 
-        Nothing survives where no candidate is in, or where on the finalists' seeds the tuned baseline is as
-        good: what has helped in the trials was chance.
+        Nothing survives where its stack is the baseline's, or where on the finalists' seeds the tuned baseline
+        is as good: what has helped in the trials was chance.
         """
         won = self.winner()
         if won is None:
             return ""
         arm, trial, tuned = won
-        if not trial.members or _stack(trial) == _stack(tuned):
-            return "the best trial has no candidate in that the tuned baseline has not"
+        if _stack(trial) == _stack(tuned):
+            return "the best stack is that of the tuned baseline"
         base = next(one for one in self.arms() if one.name == BASELINE)
         if mean_of(arm, self.judge.smaller) <= mean_of(base, self.judge.smaller):
             return "with seeds that the trials had not seen the tuned baseline is as good"

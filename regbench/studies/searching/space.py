@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from regbench.analysis.searching import Parameter
@@ -113,7 +113,9 @@ class Side:
             for one in self.candidates
             if self.switched
         ]
-        return [*switches, *(one.parameter for one in self.tuned)]
+        always = {one.key for one in self.common}
+        tuned = [replace(one, candidate=None) if one.key in always else one for one in self.tuned]
+        return [*switches, *(one.parameter for one in tuned)]
 
     def first(self) -> Values:
         """The trial that every arm begins with: all candidates, at the values nearest to their defaults."""

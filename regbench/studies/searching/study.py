@@ -13,7 +13,7 @@ from regbench.analysis.question import Question, plain
 from regbench.analysis.searching import Arm, SearchReport, Trial, TrialState
 from regbench.assembly.data import content_of, terms_of
 from regbench.composition.command_line import CommandLine
-from regbench.composition.compose import compose_each, keys_of
+from regbench.composition.compose import compose_each, keys_of, sound_words
 from regbench.composition.composer import Composer
 from regbench.composition.settings import read_settings
 from regbench.composition.spelling import quoted
@@ -77,6 +77,8 @@ class SearchStudy:
         folder: Path | None = None,
     ) -> None:
         self._refuse(line)
+        line = replace(line, multirun=True)
+        line = replace(line, overrides=tuple(sound_words(line, composer)))
         self._typed, self._settings, self._composer = list(typed), settings, composer
         self.space = space_of(line, composer)
         (example,) = compose_each(line, [self.space.base], composer)
@@ -97,7 +99,7 @@ class SearchStudy:
         given = ROOT in keys_of(line.overrides)
         self.root = folder or (example.folder if given else SEARCHES / self.name)
         words = [word for word in self.space.base if keys_of([word]) != [ROOT]]
-        self.line = replace(line, overrides=(*words, f"{ROOT}={quoted(self.root)}"), multirun=True)
+        self.line = replace(line, overrides=(*words, f"{ROOT}={quoted(self.root)}"))
         self._folder, self._about_it = StudyFolder(self.root), about
         self.is_over = False
         self._search: Search | None = None
