@@ -26,14 +26,14 @@ class SymmetricCrossEntropy(Regularizer):
 
     Attributes:
         alpha: weight of the data loss, at least 0.
-        beta: weight of the reverse cross-entropy, at least 0.
+        beta: weight of the reverse cross-entropy, at least 0; at 0 alpha counts for nothing either.
         log_zero: nats, what the logarithm of a target of 0 counts as, below 0 (the paper's A).
 
     Raises:
         ValueError: a field is out of range.
     """
 
-    off: ClassVar[Mapping[str, Any]] = {"alpha": 1.0, "beta": 0.0}
+    off: ClassVar[Mapping[str, Any]] = {"beta": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "alpha": Interval(0.01, 10.0, log=True),
         "beta": Interval(0.1, 10.0, log=True),
@@ -52,10 +52,10 @@ class SymmetricCrossEntropy(Regularizer):
             raise ValueError(f"log_zero must be below 0, got {self.log_zero}")
 
     def transform_loss(self, loss: Tensor) -> Tensor:
-        return loss if self.alpha == 1 else self.alpha * loss
+        return loss if self.is_off else self.alpha * loss
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:
-        if self.beta == 0:
+        if self.is_off:
             return None
         targets = forward.batch.targets
         logs = targets.log().clamp(min=self.log_zero)

@@ -64,8 +64,8 @@ def test_the_gradient_is_finite_and_by_hand_for_targets_of_zero():
     assert logits.grad[0].tolist() == pytest.approx([-4 * 0.75 * 0.25, 4 * 0.75 * 0.25])
 
 
-def test_does_nothing_with_one_and_zero():
-    member, loss = SymmetricCrossEntropy(1.0, 0.0, -4.0), torch.tensor(3.0)
+def test_does_nothing_without_beta_whatever_alpha_is():
+    member, loss = SymmetricCrossEntropy(0.1, 0.0, -4.0), torch.tensor(3.0)
     assert member.transform_loss(loss) is loss
     assert member.penalty(forward(THREE_TO_ONE, torch.tensor([[1.0, 0.0]]))) is None
 
