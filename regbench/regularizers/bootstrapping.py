@@ -23,7 +23,7 @@ class Bootstrapping(Regularizer):
     p in soft, whose second term is the entropy of the prediction; b is a constant in hard. `objective/data`
     is the first term, `objective/bootstrapping` the second. The paper's beta is 1 - share.
 
-    Paper: Reed et al., 2015, https://arxiv.org/abs/1412.6596, section 3.2, equations 6 and 7
+    Paper: Reed et al., 2015, https://arxiv.org/abs/1412.6596, section 3 (soft and hard bootstrapping)
 
     Attributes:
         share: of the target that is the model's own, in [0, 1).

@@ -22,7 +22,7 @@ class Flooding(Regularizer):
     written as the data loss plus 2 * mean(max(0, level - l)), the penalty `objective/flooding`. Evaluation
     has no level. Until a loss is as low as the level nothing is changed.
 
-    Paper: Ishida et al., 2020, https://arxiv.org/abs/2002.08709, equation 3; example: Xie et al., 2022,
+    Paper: Ishida et al., 2020, https://arxiv.org/abs/2002.08709, section 3; example: Xie et al., 2022,
     https://openreview.net/forum?id=MsHnJPaBUZE
 
     Attributes:

@@ -22,7 +22,7 @@ class GeneralizedCrossEntropy(Regularizer):
     cross-entropy times p_y^q, so that rows of which the model does not believe the label pull less; it is
     bounded by 1 / q. Left out of the paper: the truncated form, which prunes rows in turns with training.
 
-    Paper: Zhang and Sabuncu, 2018, https://arxiv.org/abs/1805.07836, equation 6
+    Paper: Zhang and Sabuncu, 2018, https://arxiv.org/abs/1805.07836, section 3 (the L_q loss)
 
     Attributes:
         q: from the cross-entropy, 0, to the absolute error, 1.

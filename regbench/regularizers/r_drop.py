@@ -29,7 +29,7 @@ class RDrop(Regularizer):
     first pass alone. Departures from the paper: the losses are halved, as in the authors' code; the second
     pass is one of its own, where the paper doubles the batch, so that noise of a whole batch differs too.
 
-    Paper: Liang et al., 2021, https://arxiv.org/abs/2106.14448, equations 1 to 4
+    Paper: Liang et al., 2021, https://arxiv.org/abs/2106.14448, section 2
 
     Attributes:
         strength: of the divergence between the passes, at least 0.

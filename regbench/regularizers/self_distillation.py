@@ -30,7 +30,7 @@ class SelfDistillation(Regularizer):
     `objective/data` is the first term, `objective/self_distillation` the second. Departure from the paper:
     the two weights add up to 1, and the teacher is softened as the student is, as in Hinton et al.
 
-    Paper: Yang et al., 2019, https://arxiv.org/abs/1812.00123, section 3.3; the loss: Hinton et al., 2015,
+    Paper: Yang et al., 2019, https://arxiv.org/abs/1812.00123, section 3; the loss: Hinton et al., 2015,
     https://arxiv.org/abs/1503.02531, section 2
 
     Attributes:

@@ -22,7 +22,7 @@ class SymmetricCrossEntropy(Regularizer):
     counts with the weight of its target, sum_k w_k * t_k, where classes have weights w. `objective/data` is
     the first term, `objective/symmetric_cross_entropy` the second.
 
-    Paper: Wang et al., 2019, https://arxiv.org/abs/1908.06112, equations 5 and 6
+    Paper: Wang et al., 2019, https://arxiv.org/abs/1908.06112, section 3
 
     Attributes:
         alpha: weight of the data loss, at least 0.

@@ -25,7 +25,7 @@ class VirtualAdversarial(Regularizer):
     where the run is in bfloat16. Departure from the paper: xi, for whose 1e-6 a difference of softmax outputs
     in single precision is too coarse.
 
-    Paper: Miyato et al., 2018, https://arxiv.org/abs/1704.03976, equations 5 to 8, algorithm 1
+    Paper: Miyato et al., 2018, https://arxiv.org/abs/1704.03976, section 3, algorithm 1
 
     Attributes:
         strength: of the divergence, at least 0; the paper has 1.
