@@ -9,6 +9,7 @@ from torch import Tensor
 
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
+from regbench.tasks import Task
 from regbench.types import ForwardPass, Split
 
 
@@ -46,7 +47,7 @@ class Flooding(Regularizer):
             raise ValueError(f"level must be at least 0, got {self.level}")
 
     def check_data(self, train: Split) -> None:
-        self._numbers = train.numbers
+        self._of_numbers: Task | None = None if train.task.speaks_of_classes else train.task
 
     def transform_loss(self, loss: Tensor) -> Tensor:
         if self.is_off or self.form == "example":
@@ -61,6 +62,6 @@ class Flooding(Regularizer):
     def _losses(self, forward: ForwardPass) -> Tensor:
         """(B,): the loss of the task for each row."""
         logits, targets = forward.logits, forward.batch.targets
-        if self._numbers is not None:
-            return self._numbers.row_losses(logits, targets)
+        if self._of_numbers is not None:
+            return self._of_numbers.row_losses(logits, targets)
         return F.cross_entropy(logits, targets, forward.class_weights, reduction="none")
