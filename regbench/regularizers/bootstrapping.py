@@ -14,7 +14,7 @@ from regbench.types import ForwardPass
 
 @dataclass
 class Bootstrapping(Regularizer):
-    """Bear wrong labels by believing, to a share, what the model predicts itself.
+    """Bear false labels by believing, to a share, what the model predicts itself.
 
     The cross-entropy with (1 - share) * t + share * b, t a row of targets and b the model's own belief:
     soft: b = p = softmax(logits); hard: b is 1 for the likeliest class, else 0. It is written as

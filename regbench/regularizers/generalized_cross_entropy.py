@@ -14,7 +14,7 @@ from regbench.types import ForwardPass
 
 @dataclass
 class GeneralizedCrossEntropy(Regularizer):
-    """Bear wrong labels by a loss between the cross-entropy and the absolute error.
+    """Bear false labels by a loss between the cross-entropy and the absolute error.
 
     With p = softmax(logits), t a row of targets and w the weights of the classes (1 where there are none),
     the data loss is sum_k w_k * t_k * (1 - p_k^q) / q, the mean over the batch. As q goes to 0 it is the

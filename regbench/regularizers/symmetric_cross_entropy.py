@@ -13,7 +13,7 @@ from regbench.types import ForwardPass
 
 @dataclass
 class SymmetricCrossEntropy(Regularizer):
-    """Bear wrong labels by the cross-entropy in the other direction, beside that in the usual one.
+    """Bear false labels by the cross-entropy in the other direction, beside that in the usual one.
 
     With p = softmax(logits) and t a row of targets, the objective is
     alpha * (data loss) + beta * mean over the batch of -sum_k p_k * max(log t_k, log_zero). Of a label y the
