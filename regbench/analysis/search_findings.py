@@ -1,4 +1,4 @@
-"""What the trials of a search say beside its verdict: how far each arm came, what mattered, what was promised.
+"""What the trials of a search say beside its verdict: how far arms came, what mattered, what was promised.
 
 All of it describes the trials that there are, which were proposed where others had done well. None of it is
 a test.
@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any
 
-from regbench.analysis.report import Arm as Compared
-from regbench.analysis.searching import Arm, Confirmation, Finalist, SearchReport, Setting, Trial, TrialState
+from regbench.analysis.searching import Arm, SearchReport, Trial, TrialState
 from regbench.records.metrics import Terms, metric_of
 from regbench.stats.expected_best import Best, expected_best
 
@@ -62,15 +61,16 @@ class Contrast:
     @property
     def difference(self) -> float | None:
         """Of the means, with less without; None where one of both is missing."""
-        return _less(self.within.mean, self.without.mean)
+        return less(self.within.mean, self.without.mean)
 
     @property
     def median_difference(self) -> float | None:
         """Likewise of the medians."""
-        return _less(self.within.median, self.without.median)
+        return less(self.within.median, self.without.median)
 
 
-def _less(one: float | None, other: float | None) -> float | None:
+def less(one: float | None, other: float | None) -> float | None:
+    """The difference; None where one of both is missing."""
     return None if one is None or other is None else one - other
 
 
@@ -81,29 +81,6 @@ class Spent:
     states: dict[TrialState, int]
     epochs: int
     all_epochs: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Winner and baseline at one of the stages of a search.
-
-    Attributes:
-        what: the rows and the seeds.
-        metric: that the figures are of.
-        seeds: of each.
-        winner, baseline: their means; None where they are not known.
-        difference: winner less baseline.
-        low, high: of its interval, where it has one.
-    """
-
-    what: str
-    metric: str
-    seeds: int
-    winner: float | None
-    baseline: float | None
-    difference: float | None
-    low: float | None = None
-    high: float | None = None
 
 
 def terms_of(report: SearchReport) -> Terms:
@@ -156,7 +133,7 @@ def course(arm: Arm, smaller: bool) -> Course:
 
 
 def shown_counts(courses: Mapping[str, Course]) -> list[int]:
-    """The numbers of trials for which a table has columns: up to those of the longest course, its end among them."""
+    """The numbers of trials for which a table has columns: some round ones, and the ends of all courses."""
     most = max((len(one) for one in courses.values()), default=0)
     ends = {len(one) for one in courses.values() if one}
     return sorted({n for n in ASKED if n <= most} | ends)
@@ -184,62 +161,6 @@ def contrasts(arm: Arm) -> list[Contrast]:
 
 def _middle(scores: Sequence[float]) -> Middle:
     return Middle(len(scores), fmean(scores), median(scores)) if scores else Middle(0, None, None)
-
-
-def stages(report: SearchReport) -> list[Stage]:
-    """What the winner had over the tuned baseline: in its trial, as a finalist, and on fresh seeds."""
-    found = report.confirmation
-    if found is None:
-        return []
-    sides = (found.winner, found.baseline)
-    trials = [_trial(report, one) for one in sides]
-    finalists = [_finalist(report, one) for one in sides]
-    objective = report.objective
-    seeds = max((len(one.scores) for one in finalists if one), default=0)
-    scores = [one.score if one else None for one in trials]
-    means = [one.mean if one else None for one in finalists]
-    first = _stage("in their trials", objective, len(report.seeds), *scores)
-    again = _stage("as finalists", objective, seeds, *means)
-    last = Stage(
-        "on fresh seeds",
-        found.metric,
-        len(found.seeds),
-        *fresh_means(found),
-        found.mean,
-        found.low,
-        found.high,
-    )
-    return [first, again, last]
-
-
-def _stage(what: str, metric: str, seeds: int, winner: float | None, baseline: float | None) -> Stage:
-    return Stage(what, metric, seeds, winner, baseline, _less(winner, baseline))
-
-
-def _trial(report: SearchReport, side: Setting) -> Trial | None:
-    found = (one for arm in report.arms if arm.name == side.arm for one in arm.trials)
-    return next((one for one in found if one.number == side.trial), None)
-
-
-def _finalist(report: SearchReport, side: Setting) -> Finalist | None:
-    found = (one for arm in report.arms if arm.name == side.arm for one in arm.finalists)
-    return next((one for one in found if one.trial == side.trial), None)
-
-
-def fresh_means(found: Confirmation) -> tuple[float | None, float | None]:
-    """The means of winner and baseline on fresh seeds; None where the comparison does not have them."""
-    comparison = found.comparison
-    if comparison is None or comparison.baseline is None:
-        return None, None
-    base = [one for one in comparison.arms if one.name == comparison.baseline]
-    others = [one for one in comparison.arms if one.name != comparison.baseline]
-    if len(base) != 1 or len(others) != 1:
-        return None, None
-    return _figure(others[0], found.metric), _figure(base[0], found.metric)
-
-
-def _figure(arm: Compared, metric: str) -> float | None:
-    return arm.figures[metric].mean if metric in arm.figures else None
 
 
 def typed(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from regbench.analysis.question import refuse_metric, typed_difference
 from regbench.analysis.search_findings import Importance
-from regbench.analysis.searching import Outcome, SearchReport
+from regbench.analysis.searching import SearchReport
 from regbench.composition.compose import read_line, refuse_options
 from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
@@ -132,6 +132,7 @@ def _conclude(study: SearchStudy, asked: argparse.Namespace) -> int:
     from regbench.reports.page.search import write_page
     from regbench.reports.paper.search import figures
     from regbench.studies.searching.importance import importances
+    from regbench.sweeps.sweep import SOME_FAILED
 
     report = study.report()
     importance = importances(report)
@@ -147,4 +148,5 @@ def _conclude(study: SearchStudy, asked: argparse.Namespace) -> int:
             except OSError as error:
                 where = error.filename or file
                 raise ConfigError(f"{COMMAND}: {option}: {where}: {error.strerror}") from error
-    return 0 if report.outcome is not Outcome.OPEN or not study.is_over else 4
+    none = study.is_over and not any(one.score is not None for arm in report.arms for one in arm.trials)
+    return SOME_FAILED if none else 0

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from regbench.analysis.search_findings import Importance, contrasts, course, stages
+from regbench.analysis.search_findings import Importance, contrasts, course
+from regbench.analysis.search_stages import stages
 from regbench.analysis.searching import SearchReport
 from regbench.records.metrics import without_classes
 from regbench.reports.search_wording import commands

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from regbench.analysis.search_findings import (
     Importance,
     Middle,
-    Stage,
     best_of,
     contrasts,
     course,
     shown_counts,
     spent,
-    stages,
     terms_of,
     typed,
 )
+from regbench.analysis.search_stages import Stage, stages
 from regbench.analysis.searching import Arm, Finalist, SearchReport, TrialState
 from regbench.analysis.words import number
 from regbench.reports.search_wording import ends

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.text import Text
-
 from regbench.analysis.search_findings import Importance
 from regbench.analysis.searching import Outcome, SearchReport
 from regbench.reports.search_tables import (
@@ -20,7 +18,7 @@ from regbench.reports.search_tables import (
 )
 from regbench.reports.search_wording import CURSE, commands, confirmed, outcome, setup
 from regbench.terminal.columns import Table
-from regbench.terminal.screen import Screen, print_lines, print_table
+from regbench.terminal.screen import Screen, print_command, print_lines, print_table
 
 STYLES = {Outcome.OPEN: "bold", Outcome.SURVIVES: "bold green", Outcome.NOTHING: "bold yellow"}
 
@@ -60,8 +58,7 @@ def _show(console: Screen, table: Table | None, below: list[str] | None = None) 
 
 
 def _show_commands(console: Screen, report: SearchReport) -> None:
-    """On a line each that is never folded, so that it can be copied."""
     for what, line in commands(report):
         print_lines(console, [f"{what}:"])
-        console.print(Text(f"  {line}"), soft_wrap=True)
+        print_command(console, line)
     console.print()

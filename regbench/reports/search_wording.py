@@ -37,9 +37,9 @@ def setup(report: SearchReport) -> list[str]:
     """What was searched, how, and what it took."""
     seeds = ", ".join(map(str, report.seeds))
     better = "less" if report.smaller else "more"
-    arms = counted(len(report.arms), "arm")
+    arms, metric = counted(len(report.arms), "arm"), terms_of(report).title(report.objective)
     lines = [
-        f"study {report.name}: {report.dataset} {report.model}, {arms}, by {terms_of(report).title(report.objective)} "
+        f"study {report.name}: {report.dataset} {report.model}, {arms}, by {metric} "
         f"({better} is better) over {counted(report.epochs, 'epoch')}, "
         f"{'seed' if len(report.seeds) == 1 else 'seeds'} {seeds}",
         f"sampler {report.sampler}, pruner {report.pruner}; spent: {report.spent}",
@@ -92,7 +92,7 @@ def commands(report: SearchReport) -> list[tuple[str, str]]:
         if report.outcome == Outcome.NOTHING:
             sides = [sides[1], ("to train the winner all the same", found.winner)]
         made += [(what, training(side)) for what, side in sides]
-    if report.outcome != Outcome.OPEN:
+    if found is not None and report.outcome != Outcome.OPEN:
         made.append(
             (
                 "to read the test split, once, at the very end",

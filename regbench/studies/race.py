@@ -100,8 +100,12 @@ class Race:
         return []
 
     def read(self, jobs: Sequence[Job]) -> None:
-        """Take in the runs of jobs that have ended; the live table does so before the round is over."""
-        self._readings.take((self._cells[job.name], job) for job in jobs)
+        """Take in the runs of jobs that have ended; the live table does so before the round is over.
+
+        It may be told of others', where the race is a part of a longer sweep.
+        """
+        ours = [job for job in jobs if job.name in self._cells]
+        self._readings.take((self._cells[job.name], job) for job in ours)
 
     def places(self) -> list[Place]:
         """Where each stack is, the baseline first."""

@@ -90,3 +90,8 @@ def print_lines(console: Console, lines: Sequence[str], style: str = "") -> None
     """Print sentences as they are, folded at words where somebody watches."""
     for line in lines:
         console.print(Text(line, style), soft_wrap=not console.is_terminal)
+
+
+def print_command(console: Console, line: str) -> None:
+    """Print what can be typed, on a line of its own that is never folded, so that it can be copied."""
+    console.print(Text(f"  {line}"), soft_wrap=True)

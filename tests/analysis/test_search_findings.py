@@ -13,9 +13,9 @@ from regbench.analysis.search_findings import (
     last_score,
     shown_counts,
     spent,
-    stages,
     terms_of,
 )
+from regbench.analysis.search_stages import stages
 from regbench.analysis.searching import TrialState
 from regbench.records.metrics import NUMBERS
 from regbench.stats.expected_best import Best
@@ -45,9 +45,12 @@ def test_the_best_is_the_first_of_the_least_loss_among_equals() -> None:
     base = search().arms[0]
     assert best_of(base, False) == (base.trials[5], 0.9079)
     assert best_of(base, True) == (base.trials[6], 0.8745)
-    trials = [replace(one, score=0.9, loss=loss) for one, loss in zip(base.trials[:2], (0.3, 0.2), strict=True)]
+    trials = [
+        replace(one, score=0.9, loss=loss) for one, loss in zip(base.trials[:2], (0.3, 0.2), strict=True)
+    ]
     found = best_of(replace(base, trials=trials), False)
-    assert found and found[0].number == 1
+    assert found
+    assert found[0].number == 1
     assert best_of(begun().arms[0], False) is None
 
 

@@ -61,9 +61,10 @@ ROOMS = {
     "analysis": ["records", "stats", "instantiation"],
     "reports": ["analysis", "composition.catalogue", "folders", "records", "storage", "terminal"],
     "studies": [
-        *["analysis", "assembly", "composition", "folders", "records", "reports", "stats", "sweeps"],
-        *["instantiation", "terminal"],
+        *["analysis", "assembly", "composition", "folders", "records", "reports", "runs", "stats", "storage"],
+        *["sweeps", "instantiation", "terminal"],
     ],
+        *["instantiation", "terminal"],
     "commands": [
         *["analysis", "assembly", "composition", "folders", "records", "reports", "runs", "stats"],
         *["storage", "studies", "sweeps", "instantiation", "terminal"],

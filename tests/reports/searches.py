@@ -172,15 +172,23 @@ def begun() -> SearchReport:
 
 def weighed() -> dict[str, Importance]:
     """By hand: of the baseline there is none."""
-    shares = {"use.dropout": 0.46, "train.lr": 0.31, "use.mixup": 0.17, "train.batch_size": 0.06, "use.l2": 0.0}
+    shares = {
+        "use.dropout": 0.46,
+        "train.lr": 0.31,
+        "use.mixup": 0.17,
+        "train.batch_size": 0.06,
+        "use.l2": 0.0,
+    }
     return {
-        BASELINE: Importance(trials=3, reason="there are 3 complete trials, and 4 are the fewest to tell from"),
+        BASELINE: Importance(
+            trials=3, reason="there are 3 complete trials, and 4 are the fewest to tell from"
+        ),
         STACK: Importance(shares, 9),
     }
 
 
 def large(arms: int = 3, trials: int = 60) -> tuple[SearchReport, dict[str, Importance]]:
-    """As a study of some hours leaves it: arms of eight candidates each, most trials pruned, some diverged."""
+    """As a study of some hours leaves it: arms of many candidates, most trials pruned, some diverged."""
     draw = random.Random(7)
     names = ["dropout", "mixup", "l2", "ema", "sam", "label_smoothing", "random_erasing", "stochastic_depth"]
     made, found = [search().arms[0]], {BASELINE: weighed()[BASELINE]}

@@ -25,7 +25,9 @@ def test_everything_that_was_found_is_there_with_all_digits() -> None:
     trial = report.arms[1].trials[4]
     third = replace(trial, score=1 / 3, steps={40: 1 / 3})
     trials = [third if one is trial else one for one in report.arms[1].trials]
-    found = read(search_json(replace(report, arms=[report.arms[0], replace(report.arms[1], trials=trials)]), weighed()))
+    found = read(
+        search_json(replace(report, arms=[report.arms[0], replace(report.arms[1], trials=trials)]), weighed())
+    )
     assert found["format"] == 1
     assert found["outcome"] == "survives"
     kept = found["arms"][1]["trials"][4]

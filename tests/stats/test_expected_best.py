@@ -49,9 +49,7 @@ def test_trials_that_came_to_nothing_are_below_all_others(n: int) -> None:
     there = every[np.isfinite(every)]
     assert found.found == pytest.approx(len(there) / len(every))
     assert found.mean == pytest.approx(there.mean()), "over the orders that have a best"
-    ends = [
-        None if np.isinf(end) else end for end in np.quantile(every, [0.25, 0.75], method="inverted_cdf")
-    ]
+    ends = [None if np.isinf(end) else end for end in np.quantile(every, [0.25, 0.75], method="inverted_cdf")]
     assert [found.low, found.high] == ends
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from regbench.analysis.search_findings import Course, Importance, course, stages, terms_of
+from regbench.analysis.search_findings import Course, Importance, course, terms_of
+from regbench.analysis.search_stages import stages
 from regbench.analysis.searching import BASELINE as BASELINE_ARM
 from regbench.analysis.searching import SearchReport
 from regbench.analysis.words import number
@@ -151,7 +152,7 @@ def promised(report: SearchReport) -> Drawing | None:
     leads = [shown(one.metric, [one.difference])[0] for one in found]
     at_last = found[-1].metric != report.objective
     chose = len(found) - at_last
-    marks = [
+    marks: list[Rule | Series] = [
         Rule(0.0, "y", BASELINE),
         Series("", Look(BASELINE), x, leads, joined="straight", dash="dot", weight=THIN, signs=False),
         Series(CHOSE, Look(LINE, hollow=True), x[:chose], leads[:chose], told=told[:chose]),
@@ -171,7 +172,8 @@ def promised(report: SearchReport) -> Drawing | None:
     )
     caption = (
         "The best of many trials owes a part of its lead to luck, which its own seeds and rows cannot show. "
-        "Finalists are run again with other seeds; the verdict is on fresh seeds, and on rows that chose nothing."
+        "Finalists are run again with other seeds; the verdict is on fresh seeds and on rows that "
+        "chose nothing."
     )
     return Drawing([panel], caption, [CHOSE, *([JUDGED] if at_last else [])])
 
@@ -191,9 +193,9 @@ def differences(report: SearchReport) -> Drawing | None:
         whole = bool(low and high)
         marks.append(
             Series(
-                MEAN if whole else "mean", Look(LINE), ends, shown(metric, [found.mean] * 2), joined="straight",
-                signs=False, low=low if whole else (), high=high if whole else (), ends="band",
-                told=[typeset(f"mean: {number(metric, found.mean, True)} {unit}")] * 2,
+                MEAN if whole else "mean", Look(LINE), ends, shown(metric, [found.mean] * 2),
+                joined="straight", signs=False, low=low if whole else (), high=high if whole else (),
+                ends="band", told=[typeset(f"mean: {number(metric, found.mean, True)} {unit}")] * 2,
             )
         )  # fmt: skip
     told = [
@@ -204,11 +206,11 @@ def differences(report: SearchReport) -> Drawing | None:
     names = [(place, str(seed)) for place, seed in zip(places, found.seeds, strict=True)]
     panel = Panel(
         marks,
-        Axis("fresh seed", *ends, ticks=names),
+        Axis("fresh seed", ends[0], ends[1], ticks=names),
         Axis(f"difference in {terms.title(metric)}{f' ({unit})' if unit else ''}"),
     )
     caption = (
-        "Winner less tuned baseline at each fresh seed, both trained anew; the interval holds whenever one looks, "
-        "so seeds could be added until it was decided."
+        "Winner less tuned baseline at each fresh seed, both trained anew; the interval holds whenever one "
+        "looks, so seeds could be added until it was decided."
     )
     return Drawing([panel], caption, [one.key for one in reversed(marks) if isinstance(one, Series)])

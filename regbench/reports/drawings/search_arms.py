@@ -1,4 +1,4 @@
-"""What stands behind the choice of each arm: its finalists over seeds, and how much each parameter mattered."""
+"""What stands behind the choice of each arm: its finalists over seeds, and which parameters mattered."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def finalists(report: SearchReport) -> Drawing | None:
     keys = [key for key in (IN_TRIAL, EACH, MEAN, CHOSEN) if any(mark.key == key for mark in marks)]
     title = f"{terms.with_unit(metric)}; {'left' if report.smaller else 'right'} is better"
     caption = (
-        "The best trials of each arm, run again with seeds that no trial has seen. The hollow sign is the score "
-        "for which a trial became a finalist; what it lost by the new seeds is what luck had lent it."
+        "The best trials of each arm, run again with seeds that no trial has seen. The hollow sign is the "
+        "score for which a trial became a finalist; what it lost by the new seeds is what luck had lent it."
     )
     return Drawing([Panel(marks, Axis(title), rows=rows)], caption, keys)
 
@@ -91,9 +91,10 @@ def weights(importance: Importance | None) -> Drawing | None:
     )
     rows = [Row(at, key, words) for (key, _), at, words in zip(several, places, told, strict=True)]
     caption = (
-        f"The share of the variance of the scores of {counted(importance.trials, 'complete trial')} that each "
-        "parameter explains by itself (fANOVA, a forest of regression trees), of those parameters that every "
-        "trial has. It says what mattered within the ranges, not in which direction, nor whether it helps."
+        f"The share of the variance of the scores of {counted(importance.trials, 'complete trial')} that "
+        "each parameter explains by itself (fANOVA, a forest of regression trees), of those parameters "
+        "that every trial has. It says what mattered within the ranges, not in which direction, nor "
+        "whether it helps."
     )
     if left_out > 0:
         caption += f" The least {left_out} are left out."

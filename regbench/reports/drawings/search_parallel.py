@@ -11,14 +11,13 @@ from regbench.analysis.searching import Arm, SearchReport, Trial, TrialState
 from regbench.analysis.words import number
 from regbench.reports.drawings.marks import Axis, Drawing, Note, Panel, Rule, Series
 from regbench.reports.drawings.palette import GREY, MARK, PALE, Look
-from regbench.reports.drawings.search_scales import Scale, describe, scales
+from regbench.reports.drawings.search_scales import NOT_THERE, Scale, describe, scales
 from regbench.reports.wording import typeset
 
 # from the best trials to the worst: viridis, by van der Walt and Smith, https://bids.github.io/colormap/
 GRADES = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d2c21f")
 CHOSEN, PRUNED = "chosen", "pruned"
 ABSENT = -0.16  # of the height of an axis: where a trial passes that does not have the value
-NOT_THERE = "not in"
 FAINT, PLAIN, BOLD = 0.35, 0.75, 1.7  # of the weight of a line
 
 
@@ -55,8 +54,8 @@ def parallel(arm: Arm, report: SearchReport) -> Drawing | None:
     terms = terms_of(report)
     caption = (
         f"A line is a trial; its colour is of its {terms.title(report.objective)}, 1. are the best. "
-        "Rates and strengths stand by their logarithms. A value of a member that is out passes below its axis. "
-        "A click on a name switches it off and on."
+        "Rates and strengths stand by their logarithms. A value of a member that is out passes below its "
+        "axis. A click on a name switches it off and on."
     )
     note = f"colours: {terms.with_unit(report.objective)}"
     return Drawing([panel], caption, keys, note)
@@ -91,12 +90,11 @@ def _lines(
     y: list[float | None] = []
     told: list[str] = []
     for trial in trials:
-        said = describe(trial, report)
         for place, axis in enumerate(axes):
             at = axis.place(trial)
             x.append(float(place))
             y.append(ABSENT if at is None else round(_height(axis, at), 4))
-            told.append(said)
+            told.append(describe(trial, report, axis.key))
         x.append(None)
         y.append(None)
         told.append("")

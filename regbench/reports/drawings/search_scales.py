@@ -12,6 +12,8 @@ from regbench.analysis.words import number
 from regbench.reports.drawings.marks import Ticks
 from regbench.reports.wording import typeset
 
+NOT_THERE = "not in"  # of the value of a member that is out
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -34,7 +36,7 @@ class Scale:
 
 
 def scales(arm: Arm) -> list[Scale]:
-    """An axis for each parameter of which two trials or more are not alike, or that any has."""
+    """An axis for each parameter that any trial has."""
     there = [one for one in arm.parameters if any(_has(one, trial) for trial in arm.trials)]
     return [_scale(one, arm.trials) for one in there]
 
@@ -92,11 +94,12 @@ def _log_ticks(low: float, high: float) -> list[tuple[float, str]]:
     return [(math.log10(value), f"{value:.3g}") for value in (low, high, *inner)]
 
 
-def describe(trial: Trial, report: SearchReport) -> str:
-    """A trial under the pointer: its score, then its values."""
+def describe(trial: Trial, report: SearchReport, key: str) -> str:
+    """A trial under the pointer where it meets an axis: its score, its members, its value there."""
     score, metric = last_score(trial), report.objective
     unit = terms_of(report).unit_of(metric)
     reached = "" if score is None else f": {number(metric, score)} {unit}".rstrip()
     state = "" if trial.state == TrialState.COMPLETE else f", {trial.state}"
-    values = [f"{key}={typed(value)}" for key, value in trial.values.items() if not key.startswith(SWITCH)]
-    return typeset("\n".join([f"trial {trial.number}{state}{reached}", "+".join(trial.members), *values]))
+    value = f"{key}={typed(trial.values[key])}" if key in trial.values else f"{key}: {NOT_THERE}"
+    members = "+".join(trial.members) or "baseline"
+    return typeset(f"trial {trial.number}{state}{reached}\n{members}\n{value}")

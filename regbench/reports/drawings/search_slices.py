@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from statistics import median
-
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from regbench.reports.drawings.marks import Axis, Drawing, Panel, Series
 from regbench.reports.drawings.palette import GREY, INK, LINE, MARK, Look
 from regbench.reports.drawings.search_arms import shown
 from regbench.reports.drawings.search_scales import Scale, describe, scales
-from regbench.reports.wording import typeset
+from regbench.reports.wording import scaled, typeset
 
 CHOSEN, PRUNED, COMPLETE, EDGE, MEDIAN = "chosen", "pruned", "complete", "worse than the axis shows", "median"
 SMALL, STRONG = 0.7, 1.1  # of a sign
@@ -32,16 +31,17 @@ def slices(arm: Arm, report: SearchReport) -> Drawing | None:
         return None
     low, high = _range(arm, report)
     title = terms_of(report).with_unit(report.objective)
-    y = Axis(title, *shown(report.objective, [low, high]))
+    least, most = scaled(report.objective, [low, high])
+    y = Axis(title, least, most)
     panels = [
         Panel(_points(arm, axis, report, (low, high)), _below(axis), y, title=axis.key) for axis in axes
     ]
     there = {mark.key for panel in panels for mark in panel.marks if isinstance(mark, Series)}
     keys = [key for key in (CHOSEN, COMPLETE, MEDIAN, PRUNED, EDGE) if key in there]
     caption = (
-        f"{title[:1].upper()}{title[1:]} of each trial over each value. Values were proposed where others had done "
-        "well, and several differ at a time: this shows where was looked, and what was found there, no effect "
-        "of one value. Triangles at the edge are trials that are worse than the axis shows."
+        f"{title[:1].upper()}{title[1:]} of each trial over each value. Values were proposed where others "
+        "had done well, and several differ at a time: this shows where was looked, and what was found there, "
+        "no effect of one value. Triangles at the edge are trials that are worse than the axis shows."
     )
     return Drawing(panels, caption, keys, gathered=True)
 
@@ -100,7 +100,7 @@ def _cloud(
     known = [(trial, score) for trial in trials if (score := last_score(trial)) is not None]
     x = [_placed(axis, trial) for trial, _ in known]
     y = [inside if key == EDGE else score for _, score in known]
-    told = [describe(trial, report) for trial, _ in known]
+    told = [describe(trial, report, axis.key) for trial, _ in known]
     return Series(key, look, x, shown(report.objective, y), weight=weight, told=told)
 
 

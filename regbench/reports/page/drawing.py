@@ -29,7 +29,7 @@ from regbench.reports.wording import shortened
 from regbench.terminal.columns import folded
 
 HALF = 420  # pixels of a legend in a chart of half the page's width
-NAMED = 76  # pixels of the width of a name at an axis that shows all of them
+NAMED, FOLDED = 92, 12  # pixels and signs of the width of a name at an axis that shows all of them
 SINGLE = 380  # pixels of the height of a chart of one panel, its legend aside
 UPPER = 360  # of the upper one of panels that share an axis
 ACROSS, PANEL = 2, 310  # panels in a row, and pixels of the height of a row
@@ -70,7 +70,11 @@ def _axis(axis: Axis, signs: float = SIGNS) -> Changes:
         if axis.whole:
             made |= {"tickmode": "linear", "tick0": 0, "dtick": whole_step(axis.high - axis.low)}
     if axis.ticks:
-        made |= {**named(_ticks(axis, signs)), "zeroline": False, "showline": True, "linecolor": GREY}
+        ticks = _ticks(axis, signs)
+        if axis.every:
+            ticks = [(at, folded(name, FOLDED)) for at, name in ticks]
+            made["tickangle"] = 0
+        made |= {**named(ticks), "zeroline": False, "showline": True, "linecolor": GREY}
     return made
 
 

@@ -51,8 +51,9 @@ def draw(axes: Axes, panel: Panel) -> None:
         _draw_series(axes, one)
     _name_spans(axes, [mark for mark in panel.marks if isinstance(mark, Span) and mark.above])
     for note in (mark for mark in panel.marks if isinstance(mark, Note)):
+        (text,) = fitting([note.text], 12)
         axes.annotate(
-            *fitting([note.text], 12), (note.x, note.y), xytext=(2, 0), textcoords="offset points",
+            text, (note.x, note.y), xytext=(2, 0), textcoords="offset points",
             va="center", fontsize=5, zorder=4,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.75},
         )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from regbench import __version__
 from regbench.analysis.searching import Arm, Confirmation, Finalist, Outcome, SearchReport, Trial
+from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import number
 from regbench.errors import counted
 from regbench.records.metrics import Terms
@@ -84,8 +85,14 @@ def outcome_of(
             Outcome.SURVIVES,
             f"{stack} survives: on {seeds} it is better than the tuned baseline, {difference}.",
         )
-    if not confirmation.over:
-        return Outcome.OPEN, f"{stack} is being confirmed: after {seeds} {difference}, {confirmation.word}."
+    named = search.folder.finalists() or {}
+    if confirmation.word == NOT_RESOLVED and len(confirmation.seeds) < len(named.get("fresh", ())):
+        why = confirmation.over or "fresh seeds are left to run"
+        return (
+            Outcome.OPEN,
+            f"{stack} is not confirmed: after {seeds} against the tuned baseline {difference}, "
+            f"{confirmation.word}; {why}.",
+        )
     return (
         Outcome.NOTHING,
         f"Nothing was found that survives: on {seeds} {stack} against the tuned baseline is "

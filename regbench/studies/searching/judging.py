@@ -18,6 +18,7 @@ from regbench.studies.searching.optuna_trials import value_of
 from regbench.studies.searching.pruning import Past, Pruning
 from regbench.sweeps.estimate import Costs
 from regbench.sweeps.jobs import Job
+from regbench.sweeps.members import LATE
 from regbench.types import Record
 
 LOSS = "select/loss"
@@ -98,6 +99,8 @@ class Judge:
                 found, why = TrialState.FAILED, (summary.reason if summary else "") or "its run has failed"
             elif outcome is not None and outcome.status == REFUSED:
                 return TrialState.PRUNED, outcome.reason
+            elif outcome is not None and outcome.status != LATE:
+                found, why = TrialState.FAILED, outcome.reason or "its run has not come to its end"
             elif found is TrialState.COMPLETE:
                 found, why = TrialState.OPEN, "there was no time left for it"
         return found, why

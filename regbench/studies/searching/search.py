@@ -19,6 +19,7 @@ from regbench.studies.searching.rounds import Asked, StudyFolder
 from regbench.studies.searching.settings import Settings
 from regbench.studies.searching.space import Side, Space
 from regbench.sweeps.jobs import Job
+from regbench.sweeps.members import LATE
 from regbench.sweeps.sweep import Round
 
 TRIALS_SHARE, FINALISTS_SHARE = 0.6, 0.75  # of the time: until then there are trials, and then finalists
@@ -124,7 +125,10 @@ class Search:
         """The trials of a round, asked for by whoever comes first; none where there are enough."""
         if number < self.folder.rounds():
             return self.folder.asked(number)
-        if self.folder.finalists() is not None or not self._has_time(TRIALS_SHARE):
+        if self.folder.finalists() is not None:
+            self._say_closed()
+            return []
+        if not self._has_time(TRIALS_SHARE):
             return []
         if plan:
             return self._ask()
@@ -132,6 +136,15 @@ class Search:
             if number >= self.folder.rounds() and (asked := self._ask()):
                 self.folder.ask(number, asked)
             return self.folder.asked(number) if number < self.folder.rounds() else []
+
+    def _say_closed(self) -> None:
+        """Say that fewer are tried than the line asks for: val has seen a winner, and may choose none."""
+        tried = sum(map(len, self._trials.values()))
+        if any(of is not None and of > len(self._trials[name]) for name, of in self._budgets.items()):
+            self._say(
+                f"its finalists were named after {tried} trials, so no more are tried here; a longer search "
+                "is another one: study=NAME"
+            )
 
     def _ask(self) -> list[Asked]:
         """The next trials of every arm, as many as a batch has, in turn."""
@@ -180,10 +193,7 @@ class Search:
             }
             if jobs:
                 yield Round(jobs, latest, watches, tries=True, told=found.update)
-            now = time.time()
-            self.late = any(
-                not state_of(job.folder).ended and now > latest.get(job.name, float("inf")) for job in jobs
-            )
+            self.late = any(one.status == LATE for one in found.values())
             with self.folder.held():
                 self.folder.end(number, [self._ended(one, found) for one in asked])
         self._take(number)
@@ -242,8 +252,8 @@ class Search:
     def lost(self) -> str:
         """Why the winner need not be confirmed; empty where it is to be.
 
-        Nothing survives where its stack is the baseline's, or where on the finalists' seeds the tuned baseline
-        is as good: what has helped in the trials was chance.
+        Nothing survives where its stack is the baseline's, or where on the finalists' seeds the tuned
+        baseline is as good: what has helped in the trials was chance.
         """
         won = self.winner()
         if won is None:

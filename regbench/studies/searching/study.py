@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from regbench.analysis.question import Question, plain
 from regbench.analysis.searching import Arm, SearchReport, Trial, TrialState
+from regbench.analysis.splits import SPLIT
 from regbench.assembly.data import content_of, terms_of
+from regbench.assembly.run import check
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, keys_of, sound_words
 from regbench.composition.composer import Composer
@@ -33,6 +35,7 @@ from regbench.studies.searching.reading import space_of
 from regbench.studies.searching.rounds import FORMAT, StudyFolder
 from regbench.studies.searching.search import Search
 from regbench.studies.searching.settings import Settings
+from regbench.studies.study import is_over_splits
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
 from regbench.sweeps.sweep import run_rounds
@@ -81,7 +84,12 @@ class SearchStudy:
         line = replace(line, overrides=tuple(sound_words(line, composer)))
         self._typed, self._settings, self._composer = list(typed), settings, composer
         self.space = space_of(line, composer)
-        (example,) = compose_each(line, [self.space.base], composer)
+        example, other = compose_each(line, [[*self.space.base, f"seed={seed}"] for seed in (0, 1)], composer)
+        if is_over_splits([example, other]):
+            raise ConfigError(
+                f"{SPLIT}: must be the same for all seeds of a search, as its verdict may be looked at while "
+                "seeds are added, which no test is known to allow over splits of one data set"
+            )
         read_settings(example.config)
         self._config, self._choices = example.config, example.choices
         self.terms: Terms = terms_of(example.config)
@@ -176,7 +184,9 @@ class SearchStudy:
     def _made(self, launch: Launch, record: Record | None, say: Callable[[str], None]) -> Search:
         jobs = TrialJobs(self.line, self.space, self._composer)
         first = Trial(0, TrialState.OPEN, [], {}, self.space.sides[0].words(self.space.sides[0].first()))
-        workers = launch.at_once(jobs.of(first))
+        example = jobs.of(first)
+        check(example[0].config)  # what is wrong with every trial is said at once
+        workers = launch.at_once(example)
         self._spending = Spending(Budget(seconds=self._settings.seconds), workers)
         spending = self._spending
 

@@ -21,9 +21,7 @@ STACKS = search().arms[1]
 
 def series(drawing: Drawing | None, key: str, panel: int = 0) -> Series:
     assert drawing is not None
-    (found,) = [
-        mark for mark in drawing.panels[panel].marks if isinstance(mark, Series) and mark.key == key
-    ]
+    (found,) = [mark for mark in drawing.panels[panel].marks if isinstance(mark, Series) and mark.key == key]
     return found
 
 
@@ -69,6 +67,8 @@ def test_a_line_passes_below_the_axis_of_a_member_that_is_out() -> None:
     assert at["train.lr"] == pytest.approx((log10(0.13) + 2) / 2, abs=1e-4)
     assert at["train.batch_size"] == 0.5, "64 is the second of three"
     assert (at["use.dropout"], at["use.l2"]) == (1.0, 1.0)
+    assert isinstance(line.told, list)
+    assert line.told[0] == "trial 4: 92.89 %\ndropout+mixup+l2\ntrain.lr=0.13"
     assert at["reg.dropout.p"] == pytest.approx(0.4 / 0.65, abs=1e-4)
     worst = series(drawn, "5. 89.12 %")
     out = dict(zip(keys, worst.y, strict=False))

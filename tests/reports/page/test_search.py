@@ -23,7 +23,9 @@ def usual() -> str:
 
 
 @pytest.fixture(scope="module", params=["usual", "large"])
-def opened(request: Any, browser: Any, usual: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def opened(
+    request: Any, browser: Any, usual: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Opened]:
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(usual if request.param == "usual" else page(*large()))
     made = Opened(browser, path)
@@ -56,7 +58,9 @@ def test_every_chart_and_every_trial_is_there(usual: str) -> None:
         "arm-1-parallel", "arm-1-slices", "arm-2-importance", "arm-2-parallel", "arm-2-slices",
     ]  # fmt: skip
     assert "fresh-curves" in found
-    assert "pruned 55.00 at epoch 10 10 25 train.lr=0.9, train.batch_size=128, reg.dropout.p=0.6" in words.text
+    assert (
+        "pruned 55.00 at epoch 10 10 25 train.lr=0.9, train.batch_size=128, reg.dropout.p=0.6" in words.text
+    )
     assert "reg.translation: fraction must be above 0.0625" in words.text
 
 
@@ -64,7 +68,10 @@ def test_text_from_a_configuration_makes_no_element() -> None:
     report = search()
     trial = replace(report.arms[1].trials[0], reason=EVIL, members=[EVIL])
     arm = replace(report.arms[1], name=EVIL, trials=[trial, *report.arms[1].trials[1:]])
-    evil = replace(report, name=EVIL, said=EVIL, line=EVIL, arms=[report.arms[0], arm])
+    assert report.confirmation is not None
+    winner = replace(report.confirmation.winner, arm=EVIL, words=[EVIL])
+    arms, found = [report.arms[0], arm], replace(report.confirmation, winner=winner)
+    evil = replace(report, name=EVIL, said=EVIL, arms=arms, confirmation=found)
     clean = [tag for tag, _ in Words(page(report, {})).tags if tag == "script"]
     words = Words(page(evil, {}))
     assert [tag for tag, _ in words.tags if tag == "script"] == clean

@@ -22,7 +22,11 @@ def arm(count: int, switch: float = 0.0) -> Arm:
     draw = random.Random(1)
     trials = []
     for number in range(count):
-        values = {"train.lr": draw.random(), "train.decay": draw.randint(1, 9), "use.dropout": number % 2 == 0}
+        values = {
+            "train.lr": draw.random(),
+            "train.decay": draw.randint(1, 9),
+            "use.dropout": number % 2 == 0,
+        }
         if values["use.dropout"]:
             values["reg.dropout.p"] = draw.random()
         score = values["train.lr"] + switch * values["use.dropout"]
@@ -48,7 +52,9 @@ def test_shares_are_those_of_the_variances() -> None:
     assert found.shares["use.dropout"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_of_too_few_and_of_equal_trials_there_is_none_and_it_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_too_few_and_of_equal_trials_there_is_none_and_it_says_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert importance(arm(1), False).reason == "there is 1 complete trial, and 4 are the fewest to tell from"
     assert importance(arm(0), False).reason == "there is no complete trial, and 4 are the fewest to tell from"
     equal = arm(8)
