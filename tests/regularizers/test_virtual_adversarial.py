@@ -117,7 +117,8 @@ def test_in_bfloat16_directions_are_found_in_single_precision():
     """Where xi moves no digit of bfloat16 there would be none but those of rounding."""
     runs = [
         build_run(
-            tiny(reg={"virtual_adversarial": reg_node("virtual_adversarial", xi=0.001)}) | {"precision": precision}
+            tiny(reg={"virtual_adversarial": reg_node("virtual_adversarial", xi=0.001)})
+            | {"precision": precision}
         )
         for precision in ("fp32", "bf16")
     ]
