@@ -64,7 +64,6 @@ ROOMS = {
         *["analysis", "assembly", "composition", "folders", "records", "reports", "runs", "stats", "storage"],
         *["sweeps", "instantiation", "terminal"],
     ],
-        *["instantiation", "terminal"],
     "commands": [
         *["analysis", "assembly", "composition", "folders", "records", "reports", "runs", "stats"],
         *["storage", "studies", "sweeps", "instantiation", "terminal"],
