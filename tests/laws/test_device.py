@@ -24,7 +24,8 @@ WAITING = {
     "smart_augmentation": "chooses rows, and looks whether targets are mixed",
 }
 UNSEEN = dict.fromkeys(
-    ["adversarial", "jacobian"], "takes the gradient of its inputs, and a fake device has none"
+    ["adversarial", "jacobian", "virtual_adversarial"],
+    "takes the gradient of its inputs, and a fake device has none",
 )
 
 

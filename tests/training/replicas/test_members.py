@@ -22,7 +22,7 @@ CHANGED: dict[str, dict[str, Any]] = {"stochastic_depth": {"mode": "row"}}
 
 # What is inherent: in a step each run would do something of another shape, or of another kind.
 APART = {
-    "adversarial": "it takes a gradient of its own in each step",
+    **dict.fromkeys(["adversarial", "virtual_adversarial"], "it takes a gradient of its own in each step"),
     "sam": "it asks for the gradient at two places",
     "manifold_mixup": "each run mixes at another place of the model",
     **dict.fromkeys(["augmix", "pixmix"], "each run has other numbers of rows for an operation"),
