@@ -95,6 +95,7 @@ GUESTS = {
     "filelock": ["folders.lock", "data.mapped_files"],
     "submitit": ["sweeps.slurm.*"],
     "optuna": ["studies.searching.*"],
+    "sqlalchemy": ["studies.searching.optuna_trials"],
     "yaml": ["composition.*"],
 }
 

@@ -10,8 +10,9 @@ from regbench.analysis.searching import Trial, TrialState
 from regbench.errors import ConfigError
 from regbench.folders.state import State, state_of
 from regbench.records.course import Epoch, read_lines
-from regbench.records.files import METRICS, undamaged
-from regbench.records.metrics import smaller_is_better
+from regbench.records.files import METRICS as LINES
+from regbench.records.files import undamaged
+from regbench.records.metrics import BY_NAME, METRICS, Terms, smaller_is_better
 from regbench.records.summary import Summary
 from regbench.runs.work import REFUSED, Outcome
 from regbench.studies.searching.optuna_trials import value_of
@@ -22,6 +23,30 @@ from regbench.sweeps.members import LATE
 from regbench.types import Record
 
 LOSS = "select/loss"
+
+
+def require_chosen_by(command: str, metric: str, terms: Terms) -> str:
+    """The figure of select that chooses where verdicts are on a metric: its like.
+
+    Args:
+        command: for what is said.
+        metric: that verdicts are on.
+        terms: of what is predicted.
+
+    Raises:
+        ConfigError: it is none of val, or select has no like.
+    """
+    split, _, figure = metric.partition("/")
+    if split != "val":
+        raise ConfigError(
+            f"{command}: --metric: must be a figure of val, whose like of select chooses, got {metric}"
+        )
+    there = [one.name for one in METRICS if one.task == terms.task and {"val", "select"} <= {*one.splits}]
+    there = [name for name in there if not BY_NAME[name].needs]
+    if figure not in there:
+        named = ", ".join(f"val/{name}" for name in there)
+        raise ConfigError(f"{command}: --metric: must be one that select has too ({named}), got {metric}")
+    return f"select/{figure}"
 
 
 class Judge:
@@ -62,7 +87,9 @@ class Judge:
         if state is TrialState.COMPLETE and len(scores) < len(jobs):
             raise ConfigError(f"search: --metric: no run has measured {self.objective}")
         losses = [loss for _, loss in figures if loss is not None]
-        watch = self.watch(past, jobs[0])
+        for job in jobs:
+            self._learn(job)
+        watch = self.watch(past, jobs[0], asked.number)
         return Trial(
             asked.number,
             state,
@@ -111,6 +138,7 @@ class Judge:
 
     def score(self, job: Job) -> tuple[float, float | None] | None:
         """What a run has reached, and its loss; None where it has not finished."""
+        self._learn(job)
         summary = undamaged(job.folder)
         if summary is None or not summary.status.finished:
             return None
@@ -126,12 +154,14 @@ class Judge:
         epochs = sorted(set.intersection(*map(set, found))) if found else []
         return {epoch: statistics.fmean(one[epoch] for one in found) for epoch in epochs}
 
-    def watch(self, past: Sequence[Trial], job: Job) -> Pruning | None:
-        """What prunes a run, given the arm's trials of earlier rounds; None where nothing does."""
+    def watch(self, past: Sequence[Trial], job: Job, number: int) -> Pruning | None:
+        """What prunes a run of a trial, given the arm's trials of earlier rounds; None where nothing does."""
         if self._pruner == "none":
             return None
         known = tuple(Past(one.steps, value_of(one, self.smaller), one.noted) for one in past)
-        return Pruning(self._pruner, job.config["train"]["epochs"], self.objective, self.smaller, known)
+        return Pruning(
+            self._pruner, job.config["train"]["epochs"], self.objective, self.smaller, known, number
+        )
 
     def taken(self, job: Job) -> float:
         """Seconds that a run took that has ended; 0 of others."""
@@ -160,6 +190,6 @@ class Judge:
 
 def _course(job: Job) -> list[Epoch]:
     try:
-        return read_lines(job.folder / METRICS)[0]
+        return read_lines(job.folder / LINES)[0]
     except (OSError, ValueError):  # it has none, or what is there was cut off
         return []
