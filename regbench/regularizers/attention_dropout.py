@@ -40,6 +40,7 @@ class AttentionDropout(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.4)}
+    follows = ("p",)
 
     p: float
     what: What

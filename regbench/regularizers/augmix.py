@@ -77,6 +77,7 @@ class AugMix(Regularizer):
     }
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
+    follows = ("p", "consistency")
 
     p: float
     chains: int

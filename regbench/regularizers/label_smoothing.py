@@ -33,6 +33,7 @@ class LabelSmoothing(Regularizer):
     # legal with two classes too
     search: ClassVar[Mapping[str, Domain]] = {"epsilon": Interval(0.01, 0.3)}
     needs_classes: ClassVar[bool] = True
+    follows = ("epsilon",)
 
     epsilon: float
     form: Literal["review", "uniform"]

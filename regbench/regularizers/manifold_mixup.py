@@ -42,6 +42,7 @@ class ManifoldMixup(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.1, 4.0, log=True)}
+    follows = ("alpha",)
 
     alpha: float
     where: Where

@@ -60,6 +60,7 @@ class SmartAugmentation(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0), "alpha": Interval(0.1, 0.9)}
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
+    follows = ("p", "alpha", "beta")
 
     variant: Literal["smart", "neural"]
     p: float
