@@ -1,4 +1,4 @@
-"""Schedules of a member's strength: its value as a pure function of progress, 0 in the first step, 1 in the last."""
+"""Schedules of a member's strength: its value by progress, 0 in a run's first step and 1 in its last."""
 
 from __future__ import annotations
 

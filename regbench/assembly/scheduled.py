@@ -72,7 +72,7 @@ def _made(node: Mapping[str, Any], key: str) -> Regularizer:
 
 def _schedule(node: Mapping[str, Any], key: str, hint: Any) -> Callable[[float], float]:
     made: Callable[[float], float] = make(node, key, STRENGTH)
-    return made if float in (classes_in(hint) or ()) else Whole(made)
+    return made if float in (classes_in(hint, inside=False) or ()) else Whole(made)
 
 
 def _limits(schedule: Callable[[float], float], key: str) -> tuple[float, float]:

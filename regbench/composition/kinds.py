@@ -125,4 +125,5 @@ def schedules_in(node: Mapping[str, Any], key: str, distrust: Distrust | None = 
 
 def takes_number(hint: Any) -> bool:
     """Whether an annotation is that of a number, or of one that may be left out."""
-    return bool({int, float} & (classes_in(hint) or set()))
+    classes = (classes_in(hint, inside=False) or set()) - {type(None)}
+    return bool(classes) and classes <= {int, float}
