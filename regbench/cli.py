@@ -132,7 +132,7 @@ def _complete(words: list[str]) -> int:
     if line[1:] and (line[1] not in COMMANDS or len(line) == 2):
         print(" ".join(COMMANDS))
         return 0
-    if line[1:] and line[1] not in ("train", "plan", "race", "ablate", "strength"):
+    if line[1:] and line[1] not in ("train", "plan", "race", "search", "advise", "ablate", "strength"):
         return 0
     os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
     return pkgutil.resolve_name("regbench.commands.train:complete")(words)

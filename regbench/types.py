@@ -63,6 +63,7 @@ class ForwardPass:
             (`Regularizer.records_hidden`).
         class_weights: (C,), the `weight` of the cross-entropy: each row of it is
             sum over c of class_weights[c] * targets[c] * -log p[c]; None where all classes weigh alike.
+        bf16: whether it was computed under autocast to bfloat16; `regbench.nn.passes` makes more of the kind.
     """
 
     model: nn.Module
@@ -70,6 +71,7 @@ class ForwardPass:
     logits: Tensor
     hidden: Sequence[Tensor]
     class_weights: Tensor | None = None
+    bf16: bool = False
 
 
 class Ranks(Protocol):

@@ -38,12 +38,26 @@ class FoundWeights:
 
     def of(self, model: nn.Module) -> list[tuple[str, Tensor]]:
         """Name and parameter."""
+        return _trained(self._looked_through(model))
+
+    def with_modules(self, model: nn.Module) -> list[tuple[str, nn.Module, Tensor]]:
+        """Name, the module that has it, and parameter."""
+        found = [(name, m, _original(m, own)) for name, m, own in self._looked_through(model)]
+        return [(name, m, weight) for name, m, weight in found if weight is not None and is_trained(weight)]
+
+    def _looked_through(self, model: nn.Module) -> list[Place]:
         if model is not self._model:
             self._model, self._places = model, _places(model, self._scope)
-        return _trained(self._places)
+        return self._places
 
 
 Place = tuple[str, nn.Module, str]  # a weight's name in the model, the module that has it, its name there
+
+
+def regularized_places(model: nn.Module) -> list[Place]:
+    """Where the `regularized_weights` of scope "weights" are: for what parametrizes them."""
+    found = _places(model, "weights")
+    return [place for place in found if _trained([place])]
 
 
 def _trained(places: list[Place]) -> list[tuple[str, Tensor]]:

@@ -43,10 +43,13 @@ def refuse_metric(command: str, metric: str | None) -> None:
 def refuse_unmeasured(command: str, metric: str, measured: Iterable[str]) -> None:
     """Refuse a metric that is not among those that were measured.
 
+    A metric of a split that chooses is none that a person may ask for (`refuse_metric`); a study that chooses
+    by it asks itself.
+
     Raises:
         ConfigError: it is not; the sentence lists those that verdicts can be on.
     """
-    known = sorted({name for name in measured if split_of(name) in JUDGING})
+    known = sorted({name for name in measured if split_of(name) in (*JUDGING, split_of(metric))})
     if metric not in known:
         listed = f"; there are {', '.join(known)}" if known else ""
         raise ConfigError(f"{command}: --metric: no run that counts has measured {printable(metric)}{listed}")

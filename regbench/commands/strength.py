@@ -137,7 +137,7 @@ def _off(one: Composed, key: str) -> Off:
     *above, name = key.split(".")[1:]
     for part in above:
         member = member.members[part] if isinstance(member, Stack) else member
-    if name not in member.off:
+    if member.off.get(name) is None:  # or null, which lies nowhere on the curve
         return NEVER
     others = (getattr(member, other) == value for other, value in member.off.items() if other != name)
     return Off(member.off[name], all(others))

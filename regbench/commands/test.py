@@ -8,8 +8,7 @@ from pathlib import Path
 from regbench.composition.recorded import read_run
 from regbench.composition.trust import HELP, Trust
 from regbench.errors import ConfigError, printable
-from regbench.folders.lock import locked
-from regbench.records.files import READ_VERSIONS, change_summary, read_summary
+from regbench.records.files import READ_VERSIONS, read_summary
 from regbench.records.summary import Summary
 from regbench.terminal.arguments import Arguments, path
 from regbench.terminal.columns import Table
@@ -31,16 +30,13 @@ def main(argv: list[str]) -> int:
     summaries = {folder: _finished(folder, trust) for folder in asked.folders}
     # Not at the top: torch takes seconds, and a wrong folder is answered at once.
     with kept():
-        from regbench.runs.sealed import read_again, require_readable
+        from regbench.runs.sealed import read_counted, require_readable
 
     for folder in summaries:
         require_readable(folder, trust)
     rows: dict[str, list[list[str]]] = {}
     for folder in summaries:
-        with locked(folder, wait=True) as hold:  # of several at once each counts
-            test = read_again(folder, _finished(folder, trust).reads, trust)
-            hold.require()
-            change_summary(folder, test=test)
+        test = read_counted(folder, trust)
         decider = summaries[folder].terms.decider
         cells = (f"{of[decider.name]:.4f} ({of['loss']:.4f})" for of in (test.last, test.best) if of)
         rows.setdefault(decider.noun, []).append([printable(folder), *cells, str(test.reads)])

@@ -33,6 +33,11 @@ class Recurrence(nn.Module):
             every gate is to see a state of its own, and is the identity in evaluation. What a cell carries
             over by itself (an LSTM's memory, the share of the old state that a GRU keeps) does not pass
             through. While none of them is in training mode the fused kernel runs (on CPUs in float32 only).
+        carrying_state: what decides, unit by unit, how much of the state before a step (B, width) stays. Each
+            module is called with (before, now) and returns what is put out and goes on; also in evaluation,
+            so that where there is one the layer always goes step by step.
+        carrying_memory: the same of an LSTM's memory; the state of the step is that of the memory as it was
+            computed.
     """
 
     regularized = ("weight_ih", "weight_hh")
@@ -48,6 +53,7 @@ class Recurrence(nn.Module):
         self.bias_hh = nn.Parameter(torch.empty(rows))
         self._initialize()
         self.between = nn.ModuleList()
+        self.carrying_state, self.carrying_memory = nn.ModuleList(), nn.ModuleList()
 
     def _initialize(self) -> None:
         """Keep the state's scale over many steps: with torch's own start 5 epochs of digits learn nothing."""
@@ -61,6 +67,7 @@ class Recurrence(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         acting = any(module.training for module in self.between)
+        acting = acting or len(self.carrying_state) + len(self.carrying_memory) > 0
         # in lower precision torch's kernel fails on many CPUs
         lower = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
         return self._stepwise(inputs) if acting or lower else self._fused(inputs)
@@ -88,9 +95,11 @@ class Recurrence(nn.Module):
         for step in entering.unbind(1):
             returning = self._returning(state, weight_hh, bias_hh)
             if self.cell == "lstm":
-                state, memory = _lstm(step + returning, memory)
+                now, memory_now = _lstm(step + returning, memory)
+                memory = _carried(self.carrying_memory, memory, memory_now)
             else:
-                state = _gru(step, returning, state)
+                now = _gru(step, returning, state)
+            state = _carried(self.carrying_state, state, now)
             states.append(state)
         return torch.stack(states, 1)
 
@@ -103,6 +112,13 @@ class Recurrence(nn.Module):
         blocks = weight_hh.unflatten(0, (self.gates, self.width)).transpose(1, 2)
         biases = bias_hh.view(self.gates, 1, self.width)
         return torch.baddbmm(biases, state.transpose(0, 1), blocks).transpose(0, 1).flatten(1)
+
+
+def _carried(modules: nn.ModuleList, before: Tensor, now: Tensor) -> Tensor:
+    """What goes on from one step to the next, of what was there before it and what it has computed."""
+    for module in modules:
+        now = module(before, now)
+    return now
 
 
 def _in_one_piece(tensors: list[Tensor]) -> list[Tensor]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -12,28 +11,14 @@ from torch import Tensor
 
 from regbench.images.checks import require_pixels
 from regbench.images.geometry import turning_note
-from regbench.images.operations import OPS, Strengths, apply_chosen
+from regbench.images.mild_operations import MOST_SEVERE, OPERATIONS, WIDEST_TURN, operations_of
+from regbench.images.operations import OPS, apply_chosen
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
 from regbench.types import Batch, ForwardPass, Split
 
-OPERATIONS = (
-    "shear_x",
-    "shear_y",
-    "translate_x",
-    "translate_y",
-    "rotate",
-    "posterize",
-    "solarize",
-    "autocontrast",
-    "equalize",
-)
-IDENTITY, POSTERIZE = OPS.index("identity"), OPS.index("posterize")
+IDENTITY = OPS.index("identity")
 DEEPEST = 3  # of a chain whose depth is drawn
-MOST_SEVERE = 10
-LEAST = 0.1  # severity of an operation
-DROPPED_BITS = 4  # by posterize at level 1, of the 4 that it keeps at level 0
-WIDEST_TURN = 30.0  # degrees
 VIEWS = 3
 
 
@@ -157,15 +142,13 @@ class AugMix(Regularizer):
     def _chained(self, images: Tensor) -> Tensor:
         """(chains, B, C, H, W): every image at the end of each of its chains."""
         shape, device = (self.chains * len(images),), images.device
-        changed, (space, places) = images.repeat(self.chains, 1, 1, 1), _space(images.shape[2:], device)
+        changed = images.repeat(self.chains, 1, 1, 1)
         fixed = torch.full(shape, self.depth, device=device)
         depths = fixed if self.depth else 1 + self.stream.integers(DEEPEST, shape, device)
         for done in range(self.depth or DEEPEST):
-            chosen = places[self.stream.integers(len(OPERATIONS), shape, device)]
-            levels = (LEAST + (self.severity - LEAST) * self.stream.uniform(shape, device)) / MOST_SEVERE
-            strengths = space.strengths(chosen, levels, self.stream.integers(2, shape, device))
-            # a space drops from 8 bits; of 4 and a fraction the authors' code drops the whole number
-            strengths = torch.where(chosen == POSTERIZE, (strengths - 4).ceil(), strengths)
+            places = self.stream.integers(len(OPERATIONS), shape, device)
+            levels, negative = self.stream.uniform(shape, device), self.stream.integers(2, shape, device)
+            chosen, strengths = operations_of(places, levels, negative, self.severity, images.shape[2:])
             chosen = torch.where(depths > done, chosen, IDENTITY)
             changed = apply_chosen(changed, chosen, strengths)
         return changed.view(self.chains, *images.shape)
@@ -207,12 +190,3 @@ def divergence(logits: Tensor) -> Tensor:
     logs = logits.log_softmax(2)
     middle = logs.logsumexp(0) - math.log(len(logs))
     return (logs.exp() * (logs - middle)).sum(2).mean()
-
-
-@lru_cache(maxsize=8)
-def _space(size: torch.Size, device: torch.device) -> tuple[Strengths, Tensor]:
-    """How strong the operations are on images of a size, and where in OPS those that are drawn stand."""
-    height, width = size
-    widest = {"shear_x": 0.3, "shear_y": 0.3, "translate_x": width / 3, "translate_y": height / 3}
-    places = torch.tensor([OPS.index(name) for name in OPERATIONS], device=device)
-    return Strengths(widest | {"rotate": WIDEST_TURN}, DROPPED_BITS, device), places

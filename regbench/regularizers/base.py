@@ -29,6 +29,9 @@ class Regularizer:
         search: the values of its fields that `regbench search` tries, where it acts; empty where it has none
             that are to be tuned.
         visible_at: values at which a test can see it act, where the defaults are too mild to show.
+        has_bound: whether it acts only where a bound is passed, which may be late in a run or never. It reads
+            its fields in every step, and those of `visible_at` are passed at once: by these the audit sees
+            that it would act.
         records_hidden: whether `ForwardPass.hidden` must be filled for it.
         weighs_classes: whether its `data_loss` heeds `ForwardPass.class_weights`.
         needs_classes: whether it speaks of classes, so that it refuses a split of numbers to predict, unless
@@ -46,6 +49,7 @@ class Regularizer:
     off: ClassVar[Mapping[str, Any]]
     search: ClassVar[Mapping[str, Domain]]
     visible_at: ClassVar[Mapping[str, Any]] = {}
+    has_bound: ClassVar[bool] = False
     records_hidden: ClassVar[bool] = False
     weighs_classes: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False

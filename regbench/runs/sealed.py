@@ -15,11 +15,12 @@ from regbench.composition.settings import read_settings
 from regbench.composition.trust import Trust, require_trusted
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import Autocast, evaluate
+from regbench.folders.lock import locked
 from regbench.folders.placement import refuse_unwritable
 from regbench.instantiation.boundary import reason as reason_of
 from regbench.instantiation.boundary import refusing
 from regbench.nn.snapshots import WithWeights
-from regbench.records.files import undamaged
+from regbench.records.files import change_summary, read_summary, undamaged
 from regbench.records.identity import parts_of_content
 from regbench.records.summary import Sealed
 from regbench.runs.load import load_model, require_same_run
@@ -129,3 +130,26 @@ def read_again(folder: Path, before: int, trust: Trust) -> Sealed:
         models["best"] = models["last"]
     with refusing(f"{folder}: "):
         return read_test(models, data, lambda: autocast_for(device, bf16), settings.evaluate, before)
+
+
+def read_counted(folder: Path, trust: Trust, at_most: int | None = None) -> Sealed:
+    """The same, counted in the run's summary while nobody else works in its folder.
+
+    Args:
+        folder: of a finished run (`require_readable`).
+        trust: what of the run may be called.
+        at_most: where it has been read more often than that, it is not read again; None: it is, anyway.
+
+    Raises:
+        ConfigError: the dataset has no test split, or the folder holds no summary any more.
+    """
+    with locked(folder, wait=True) as hold:  # of several at once each counts
+        summary = read_summary(folder)
+        if summary is None:
+            raise ConfigError(f"{folder}: must be a finished run, and holds no summary")
+        if at_most is not None and summary.test and summary.reads > at_most:
+            return summary.test
+        test = read_again(folder, summary.reads, trust)
+        hold.require()
+        change_summary(folder, test=test)
+    return test

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
+from typing import TYPE_CHECKING, Protocol
 
 from regbench.analysis.splits import SPLIT
 from regbench.composition.command_line import CommandLine
@@ -13,10 +14,14 @@ from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
 from regbench.records.identity import identity, stack_name
+from regbench.records.metrics import Terms
 from regbench.records.reader import printable
 from regbench.studies.study import conditions, is_over_splits, varied
 from regbench.sweeps.jobs import Job
 from regbench.terminal.imports import kept
+
+if TYPE_CHECKING:
+    from regbench.sweeps.folder import SweepFolder
 
 BLOCK = 8  # seeds that are composed at a time
 
@@ -102,6 +107,21 @@ def _entry(one: Composed, keys: Sequence[str]) -> Entry:
 def _without_seed(one: Composed) -> list[str]:
     pairs = zip(one.overrides, keys_of(one.overrides), strict=True)
     return [word for word, key in pairs if key != "seed"]
+
+
+class Rows(Protocol):
+    """The jobs of a race, wherever they come from.
+
+    Attributes:
+        place: where those that are new live.
+        terms: what they predict, and in which unit.
+    """
+
+    place: SweepFolder
+    terms: Terms
+
+    def at(self, entry: int, turn: int) -> Job:
+        """The job of a stack and a column."""
 
 
 class Jobs:

@@ -19,7 +19,7 @@ from regbench.records.reader import find
 from regbench.reports.race_text import board, decided
 from regbench.stats.racing import Next, next_pairs
 from regbench.studies.budget import Spending
-from regbench.studies.entries import Field, Jobs
+from regbench.studies.entries import Field, Rows
 from regbench.studies.readings import Cell, Readings
 from regbench.sweeps.estimate import Costs, duration
 from regbench.sweeps.jobs import Job
@@ -48,7 +48,7 @@ class Race:
     def __init__(
         self,
         field: Field,
-        jobs: Jobs,
+        jobs: Rows,
         question: Question,
         spending: Spending,
         say: Callable[[str], None],
@@ -134,7 +134,7 @@ class Race:
     def report(self) -> Report:
         """What `compare` says of the same runs."""
         found = find([job.folder for job in self.judged])
-        if not self._tuned:
+        if not self._tuned and not self._jobs.at(0, 0).config["reg"]:  # the first is the empty stack
             return report(found, self._question)
         found = replace(found, results=regardless_of(found.results, self._tuned))
         first = {str(self._jobs.at(*cell).folder) for cell in self._cells.values() if cell[0] == 0}

@@ -104,10 +104,12 @@ def audit(make: Make) -> Audit:
         absent = Probe(make(name)).steps(STEPS)
         state = _state(leaf)
         if state == "acts" and same(seen, absent.state()) and not _acts_later(name, make):
-            raise ConfigError(
-                f"reg.{name}: changes nothing of {model_name(whole)} in {MORE_STEPS} probe steps with "
-                f"{_fields(leaf)}; change these values, or take it out of the stack"
-            )
+            if not (leaf.has_bound and _acts_beyond_its_bound(name, make)):
+                raise ConfigError(
+                    f"reg.{name}: changes nothing of {model_name(whole)} in {MORE_STEPS} probe steps with "
+                    f"{_fields(leaf)}; change these values, or take it out of the stack"
+                )
+            state = "rule"
         _try_end_of_epoch(name, leaf, present)
         dropped = [f"{short(m)}: dropped {shares[m]:.3f} of its inputs" for m in modules[name] if m in shares]
         facts = [_fields(leaf), *dropped]
@@ -118,6 +120,8 @@ def audit(make: Make) -> Audit:
                 *penalty_facts(present, leaf),
                 *update_facts(present, absent),
             ]
+        if state == "rule" and leaf.has_bound:
+            facts.append(f"nothing passes its bound in {MORE_STEPS} probe steps; it waits")
         facts += [leaf.note()] if leaf.note() else []
         findings.append(Finding(name, state, hooks(type(leaf)), modules[name], facts))
     warned = [*_warnings(whole, present.batch(0), findings), *_shared_places(whole, findings, shares)]
@@ -147,6 +151,15 @@ def _acts_later(name: str, make: Make) -> bool:
     """Whether more steps show what a few did not, such as a change to one row in a thousand."""
     present, absent = (Probe(make(without)).steps(MORE_STEPS) for without in (None, name))
     return not same(present.state(), absent.state())
+
+
+def _acts_beyond_its_bound(name: str, make: Make) -> bool:
+    """Whether a member that waits for a bound to be passed acts where it is made to be."""
+    present, absent = make(None), make(name)
+    leaf = dict(present.reg.leaves())[name]
+    for field, value in leaf.visible_at.items():
+        setattr(leaf, field, value)
+    return not same(*(Probe(run).steps(STEPS).state() for run in (present, absent)))
 
 
 def _try_end_of_epoch(name: str, leaf: Regularizer, probe: Probe) -> None:

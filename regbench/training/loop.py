@@ -295,7 +295,7 @@ def objective(run: Run, batch: Batch) -> dict[str, Tensor]:
         output, hidden = run.forward(batch.inputs), []
     task = run.data.task
     logits = still_logits(output, len(batch), batch.targets.shape[1], task.returned).float()
-    forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights)
+    forward = ForwardPass(run.model, batch, logits, hidden, run.class_weights, run.bf16)
     loss = run.reg.data_loss(forward)
     if loss is None:
         loss = run.target_loss(logits, batch.targets)

@@ -179,7 +179,7 @@ def penalty_facts(probe: Probe, leaf: Regularizer) -> list[str]:
     run.model.train()  # what has measured it before has left it in evaluation
     with recording(run.model, leaf.records_hidden) as hidden, run.autocast():
         logits = run.model(batch.inputs).float()
-    value = leaf.penalty(ForwardPass(run.model, batch, logits, hidden))
+    value = leaf.penalty(ForwardPass(run.model, batch, logits, hidden, bf16=run.bf16))
     if value is None or not value.requires_grad:
         return []
     weights = [p for p in run.model.parameters() if p.requires_grad]

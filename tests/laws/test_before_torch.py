@@ -43,6 +43,7 @@ def without_torch(folder: Path, line: str) -> processes.Done:
         "compare --help",
         "ablate --help",
         "race --help",
+        "advise --help",
         "strength --help",
     ],
 )
@@ -75,6 +76,8 @@ def test_what_only_tells_needs_no_torch(tmp_path: Path, line: str) -> None:
         "ablate +reg=dropout --json nowhere/file",
         "strength +reg=dropout",
         "race +reg=[]",
+        "advise budget=soon",
+        "advise +reg=dropout",
         "race +reg=dropout budget=2",
         "race +reg=dropout seed=range(5)",
     ],

@@ -23,7 +23,10 @@ WAITING = {
     "gan_augmentation": "chooses rows",
     "smart_augmentation": "chooses rows, and looks whether targets are mixed",
 }
-UNSEEN = {"adversarial": "takes the gradient of its inputs, and a fake device has none"}
+UNSEEN = dict.fromkeys(
+    ["adversarial", "jacobian", "virtual_adversarial"],
+    "takes the gradient of its inputs, and a fake device has none",
+)
 
 
 @pytest.fixture(autouse=True)

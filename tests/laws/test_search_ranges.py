@@ -47,7 +47,9 @@ def built(name: str, **values: Any) -> Regularizer:
 
 
 def inside(value: Any, domain: Domain) -> bool:
-    return domain.low <= value <= domain.high if isinstance(domain, Interval) else value in domain.values
+    if isinstance(domain, Interval):
+        return value is not None and domain.low <= value <= domain.high
+    return value in domain.values
 
 
 def corners(name: str) -> Iterator[dict[str, Any]]:

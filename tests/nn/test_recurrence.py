@@ -232,3 +232,35 @@ def test_penalties_find_its_matrices_and_spare_its_biases(cell: Cell) -> None:
     assert [name for name, _ in regularized_weights(recurrence)] == ["weight_ih", "weight_hh"]
     rows = 4 * 4 if cell == "lstm" else 3 * 4
     assert [tuple(weight.shape) for _, weight in regularized_weights(recurrence)] == [(rows, 3), (rows, 4)]
+
+
+class Kept(nn.Module):
+    """Give back what was there before, and remember what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, before: Tensor, now: Tensor) -> Tensor:
+        self.asked.append((before, now))
+        return before
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_carried_is_what_the_last_module_says(cell: Cell) -> None:
+    plain, inputs = layer(cell, "stepwise"), torch.randn(5, 6, 3)
+    ours, kept = layer(cell), Kept()
+    ours.carrying_state.append(kept)
+    assert not ours(inputs).any()  # the first state is zero, and stays
+    assert len(kept.asked) == 6
+    torch.testing.assert_close(kept.asked[0][1], plain(inputs)[:, 0])
+    assert not ours.eval()(inputs).any()
+
+
+def test_the_state_of_a_step_is_of_the_memory_that_it_computed() -> None:
+    ours, inputs = layer("lstm"), torch.randn(5, 6, 3)
+    ours.carrying_memory.append(Kept())
+    alone = layer("lstm", "stepwise")
+    torch.testing.assert_close(
+        ours(inputs)[:, :1], alone(inputs[:, :1])
+    )  # not zero, though the memory stays so

@@ -14,9 +14,14 @@ from regbench.regularizers.color_jitter import ColorJitter
 from regbench.regularizers.cutmix import CutMix
 from regbench.regularizers.cutout import Cutout
 from regbench.regularizers.flip_crop import FlipCrop
+from regbench.regularizers.fmix import FMix
+from regbench.regularizers.grid_mask import GridMask
+from regbench.regularizers.hide_and_seek import HideAndSeek
+from regbench.regularizers.input_noise import InputNoise
 from regbench.regularizers.rand_augment import RandAugment
 from regbench.regularizers.random_erasing import RandomErasing
 from regbench.regularizers.rotation import Rotation
+from regbench.regularizers.saliency_mix import SaliencyMix
 from regbench.regularizers.translation import Translation
 from regbench.regularizers.trivial_augment import TrivialAugment
 from regbench.streams import Clock, Stream
@@ -36,6 +41,12 @@ MEMBERS: list[Regularizer] = [
     RandomErasing(p=0.8, min_area=0.02, max_area=0.33, min_aspect=0.3, max_aspect=3.3, fill="random"),
     CutMix(alpha=1.0, p=0.8, per="example"),
     CutMix(alpha=1.0, p=0.8, per="batch"),
+    FMix(alpha=1.0, decay=3.0, p=0.8, per="example"),
+    FMix(alpha=1.0, decay=3.0, p=0.8, per="batch"),
+    GridMask(p=0.8, ratio=0.6, min_size=0.4, max_size=1.0, degrees=360.0, ramp=0.0),
+    HideAndSeek(p=0.5, sizes=None),
+    InputNoise(sigma=0.3),
+    SaliencyMix(alpha=1.0, p=0.8),
 ]
 
 

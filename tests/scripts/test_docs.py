@@ -63,8 +63,8 @@ def test_what_is_by_hand_stays_and_what_is_generated_does_not(docs: ModuleType) 
     mine = "# Mine\n\nOf my own.\n\n## rotation\n\nwrong\n\n- **Acts** here.\n- **Checked**: so.\n\n"
     mine += "## gone\n\n- **Acts** no more.\n"
     made = docs.page(mine)
-    assert made.startswith("# Mine\n\nOf my own.\n\n## adaptive_dropout\n\nKeep each unit ")
-    assert "\n\n- **Acts** here.\n- **Checked**: so.\n\n## sam\n" in made
+    assert made.startswith("# Mine\n\nOf my own.\n\n## activity\n\nAsk hidden units ")
+    assert "\n\n- **Acts** here.\n- **Checked**: so.\n\n## saliency_mix\n" in made
     assert "wrong" not in made
     assert "gone" not in made
 

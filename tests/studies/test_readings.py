@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,16 @@ from regbench.studies import readings
 from regbench.studies.readings import Readings
 
 
+@dataclass(frozen=True)
+class Run:
+    """As much of a result as is needed to sort and to time it."""
+
+    summary: Any
+    shared: dict[str, Any] = field(default_factory=lambda: {"train.lr": 0.1, "train.epochs": 3})
+
+
 def job(name: str, seconds: float = 1.0) -> Any:
-    return SimpleNamespace(folder=name, result=SimpleNamespace(summary=SimpleNamespace(seconds=seconds)))
+    return SimpleNamespace(folder=name, result=Run(SimpleNamespace(seconds=seconds)))
 
 
 @pytest.fixture
@@ -41,3 +50,11 @@ def test_the_time_that_runs_took_is_known(read: Readings) -> None:
     assert (read.longest(0), read.longest(1), read.longest(2)) == (5, 3, None)
     assert read.mean_seconds() == 3
     assert read.taken([(0, 0), (0, 1), (7, 7)]) == 6
+
+
+def test_values_that_are_each_stacks_own_are_no_conditions(read: Readings) -> None:
+    tuned = Readings(Question(), ["train.lr"])
+    tuned.take([((0, 0), job("1"))])
+    read.take([((0, 0), job("1"))])
+    assert tuned.settled()[0, 0].shared == {"train.epochs": 3}
+    assert read.settled()[0, 0].shared == {"train.lr": 0.1, "train.epochs": 3}

@@ -43,6 +43,19 @@ class Idle(Regularizer):
         return batch
 
 
+@dataclass
+class Waiting(Idle):
+    """Acts where a bound is passed."""
+
+    visible_at: ClassVar[dict[str, Any]] = {"strength": 0.1}
+    has_bound: ClassVar[bool] = True
+
+    def edit_weights(self, model: torch.nn.Module) -> None:
+        with torch.no_grad():
+            for weight in model.parameters() if 0 < self.strength < 0.3 else ():
+                weight.mul_(1 - self.strength)
+
+
 def audited(config: dict[str, Any]) -> Audit:
     def make(without: str | None) -> Any:
         stack = build_stack(config["reg"])
@@ -385,3 +398,17 @@ def test_members_that_together_let_less_than_half_through_are_noted() -> None:
     assert any(line.startswith("dropout, spatial_dropout together let 0.3") for line in said), said
     much["dropout"]["p"] = 0.1
     assert not [line for line in audited(config).warnings if "together" in line]
+
+
+def test_one_whose_bound_nothing_passes_is_a_rule_and_an_error_where_it_would_never_act(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = {"_target_": f"{__name__}.Waiting", "strength": 0.5}
+    (finding,) = audited(tiny(reg={"waiting": waiting})).findings
+    assert finding.state == "rule"
+    assert "nothing passes its bound in 16 probe steps; it waits" in finding.facts
+    (finding,) = audited(tiny(reg={"waiting": waiting | {"strength": 0.2}})).findings
+    assert finding.state == "acts"
+    monkeypatch.setattr(Waiting, "edit_weights", Regularizer.edit_weights)
+    with pytest.raises(ConfigError, match=r"^reg\.waiting: changes nothing of MLP in 16 probe steps with "):
+        audited(tiny(reg={"waiting": waiting}))

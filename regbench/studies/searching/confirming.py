@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from regbench.analysis.question import Question
 from regbench.analysis.searching import BASELINE, Arm, Confirmation, Setting, Trial
@@ -10,6 +13,7 @@ from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import keys_of
 from regbench.composition.composer import Composer
+from regbench.folders.state import state_of
 from regbench.records.identity import stack_name
 from regbench.studies.budget import Spending
 from regbench.studies.entries import Entry, Field, Jobs
@@ -50,7 +54,7 @@ class Confirming:
         say: Callable[[str], None],
     ) -> None:
         arm, winner, base = won
-        self._question = question
+        self._question, self._tuned = question, list(tuned)
         stack = stack_name(dict.fromkeys(winner.members))
         entries = [Entry(TUNED_BASELINE, jobs.entry(base)), Entry(stack, jobs.entry(winner))]
         self._sides = [
@@ -65,7 +69,7 @@ class Confirming:
         """What both have reached so far."""
         place = self.race.places()[1]
         judged = self.race.judged
-        seeds = {job.folder: job.config["seed"] for job in judged}
+        seeds = {job.folder: job.config["seed"] for job in judged if state_of(job.folder).finished}
         folders: list[dict[int, str]] = [{}, {}]
         for turn in range(place.seeds):
             for number in (0, 1):
@@ -99,6 +103,24 @@ class Confirming:
             over,
             comparisons[0] if len(comparisons) == 1 else None,
         )
+
+    def kept(self) -> dict[str, Any]:
+        """The same for a file from which `final` knows both sides; folders by their names."""
+        found = self.found()
+        return {
+            "metric": found.metric,
+            "at": found.at,
+            "margin": self._question.margin,
+            "tuned": self._tuned,
+            "seeds": found.seeds,
+            "winner": _kept(found.winner),
+            "baseline": _kept(found.baseline),
+            "over": found.over,
+        }
+
+
+def _kept(side: Setting) -> dict[str, Any]:
+    return {**asdict(side), "folders": {seed: Path(folder).name for seed, folder in side.folders.items()}}
 
 
 def _of_run(entry: Entry) -> list[str]:

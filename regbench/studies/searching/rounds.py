@@ -23,6 +23,7 @@ from regbench.storage.reading import json_object
 STUDY = "study"
 FORMAT = 1
 ABOUT, FINALISTS, JOURNAL = "search.json", "finalists.json", "optuna.journal"
+CONFIRMATION, READING, FINAL = "confirmation.json", "reading.json", "final.json"
 ASKED, ENDED = "asked", "ended"
 
 
@@ -120,6 +121,34 @@ class StudyFolder:
         """Write that, once."""
         if self.finalists() is None:
             write_json(self.path / FINALISTS, dict(found))
+
+    def confirmation(self) -> dict[str, Any] | None:
+        """Which runs confirmed the winner, or why none had to; None before that has ended."""
+        return self._read(CONFIRMATION)
+
+    def confirm(self, found: Mapping[str, Any]) -> None:
+        """Write that, unless more seeds are there already: a budget that was raised adds some."""
+        there = self.confirmation()
+        if there is None or len(there.get("seeds", ())) <= len(found.get("seeds", ())):
+            write_json(self.path / CONFIRMATION, dict(found), sync=True)
+
+    def reading(self) -> dict[str, Any] | None:
+        """Of which runs the test split is read, and how often it had been before; None before that begins."""
+        return self._read(READING)
+
+    def begin_reading(self, found: Mapping[str, Any]) -> None:
+        """Write that, once."""
+        if self.reading() is None:
+            write_json(self.path / READING, dict(found), sync=True)
+
+    def final(self) -> dict[str, Any] | None:
+        """What was read of the test split; None before it was."""
+        return self._read(FINAL)
+
+    def finish(self, found: Mapping[str, Any]) -> None:
+        """Write that, once."""
+        if self.final() is None:
+            write_json(self.path / FINAL, dict(found), sync=True)
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:

@@ -110,6 +110,14 @@ class Search:
             assert named is not None
             self.confirming = self._confirm(won, named["fresh"])
             yield from self.confirming.race.rounds()
+        self._keep_confirmation()
+
+    def _keep_confirmation(self) -> None:
+        """Write what `final` needs to know, once the confirmation has ended."""
+        kept = self.confirming.kept() if self.confirming else {"lost": self.lost()}
+        if kept.get("over") or kept.get("lost"):
+            with self.folder.held():
+                self.folder.confirm(kept)
 
     def planned(self) -> list[Job]:
         """The jobs of the next round of which any is left to do; none where all trials have ended."""

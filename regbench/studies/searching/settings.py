@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from regbench.errors import ConfigError, nearest, printable
+from regbench.stats.paired_test import SEQUENTIAL
 from regbench.studies.budget import KEY as BUDGET
 from regbench.studies.budget import count_of, seconds_of
 
@@ -114,6 +115,12 @@ def settings_of(words: Sequence[str]) -> tuple[Settings, list[str]]:
 
 
 def _refuse_few(settings: Settings) -> None:
+    least = SEQUENTIAL.seeds_needed(1)
+    if settings.confirm_seeds < least:
+        raise ConfigError(
+            f"confirm.seeds: must be at least {least}, as nothing can be decided with fewer, "
+            f"got {settings.confirm_seeds}"
+        )
     if settings.baseline_trials is None:
         if settings.trials is not None and settings.trials < 2:
             raise ConfigError("trials: must be at least 2, as the baseline is tuned too, got 1")

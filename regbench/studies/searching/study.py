@@ -223,6 +223,17 @@ class SearchStudy:
             return ""
         return self._spending.said(self._spending.jobs)
 
+    @property
+    def seconds(self) -> float:
+        """Of the clock, runs that had ended before included; 0 before it has begun."""
+        return self._spending.seconds if self._spending else 0.0
+
+    @property
+    def fresh(self) -> list[int]:
+        """The seeds that may confirm, in order; none before the finalists were named."""
+        named = self._folder.finalists()
+        return list(named["fresh"]) if named else []
+
     def report(self) -> SearchReport:
         """What was found so far."""
         assert self._search is not None

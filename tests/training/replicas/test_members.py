@@ -14,22 +14,23 @@ from tests.training.replicas.side_by_side import assert_as_alone, configs
 # Where each can act; all others do in an MLP on images.
 MODELS = {
     **dict.fromkeys(["dropblock", "shake_drop", "shake_shake", "spatial_dropout"], "resnet"),
+    "weight_standardization": "resnet",
     **dict.fromkeys(["attention_dropout", "stochastic_depth"], "transformer"),
-    **dict.fromkeys(["embedding_dropout", "variational_dropout", "word_dropout"], "text"),
+    **dict.fromkeys(["embedding_dropout", "variational_dropout", "word_dropout", "zoneout"], "text"),
 }
 CHANGED: dict[str, dict[str, Any]] = {"stochastic_depth": {"mode": "row"}}
 
 # What is inherent: in a step each run would do something of another shape, or of another kind.
 APART = {
-    "adversarial": "it takes a gradient of its own in each step",
+    **dict.fromkeys(["adversarial", "virtual_adversarial"], "it takes a gradient of its own in each step"),
     "sam": "it asks for the gradient at two places",
     "manifold_mixup": "each run mixes at another place of the model",
-    "augmix": "each run has other numbers of rows for an operation",
+    **dict.fromkeys(["augmix", "pixmix"], "each run has other numbers of rows for an operation"),
     **dict.fromkeys(
         ["feature_space", "gan_augmentation", "smart_augmentation"], "each run makes other numbers of rows"
     ),
     **dict.fromkeys(
-        ["embedding_dropout", "variational_dropout", "word_dropout"],
+        ["embedding_dropout", "variational_dropout", "word_dropout", "zoneout"],
         "each run's batch of sentences has another length",
     ),
 }
@@ -57,19 +58,35 @@ def test_a_member_that_cannot_be_stacked_says_so_in_a_sentence(name: str) -> Non
 @pytest.mark.parametrize(
     ("name", "key", "values"),
     [
+        ("activity", "strength", (0.1, 0.2)),
         ("adaptive_dropout", "share", (0.3, 0.6)),
+        ("alpha_dropout", "p", (0.05, 0.2)),
         ("batch_norm", "enabled", (True, True)),
         ("confidence_penalty", "strength", (0.1, 0.2)),
+        ("curriculum_dropout", "p", (0.3, 0.6)),
         ("cutmix", "alpha", (0.5, 1.0)),
         ("elastic_net", "strength_l1", (0.001, 0.002)),
         ("ema", "decay", (0.9, 0.99)),
+        ("fmix", "alpha", (0.5, 1.0)),
         ("gaussian_dropout", "p", (0.1, 0.3)),
+        ("gradient_clipping", "limit", (0.01, 0.1)),
+        ("gradient_noise", "eta", (0.01, 0.02)),
+        ("jacobian", "strength", (0.01, 0.1)),
+        ("grid_mask", "ratio", (0.4, 0.6)),
+        ("hide_and_seek", "p", (0.2, 0.5)),
+        ("input_noise", "sigma", (0.1, 0.3)),
+        ("kingma_dropout", "strength", (0.1, 0.3)),
         ("l1", "strength", (0.001, 0.002)),
         ("l2_sp", "strength", (0.001, 0.002)),
         ("lookahead", "alpha", (0.3, 0.5)),
+        ("max_norm", "c", (0.2, 0.4)),
+        ("orthogonal", "strength", (0.001, 0.01)),
         ("rotation", "degrees", (5.0, 15.0)),
+        ("saliency_mix", "p", (0.3, 0.6)),
         ("sample_pairing", "p", (0.3, 0.6)),
+        ("spectral_norm", "bound", (1.0, 2.0)),
         ("swap_noise", "p", (0.1, 0.2)),
+        ("weight_noise", "std", (0.01, 0.1)),
     ],
 )
 def test_a_number_of_a_member_may_differ(name: str, key: str, values: tuple[Any, Any]) -> None:
