@@ -54,10 +54,7 @@ def make_member(node: Mapping[str, Any], key: str) -> Regularizer:
     limits = {name: _limits(schedule, f"{key}.{name}") for name, schedule in schedules.items()}
     for values in product(*limits.values()):  # what is legal at all ends is so between them
         member = _made({**node, **dict(zip(limits, values, strict=True))}, key)
-    off = type(member).off
-    farthest = {
-        name: max(pair, key=lambda value: abs(value - off.get(name, 0.0))) for name, pair in limits.items()
-    }
+    farthest = {name: _farthest(pair, type(member).off.get(name, 0.0)) for name, pair in limits.items()}
     member = _made({**node, **farthest}, key)
     for name in schedules:
         _require_following(member, name, key)
@@ -87,6 +84,11 @@ def _limits(schedule: Callable[[float], float], key: str) -> tuple[float, float]
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ConfigError(f"{key}: must be a finite number throughout the run, got {value!r}")
     return found
+
+
+def _farthest(pair: tuple[float, float], off: float | None) -> float:
+    """The value farthest from off; of a limit, which is off where there is none, the smallest."""
+    return min(pair) if off is None else max(pair, key=lambda value: abs(value - off))
 
 
 def _require_following(member: Regularizer, name: str, key: str) -> None:

@@ -44,6 +44,7 @@ class AlphaDropout(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0, "activation": "keep"}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.01, 0.3)}
+    follows = ("p",)
 
     p: float
     activation: Literal["selu", "keep"]

@@ -36,6 +36,7 @@ class Bootstrapping(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"share": Interval(0.02, 0.8, log=True)}
     needs_classes: ClassVar[bool] = True
+    follows = ("share",)
 
     share: float
     form: Literal["soft", "hard"]

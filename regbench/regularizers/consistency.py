@@ -50,6 +50,7 @@ class Consistency(Regularizer):
         "noise": Interval(0.02, 0.5, log=True),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("strength", "noise")
 
     strength: float
     decay: float

@@ -41,6 +41,7 @@ class CurriculumDropout(Regularizer):
         "p": Interval(0.05, 0.7),
         "gamma": Interval(1.0, 50.0, log=True),
     }
+    follows = ("p", "gamma")
 
     p: float
     gamma: float

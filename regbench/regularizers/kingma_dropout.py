@@ -58,6 +58,7 @@ class KingmaDropout(Regularizer):
         "p": Interval(0.02, 0.5),
         "strength": Interval(0.01, 1.0, log=True),
     }
+    follows = ("strength",)
 
     p: float
     rates: Rates

@@ -38,6 +38,7 @@ class MaxNorm(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"c": Interval(0.5, 4.0, log=True)}
     visible_at: ClassVar[Mapping[str, Any]] = {"c": 0.1}
     has_bound: ClassVar[bool] = True
+    follows = ("c",)
 
     c: float | None
 

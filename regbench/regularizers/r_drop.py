@@ -46,6 +46,7 @@ class RDrop(Regularizer):
         "p": Interval(0.05, 0.5),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("strength", "p")
 
     strength: float
     p: float

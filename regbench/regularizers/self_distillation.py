@@ -49,6 +49,7 @@ class SelfDistillation(Regularizer):
         "cycles": Interval(2, 8),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("share", "temperature")
 
     share: float
     temperature: float

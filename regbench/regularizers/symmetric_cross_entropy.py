@@ -39,6 +39,7 @@ class SymmetricCrossEntropy(Regularizer):
         "beta": Interval(0.1, 10.0, log=True),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("alpha", "beta")
 
     alpha: float
     beta: float

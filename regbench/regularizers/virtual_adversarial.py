@@ -44,6 +44,7 @@ class VirtualAdversarial(Regularizer):
         "epsilon": Interval(0.1, 10.0, log=True),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("strength", "epsilon")
 
     strength: float
     epsilon: float

@@ -44,6 +44,7 @@ class WeightNoise(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"std": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"std": Interval(0.005, 0.2, log=True)}
+    follows = ("std",)
 
     std: float
     per: Literal["example", "batch"]

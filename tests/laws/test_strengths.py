@@ -25,14 +25,19 @@ SETTINGS: dict[str, dict[str, Any]] = {  # where the defaults leave a field with
     "elastic_net.alpha": {"l1_ratio": 0.5, "alpha": 0.1},
     "elastic_net.l1_ratio": {"l1_ratio": 0.5, "alpha": 0.1},
     "elastic_net.strength_l2": {"strength_l2": 0.1},
+    "flooding.level": {"level": 3.0},
+    "gradient_clipping.limit": {"limit": 0.1},
     "lookahead.alpha": {"k": 1},
+    "max_norm.c": {"c": 0.3},
     "sample_pairing.p": {"until": 1.0},
+    "stochastic_depth.p_last": {"form": "rescale", "mode": "row"},
     "translation.fraction": {"fraction": 0.4},
 }
-UNSEEN = {  # what grey images and a model without a new layer cannot show
+UNSEEN = {  # what grey images, a model without a new layer and the first of two generations cannot show
     "color_jitter.saturation",
     "color_jitter.hue",
     "l2_sp.head_strength",
+    "self_distillation.temperature",
 }
 NEVER = [
     (name, field)
@@ -55,7 +60,7 @@ def pair(name: str, field: str) -> tuple[float, float]:
     value = settings(name, field)[field]
     off = cls_of(name).off.get(field, 0)
     far = value if value else {"flip": 1.0, "padding": 2, "size": 4, "gamma": 2.3}.get(field, 0.4)
-    near = (far + off) / 2
+    near = 2 * far if off is None else (far + off) / 2
     if hints_of(cls_of(name))[field] in (int, int | None):
         far, near = (far, int(near)) if int(near) not in (off, far) else (far + 1, far)
     return far, near
