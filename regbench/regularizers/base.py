@@ -26,6 +26,10 @@ class Regularizer:
 
     Attributes:
         off: the values at which it does nothing; always legal.
+        kind: under which heading `regbench list reg` shows it: penalty, noise on activations, noise on
+            weights, noise on inputs, noise on targets, optimizer, averaging, architecture or loss. Empty where its
+            hooks tell: just one of `transform_batch`, `data_loss`, `penalty`, `edit_gradients` and
+            `eval_model`, or `prepare_optimizer` and none of these.
         search: the values of its fields that `regbench search` tries, where it acts; empty where it has none
             that are to be tuned.
         visible_at: values at which a test can see it act, where the defaults are too mild to show.
@@ -48,6 +52,7 @@ class Regularizer:
 
     off: ClassVar[Mapping[str, Any]]
     search: ClassVar[Mapping[str, Domain]]
+    kind: ClassVar[str] = ""
     visible_at: ClassVar[Mapping[str, Any]] = {}
     has_bound: ClassVar[bool] = False
     records_hidden: ClassVar[bool] = False

@@ -50,6 +50,7 @@ class DropBlock(Regularizer):
             error a map is smaller than a block, or with skip all are.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.3), "block_size": Interval(3, 7)}
     follows = ("p",)

@@ -33,6 +33,7 @@ class Dropout(Regularizer):
         ValueError: p is out of range; `prepare_model`: the model has no such site.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.7)}
     follows = ("p",)

@@ -40,6 +40,7 @@ class RDrop(Regularizer):
         ValueError: a field is out of range; `prepare_model`: the model has no such site.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0, "p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "strength": Interval(0.1, 5.0, log=True),
