@@ -27,8 +27,8 @@ class Regularizer:
     Attributes:
         off: the values at which it does nothing; always legal.
         kind: under which heading `regbench list reg` shows it: penalty, noise on activations, noise on
-            weights, noise on inputs, noise on targets, optimizer, averaging, architecture or loss. Empty where
-            its hooks tell: just one of `transform_batch`, `data_loss`, `penalty`, `edit_gradients` and
+            weights, noise on inputs, noise on targets, optimizer, averaging, architecture or loss. Empty
+            where its hooks tell: just one of `transform_batch`, `data_loss`, `penalty`, `edit_gradients` and
             `eval_model`, or `prepare_optimizer` and none of these.
         search: the values of its fields that `regbench search` tries, where it acts; empty where it has none
             that are to be tuned.
