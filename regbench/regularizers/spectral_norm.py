@@ -43,6 +43,7 @@ class SpectralNorm(Regularizer):
             zeros or has a weight normalization.
     """
 
+    kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"bound": None}
     search: ClassVar[Mapping[str, Domain]] = {"bound": Interval(0.5, 8.0, log=True)}
 

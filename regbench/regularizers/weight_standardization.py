@@ -42,6 +42,7 @@ class WeightStandardization(Regularizer):
         ValueError: eps is out of range; `prepare_model`: the model has no convolution.
     """
 
+    kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"layers": "none"}
     search: ClassVar[Mapping[str, Domain]] = {}
 

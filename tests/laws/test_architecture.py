@@ -22,6 +22,7 @@ VOCABULARY = [  # what a person's own part may import; the whole of the top leve
     "optimizers",
     "schedules",
     "space",
+    "strengths",
     "artefacts",
     "errors",
     "regularizers.base",
