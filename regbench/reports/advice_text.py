@@ -11,6 +11,7 @@ from regbench.reports.advice_words import (
     answers,
     headline,
     interval,
+    not_apart,
     of_ablation,
     of_part,
     planned,
@@ -156,6 +157,8 @@ def stage_table(advice: Advice) -> Table:
     if advice.ablation:
         stage = advice.ablation.stage
         rows.append(["ablation", time(stage.seconds), time(plan.ablation), stage.over])
+    else:
+        rows.append(["ablation", EMPTY, time(plan.ablation), f"not run: {not_apart(advice)}"])
     total = sum(float(one) for one in _seconds(advice))
     rows.append(["all", time(total), time(plan.budget), ""])
     return Table("what was spent", ["stage", "took", "planned", "what"], rows, prose=("what",))

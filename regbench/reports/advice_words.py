@@ -45,7 +45,7 @@ def headline(advice: Advice) -> str:
         return f"Switch on {' + '.join(own or shared)}{beside if own else ''}."
     if found.outcome is Outcome.NOTHING and found.baseline:
         return f"Nothing was found that survives: use the tuned baseline, {_settings(found.baseline)}."
-    return "There is no verdict yet: the time was too short."
+    return "There is no verdict yet."
 
 
 def _settings(side: Side) -> str:
@@ -136,6 +136,13 @@ def of_ablation(advice: Advice) -> list[str]:
         margin = "" if advice.plan.margin is not None else "; --margin says which loss would not matter"
         said.append(f"Not resolved, which is not the same as no loss: {listed(by[NOT_RESOLVED])}{margin}.")
     return [*said, REUSED] if said else []
+
+
+def not_apart(advice: Advice) -> str:
+    """Why there was no ablation."""
+    if advice.search.survives:
+        return "the winner has one member, so there is nothing to take apart"
+    return "only a winner that survives is taken apart; the time kept for it was not used"
 
 
 def planned(plan: Plan) -> list[str]:

@@ -53,11 +53,12 @@ def test_nothing_is_said_as_plainly_with_the_rate_of_the_baseline() -> None:
     assert headline(NOTHING) == expected
     assert NOTHING.side is FOUND.baseline
     assert "Switch on" not in text_of(page(NOTHING))
+    assert "the time kept for it was not used" in text_of(page(NOTHING))
 
 
 def test_without_a_verdict_nothing_is_recommended() -> None:
     one = replace(ADVICE, search=replace(FOUND, outcome=Outcome.OPEN, winner=None, baseline=None), use=None)
-    assert headline(one) == "There is no verdict yet: the time was too short."
+    assert headline(one) == "There is no verdict yet."
     assert "How to use it" not in text_of(page(one))
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from regbench.analysis.searching import Trial, TrialState
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, printable
 from regbench.folders.state import State, state_of
 from regbench.records.course import Epoch, read_lines
 from regbench.records.files import METRICS, undamaged
-from regbench.records.metrics import smaller_is_better
+from regbench.records.metrics import Terms, on_select, smaller_is_better
 from regbench.records.summary import Summary
 from regbench.runs.work import REFUSED, Outcome
 from regbench.studies.searching.optuna_trials import value_of
@@ -22,6 +22,24 @@ from regbench.sweeps.members import LATE
 from regbench.types import Record
 
 LOSS = "select/loss"
+
+
+def require_chosen_by(metric: str, terms: Terms) -> None:
+    """Refuse a metric of val that has no like of select, before anything is run.
+
+    Args:
+        metric: that the verdict is to be on.
+        terms: of what is predicted.
+
+    Raises:
+        ConfigError: it is none of val, or none that is measured of select, by which trials are chosen.
+    """
+    known = [name.replace("select/", "val/", 1) for name in on_select(terms.task)]
+    if metric not in known:
+        raise ConfigError(
+            f"--metric: must be a figure of val whose like of select chooses, one of {', '.join(known)}, got "
+            f"{printable(metric)}"
+        )
 
 
 class Judge:
