@@ -94,7 +94,9 @@ class Advising:
         }
         # The plan has it: before there is one, a budget that is refused as too short may be typed anew.
         self._budget = {"budget": settings.seconds}
-        digest = hashlib.sha256(json.dumps({**self._about, **self._budget}, sort_keys=True).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(
+            json.dumps({**self._about, **self._budget}, sort_keys=True).encode()
+        ).hexdigest()[:8]
         choices = (example.choices.get(group, group) for group in ("dataset", "model"))
         self.name = settings.study or "_".join([*choices, digest])
         self.folder = AdviceFolder(self.name)

@@ -125,8 +125,8 @@ def open_said(said: str, made: Confirmation | None) -> str:
     """What is to be said where there is no verdict: why it ended, and whether one could have been."""
     if made is None:
         return (
-            f"{said[:1].upper()}{said[1:]}; the time was too short for it (a verdict takes about {LEAST_RUNS} "
-            "runs)."
+            f"{said[:1].upper()}{said[1:]}; the time was too short for it (a verdict takes about "
+            f"{LEAST_RUNS} runs)."
         )
     said = said.rstrip(".")
     why = [] if not made.over or made.over in said else [made.over]

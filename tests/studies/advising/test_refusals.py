@@ -24,7 +24,9 @@ from regbench.studies.searching.judging import require_chosen_by
 from regbench.studies.searching.rounds import StudyFolder
 
 LINE = ("dataset.num_train=97", "model.width=8", "train.epochs=1", "device=cpu")
-BOTH = [Setting("a", 0, "dropout", [], {}), Setting("baseline", 0, "tuned baseline", [], {})]
+WINNER = Setting("a", 0, "dropout", [], {})
+BASELINE = Setting("baseline", 0, "tuned baseline", [], {})
+SPENT, DIVERGED = "the time is spent", "the baseline diverged"
 
 
 def advising(*words: str, seconds: float = 900.0, metric: str | None = None, test: bool = False) -> Advising:
@@ -40,23 +42,19 @@ def _there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def confirmation(seeds: int, over: str) -> Confirmation:
-    return Confirmation("val/accuracy", "last", *BOTH, seeds=list(range(100, 100 + seeds)), over=over)
+    fresh = list(range(100, 100 + seeds))
+    return Confirmation("val/accuracy", "last", WINNER, BASELINE, seeds=fresh, over=over)
 
 
 @pytest.mark.parametrize(
     ("said", "seeds", "over", "expected"),
     [
-        ("x, not resolved; the time is spent.", 12, "the time is spent", "x, not resolved; the time is spent."),
-        (
-            "x, not resolved; the time is spent.",
-            5,
-            "the time is spent",
-            "x, not resolved; the time is spent; with fewer than 6 fresh seeds nothing can be decided.",
-        ),
-        ("x as no fresh seed has ended", 6, "the baseline diverged", "x as no fresh seed has ended; the baseline diverged."),
+        (f"x; {SPENT}.", 12, SPENT, f"x; {SPENT}."),
+        (f"x; {SPENT}.", 5, SPENT, f"x; {SPENT}; with fewer than 6 fresh seeds nothing can be decided."),
+        ("no seed has ended", 6, DIVERGED, f"no seed has ended; {DIVERGED}."),
     ],
     ids=["many", "few", "diverged"],
-)  # fmt: skip
+)
 def test_what_there_is_no_verdict_of_is_said_with_its_own_reason(
     said: str, seeds: int, over: str, expected: str
 ) -> None:
@@ -71,24 +69,26 @@ def test_a_budget_is_fixed_by_the_plan_and_no_earlier() -> None:
     folder = AdviceFolder("a")
     (folder.root / "plan.json").write_text('{"budget": 900.0}')
     advising(seconds=900.0)
-    with pytest.raises(ConfigError, match=r"^study: outputs/advice/a holds other advice, whose budget is 900.0"):
+    with pytest.raises(
+        ConfigError, match=r"^study: outputs/advice/a holds other advice, whose budget is 900.0"
+    ):
         advising(seconds=60.0)
 
 
 def test_what_has_another_subject_is_refused_without_a_plan() -> None:
     first = advising()
     first.folder.require(first._about)
-    with pytest.raises(ConfigError, match="whose metric is"):
+    with pytest.raises(ConfigError, match=r"whose metric is"):
         advising(metric="val/loss")
 
 
 def test_test_is_refused_at_the_start_without_weights_or_a_split(monkeypatch: pytest.MonkeyPatch) -> None:
     advising("checkpoints=none")
-    with pytest.raises(ConfigError, match="^checkpoints: must not be none with --test"):
+    with pytest.raises(ConfigError, match=r"^checkpoints: must not be none with --test"):
         advising("checkpoints=none", test=True)
     advising(test=True)
     monkeypatch.setattr(testing, "load_data", lambda node: replace(load_data(node), read_test=None))
-    with pytest.raises(ConfigError, match="^advise: --test: must be left out for a dataset"):
+    with pytest.raises(ConfigError, match=r"^advise: --test: must be left out for a dataset"):
         advising(test=True)
 
 
@@ -107,13 +107,13 @@ def test_what_keeps_test_from_being_read_at_the_end_is_a_sentence(monkeypatch: p
     [("val/ece", CLASSES), ("val/r2", CLASSES), ("val/accuracy", NUMBERS), ("test/loss", CLASSES)],
 )
 def test_a_metric_that_select_does_not_have_is_refused(metric: str, task: Any) -> None:
-    with pytest.raises(ConfigError, match=f"^--metric: must be a figure of val .* got {metric}"):
+    with pytest.raises(ConfigError, match=rf"^--metric: must be a figure of val .* got {metric}"):
         require_chosen_by(metric, Terms(task))
     require_chosen_by("val/loss", Terms(task))
 
 
 def test_it_is_refused_before_anything_runs() -> None:
-    with pytest.raises(ConfigError, match="^--metric: .*val/balanced_accuracy, .* got val/ece"):
+    with pytest.raises(ConfigError, match=r"^--metric: .*val/balanced_accuracy, .* got val/ece"):
         advising(metric="val/ece")
     assert not Path("outputs").exists()
 
