@@ -64,7 +64,7 @@ def test_what_there_is_no_verdict_of_is_said_with_its_own_reason(
 
 def test_a_budget_is_fixed_by_the_plan_and_no_earlier() -> None:
     first = advising(seconds=60.0)
-    first.folder.require({})  # as far as one comes that is refused as too short
+    first.folder.require(first._about)  # as far as one comes that is refused as too short
     advising(seconds=900.0)
     folder = AdviceFolder("a")
     (folder.root / "plan.json").write_text('{"budget": 900.0}')
