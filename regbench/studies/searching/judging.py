@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from regbench.analysis.searching import Trial, TrialState
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, printable
 from regbench.folders.state import State, state_of
 from regbench.records.course import Epoch, read_lines
-from regbench.records.files import METRICS as LINES
-from regbench.records.files import undamaged
-from regbench.records.metrics import BY_NAME, METRICS, Terms, smaller_is_better
+from regbench.records.files import METRICS, undamaged
+from regbench.records.metrics import Terms, on_select, smaller_is_better
 from regbench.records.summary import Summary
 from regbench.runs.work import REFUSED, Outcome
 from regbench.studies.searching.optuna_trials import value_of
@@ -25,28 +24,22 @@ from regbench.types import Record
 LOSS = "select/loss"
 
 
-def require_chosen_by(command: str, metric: str, terms: Terms) -> str:
-    """The figure of select that chooses where verdicts are on a metric: its like.
+def require_chosen_by(metric: str, terms: Terms) -> None:
+    """Refuse a metric of val that has no like of select, before anything is run.
 
     Args:
-        command: for what is said.
-        metric: that verdicts are on.
+        metric: that the verdict is to be on.
         terms: of what is predicted.
 
     Raises:
-        ConfigError: it is none of val, or select has no like.
+        ConfigError: it is none of val, or none that is measured of select, by which trials are chosen.
     """
-    split, _, figure = metric.partition("/")
-    if split != "val":
+    known = [name.replace("select/", "val/", 1) for name in on_select(terms.task)]
+    if metric not in known:
         raise ConfigError(
-            f"{command}: --metric: must be a figure of val, whose like of select chooses, got {metric}"
+            f"--metric: must be a figure of val whose like of select chooses, one of {', '.join(known)}, got "
+            f"{printable(metric)}"
         )
-    there = [one.name for one in METRICS if one.task == terms.task and {"val", "select"} <= {*one.splits}]
-    there = [name for name in there if not BY_NAME[name].needs]
-    if figure not in there:
-        named = ", ".join(f"val/{name}" for name in there)
-        raise ConfigError(f"{command}: --metric: must be one that select has too ({named}), got {metric}")
-    return f"select/{figure}"
 
 
 class Judge:
@@ -190,6 +183,6 @@ class Judge:
 
 def _course(job: Job) -> list[Epoch]:
     try:
-        return read_lines(job.folder / LINES)[0]
+        return read_lines(job.folder / METRICS)[0]
     except (OSError, ValueError):  # it has none, or what is there was cut off
         return []

@@ -97,8 +97,9 @@ class SearchStudy:
         self._question = Question(
             metric or self.terms.judged, at, margin=plain(metric or self.terms.judged, margin)
         )
-        objective = require_chosen_by("search", self._question.metric, self.terms)
-        self._judge = Judge(objective, at, settings.pruner)
+        require_chosen_by(self._question.metric, self.terms)
+        figure = self._question.metric.partition("/")[2]
+        self._judge = Judge(f"select/{figure}", at, settings.pruner)
         about = self._about()
         self.name = settings.study or f"{self._stem()}_{_digest(about)[:8]}"
         given = ROOT in keys_of(line.overrides)
