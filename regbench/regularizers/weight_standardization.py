@@ -53,7 +53,8 @@ class WeightStandardization(Regularizer):
         if self.eps <= 0:
             raise ValueError(f"eps must be above 0, got {self.eps}")
         self._model: nn.Module = nn.Identity()
-        self.by_fan_in, self._note = self.scale == "fan_in", ""
+        self._fixed: bool | None = None
+        self._note = ""
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -71,15 +72,26 @@ class WeightStandardization(Regularizer):
 
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
         if not self.is_off and self.scale != "fan_in":  # every member has had the model now
-            normal = any(
-                isinstance(m, _NormBase | nn.GroupNorm | nn.LayerNorm) for m in self._model.modules()
-            )
-            self.by_fan_in = self.scale == "auto" and not normal
-            self._note = self._understood(normal)
+            self._note = self._understood(self._has_normalization())
+        self._fixed = self.by_fan_in
         return optimizer
+
+    @property
+    def by_fan_in(self) -> bool:
+        """Whether filters are divided by the root of their size: as the model stands until a run is built.
+
+        A model that is loaded has no optimizer: there it is as the model stands at each reading.
+        """
+        if self._fixed is not None:
+            return self._fixed
+        return self.scale == "fan_in" or (self.scale == "auto" and not self._has_normalization())
 
     def note(self) -> str:
         return self._note
+
+    def _has_normalization(self) -> bool:
+        kinds = _NormBase | nn.GroupNorm | nn.LayerNorm
+        return any(isinstance(module, kinds) for module in self._model.modules())
 
     def _understood(self, normal: bool) -> str:
         if self.scale == "auto":

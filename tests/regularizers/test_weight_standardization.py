@@ -86,6 +86,17 @@ def test_auto_asks_whether_there_is_a_normalization():
     assert standardized(nn.Sequential(nn.Conv2d(1, 2, 3)), "fan_in").said == ""
 
 
+@pytest.mark.parametrize("normal", [True, False])
+def test_auto_is_the_same_where_no_optimizer_is_prepared(normal):
+    """As where a trained model is loaded, also if a later member brings the normalization."""
+    model = nn.Sequential(nn.Conv2d(1, 2, 3))
+    WeightStandardization("conv", "auto", 1e-12).prepare_model(model)
+    if normal:
+        model.append(nn.BatchNorm2d(2))
+    lengths = model[0].weight.flatten(1).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.full((2,), 3.0 if normal else 1.0))
+
+
 def test_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match=r"^eps must be above 0, got 0.0$"):
         WeightStandardization("conv", "unit", 0.0)
