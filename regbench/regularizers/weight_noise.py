@@ -14,7 +14,7 @@ from regbench.nn.weight_noise import TINY, has_own_outputs
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
-from regbench.weights import regularized_places
+from regbench.weights import first_names, regularized_places
 
 
 @dataclass
@@ -25,7 +25,8 @@ class WeightNoise(Regularizer):
     does not depend on how large a weight is (gaussian_dropout with target weight has noise in proportion).
     per example: each example has a draw of its own, so the outputs W v + b of dense layers and convolutions
     are drawn from the normal distribution that these have, N(W v + b, std^2 * sum(v^2)), each position by
-    itself; other layers, such as recurrent ones, have one draw per forward pass. per batch: all have that.
+    itself; other layers, such as recurrent ones, have one draw per forward pass. per batch: all have that, and a
+    weight that is tied the same one at all of its places.
     The gradient is taken at the noisy weights and moves those without noise. Evaluation computes without it.
     In front of a normalization a weight's scale is free, and so is how much a given noise matters to it.
 
@@ -63,11 +64,11 @@ class WeightNoise(Regularizer):
             [getattr(layer, weight).detach().flatten().square() for _, layer, weight in places]
         )
         self._share = self.std**2 / (self.std**2 + squares.mean().item())
-        for name, layer, weight in places:
+        for first, (name, layer, weight) in zip(first_names(places), places, strict=True):
             if self.per == "example" and has_own_outputs(layer):
                 layer.register_forward_hook(NoisyOutputs(self, self.stream.at(name)))
             else:
-                parametrize.register_parametrization(layer, weight, NoisyWeight(self, self.stream, name))
+                parametrize.register_parametrization(layer, weight, NoisyWeight(self, self.stream, first))
         return model
 
     def shared_noise(self) -> float:

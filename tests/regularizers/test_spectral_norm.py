@@ -56,6 +56,17 @@ def test_weight_and_gradient_agree_with_torch_once_the_directions_have_settled()
     torch.testing.assert_close(one, other)
 
 
+def test_a_tied_weight_has_the_bound_at_both_of_its_places():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)).double()
+    model[1].weight = model[0].weight
+    reg = normalized(model, 0.5)
+    for _ in range(200):
+        reg.edit_weights(model)
+    for layer in model:
+        assert torch.linalg.matrix_norm(layer.weight.detach(), 2).item() == pytest.approx(0.5)
+    assert model[0].parametrizations.weight.original is model[1].parametrizations.weight.original
+
+
 def test_one_iteration_by_hand():
     layer = nn.Linear(2, 2, bias=False)
     layer.weight.data = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
