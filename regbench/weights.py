@@ -69,6 +69,24 @@ def first_names(places: list[Place]) -> list[str]:
     return [first.setdefault(id(_original(module, own)), name) for name, module, own in places]
 
 
+def require_free_scale(name: str, module: nn.Module, own: str) -> None:
+    """Refuse a weight that another member has given a scale: of two only the later one's would hold.
+
+    What gives one says so by an attribute `sets_scale` that is True.
+
+    Args:
+        name: of the weight in the model.
+        module: that has it.
+        own: its name there.
+
+    Raises:
+        ValueError: another member has.
+    """
+    parts = module.parametrizations[own] if parametrize.is_parametrized(module, own) else ()  # type: ignore[index]
+    if any(getattr(part, "sets_scale", False) for part in parts):  # type: ignore[union-attr]
+        raise ValueError(f"another member sets the scale of {plain_name(name)} already; keep one")
+
+
 def _trained(places: list[Place]) -> list[tuple[str, Tensor]]:
     """What is there now, without what is frozen."""
     found = ((name, _original(module, own)) for name, module, own in places)

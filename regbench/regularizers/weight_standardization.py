@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 from regbench.nn.units import Units, units_of
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.space import Domain
-from regbench.weights import regularized_places
+from regbench.weights import regularized_places, require_free_scale
 
 
 @dataclass
@@ -39,7 +39,8 @@ class WeightStandardization(Regularizer):
         eps: what is added to the variance, above 0.
 
     Raises:
-        ValueError: eps is out of range; `prepare_model`: the model has no convolution.
+        ValueError: eps is out of range; `prepare_model`: the model has no convolution, or
+            another member sets the scale of one.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"layers": "none"}
@@ -60,10 +61,11 @@ class WeightStandardization(Regularizer):
         if self.is_off:
             return model
         self._model, found = model, False
-        for _, layer, weight in regularized_places(model):
+        for name, layer, weight in regularized_places(model):
             units = units_of(layer)
             if isinstance(layer, _ConvNd) and units.size(getattr(layer, weight)) > 1:
                 found = True
+                require_free_scale(name, layer, weight)
                 parametrize.register_parametrization(layer, weight, Standardized(self, units))
         if not found:
             called = type(getattr(model, "net", model)).__name__
@@ -106,6 +108,8 @@ class WeightStandardization(Regularizer):
 
 class Standardized(nn.Module):
     """A weight whose units have mean 0 and one standard deviation."""
+
+    sets_scale: ClassVar[bool] = True
 
     def __init__(self, member: WeightStandardization, units: Units) -> None:
         super().__init__()
