@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.utils.checkpoint import checkpoint
 
+from regbench.nn.passes import DrawnOnce
 from regbench.streams import Clock, Stream
 
 Inference = Literal["mean", "gaussian", "closed"]
@@ -33,18 +34,17 @@ class Scaled(nn.Module):
         return f"{self.factor}"
 
 
-class MaskedWeight(nn.Module):
+class MaskedWeight(DrawnOnce):
     """M * weight / (1 - p) in training, with one M at all readings of one forward pass."""
 
     def __init__(self, p: float, stream: Stream, place: str) -> None:
-        super().__init__()
-        self.p, self.stream, self.place = p, stream, place
+        super().__init__(stream, place)
+        self.p = p
 
     def forward(self, weight: Tensor) -> Tensor:
         if not self.training:
             return weight
-        # a stream made anew begins at the first draw of the moment; one that is kept would go on
-        mask = self.stream.at(self.place).mask(weight, 1 - self.p)
+        mask = self.draws().mask(weight, 1 - self.p)
         return weight * mask.div_(1 - self.p)
 
     def extra_repr(self) -> str:

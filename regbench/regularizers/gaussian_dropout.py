@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from regbench.nn.passes import DrawnOnce
 from regbench.nn.weight_noise import InTraining, gaussian_outputs, has_own_outputs
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, insert
@@ -100,18 +101,17 @@ class Noise(nn.Module):
         return f"p={self.p}"
 
 
-class WeightNoise(nn.Module):
+class WeightNoise(DrawnOnce):
     """Multiply a weight by noise that is the same at every reading of one forward pass."""
 
-    def __init__(self, p: float, stream: Stream, name: str) -> None:
-        super().__init__()
-        self.p, self.stream, self.name = p, stream, name
+    def __init__(self, p: float, stream: Stream, place: str) -> None:
+        super().__init__(stream, place)
+        self.p = p
 
     def forward(self, weight: Tensor) -> Tensor:
         if not self.training:
             return weight
-        # a stream made anew begins at the first draw of the moment; one that is kept would go on
-        return noisy(weight, self.p, self.stream.at(self.name))
+        return noisy(weight, self.p, self.draws())
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
