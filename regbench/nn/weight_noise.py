@@ -74,9 +74,10 @@ def has_own_outputs(layer: nn.Module) -> bool:
 
 
 def masked_by_example(layer: nn.Linear, inputs: Tensor, outputs: Tensor, p: float, stream: Stream) -> Tensor:
-    """Compute (M_b * W / (1 - p)) v_b + b for each example b, in chunks of examples, whatever the outputs were.
+    """Compute (M_b * W / (1 - p)) v_b + b for each example b, in chunks of examples.
 
-    The backward pass draws a chunk's masks again: kept, they would fill the memory that the chunks save.
+    What the outputs were is not read. The backward pass draws a chunk's masks again: kept, they would fill
+    the memory that the chunks save.
     """
     weight = layer.weight
     positions = inputs.reshape(len(inputs), -1, inputs.shape[-1])

@@ -65,8 +65,8 @@ class DropConnect(Regularizer):
 
     Raises:
         ValueError: a field is out of range; `prepare_model`: the model has no such layer, or one that the
-            mask or the inference does not suit, or that another member masks for each example; `prepare_optimizer`: another member has put a normalization
-            between a layer and its hidden site.
+            mask or the inference does not suit, or that another member masks for each example;
+            `prepare_optimizer`: another member has put a normalization between a layer and its hidden site.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
