@@ -99,13 +99,13 @@ class SelfDistillation(Regularizer):
         self._teacher = {name: tensor.clone() for name, tensor in state["teacher"].items()}
 
     def _ends_a_part(self, progress: float) -> bool:
-        """Whether the next step belongs to another part than this one, by the middle of each."""
+        """Whether the next step belongs to another part than this one, by the middle of each; no next, no."""
         step = self.stream.moment[0]
         if progress == 0:  # the first step, from which alone the length of the run is not known
             return False
         steps = round(step / progress) + 1
         part, following = (int((step + ahead) * self.cycles / steps) for ahead in (0.5, 1.5))
-        return part < following
+        return part < following < self.cycles
 
 
 def softened_divergence(taught: Tensor, logits: Tensor, temperature: float) -> Tensor:
