@@ -88,7 +88,7 @@ class SelfDistillation(Regularizer):
         if self.is_off:
             return ""
         return (
-            f"the teacher is taken {self.cycles - 1} times; "
+            f"{self.cycles - 1} of {self.cycles} parts learn from a teacher; "
             f"schedule=cyclic schedule.cycles={self.cycles} ends each part at a small learning rate"
         )
 
@@ -99,13 +99,17 @@ class SelfDistillation(Regularizer):
         self._teacher = {name: tensor.clone() for name, tensor in state["teacher"].items()}
 
     def _ends_a_part(self, progress: float) -> bool:
-        """Whether the next step belongs to another part than this one, by the middle of each; no next, no."""
+        """Whether the next step belongs to another part than this one, by the middle of each.
+
+        Behind the last step there is one more, in which nothing learns: the audit's few steps, each as if it
+        were the first or the last of a run, have a teacher by that.
+        """
         step = self.stream.moment[0]
         if progress == 0:  # the first step, from which alone the length of the run is not known
             return False
         steps = round(step / progress) + 1
         part, following = (int((step + ahead) * self.cycles / steps) for ahead in (0.5, 1.5))
-        return part < following < self.cycles
+        return part < following
 
 
 def softened_divergence(taught: Tensor, logits: Tensor, temperature: float) -> Tensor:

@@ -60,15 +60,15 @@ def test_the_first_part_is_left_alone_and_the_second_learns_from_the_end_of_the_
     assert value == pytest.approx(0.25 * 4 * kl(sigmoid(1.5), sigmoid(0.25)), rel=1e-5)
 
 
-def test_a_teacher_is_taken_at_the_end_of_every_part_but_the_last():
+def test_a_teacher_is_taken_at_the_end_of_every_part():
     member, model, seen = made(cycles=3), linear(0.0), []
     for step in range(7):
         model.weight.data[0, 0] = float(step)
         stepped(member, model, step, 7)
         seen.append(member._teacher["weight"][0, 0].item() if member._teacher else None)
     # 7 steps in 3 parts: the middles (s + 0.5) * 3 / 7 pass 1 after step 1 and 2 after step 4
-    assert seen == [None, 1.0, 1.0, 1.0, 4.0, 4.0, 4.0]  # two teachers; behind the last step none learns
-    assert member.note().startswith("the teacher is taken 2 times;")
+    assert seen == [None, 1.0, 1.0, 1.0, 4.0, 4.0, 6.0]
+    assert member.note().startswith("2 of 3 parts learn from a teacher;")  # nothing learns from the last
 
 
 def test_the_gradient_is_the_students_alone_and_that_of_the_softened_predictions():
