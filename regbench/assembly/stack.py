@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from regbench.composition.kinds import REGULARIZER
+from regbench.assembly.scheduled import make_member
 from regbench.composition.settings import Config
 from regbench.errors import ConfigError
-from regbench.instantiation.fields import make
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.streams import keyed_draws
 
@@ -33,7 +32,7 @@ def build_stack(members: Config | None, key: str = "reg", seed: int = 0) -> Stac
             )
         if "_target_" in node:
             with keyed_draws(seed, inner, "made"):
-                made[name] = make(node, inner, REGULARIZER)
+                made[name] = make_member(node, inner)
         else:
             made[name] = build_stack(node, inner, seed)
     try:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from regbench.composition.catalogue import GROUPS, Entry, Parameter, entries
+from regbench.composition.source_text import KINDS
 from regbench.errors import nearest, printable
 from regbench.terminal.arguments import path
 from regbench.terminal.screen import Screen
@@ -38,6 +39,9 @@ JSON_KEYS = """
   paper       author, year, address ("" where there is none)
   parameters  a list of objects: name, type ("" where no source tells), default, required, search
               (what `regbench search` tries: low, high, log, or values; null where it leaves it alone)
+  kind        of a regularizer: penalty, noise on activations, noise on weights, noise on inputs,
+              noise on targets, optimizer, averaging, architecture or loss ("" where its class does
+              not tell, and in the other groups)
   refused     why it cannot act on the model of --model; null where it can, or was not asked
 
 `regbench list sites model=NAME` prints where regularizers can act in a model, and takes the words of train;
@@ -179,6 +183,11 @@ def _refusals(model: str, words: Sequence[str], extra: Path | None) -> dict[tupl
     return {("reg", name): reason for name, reason in refusals(model, words, extra).items()}
 
 
+def _place(entry: Entry) -> int:
+    """The place of an entry's kind among the others; entries of one kind stay as they were."""
+    return KINDS.index(entry.kind) if entry.kind in KINDS else len(KINDS)
+
+
 def _key(entry: Entry) -> tuple[str, str]:
     return entry.group, entry.name
 
@@ -187,7 +196,12 @@ def _show(found: Sequence[Entry], refused: Mapping[tuple[str, str], str], model:
     console = Screen(highlight=False)
     for group in dict.fromkeys(entry.group for entry in found):
         _print(console, HEADINGS[group].split(), "bold cyan", indent=0)
-        for entry in (entry for entry in found if entry.group == group):
+        said = ""
+        for entry in sorted((entry for entry in found if entry.group == group), key=_place):
+            if entry.kind != said:
+                said = entry.kind
+                console.print()
+                _print(console, [said or "of no known kind"], "cyan", indent=0)
             console.print(Text(entry.name, "bold"))
             _print(console, (entry.summary or entry.target).split(), "")
             reason = refused.get(_key(entry))

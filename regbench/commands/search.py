@@ -36,7 +36,7 @@ Each list of candidates is an arm; the baseline is one too, and learning rate an
 all. Ranges are the members' own (`regbench list reg NAME`), or those of the line:
   reg.dropout.p='interval(0.1,0.6)' train.lr='tag(log,interval(1e-3,1))' reg.dropout.mode=classic,inverted
 How much: trials=60 of all arms (trials.baseline=20 of these the baseline's), budget=2h for everything,
-finalists=3 finalists.seeds=3 confirm.seeds=20, batch=8. How: sampler=tpe|random|qmc sampler.seed=0,
+finalists=3 finalists.seeds=3 confirm.seeds=20, batch=8. How: sampler=tpe|random sampler.seed=0,
 pruner=median|halving|hyperband|none, storage=URL, study=NAME. The same line goes on where it was.
 `regbench docs search` says what is promised.
 """
@@ -121,7 +121,8 @@ def _run(study: SearchStudy, launch: Launcher, asked: argparse.Namespace) -> int
     try:
         code = study.run(launch, console, lambda sentence: print_lines(console, [sentence]))
     except KeyboardInterrupt:
-        _conclude(study, asked)
+        if study.has_begun:
+            _conclude(study, asked)
         raise
     return _conclude(study, asked) or code
 

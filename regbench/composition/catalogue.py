@@ -10,7 +10,7 @@ from typing import Any
 
 from regbench.composition.option_files import LISTED, MADE, require_sound
 from regbench.composition.paths import config_dir
-from regbench.composition.source_text import Roots, defined, off_of, search_of, types_of
+from regbench.composition.source_text import Roots, defined, kind_of, off_of, search_of, types_of
 from regbench.composition.yaml_values import values_of
 from regbench.space import Domain
 
@@ -48,6 +48,7 @@ class Entry:
         summary: first line of the target's docstring; empty where no source tells.
         paper: what the docstring cites; may be empty.
         parameters: the values in its file, in the file's order.
+        kind: of a regularizer, one of `source_text.KINDS`; empty where its class does not tell.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Entry:
     summary: str
     paper: str
     parameters: tuple[Parameter, ...]
+    kind: str = ""
 
 
 def entries(group: str, extra: Path | None = None) -> list[Entry]:
@@ -118,7 +120,8 @@ def _entry(group: str, path: Path, roots: Roots) -> Entry:
         for key, value in node.items()
         if key != "defaults" and not key.startswith("_")
     )
-    return Entry(path.stem, group, target, summary, paper, tuple(parameters))
+    kind = kind_of(target, roots) if group == "reg" else ""
+    return Entry(path.stem, group, target, summary, paper, tuple(parameters), kind)
 
 
 def _values(text: str, path: Path) -> dict[str, Any]:

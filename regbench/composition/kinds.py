@@ -11,7 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
-from regbench.instantiation.checking import Distrust, Kind, look, look_within
+from regbench.instantiation.checking import Distrust, Kind, asked_for, look, look_within
+from regbench.instantiation.signatures import classes_in, hints_of
 from regbench.optimizers import uncompiled
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.sinks.base import Sink
@@ -59,6 +60,11 @@ SCHEDULE = Kind(
     lambda cls: is_dataclass(cls) and _is_called(cls) and not issubclass(cls, nn.Module),
     loosely=_is_called,
 )
+STRENGTH = Kind(
+    "a schedule of a strength, a dataclass whose objects are called with the progress of the run",
+    SCHEDULE.suits,
+    loosely=_is_called,
+)
 SINK = Kind("a Sink", lambda cls: issubclass(cls, Sink))
 KIND_OF = {"model": MODEL, "dataset": DATASET, "optimizer": OPTIMIZER, "schedule": SCHEDULE}
 
@@ -89,6 +95,35 @@ def look_at(config: Mapping[str, Any], distrust: Distrust | None = None) -> None
 def _look_at_stack(members: Any, key: str, distrust: Distrust | None) -> None:
     for name, node in members.items() if isinstance(members, Mapping) else ():
         if isinstance(node, Mapping) and "_target_" in node:
-            look(node, f"{key}.{name}", REGULARIZER, distrust)
+            schedules_in(node, f"{key}.{name}", distrust)
         else:
             _look_at_stack(node, f"{key}.{name}", distrust)
+
+
+def schedules_in(node: Mapping[str, Any], key: str, distrust: Distrust | None = None) -> dict[str, Any]:
+    """The nodes of a member that stand where its class takes a number: schedules of these values.
+
+    The member and all within it is looked at; nothing is called.
+
+    Args:
+        node: of a member, with a `_target_`.
+        key: its own.
+        distrust: see `look`.
+
+    Raises:
+        ConfigError: something named is not of the kind that is due there.
+    """
+    nested = {n: v for n, v in node.items() if isinstance(v, Mapping) and "_target_" in v}
+    target = look({n: v for n, v in node.items() if n not in nested}, key, REGULARIZER, distrust)
+    hints = hints_of(target)
+    found = {n: inner for n, inner in nested.items() if takes_number(hints.get(n))}
+    for name, inner in nested.items():
+        kind = STRENGTH if name in found else asked_for(hints.get(name, Any))
+        look(inner, f"{key}.{name}", kind, distrust)
+    return found
+
+
+def takes_number(hint: Any) -> bool:
+    """Whether an annotation is that of a number, or of one that may be left out."""
+    classes = (classes_in(hint, inside=False) or set()) - {type(None)}
+    return bool(classes) and classes <= {int, float}

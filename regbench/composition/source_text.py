@@ -11,6 +11,24 @@ from regbench.space import Choice, Domain, Interval
 
 Roots = tuple[Path, ...]  # the folders that a person's modules lie in
 Definition = ast.ClassDef | ast.FunctionDef
+KINDS = (
+    "penalty",
+    "noise on activations",
+    "noise on weights",
+    "noise on inputs",
+    "noise on targets",
+    "optimizer",
+    "averaging",
+    "architecture",
+    "loss",
+)
+KIND_BY_HOOK = {  # a regularizer with one of these is of that kind unless it says another
+    "transform_batch": "noise on inputs",
+    "data_loss": "loss",
+    "penalty": "penalty",
+    "edit_gradients": "optimizer",
+    "eval_model": "averaging",
+}
 
 
 def defined(target: str, roots: Roots) -> tuple[Definition, ast.Module] | None:
@@ -28,6 +46,28 @@ def off_of(target: str, roots: Roots) -> dict[str, Any]:
     except ValueError:  # it is computed
         return {}
     return written if isinstance(written, dict) else {}
+
+
+def kind_of(target: str, roots: Roots) -> str:
+    """The kind that a regularizer says it is, or that its hooks tell; empty where neither does."""
+    assigned = _assigned(target, "kind", roots)
+    if isinstance(assigned, ast.Constant) and assigned.value:
+        return str(assigned.value)
+    module, _, name = target.rpartition(".")
+    methods = _methods(name, _parsed(module, roots), roots)
+    told = [kind for hook, kind in KIND_BY_HOOK.items() if hook in methods]
+    if not told and "prepare_optimizer" in methods:
+        told = ["optimizer"]
+    return told[0] if len(told) == 1 else ""
+
+
+def _methods(name: str, tree: ast.Module | None, roots: Roots) -> set[str]:
+    """What a class and its bases define, the base of all regularizers left out, as it has every hook."""
+    found = _lookup(name, tree, roots)
+    if found is None or not isinstance(found[0], ast.ClassDef) or found[0].name == "Regularizer":
+        return set()
+    own = {statement.name for statement in found[0].body if isinstance(statement, ast.FunctionDef)}
+    return own.union(*(_methods(ast.unparse(base), found[1], roots) for base in found[0].bases))
 
 
 def search_of(target: str, roots: Roots) -> dict[str, Domain]:

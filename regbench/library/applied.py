@@ -75,7 +75,10 @@ class Applied(Steps):
         if "train" in read and "val" in read:
             found |= gaps(found)
         self.history.append(
-            Record(len(self.history) + 1, {**found, **(metrics or {}), **self.reg.metrics(evaluated)})
+            Record(
+                len(self.history) + 1,
+                {**found, **(metrics or {}), **self.reg.scheduled(), **self.reg.metrics(evaluated)},
+            )
         )
         return any([self._stops(name, leaf, evaluated) for name, leaf in self.reg.leaves()])  # ask them all
 

@@ -94,6 +94,11 @@ KEYS = (
     Key(SPEED, "above 0", "train rows per second, evaluation left out"),
     Key("time/epoch_s", "seconds", "the whole epoch, evaluation included"),
     Key(
+        "<member>/<field>",
+        "the field's own",
+        "value of a field that follows a schedule, at the end of the epoch",
+    ),
+    Key(
         "<member>/<metric>",
         "the member's own",
         "such as `l1/zeros` and `l1/zeros.<layer>`: share of weights that are exactly 0, in [0, 1]",

@@ -41,6 +41,7 @@ class Activity(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(1e-3, 10.0, log=True)}
     records_hidden: ClassVar[bool] = True
+    follows = ("strength",)
 
     strength: float
     norm: Literal["l1", "l2"]

@@ -47,6 +47,7 @@ class AdaptiveDropout(Regularizer):
             no dense layer stands before one of them.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "share": Interval(0.1, 1.0),

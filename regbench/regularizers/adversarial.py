@@ -43,9 +43,11 @@ class Adversarial(Regularizer):
         ValueError: a field is out of range; `check_data`: inputs are token ids.
     """
 
+    kind = "noise on inputs"
     off: ClassVar[Mapping[str, Any]] = {"epsilon": 0.0}
     # from one of 255 shades, as where accuracy is the aim, to the paper's for MNIST
     search: ClassVar[Mapping[str, Domain]] = {"epsilon": Interval(0.004, 0.25, log=True)}
+    follows = ("epsilon", "share", "steps")
 
     epsilon: float
     share: float

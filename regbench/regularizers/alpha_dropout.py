@@ -42,8 +42,10 @@ class AlphaDropout(Regularizer):
             activation, or with another than SELU that is to be kept, or that another member has replaced.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0, "activation": "keep"}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.01, 0.3)}
+    follows = ("p",)
 
     p: float
     activation: Literal["selu", "keep"]

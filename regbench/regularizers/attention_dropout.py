@@ -38,8 +38,10 @@ class AttentionDropout(Regularizer):
         ValueError: p is out of range, or where is input; `prepare_model`: the model has no such site.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.4)}
+    follows = ("p",)
 
     p: float
     what: What

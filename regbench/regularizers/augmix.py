@@ -54,6 +54,7 @@ class AugMix(Regularizer):
             `penalty`: a later member has changed the number of rows or the targets of some views only.
     """
 
+    kind = "noise on inputs"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     # p stays at the paper's; how strong, and how much the views must agree, is what it tries
     search: ClassVar[Mapping[str, Domain]] = {
@@ -62,6 +63,7 @@ class AugMix(Regularizer):
     }
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
+    follows = ("p", "consistency")
 
     p: float
     chains: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from regbench.space import Domain
 from regbench.streams import Clock, Stream
+from regbench.strengths import Strength
 from regbench.tasks import require_classes
 from regbench.types import Batch, ForwardPass, Ranks, Record, Split
 
@@ -25,6 +26,10 @@ class Regularizer:
 
     Attributes:
         off: the values at which it does nothing; always legal.
+        kind: under which heading `regbench list reg` shows it: penalty, noise on activations, noise on
+            weights, noise on inputs, noise on targets, optimizer, averaging, architecture or loss. Empty
+            where its hooks tell: just one of `transform_batch`, `data_loss`, `penalty`, `edit_gradients` and
+            `eval_model`, or `prepare_optimizer` and none of these.
         search: the values of its fields that `regbench search` tries, where it acts; empty where it has none
             that are to be tuned.
         visible_at: values at which a test can see it act, where the defaults are too mild to show.
@@ -35,19 +40,29 @@ class Regularizer:
         weighs_classes: whether its `data_loss` heeds `ForwardPass.class_weights`.
         needs_classes: whether it speaks of classes, so that it refuses a split of numbers to predict, unless
             it is off.
+        follows: the fields whose value may change between steps, so that a schedule can be set for them:
+            read in each step, or kept under the same name by a module that it has put into the model, and
+            not read in evaluation.
         stream: its own random draws, given by the stack before any hook is called.
         ranks: the processes that share the micro-batches of a step; None where this one has them all.
+        schedules: by field, what its value follows; it is made with the one of them that is farthest from
+            off, and keeps it until the first step.
+        own_modules: those that it has put into the model, where it has schedules.
     """
 
     off: ClassVar[Mapping[str, Any]]
     search: ClassVar[Mapping[str, Domain]]
+    kind: ClassVar[str] = ""
     visible_at: ClassVar[Mapping[str, Any]] = {}
     has_bound: ClassVar[bool] = False
     records_hidden: ClassVar[bool] = False
     weighs_classes: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
+    follows: ClassVar[Collection[str]] = ()
     stream: Stream
     ranks: Ranks | None = None
+    schedules: Mapping[str, Strength] = {}
+    own_modules: Collection[nn.Module] = ()
 
     def check_data(self, train: Split) -> None:
         """Refuse, by a ValueError, a train split that it cannot work on; quick, before any learning."""
@@ -153,6 +168,21 @@ class Regularizer:
         """Whether what it does in a step depends on how many the run has: then none can be added later."""
         return not self.is_off and not {"begin_epoch", "begin_step"}.isdisjoint(hooks(type(self)))
 
+    # strengths that follow a schedule
+
+    def can_follow(self, field: str) -> bool:
+        """Whether a field may follow a schedule, at the values of the others."""
+        return field in self.follows
+
+    def follow(self, progress: float) -> None:
+        """Set every field that has a schedule to its value of this step, and in the modules that keep it."""
+        for name, schedule in self.schedules.items():
+            value = schedule(progress)
+            setattr(self, name, value)
+            for module in self.own_modules:
+                if isinstance(vars(module).get(name), int | float):
+                    setattr(module, name, value)
+
     # resume: all that has changed since it was built
 
     def state_dict(self) -> dict[str, Any]:
@@ -183,9 +213,11 @@ class Stack(Regularizer):
             owners = [name for name, leaf in self.leaves() if hook in hooks(type(leaf))]
             if len(owners) > 1:
                 raise ValueError(f"{' and '.join(owners)} each replace the {what}; keep one")
+        self.at_largest = False  # for a probe: every schedule's field keeps the value it was made with
         self._made: dict[str, set[nn.Module]] = {}
         # in each step only those are asked that do something there
         self._acting = {hook: tuple(leaf for _, leaf in self.leaves() if acts(leaf, hook)) for hook in HOOKS}
+        self._following = tuple((name, leaf) for name, leaf in self.leaves() if leaf.schedules)
         self._penalizing = tuple((name, leaf) for name, leaf in self.leaves() if acts(leaf, "penalty"))
         self.records_hidden = any(leaf.records_hidden for _, leaf in self.leaves())  # type: ignore[misc]
 
@@ -228,6 +260,8 @@ class Stack(Regularizer):
             before = _modules(model)
             model = _through({name: member}, lambda m, value: m.prepare_model(value), model)
             self._made[name] = _modules(model) - before
+            if member.schedules:
+                member.own_modules = self._made[name]
         return model
 
     def makers(self) -> dict[nn.Module, str]:
@@ -248,6 +282,8 @@ class Stack(Regularizer):
             leaf.begin_epoch(progress)
 
     def begin_step(self, progress: float) -> None:
+        for _, leaf in () if self.at_largest else self._following:
+            leaf.follow(progress)
         for leaf in self._acting["begin_step"]:
             leaf.begin_step(progress)
 
@@ -296,6 +332,14 @@ class Stack(Regularizer):
             f"{name}/{figure}": value
             for name, leaf in self.leaves()
             for figure, value in leaf.metrics(model).items()
+        }
+
+    def scheduled(self) -> dict[str, float]:
+        """The value of every field that follows a schedule, as it is now, recorded as "<member>/<field>"."""
+        return {
+            f"{name}/{field}": float(getattr(leaf, field))
+            for name, leaf in self._following
+            for field in leaf.schedules
         }
 
     def images(self) -> dict[str, Tensor]:
@@ -364,6 +408,6 @@ HOOKS = [
     for name, member in vars(Regularizer).items()
     if callable(member)
     and not name.startswith("_")
-    and name not in {"inert", "note", "shared_noise", "averaged_steps", "images"}
+    and name not in {"inert", "note", "shared_noise", "averaged_steps", "images", "follow", "can_follow"}
     and not name.endswith("state_dict")
 ]

@@ -33,6 +33,7 @@ class BatchNorm(Regularizer):
             has replaced what stands there.
     """
 
+    kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
     search: ClassVar[Mapping[str, Domain]] = {}
 

@@ -33,9 +33,11 @@ class Bootstrapping(Regularizer):
         ValueError: share is out of range.
     """
 
+    kind = "loss"
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"share": Interval(0.02, 0.8, log=True)}
     needs_classes: ClassVar[bool] = True
+    follows = ("share",)
 
     share: float
     form: Literal["soft", "hard"]

@@ -43,6 +43,7 @@ class ColorJitter(Regularizer):
         "saturation": Interval(0.05, 0.5),
         "hue": Interval(0.02, 0.2),
     }
+    follows = ("brightness", "contrast", "saturation", "hue")
 
     brightness: float
     contrast: float

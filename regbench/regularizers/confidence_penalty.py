@@ -39,6 +39,7 @@ class ConfidencePenalty(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(0.01, 1.0, log=True)}
     needs_classes: ClassVar[bool] = True
+    follows = ("strength", "gamma")
 
     strength: float
     direction: Literal["maximize", "minimize"]

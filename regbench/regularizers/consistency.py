@@ -44,12 +44,14 @@ class Consistency(Regularizer):
         ValueError: a field is out of range; `check_data`: inputs are token ids and noise is not 0.
     """
 
+    kind = "loss"
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "strength": Interval(0.1, 100.0, log=True),
         "noise": Interval(0.02, 0.5, log=True),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("strength", "noise")
 
     strength: float
     decay: float

@@ -36,11 +36,13 @@ class CurriculumDropout(Regularizer):
         ValueError: a field is out of range; `prepare_model`: the model has no such site.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "p": Interval(0.05, 0.7),
         "gamma": Interval(1.0, 50.0, log=True),
     }
+    follows = ("p", "gamma")
 
     p: float
     gamma: float

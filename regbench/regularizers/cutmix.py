@@ -45,6 +45,7 @@ class CutMix(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
     # alpha as in the paper's ablation
     search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.1, 4.0, log=True), "p": Interval(0.1, 1.0)}
+    follows = ("alpha", "p")
 
     alpha: float
     p: float

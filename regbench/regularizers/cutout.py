@@ -43,6 +43,7 @@ class Cutout(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     # size is in pixels, or columns: which are many depends on the data, as its default does
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0)}
+    follows = ("p", "size")
 
     p: float
     size: int | None

@@ -50,8 +50,10 @@ class DropBlock(Regularizer):
             error a map is smaller than a block, or with skip all are.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.3), "block_size": Interval(3, 7)}
+    follows = ("p",)
 
     p: float
     block_size: int
@@ -83,8 +85,7 @@ class DropBlock(Regularizer):
         return model
 
     def begin_step(self, progress: float) -> None:
-        if self.schedule == "linear":
-            self._set(self.p * progress)
+        self._set(self.p * progress if self.schedule == "linear" else self.p)
 
     @property
     def follows_length(self) -> bool:

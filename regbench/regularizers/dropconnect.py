@@ -69,6 +69,7 @@ class DropConnect(Regularizer):
             `prepare_optimizer`: another member has put a normalization between a layer and its hidden site.
     """
 
+    kind = "noise on weights"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.7)}
 

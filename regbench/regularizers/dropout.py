@@ -33,8 +33,10 @@ class Dropout(Regularizer):
         ValueError: p is out of range; `prepare_model`: the model has no such site.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.7)}
+    follows = ("p",)
 
     p: float
     mode: Mode
@@ -43,6 +45,9 @@ class Dropout(Regularizer):
     def __post_init__(self) -> None:
         if not 0 <= self.p < 1:
             raise ValueError(f"p must lie in [0, 1), got {self.p}")
+
+    def can_follow(self, field: str) -> bool:
+        return super().can_follow(field) and self.mode == "inverted"  # classic: evaluation needs p too
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if not self.is_off:

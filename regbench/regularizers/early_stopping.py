@@ -36,6 +36,7 @@ class EarlyStopping(Regularizer):
         ValueError: a field is out of range; `end_epoch`: there is no such metric.
     """
 
+    kind = "optimizer"
     off: ClassVar[Mapping[str, Any]] = {"patience": 1_000_000_000}
     # with restore_best more patience is never worse on select: what it may cost is no search's to say
     search: ClassVar[Mapping[str, Domain]] = {}

@@ -51,6 +51,7 @@ class ElasticNet(Regularizer):
         "strength_l1": Interval(1e-6, 1e-3, log=True),
         "strength_l2": Interval(5e-6, 0.05, log=True),
     }
+    follows = ("strength_l1", "strength_l2", "alpha", "l1_ratio")
 
     strength_l1: float
     strength_l2: float
@@ -70,9 +71,6 @@ class ElasticNet(Regularizer):
             raise ValueError(
                 f"alpha and l1_ratio must both be given or neither, got {self.alpha} and {self.l1_ratio}"
             )
-        self._l1, self._l2 = self.strength_l1, self.strength_l2
-        if self.alpha is not None and self.l1_ratio is not None:
-            self._l1, self._l2 = self.alpha * self.l1_ratio, self.alpha * (1 - self.l1_ratio) / 2
         self._optimizer: Any = None
         self._found = FoundWeights(self.scope)
 
@@ -111,6 +109,18 @@ class ElasticNet(Regularizer):
         if self.is_off:
             return ""
         return f"the same as alpha={total:.4g}, l1_ratio={self._l1 / total:.4g} in scikit-learn"
+
+    @property
+    def _l1(self) -> float:
+        if self.alpha is None or self.l1_ratio is None:
+            return self.strength_l1
+        return self.alpha * self.l1_ratio
+
+    @property
+    def _l2(self) -> float:
+        if self.alpha is None or self.l1_ratio is None:
+            return self.strength_l2
+        return self.alpha * (1 - self.l1_ratio) / 2
 
     @property
     def is_off(self) -> bool:

@@ -35,8 +35,10 @@ class EmbeddingDropout(Regularizer):
         ValueError: p is out of range; `prepare_model`: the model has no embedding site, or none of words.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.5)}
+    follows = ("p",)
 
     p: float
     scope: Scope

@@ -68,6 +68,7 @@ class FeatureSpace(Regularizer):
         "epochs": 2,
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("share", "strength")
 
     share: float
     mode: Literal["noise", "interpolate", "extrapolate"]

@@ -40,6 +40,7 @@ class FlipCrop(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0)}
+    follows = ("p", "flip", "padding")
 
     p: float
     flip: float | None

@@ -37,6 +37,7 @@ class Focal(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"gamma": Interval(0.5, 5.0)}
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
+    follows = ("gamma",)
 
     gamma: float
 

@@ -53,6 +53,7 @@ class GANAugmentation(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"share": Interval(0.05, 0.5)}
     visible_at: ClassVar[Mapping[str, Any]] = {"epochs": 1, "width": 4}
     needs_classes: ClassVar[bool] = True
+    follows = ("share",)
 
     share: float
     epochs: int

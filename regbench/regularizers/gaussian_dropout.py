@@ -48,8 +48,10 @@ class GaussianDropout(Regularizer):
         ValueError: p is out of range; `prepare_model`: the model has no such site, or no weights.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.7)}
+    follows = ("p",)
 
     p: float
     target: Target
@@ -60,6 +62,9 @@ class GaussianDropout(Regularizer):
         if not 0 <= self.p < 1:
             raise ValueError(f"p must lie in [0, 1), got {self.p}")
         self._shared: list[str] = []  # the weights that have one draw for a whole batch
+
+    def can_follow(self, field: str) -> bool:
+        return super().can_follow(field) and self.target == "activation"
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:

@@ -35,6 +35,7 @@ class GeneralizedCrossEntropy(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"q": Interval(0.1, 1.0)}
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
+    follows = ("q",)
 
     q: float
 

@@ -39,6 +39,7 @@ class GhostBatchNorm(Regularizer):
             `prepare_model`: the model has no norm site, or another member has replaced what stands there.
     """
 
+    kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
     # the smaller, the more noise
     search: ClassVar[Mapping[str, Domain]] = {"rows": Interval(8, 64, log=True)}

@@ -37,6 +37,7 @@ class GradientNoise(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"eta": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"eta": Interval(1e-6, 0.1, log=True)}
+    follows = ("eta", "gamma")
 
     eta: float
     gamma: float

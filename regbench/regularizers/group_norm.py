@@ -40,6 +40,7 @@ class GroupNorm(Regularizer):
             three values, or another member has replaced what stands there.
     """
 
+    kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
     search: ClassVar[Mapping[str, Domain]] = {}
 

@@ -39,6 +39,7 @@ class HideAndSeek(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.1, 0.6)}
+    follows = ("p",)
 
     p: float
     sizes: list[int] | None

@@ -35,6 +35,7 @@ class InputNoise(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"sigma": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"sigma": Interval(0.02, 0.5, log=True)}
+    follows = ("sigma",)
 
     sigma: float
 

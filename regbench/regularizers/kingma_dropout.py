@@ -53,11 +53,13 @@ class KingmaDropout(Regularizer):
             another such member is there.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "p": Interval(0.02, 0.5),
         "strength": Interval(0.01, 1.0, log=True),
     }
+    follows = ("strength",)
 
     p: float
     rates: Rates

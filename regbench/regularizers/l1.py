@@ -46,6 +46,7 @@ class L1(Regularizer):
 
     off: ClassVar = {"strength": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(1e-6, 1e-3, log=True)}
+    follows = ("strength",)
 
     strength: float
     mode: Literal["prox", "subgradient"]

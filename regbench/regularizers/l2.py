@@ -43,6 +43,7 @@ class L2(Regularizer):
     off: ClassVar = {"strength": 0.0}
     # as in Kadra et al., 2021
     search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(1e-5, 0.1, log=True)}
+    follows = ("strength",)
 
     strength: float
     mode: Literal["auto", "penalty", "coupled", "decoupled"]
@@ -52,6 +53,7 @@ class L2(Regularizer):
         if self.strength < 0:
             raise ValueError(f"strength must be at least 0, got {self.strength}")
         self._note = ""
+        self._decay: Decay | None = None
         self._found = FoundWeights(self.scope)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
@@ -69,7 +71,17 @@ class L2(Regularizer):
             if decoupled and group["lr"] * self.strength >= 1:
                 raise ValueError(f"lr * strength must lie below 1, got {group['lr'] * self.strength}")
         weights = [weight for _, weight in regularized_weights(self._model, self.scope)]
-        return wrap_innermost(optimizer, lambda inner: Decay(inner, weights, self.strength, decoupled))
+
+        def decaying(inner: Any) -> Decay:
+            self._decay = Decay(inner, weights, self.strength, decoupled)
+            return self._decay
+
+        return wrap_innermost(optimizer, decaying)
+
+    def follow(self, progress: float) -> None:
+        super().follow(progress)
+        if self._decay is not None:
+            self._decay.strength = self.strength
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         if self.strength == 0 or self.mode != "penalty":
@@ -103,7 +115,7 @@ class Decay(Wrapper):
     def __init__(self, inner: Any, weights: list[Tensor], strength: float, decoupled: bool) -> None:
         super().__init__(inner)
         self._chosen = {id(weight) for weight in weights}
-        self._strength, self._decoupled = strength, decoupled
+        self.strength, self._decoupled = strength, decoupled
 
     @torch.no_grad()
     def edit(self) -> None:
@@ -114,10 +126,10 @@ class Decay(Wrapper):
 
     def _decay(self, weights: list[Tensor], lr: float) -> None:
         if self._decoupled:
-            torch._foreach_mul_(weights, 1 - lr * self._strength)
+            torch._foreach_mul_(weights, 1 - lr * self.strength)
         else:
             gradients: list[Any] = [weight.grad for weight in weights]
-            torch._foreach_add_(gradients, weights, alpha=self._strength)
+            torch._foreach_add_(gradients, weights, alpha=self.strength)
 
 
 def _require_no_decay(group: dict[str, Any]) -> None:

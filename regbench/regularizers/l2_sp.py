@@ -50,6 +50,7 @@ class L2SP(Regularizer):
         "strength": Interval(1e-3, 1.0, log=True),
         "head_strength": Interval(1e-4, 0.1, log=True),
     }
+    follows = ("strength", "head_strength")
 
     strength: float
     head_strength: float

@@ -29,10 +29,12 @@ class LabelSmoothing(Regularizer):
         ValueError: epsilon is out of range; `check_data`, `transform_batch`: it is for that many classes.
     """
 
+    kind = "noise on targets"
     off: ClassVar[Mapping[str, Any]] = {"epsilon": 0.0}
     # legal with two classes too
     search: ClassVar[Mapping[str, Domain]] = {"epsilon": Interval(0.01, 0.3)}
     needs_classes: ClassVar[bool] = True
+    follows = ("epsilon",)
 
     epsilon: float
     form: Literal["review", "uniform"]

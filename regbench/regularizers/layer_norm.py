@@ -34,6 +34,7 @@ class LayerNorm(Regularizer):
             three values to normalize together, or another member has replaced what stands there.
     """
 
+    kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
     search: ClassVar[Mapping[str, Domain]] = {}
 

@@ -39,6 +39,7 @@ class LogitNorm(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"temperature": Interval(0.01, 1.0, log=True)}
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
+    follows = ("share", "temperature")
 
     share: float
     temperature: float

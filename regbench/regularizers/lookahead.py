@@ -34,6 +34,7 @@ class Lookahead(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"alpha": 1.0}
     search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.2, 0.8), "k": Interval(5, 10)}
+    follows = ("alpha",)
 
     alpha: float
     k: int

@@ -40,8 +40,10 @@ class ManifoldMixup(Regularizer):
             `prepare_model`: there is no such site.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.1, 4.0, log=True)}
+    follows = ("alpha",)
 
     alpha: float
     where: Where

@@ -34,10 +34,12 @@ class MaxNorm(Regularizer):
         ValueError: c is out of range; `prepare_model`: the model has no such weights.
     """
 
+    kind = "penalty"
     off: ClassVar[Mapping[str, Any]] = {"c": None}
     search: ClassVar[Mapping[str, Domain]] = {"c": Interval(0.5, 4.0, log=True)}
     visible_at: ClassVar[Mapping[str, Any]] = {"c": 0.1}
     has_bound: ClassVar[bool] = True
+    follows = ("c",)
 
     c: float | None
 

@@ -34,6 +34,7 @@ class Mixup(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
     # from the paper's for ImageNet to beyond that for CIFAR
     search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.1, 2.0, log=True)}
+    follows = ("alpha",)
 
     alpha: float
     per: Literal["batch", "example"]

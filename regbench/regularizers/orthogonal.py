@@ -43,6 +43,7 @@ class Orthogonal(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(1e-6, 1e-2, log=True)}
+    follows = ("strength",)
 
     strength: float
     form: Form

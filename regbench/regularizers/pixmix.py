@@ -57,6 +57,7 @@ class PixMix(Regularizer):
         "beta": Interval(1.0, 5.0),
         "severity": Interval(1, 10),
     }
+    follows = ("p", "rounds", "beta", "severity")
 
     p: float
     rounds: int

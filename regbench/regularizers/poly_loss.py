@@ -31,9 +31,11 @@ class PolyLoss(Regularizer):
         ValueError: epsilon is out of range.
     """
 
+    kind = "loss"
     off: ClassVar[Mapping[str, Any]] = {"epsilon": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"epsilon": Interval(0.5, 8.0, log=True)}
     needs_classes: ClassVar[bool] = True
+    follows = ("epsilon",)
 
     epsilon: float
 

@@ -40,12 +40,14 @@ class RDrop(Regularizer):
         ValueError: a field is out of range; `prepare_model`: the model has no such site.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0, "p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "strength": Interval(0.1, 5.0, log=True),
         "p": Interval(0.05, 0.5),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("strength", "p")
 
     strength: float
     p: float

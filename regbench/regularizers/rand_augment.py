@@ -46,6 +46,7 @@ class RandAugment(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"num_ops": 0}
     search: ClassVar[Mapping[str, Domain]] = {"num_ops": Interval(1, 3), "magnitude": Interval(2, 20)}
+    follows = ("num_ops", "magnitude")
 
     num_ops: int
     magnitude: int

@@ -45,6 +45,7 @@ class RandomErasing(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.1, 0.9), "max_area": Interval(0.1, 0.5)}
+    follows = ("p", "min_area", "max_area", "min_aspect", "max_aspect")
 
     p: float
     min_area: float

@@ -31,6 +31,7 @@ class Rotation(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"degrees": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"degrees": Interval(2.0, 30.0)}
+    follows = ("degrees",)
 
     degrees: float
 

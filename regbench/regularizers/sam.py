@@ -39,9 +39,11 @@ class SAM(Regularizer):
         ValueError: a field is out of range.
     """
 
+    kind = "optimizer"
     off: ClassVar = {"rho": 0.0}
     # the paper's; adaptive takes ten times as much and more
     search: ClassVar[Mapping[str, Domain]] = {"rho": Interval(0.01, 0.5, log=True)}
+    follows = ("rho",)
 
     rho: float
     adaptive: bool

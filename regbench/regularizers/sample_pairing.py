@@ -31,6 +31,7 @@ class SamplePairing(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0)}
+    follows = ("p",)
 
     p: float
     until: float

@@ -42,6 +42,7 @@ class SelfDistillation(Regularizer):
         ValueError: a field is out of range.
     """
 
+    kind = "loss"
     off: ClassVar[Mapping[str, Any]] = {"share": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "share": Interval(0.1, 0.9),
@@ -49,6 +50,7 @@ class SelfDistillation(Regularizer):
         "cycles": Interval(2, 8),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("share", "temperature")
 
     share: float
     temperature: float

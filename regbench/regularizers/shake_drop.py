@@ -38,6 +38,7 @@ class ShakeDrop(Regularizer):
         ValueError: p_last is out of range; `prepare_model`: the model has no residual branch.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p_last": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p_last": Interval(0.05, 0.7)}
 

@@ -48,6 +48,7 @@ class ShakeShake(Regularizer):
             attention in it, or another member acts in one already.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"branches": 1}
     # its words are forms of the technique, and have no more or less
     search: ClassVar[Mapping[str, Domain]] = {}

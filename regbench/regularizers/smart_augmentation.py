@@ -56,10 +56,12 @@ class SmartAugmentation(Regularizer):
             (of two classes: is even); `data_loss` and `penalty`: a later member changed the number of rows.
     """
 
+    kind = "noise on inputs"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0), "alpha": Interval(0.1, 0.9)}
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
+    follows = ("p", "alpha", "beta")
 
     variant: Literal["smart", "neural"]
     p: float

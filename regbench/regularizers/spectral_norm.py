@@ -43,6 +43,7 @@ class SpectralNorm(Regularizer):
             zeros, has a weight normalization, or a scale by another member.
     """
 
+    kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"bound": None}
     search: ClassVar[Mapping[str, Domain]] = {"bound": Interval(0.5, 8.0, log=True)}
 

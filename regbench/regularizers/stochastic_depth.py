@@ -42,8 +42,10 @@ class StochasticDepth(Regularizer):
         ValueError: p_last is out of range; `prepare_model`: the model has no residual branch.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p_last": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p_last": Interval(0.05, 0.6)}
+    follows = ("p_last",)
 
     p_last: float
     form: Form
@@ -54,6 +56,16 @@ class StochasticDepth(Regularizer):
         if not 0 <= self.p_last < 1:
             raise ValueError(f"p_last must lie in [0, 1), got {self.p_last}")
         self._note = ""
+        self._skips: list[Skip] = []
+
+    def can_follow(self, field: str) -> bool:
+        return super().can_follow(field) and self.form == "rescale"  # huang: evaluation needs p_last too
+
+    def follow(self, progress: float) -> None:
+        super().follow(progress)
+        survivals = survival(self.p_last, self.schedule, len(self._skips))
+        for skip, own in zip(self._skips, survivals, strict=True):
+            skip.survival = own
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -62,7 +74,9 @@ class StochasticDepth(Regularizer):
         survivals = iter(survival(self.p_last, self.schedule, count))
 
         def make(name: str, site: Site) -> nn.Module:
-            return Skip(next(survivals), self.form, self.mode, site.shape[site.axis :], self.stream.at(name))
+            shape, stream = site.shape[site.axis :], self.stream.at(name)
+            self._skips.append(Skip(next(survivals), self.form, self.mode, shape, stream))
+            return self._skips[-1]
 
         wrap(model, "branch", "all", make)
         expected = sum(survival(self.p_last, self.schedule, count))

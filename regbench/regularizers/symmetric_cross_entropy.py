@@ -33,12 +33,14 @@ class SymmetricCrossEntropy(Regularizer):
         ValueError: a field is out of range.
     """
 
+    kind = "loss"
     off: ClassVar[Mapping[str, Any]] = {"beta": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "alpha": Interval(0.01, 10.0, log=True),
         "beta": Interval(0.1, 10.0, log=True),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("alpha", "beta")
 
     alpha: float
     beta: float

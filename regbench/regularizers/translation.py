@@ -34,6 +34,7 @@ class Translation(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"fraction": 0.0}
     # from the least that moves images of 8 pixels
     search: ClassVar[Mapping[str, Domain]] = {"fraction": Interval(0.07, 0.2)}
+    follows = ("fraction",)
 
     fraction: float
 

@@ -45,6 +45,7 @@ class TrivialAugment(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     # the paper's point is that nothing is tuned
     search: ClassVar[Mapping[str, Domain]] = {}
+    follows = ("p",)
 
     p: float
 

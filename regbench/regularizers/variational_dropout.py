@@ -45,6 +45,7 @@ class VariationalDropout(Regularizer):
             act between its steps though recurrent is above 0.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"input": 0.0, "recurrent": 0.0, "output": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "input": Interval(0.05, 0.5),

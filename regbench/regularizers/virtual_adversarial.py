@@ -38,12 +38,14 @@ class VirtualAdversarial(Regularizer):
         ValueError: a field is out of range; `check_data`: inputs are token ids.
     """
 
+    kind = "noise on inputs"
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {
         "strength": Interval(0.1, 10.0, log=True),
         "epsilon": Interval(0.1, 10.0, log=True),
     }
     needs_classes: ClassVar[bool] = True
+    follows = ("strength", "epsilon")
 
     strength: float
     epsilon: float

@@ -44,8 +44,10 @@ class WeightNoise(Regularizer):
         ValueError: std is out of range; `prepare_model`: the model has no such weights.
     """
 
+    kind = "noise on weights"
     off: ClassVar[Mapping[str, Any]] = {"std": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"std": Interval(0.005, 0.2, log=True)}
+    follows = ("std",)
 
     std: float
     per: Literal["example", "batch"]

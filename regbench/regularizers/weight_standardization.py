@@ -43,6 +43,7 @@ class WeightStandardization(Regularizer):
             another member sets the scale of one.
     """
 
+    kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"layers": "none"}
     search: ClassVar[Mapping[str, Domain]] = {}
 

@@ -35,6 +35,7 @@ class WordDropout(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.5)}
+    follows = ("p",)
 
     p: float
     mode: Literal["replace", "delete"]

@@ -37,6 +37,7 @@ class Zoneout(Regularizer):
             nothing decide what it carries from step to step, or state is 0 and it has no memory.
     """
 
+    kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"state": 0.0, "memory": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"state": Interval(0.02, 0.5), "memory": Interval(0.02, 0.5)}
 

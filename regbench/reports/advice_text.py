@@ -11,6 +11,7 @@ from regbench.reports.advice_words import (
     answers,
     headline,
     interval,
+    not_apart,
     of_ablation,
     of_part,
     planned,
@@ -41,8 +42,9 @@ def show(console: Screen, advice: Advice) -> None:
     print_lines(console, advice.test)
     console.print()
     if advice.use:
-        _whole(console, "the command", advice.use.command)
-        _whole(console, "the configuration", advice.use.yaml)
+        whose = "" if advice.search.survives else " of the tuned baseline"
+        _whole(console, f"the command{whose}", advice.use.command)
+        _whole(console, f"the configuration{whose}", advice.use.yaml)
         _whole(console, "in a loop of your own (docs/library.md)", advice.use.python)
     if advice.ablation:
         print_table(console, part_table(advice))
@@ -148,7 +150,7 @@ def stage_table(advice: Advice) -> Table:
             "plan",
             time(plan.planning),
             EMPTY,
-            f"{len(plan.acting)} techniques act, {len(plan.left_out)} do not",
+            f"{counted(len(plan.acting), 'technique')} raced, {len(plan.left_out)} left out",
         ],
         ["race", time(advice.race.stage.seconds), time(plan.race), advice.race.stage.over],
         ["search", time(search.stage.seconds), time(plan.search), trials],
@@ -156,6 +158,8 @@ def stage_table(advice: Advice) -> Table:
     if advice.ablation:
         stage = advice.ablation.stage
         rows.append(["ablation", time(stage.seconds), time(plan.ablation), stage.over])
+    else:
+        rows.append(["ablation", EMPTY, time(plan.ablation), f"not run: {not_apart(advice)}"])
     total = sum(float(one) for one in _seconds(advice))
     rows.append(["all", time(total), time(plan.budget), ""])
     return Table("what was spent", ["stage", "took", "planned", "what"], rows, prose=("what",))

@@ -45,7 +45,7 @@ def headline(advice: Advice) -> str:
         return f"Switch on {' + '.join(own or shared)}{beside if own else ''}."
     if found.outcome is Outcome.NOTHING and found.baseline:
         return f"Nothing was found that survives: use the tuned baseline, {_settings(found.baseline)}."
-    return "There is no verdict yet: the time was too short."
+    return "There is no verdict yet."
 
 
 def _settings(side: Side) -> str:
@@ -93,12 +93,13 @@ def _levels(advice: Advice) -> str:
         for name, side in (("with it", found.winner), ("the tuned baseline", found.baseline))
         if side
     ]
-    return f"{plan.terms.title(plan.metric)} ({plan.terms.unit_of(plan.metric)}): {', '.join(figures)}."
+    title = plan.terms.with_unit(plan.metric)
+    return f"{title[:1].upper()}{title[1:]}: {', '.join(figures)}."
 
 
 def _cost(advice: Advice) -> list[str]:
     ratio = advice.search.time
-    return [] if ratio is None else [f"It costs {ratio:.2f} times the baseline's time of training."]
+    return [] if ratio is None else [f"It costs {ratio:.2f} times the training time of the tuned baseline."]
 
 
 def effect(plan: Plan, mean: float | None, low: float | None, high: float | None) -> str:
@@ -138,12 +139,19 @@ def of_ablation(advice: Advice) -> list[str]:
     return [*said, REUSED] if said else []
 
 
+def not_apart(advice: Advice) -> str:
+    """Why there was no ablation."""
+    if advice.search.survives:
+        return "the winner has one member, so there is nothing to take apart"
+    return "only a winner that survives is taken apart; the time kept for it was not used"
+
+
 def planned(plan: Plan) -> list[str]:
     """The plan in sentences."""
     runs = f"{counted(plan.epochs, 'epoch')}, about {time(plan.baseline * plan.epochs / plan.asked_epochs)}"
     lines = [
         f"{counted(len(plan.acting), 'technique')} can act on {plan.model} and {plan.dataset}, "
-        f"{len(plan.left_out)} are left out; a run without any has {runs}, {plan.workers} at once",
+        f"{len(plan.left_out)} left out; a run without any has {runs}, {plan.workers} at once",
         f"race: {time(plan.race)}, about {counted(plan.seeds, 'seed')} of each with "
         f"{counted(plan.race_epochs, 'epoch')}, judged by {plan.terms.title(plan.chooses)}",
         f"search: {time(plan.search)} and what the race leaves, about {counted(plan.runs, 'run')}; a part of "

@@ -131,7 +131,7 @@ def _refuse_another_start(folder: Path, config: Config, longer: Config, done: in
             f"which they would with schedule=constant; {instead}"
         )
     for name, leaf in run.reg.leaves():
-        if leaf.follows_length:
+        if leaf.follows_length or leaf.schedules:
             raise ConfigError(
                 f"reg.{name}: follows the length of the run, so a longer one begins otherwise; {instead}"
             )

@@ -39,7 +39,7 @@ def describe_stack(stack: Stack) -> list[Member]:
         Member(
             name=name,
             target=f"{type(leaf).__module__}.{type(leaf).__qualname__}",
-            values=asdict(leaf),  # type: ignore[call-overload]
+            values=asdict(leaf) | {n: str(one) for n, one in leaf.schedules.items()},  # type: ignore[call-overload]
             off=dict(leaf.off),
             hooks=hooks(type(leaf)),
         )

@@ -178,7 +178,7 @@ def _try_end_of_epoch(name: str, leaf: Regularizer, probe: Probe) -> None:
 
 def _fields(leaf: Regularizer) -> str:
     values: dict[str, Any] = asdict(leaf) if is_dataclass(leaf) else {}  # type: ignore[call-overload]
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+    return ", ".join(f"{name}={leaf.schedules.get(name, value)}" for name, value in values.items())
 
 
 def _warnings(run: Run, batch: Batch, findings: list[Finding]) -> list[str]:

@@ -163,10 +163,14 @@ def train_epoch(run: Run, epoch: int) -> Generator[StepEnd, None, dict[str, floa
     seconds = time.perf_counter() - started - waited
     rows_seen = len(run.data.train)
     objective = {f"objective/{name}": total / rows_seen for name, total in sums.items()}
-    return objective | {
-        "schedule/lr": run.lr * factor,
-        "time/examples_per_s": rows_seen / seconds,
-    }
+    return (
+        objective
+        | run.reg.scheduled()
+        | {
+            "schedule/lr": run.lr * factor,
+            "time/examples_per_s": rows_seen / seconds,
+        }
+    )
 
 
 def begin_step(run: Run, step: int, steps: int) -> float:

@@ -27,6 +27,7 @@ class Probe:
         self.rows = min(PROBE_ROWS, run.batch_size, len(run.data.train))
         self.terms: list[dict[str, Tensor]] = []
         run.model.train()
+        run.reg.at_largest = True
         run.set_rate(1.0)
 
     def batch(self, index: int) -> Batch:

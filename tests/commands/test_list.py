@@ -10,6 +10,7 @@ import pytest
 
 from regbench.commands.list import main
 from regbench.composition.catalogue import GROUPS, Entry, Parameter, entries
+from regbench.composition.source_text import KINDS
 from regbench.space import Choice, Interval
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -80,6 +81,56 @@ def test_every_regularizer_tells_its_summary_its_paper_and_its_parameters_types(
         assert entry.summary.endswith(".")
         assert "http" in entry.paper
         assert [parameter.name for parameter in entry.parameters if not parameter.type] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_regularizer_is_of_a_known_kind(name):
+    entry = next(entry for entry in entries("reg") if entry.name == name)
+    assert entry.kind in KINDS
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [  # the first five by their hooks alone
+        ("l1", "penalty"),
+        ("cutout", "noise on inputs"),
+        ("ema", "averaging"),
+        ("gradient_clipping", "optimizer"),
+        ("focal", "loss"),
+        ("dropout", "noise on activations"),
+        ("dropconnect", "noise on weights"),
+        ("label_smoothing", "noise on targets"),
+        ("batch_norm", "architecture"),
+    ],
+)
+def test_the_kind_is_what_the_hooks_tell_or_the_class_says(name, kind):
+    assert next(entry.kind for entry in entries("reg") if entry.name == name) == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("def penalty(self, forward): ...", "penalty"),
+        ("def prepare_optimizer(self, optimizer): ...", "optimizer"),
+        ("def prepare_model(self, model): ...", ""),
+        ("def penalty(self, forward): ...\n    def transform_batch(self, batch): ...", ""),
+        ("kind = 'averaging'\n    def penalty(self, forward): ...", "averaging"),
+    ],
+)
+def test_the_kind_of_a_persons_own_is_told_alike(tmp_path, body, kind):
+    (tmp_path / "reg").mkdir()
+    (tmp_path / "reg" / "mine.yaml").write_text("# @package reg.mine\n_target_: mine_of_a_kind.Mine\n")
+    source = f"from regbench.regularizers.base import Regularizer\nclass Mine(Regularizer):\n    {body}\n"
+    (tmp_path / "mine_of_a_kind.py").write_text(source)
+    assert next(entry.kind for entry in entries("reg", tmp_path) if entry.name == "mine") == kind
+
+
+def test_regularizers_are_listed_by_kind(capsys):
+    lines = listed(capsys, "reg").splitlines()
+    places = [lines.index(kind) for kind in KINDS]
+    assert places == sorted(places)
+    assert lines.index("penalty") < lines.index("l2") < lines.index("noise on activations")
+    assert lines.index("loss") < lines.index("focal")
 
 
 def test_an_entry_is_what_its_yaml_and_its_class_say():
@@ -200,6 +251,7 @@ def test_json_has_the_documented_keys(capsys):
         "parameters": [
             {"name": "warmup", "type": "float", "default": 0.05, "required": False, "search": None}
         ],
+        "kind": "",
         "refused": None,
     }
 

@@ -59,12 +59,23 @@ def arithmetic() -> str:
     ]
 
 
+def kind() -> str:
+    """Family, model and stepping of this processor, as Linux tells them: kernels are chosen by them."""
+    told = Path("/proc/cpuinfo")
+    words = (
+        dict(re.findall(r"^(cpu family|model|stepping)\s*: (\d+)$", told.read_text(), re.M))
+        if told.exists()
+        else {}
+    )
+    return "-".join(words.get(name, "?") for name in ("cpu family", "model", "stepping"))
+
+
 def here() -> dict[str, str]:
     """What the files depend on, beside this package."""
     packages = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "plotly")
     return {name: version(name) for name in packages} | {
         "python": platform.python_version().rpartition(".")[0],
-        "processor": f"{torch.backends.cpu.get_cpu_capability()} {arithmetic()}",
+        "processor": f"{torch.backends.cpu.get_cpu_capability()} {kind()} {arithmetic()}",
     }
 
 

@@ -22,6 +22,7 @@ VOCABULARY = [  # what a person's own part may import; the whole of the top leve
     "optimizers",
     "schedules",
     "space",
+    "strengths",
     "artefacts",
     "errors",
     "regularizers.base",
@@ -95,6 +96,7 @@ GUESTS = {
     "filelock": ["folders.lock", "data.mapped_files"],
     "submitit": ["sweeps.slurm.*"],
     "optuna": ["studies.searching.*"],
+    "sqlalchemy": ["studies.searching.optuna_trials"],
     "yaml": ["composition.*"],
 }
 

@@ -29,7 +29,8 @@ from regbench.studies.advising.racing import race
 from regbench.studies.advising.recipe import recipe_of
 from regbench.studies.advising.searched import search
 from regbench.studies.advising.settings import Settings
-from regbench.studies.advising.testing import test_of
+from regbench.studies.advising.testing import require_test, test_of
+from regbench.studies.searching.judging import require_chosen_by
 from regbench.sweeps.launcher import Launch
 from regbench.terminal.screen import Screen
 
@@ -79,26 +80,28 @@ class Advising:
         read_settings(example.config)
         terms = terms_of(example.config)
         metric = metric or terms.judged
-        split, _, figure = metric.partition("/")
-        if split != "val":
-            raise ConfigError(
-                f"advise: --metric: must be a figure of val, whose like of select chooses, got {metric}"
-            )
-        self._test, self._typed = test, list(typed)
+        require_chosen_by(metric, terms)
+        if test:
+            require_test(example.config)
+        self._test, self._words = test, ["regbench", "advise", *typed]
         kept = plain(metric, margin)
         self._about: dict[str, Any] = {
             "format": FORMAT,
             "configuration": identity(example.config, content_of(example.config)),
-            "budget": settings.seconds,
             "metric": metric,
             "at": at,
             "margin": kept,
         }
-        digest = hashlib.sha256(json.dumps(self._about, sort_keys=True).encode()).hexdigest()[:8]
+        # The plan has it: before there is one, a budget that is refused as too short may be typed anew.
+        self._budget = {"budget": settings.seconds}
+        digest = hashlib.sha256(
+            json.dumps({**self._about, **self._budget}, sort_keys=True).encode()
+        ).hexdigest()[:8]
         choices = (example.choices.get(group, group) for group in ("dataset", "model"))
         self.name = settings.study or "_".join([*choices, digest])
         self.folder = AdviceFolder(self.name)
         self.folder.refuse(self._about)
+        self.folder.refuse(self._budget, PLAN)
         self._subject = Subject(
             line,
             composer,
@@ -106,7 +109,7 @@ class Advising:
             self.folder.root,
             settings.seconds,
             metric,
-            f"select/{figure}",
+            f"select/{metric.partition('/')[2]}",
             at,
             kept,
             terms,
@@ -137,6 +140,7 @@ class Advising:
         """
         self.folder.require(self._about)
         plan = self.folder.once(PLAN, Plan.read, lambda: self.plan(launch, options, started, console))
+        self.folder.refuse(self._budget, PLAN)  # another process may have been the first
         say(stage_line("plan", plan))
         base = replace(self._line, multirun=True, overrides=tuple(plan.line))
         if not self.folder.has(RACE):
@@ -150,7 +154,7 @@ class Advising:
         found = self.folder.once(
             SEARCH,
             SearchFound.read,
-            lambda: search(plan, raced, base, self._composer, launch, root, console, say),
+            lambda: search(plan, raced, base, self._composer, launch, root, console, say, self._words),
         )
         say(found.said)
         ablation = None
@@ -172,7 +176,7 @@ class Advising:
         made = Advice(
             regbench=__version__,
             folder=str(self.folder.root),
-            typed=shlex.join(["regbench", "advise", *self._typed]),
+            typed=shlex.join(self._words),
             plan=plan,
             race=raced,
             search=found,

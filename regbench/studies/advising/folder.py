@@ -50,13 +50,17 @@ class AdviceFolder:
             return
         self.refuse(about)
 
-    def refuse(self, about: Mapping[str, Any]) -> None:
+    def refuse(self, about: Mapping[str, Any], name: str = ABOUT) -> None:
         """Refuse a folder that holds another one; nothing is written.
+
+        Args:
+            about: what it must be on.
+            name: of the file that says so; where it is not there, nothing is refused.
 
         Raises:
             ConfigError: it does.
         """
-        there = self.read(ABOUT)
+        there = self.read(name)
         for key, value in about.items() if there is not None else ():
             if there and there.get(key) != json.loads(json.dumps(value)):
                 raise ConfigError(

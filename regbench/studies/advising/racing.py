@@ -139,5 +139,8 @@ def why_not_together(options: Sequence[str], line: CommandLine, composer: Compos
         check(made.config)
         space_of(replace(line, overrides=(*line.overrides, stack)), composer)
     except ConfigError as error:
-        return str(error)
+        said = str(error)
+        return next(
+            (said.removeprefix(key) for one in options if said.startswith(key := f"reg.{one}: ")), said
+        )
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ def search(
     root: Path,
     console: Screen,
     say: Say,
+    typed: Sequence[str],
 ) -> SearchFound:
     """Run it, or what is left of it.
 
@@ -51,6 +52,7 @@ def search(
         root: the search's folder.
         console: where the live table stands.
         say: takes sentences.
+        typed: the whole line that goes on with the advice.
 
     Raises:
         KeyboardInterrupt: by a signal; the same line goes on.
@@ -58,13 +60,20 @@ def search(
     if not raced.candidates:
         said = "No technique has finished a run beside one of none, so there is nothing to search."
         return _nothing_yet(said)
-    study = study_of(plan, raced, line, composer, root)
+    study = study_of(plan, raced, line, composer, root, typed)
     study.run(launch, console, say)
     return found_of(study.report(), study, plan, line, composer)
 
 
-def study_of(plan: Plan, raced: RaceFound, line: CommandLine, composer: Composer, root: Path) -> SearchStudy:
-    """The search of these candidates."""
+def study_of(
+    plan: Plan,
+    raced: RaceFound,
+    line: CommandLine,
+    composer: Composer,
+    root: Path,
+    typed: Sequence[str],
+) -> SearchStudy:
+    """The search of these candidates, which says that it goes on by the line of the advice."""
     seconds = time_of(plan, raced)
     runs = int(plan.runs * seconds / plan.search)
     settings = search_settings(runs, seconds, NAME)
@@ -72,7 +81,7 @@ def study_of(plan: Plan, raced: RaceFound, line: CommandLine, composer: Composer
     words = (*line.overrides, stack)
     margin = None if plan.margin is None else plan.margin * factor(plan.metric)
     return SearchStudy(
-        replace(line, overrides=words), composer, settings, plan.metric, plan.at, margin, words, root
+        replace(line, overrides=words), composer, settings, plan.metric, plan.at, margin, typed, root
     )
 
 
@@ -93,7 +102,7 @@ def found_of(
         if of is not None and of.chosen is not None:
             sides[number] = _side(of, made, number == 1, line, composer)
     fresh = list(study.fresh)
-    said = report.said if report.outcome is not Outcome.OPEN else _open(report, made)
+    said = report.said if report.outcome is not Outcome.OPEN else open_said(report.said, made)
     return SearchFound(
         report.outcome,
         said,
@@ -112,15 +121,18 @@ def found_of(
     )
 
 
-def _open(report: SearchReport, made: Confirmation | None) -> str:
-    """What is to be said where there was no time left."""
+def open_said(said: str, made: Confirmation | None) -> str:
+    """What is to be said where there is no verdict: why it ended, and whether one could have been."""
     if made is None:
-        said = report.said[:1].upper() + report.said[1:]
-        return f"{said}; the time was too short for it (a verdict takes about {LEAST_RUNS} runs)."
-    return (
-        f"{report.said.rstrip('.')}; the time was over before {CONFIRMED} fresh seeds, with fewer of which "
-        "nothing can be decided."
-    )
+        return (
+            f"{said[:1].upper()}{said[1:]}; the time was too short for it (a verdict takes about "
+            f"{LEAST_RUNS} runs)."
+        )
+    said = said.rstrip(".")
+    why = [] if not made.over or made.over in said else [made.over]
+    if len(made.seeds) < CONFIRMED:
+        why.append(f"with fewer than {CONFIRMED} fresh seeds nothing can be decided")
+    return f"{'; '.join([said, *why])}."
 
 
 def _side(

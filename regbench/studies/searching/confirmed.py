@@ -51,10 +51,9 @@ def confirmed_of(folder: StudyFolder) -> Confirmed:
         )
     kept = folder.confirmation()
     if kept is None:
-        line = shlex.join(["regbench", "search", *map(str, about.get("line", ()))])
         raise ConfigError(
             f"final: the search in {as_typed(root)} must have been confirmed on fresh seeds, and is not yet; "
-            f"type `{line}`, which goes on with it"
+            f"type `{_line(about)}`, which goes on with it"
         )
     if why := kept.get("lost"):
         raise ConfigError(
@@ -71,6 +70,12 @@ def confirmed_of(folder: StudyFolder) -> Confirmed:
             f"finished, and has none: {kept.get('over')}"
         )
     return found
+
+
+def _line(about: Mapping[str, Any]) -> str:
+    """The line that goes on with a search: what began it may be another command, whose line is whole."""
+    words = [str(word) for word in about.get("line", ())]
+    return shlex.join(words if words[:1] == ["regbench"] else ["regbench", "search", *words])
 
 
 def _read(kept: Mapping[str, Any]) -> Confirmed:

@@ -65,6 +65,19 @@ class Confirming:
         self._jobs = Jobs(line, self._field, composer)
         self.race = Race(self._field, self._jobs, question, spending, say, tuned)
 
+    @property
+    def out(self) -> str:
+        """Which side diverged or failed on a fresh seed, and with which; empty where none has."""
+        base, winner = self.race.places()
+        one = base if base.out else winner
+        return f"{one.name} {one.out}" if one.out else ""
+
+    @property
+    def winner_is_out(self) -> bool:
+        """Whether that was the winner."""
+        base, winner = self.race.places()
+        return bool(winner.out) and not base.out
+
     def found(self) -> Confirmation:
         """What both have reached so far."""
         place = self.race.places()[1]

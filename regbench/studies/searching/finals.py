@@ -11,6 +11,7 @@ from regbench.analysis.searching import BASELINE, Arm, Finalist, Trial
 from regbench.studies.searching.judging import Judge
 from regbench.studies.searching.optuna_trials import ranked, value_of
 from regbench.studies.searching.settings import Settings
+from regbench.studies.searching.space import DECAY
 from regbench.sweeps.jobs import Job
 
 FRESH = 100  # the first seed of those that confirm
@@ -43,8 +44,8 @@ def choose_finalists(
 
 
 def _stacks(arm: Arm) -> list[Trial]:
-    """Its trials that may be finalists: without any candidate they are trials of the baseline."""
-    return [one for one in arm.trials if one.members or not arm.candidates]
+    """Its trials that may be finalists: without a candidate, weight decay aside, they are the baseline's."""
+    return [one for one in arm.trials if {*one.members} - {DECAY} or not arm.candidates]
 
 
 def _best(trials: Sequence[Trial], most: int, smaller: bool) -> list[int]:

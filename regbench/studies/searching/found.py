@@ -12,6 +12,7 @@ from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import number
 from regbench.errors import counted
 from regbench.records.metrics import Terms
+from regbench.studies.searching.optuna_trials import shown
 from regbench.studies.searching.search import Search
 
 BETTER = "better"
@@ -45,7 +46,7 @@ def report_of(
         regbench=__version__,
         name=name,
         folder=str(search.folder.root),
-        line=shlex.join(["regbench", "search", *typed]),
+        line=shown(shlex.join(["regbench", "search", *typed])),
         dataset=choices.get("dataset", ""),
         model=choices.get("model", ""),
         objective=search.judge.objective,
@@ -60,7 +61,7 @@ def report_of(
         outcome=outcome,
         said=said,
         spent=spent,
-        storage=settings.storage or str(search.folder.journal),
+        storage=shown(settings.storage) if settings.storage else str(search.folder.journal),
     )
 
 
@@ -73,6 +74,12 @@ def outcome_of(
         return _unconfirmed(search, arms, won, terms)
     metric, seeds = confirmation.metric, counted(len(confirmation.seeds), "fresh seed")
     stack = confirmation.winner.stack
+    if search.confirming and search.confirming.winner_is_out:
+        return (
+            Outcome.NOTHING,
+            f"Nothing was found that survives: of the fresh seeds {search.confirming.out}. The tuned "
+            "baseline is what to use.",
+        )
     if confirmation.mean is None:
         return Outcome.OPEN, f"{stack} is the winner; it is not confirmed yet, as no fresh seed has ended"
     difference = f"{terms.title(metric)} {_signed(metric, confirmation.mean, terms)}"

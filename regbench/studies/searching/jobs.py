@@ -16,7 +16,10 @@ from regbench.studies.searching.space import Space
 from regbench.sweeps.folder import SweepFolder, arranged
 from regbench.sweeps.jobs import Job
 
-LEAVING_NOTHING = "checkpoints=none"  # what trials and finalists leave: their figures, unless the line says
+# Trials and finalists leave their figures alone, unless the line says otherwise; and each is trained by
+# itself, as last digits of runs that are trained together hang on which of them are.
+LEAVING_NOTHING = "checkpoints=none"
+OF_TRIES = (LEAVING_NOTHING, "replicas=off")
 
 
 class TrialJobs:
@@ -35,8 +38,8 @@ class TrialJobs:
         self._line, self._space, self._composer = line, space, composer
         self._made: dict[tuple[str, ...], list[Job]] = {}
         self.place: SweepFolder | None = None
-        leaves = "checkpoints" in keys_of(line.overrides)
-        self._tries = [] if leaves else [LEAVING_NOTHING]
+        given = keys_of(line.overrides)
+        self._tries = [word for word in OF_TRIES if keys_of([word])[0] not in given]
 
     def of(self, trial: Trial) -> list[Job]:
         """Its runs, one for each seed of the search.

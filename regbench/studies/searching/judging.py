@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from regbench.analysis.searching import Trial, TrialState
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, printable
 from regbench.folders.state import State, state_of
 from regbench.records.course import Epoch, read_lines
 from regbench.records.files import METRICS, undamaged
-from regbench.records.metrics import smaller_is_better
+from regbench.records.metrics import Terms, on_select, smaller_is_better
 from regbench.records.summary import Summary
 from regbench.runs.work import REFUSED, Outcome
 from regbench.studies.searching.optuna_trials import value_of
@@ -22,6 +22,24 @@ from regbench.sweeps.members import LATE
 from regbench.types import Record
 
 LOSS = "select/loss"
+
+
+def require_chosen_by(metric: str, terms: Terms) -> None:
+    """Refuse a metric of val that has no like of select, before anything is run.
+
+    Args:
+        metric: that the verdict is to be on.
+        terms: of what is predicted.
+
+    Raises:
+        ConfigError: it is none of val, or none that is measured of select, by which trials are chosen.
+    """
+    known = [name.replace("select/", "val/", 1) for name in on_select(terms.task)]
+    if metric not in known:
+        raise ConfigError(
+            f"--metric: must be a figure of val whose like of select chooses, one of {', '.join(known)}, got "
+            f"{printable(metric)}"
+        )
 
 
 class Judge:
@@ -62,7 +80,9 @@ class Judge:
         if state is TrialState.COMPLETE and len(scores) < len(jobs):
             raise ConfigError(f"search: --metric: no run has measured {self.objective}")
         losses = [loss for _, loss in figures if loss is not None]
-        watch = self.watch(past, jobs[0])
+        for job in jobs:
+            self._learn(job)
+        watch = self.watch(past, jobs[0], asked.number)
         return Trial(
             asked.number,
             state,
@@ -111,6 +131,7 @@ class Judge:
 
     def score(self, job: Job) -> tuple[float, float | None] | None:
         """What a run has reached, and its loss; None where it has not finished."""
+        self._learn(job)
         summary = undamaged(job.folder)
         if summary is None or not summary.status.finished:
             return None
@@ -126,12 +147,14 @@ class Judge:
         epochs = sorted(set.intersection(*map(set, found))) if found else []
         return {epoch: statistics.fmean(one[epoch] for one in found) for epoch in epochs}
 
-    def watch(self, past: Sequence[Trial], job: Job) -> Pruning | None:
-        """What prunes a run, given the arm's trials of earlier rounds; None where nothing does."""
+    def watch(self, past: Sequence[Trial], job: Job, number: int) -> Pruning | None:
+        """What prunes a run of a trial, given the arm's trials of earlier rounds; None where nothing does."""
         if self._pruner == "none":
             return None
         known = tuple(Past(one.steps, value_of(one, self.smaller), one.noted) for one in past)
-        return Pruning(self._pruner, job.config["train"]["epochs"], self.objective, self.smaller, known)
+        return Pruning(
+            self._pruner, job.config["train"]["epochs"], self.objective, self.smaller, known, number
+        )
 
     def taken(self, job: Job) -> float:
         """Seconds that a run took that has ended; 0 of others."""

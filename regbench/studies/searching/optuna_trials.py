@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,12 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, create_trial
 from optuna.trial import TrialState as State
+from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.analysis.searching import Trial, TrialState
 from regbench.errors import ConfigError
@@ -108,8 +111,6 @@ def sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
     with quiet():
         if name == "random":
             return optuna.samplers.RandomSampler(seed=seed)
-        if name == "qmc":
-            return optuna.samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
 
 
@@ -138,8 +139,7 @@ def proposed(
             if number == 0:
                 made.append(dict(side.first()))
                 study.enqueue_trial(made[0] | {key: spelled(v) for key, v in _texts(side, made[0])})
-            # one sampler that draws quasi-random points must go through all of them with one seed
-            study.sampler = sampler(name, seed if name == "qmc" else seed_for(seed, side.name, number))
+            study.sampler = sampler(name, seed_for(seed, side.name, number))
             values = _suggested(study.ask(), side)
             if number:
                 made.append(values)
@@ -175,6 +175,11 @@ def _suggested(trial: optuna.Trial, side: Side) -> dict[str, Any]:
     return values
 
 
+def shown(url: str) -> str:
+    """A storage as it may be printed: without its password."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+
+
 class _OurLock:
     """Nothing: whoever writes holds the study, and one that is killed must keep nobody waiting."""
 
@@ -200,7 +205,7 @@ class Record:
 
     def __init__(self, url: str | None, journal: Path, name: str, token: str) -> None:
         self._name, self._token = name, token
-        self.where = url or str(journal)
+        self.where = shown(url) if url else str(journal)
         with quiet():
             if url is None:
                 _trim(journal)
@@ -212,14 +217,20 @@ class Record:
                 self._storage = RDBStorage(url)
             except Exception as error:  # of SQLAlchemy, and of any database's driver
                 said = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ConfigError(f"storage: {url} cannot be opened: {said}") from error
+                raise ConfigError(f"storage: {self.where} cannot be opened: {said}") from error
 
     def put(self, side: Side, trials: Sequence[Trial], smaller: bool) -> None:
         """Add those of an arm's trials that are not there yet.
 
         Raises:
-            ConfigError: they are of another search.
+            ConfigError: they are of another search, or the storage cannot be written.
         """
+        try:
+            self._put(side, trials, smaller)
+        except (SQLAlchemyError, StorageInternalError, OSError) as error:
+            raise self._failed(error) from error
+
+    def _put(self, side: Side, trials: Sequence[Trial], smaller: bool) -> None:
         with quiet():
             study = optuna.create_study(
                 storage=self._storage,
@@ -238,6 +249,10 @@ class Record:
             there = len(study.get_trials(deepcopy=False))
             for trial in trials[there:]:
                 study.add_trial(frozen(trial, side, smaller))
+
+    def _failed(self, error: Exception) -> ConfigError:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return ConfigError(f"storage: {self.where} cannot be written: {said}; the same line goes on")
 
 
 def _trim(journal: Path) -> None:

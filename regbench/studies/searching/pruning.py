@@ -45,6 +45,7 @@ class Pruning:
         metric: of select, that is recorded after an epoch.
         smaller: whether less of it is better.
         past: the arm's earlier trials, in order.
+        number: of the trial; those of its batch that come before it are nothing to the pruner but numbers.
     """
 
     pruner: str
@@ -52,6 +53,7 @@ class Pruning:
     metric: str
     smaller: bool
     past: tuple[Past, ...]
+    number: int = 0
     _study: Any = field(default=None, init=False, repr=False, compare=False)
     _trial: Any = field(default=None, init=False, repr=False, compare=False)
     _taken: int = field(default=0, init=False, repr=False, compare=False)
@@ -100,6 +102,8 @@ class Pruning:
                     system_attrs=dict(one.noted),
                 )
             )
+        for _ in range(len(self.past), self.number):
+            study.add_trial(create_trial(state=State.PRUNED))
         return study
 
     def _made(self) -> optuna.pruners.BasePruner:

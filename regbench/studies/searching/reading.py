@@ -16,10 +16,9 @@ from regbench.errors import ConfigError, listed, nearest
 from regbench.instantiation.locating import locate
 from regbench.records.identity import stack_name
 from regbench.space import Choice, Domain, Interval
-from regbench.studies.searching.space import Candidate, Side, Space, Tuned
+from regbench.studies.searching.space import DECAY, Candidate, Side, Space, Tuned
 
 RATE = "train.lr"
-DECAY = "l2"  # the member that decays weights: it is tuned in every arm, the baseline's too
 RATES = (RATE, "optimizer.lr", "model.lr")  # a line with one of them has said what the rate is
 BELOW, ABOVE = 10.0, 30.0  # the rates that are tried: from so much less than the usual one to so much more
 ROWS = "dataset"  # whose values no trial may differ in: scores would be of other rows
@@ -66,8 +65,23 @@ def space_of(line: CommandLine, composer: Composer) -> Space:
     sides = [Side(BASELINE, (), shared, decay)]
     for stack in said.stacks:
         inside = [candidates[one] for one in stack]
-        sides.append(Side(stack_name(dict.fromkeys(stack)), inside, shared, [] if DECAY in stack else decay))
+        sides.append(Side(_named(stack), inside, shared, [] if DECAY in stack else decay))
     return Space(said.base, said.seeds, sides, [*_of_decay(decay[0]), *notes])
+
+
+def _named(stack: Sequence[str]) -> str:
+    """What an arm is called.
+
+    Raises:
+        ConfigError: it would be the baseline's arm.
+    """
+    if set(stack) == {DECAY}:
+        raise ConfigError(
+            f"reg: must have a candidate beside {DECAY}, which is tuned in every arm, the baseline's too, "
+            f"got [{DECAY}]"
+        )
+    name = stack_name(dict.fromkeys(stack))
+    return f"[{name}]" if name == BASELINE else name
 
 
 def _of_decay(decay: Candidate) -> list[str]:
@@ -208,7 +222,7 @@ def _refuse_left(said: _Said, members: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _shared(config: Mapping[str, Any], said: _Said) -> tuple[list[Tuned], list[str]]:
     """What every trial sets, the baseline's too; and what is not tuned though it could be."""
-    given = {bare(word.partition("=")[0]) for word in said.base}
+    given = {bare(word.partition("=")[0]) for word in said.base} | said.ranges.keys()
     tuned, fixed = [], []
     rate = float(config["train"]["lr"])
     if RATE in said.ranges:

@@ -23,6 +23,7 @@ from regbench.storage.reading import json_object
 STUDY = "study"
 FORMAT = 1
 ABOUT, FINALISTS, JOURNAL = "search.json", "finalists.json", "optuna.journal"
+WINNER = "winner.json"
 CONFIRMATION, READING, FINAL = "confirmation.json", "reading.json", "final.json"
 ASKED, ENDED = "asked", "ended"
 
@@ -108,10 +109,24 @@ class StudyFolder:
         found = self._read(_name(number, ENDED))
         return None if found is None else [Asked(one["arm"], _trial(one["trial"])) for one in found["trials"]]
 
-    def end(self, number: int, trials: list[Asked]) -> None:
-        """Write what came of them, once."""
+    def end(self, number: int, trials: list[Asked], seconds: float) -> None:
+        """Write what came of them, once, and how long that took by the clock."""
         if self.ended(number) is None:
-            write_json(self.path / _name(number, ENDED), {"trials": [asdict(one) for one in trials]})
+            found = {"seconds": round(seconds, 3), "trials": [asdict(one) for one in trials]}
+            write_json(self.path / _name(number, ENDED), found)
+
+    def clock(self, number: int) -> float:
+        """Seconds of the clock that a round took; 0 before it has ended."""
+        return float((self._read(_name(number, ENDED)) or {}).get("seconds", 0.0))
+
+    def winner(self) -> dict[str, Any] | None:
+        """Who won, and why it need not be confirmed, if so; None before one is named."""
+        return self._read(WINNER)
+
+    def name_winner(self, found: Mapping[str, Any]) -> None:
+        """Write that, once."""
+        if self.winner() is None:
+            write_json(self.path / WINNER, dict(found))
 
     def finalists(self) -> dict[str, Any] | None:
         """Which trials are finalists, and the seeds of what comes after; None before they are named."""
@@ -131,6 +146,10 @@ class StudyFolder:
         there = self.confirmation()
         if there is None or len(there.get("seeds", ())) <= len(found.get("seeds", ())):
             write_json(self.path / CONFIRMATION, dict(found), sync=True)
+
+    def is_read(self) -> bool:
+        """Whether the test split has been read for it, or is being read."""
+        return self.reading() is not None
 
     def reading(self) -> dict[str, Any] | None:
         """Of which runs the test split is read, and how often it had been before; None before that begins."""

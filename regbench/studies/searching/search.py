@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
+from typing import TypeVar
 
 from regbench.analysis.searching import BASELINE, Arm, Finalist, Trial, TrialState
 from regbench.folders.state import state_of
+from regbench.runs.watching import Watch
 from regbench.runs.work import Outcome
 from regbench.studies.budget import Spending
+from regbench.studies.race import Race
 from regbench.studies.searching.confirming import Confirming
 from regbench.studies.searching.finals import choose_finalists, finalists_of, mean_of, winner_of
 from regbench.studies.searching.jobs import TrialJobs
@@ -22,6 +26,7 @@ from regbench.sweeps.jobs import Job
 from regbench.sweeps.members import LATE
 from regbench.sweeps.sweep import Round
 
+T = TypeVar("T")
 TRIALS_SHARE, FINALISTS_SHARE = 0.6, 0.75  # of the time: until then there are trials, and then finalists
 
 
@@ -42,6 +47,7 @@ class Search:
         spending: of the time.
         say: takes a sentence now and then.
         confirming: makes the race of the winner and the tuned baseline, on fresh seeds.
+        margin: the largest difference that does not matter there.
 
     Attributes:
         late: whether the time was spent before all trials had ended.
@@ -59,10 +65,11 @@ class Search:
         spending: Spending,
         say: Callable[[str], None],
         confirming: Callable[[tuple[Arm, Trial, Trial], Sequence[int]], Confirming],
+        margin: float | None = None,
     ) -> None:
         self.late = False
         self.confirming: Confirming | None = None
-        self._confirm = confirming
+        self._confirm, self._margin = confirming, margin
         self.space, self.settings, self.folder, self.jobs, self.judge = space, settings, folder, jobs, judge
         self._record, self._spending, self._say = record, spending, say
         self._trials: dict[str, list[Trial]] = {side.name: [] for side in space.sides}
@@ -105,12 +112,36 @@ class Search:
             if self.late:
                 break
         yield from self._finals()
+        self._name_winner()
         if (won := self.winner()) and not self.lost():
             named = self.folder.finalists()
             assert named is not None
             self.confirming = self._confirm(won, named["fresh"])
-            yield from self.confirming.race.rounds()
+            yield from self._confirmed(self.confirming.race)
         self._keep_confirmation()
+
+    def _name_winner(self) -> None:
+        """Write who won, before val is looked at: finalists that come later change nothing any more."""
+        if self.folder.winner() is None and (won := self.winner()):
+            arm, trial, base = won
+            with self.folder.held():
+                self.folder.name_winner(
+                    {
+                        "arm": arm.name,
+                        "trial": trial.number,
+                        "baseline": base.number,
+                        "lost": self.lost(),
+                        "margin": self._margin,
+                    }
+                )
+
+    def _confirmed(self, race: Race) -> Iterator[Round]:
+        """The rounds on fresh seeds; none are added once the test split has been read."""
+        for one in race.rounds():
+            if self.folder.is_read() and not all(state_of(job.folder).ended for job in one.jobs):
+                race.over = "the test split has been read, and no seeds are added after that"
+                return
+            yield one
 
     def _keep_confirmation(self) -> None:
         """Write what `final` needs to know, once the confirmation has ended."""
@@ -153,6 +184,10 @@ class Search:
                 f"its finalists were named after {tried} trials, so no more are tried here; a longer search "
                 "is another one: study=NAME"
             )
+        named = self.folder.finalists() or {}
+        counts = (len(named.get("seeds", ())), len(named.get("fresh", ())))
+        if counts != (self.settings.finalist_seeds, self.settings.confirm_seeds):
+            self._say(f"its finalists have {counts[0]} seeds and {counts[1]} are fresh, as it was begun with")
 
     def _ask(self) -> list[Asked]:
         """The next trials of every arm, as many as a batch has, in turn."""
@@ -168,10 +203,8 @@ class Search:
                 name = min(counts, key=lambda one: counts[one] + len(self._trials[one]))
             if left[name] > counts[name]:
                 counts[name] += 1
-        asked: list[Asked] = []
-        for side in self.space.sides:
-            asked += self._proposed(side, counts[side.name]) if counts[side.name] else []
-        return asked
+        of_arms = [self._proposed(side, counts[side.name]) for side in self.space.sides if counts[side.name]]
+        return in_turn(of_arms)  # where time ends within a round, it ends for all arms
 
     def _proposed(self, side: Side, count: int) -> list[Asked]:
         past, settings = self._trials[side.name], self.settings
@@ -188,26 +221,42 @@ class Search:
         found: dict[str, Outcome] = {}
         ended = self.folder.ended(number)
         jobs_asked = sum(len(one.trial.jobs) for one in asked)
-        self._spending.add(jobs_asked, sum(one.trial.seconds for one in ended or ()))
+        taken = self.folder.clock(number) * self._spending.workers  # of the clock, whoever ran it
+        self._spending.add(jobs_asked, taken)
         if ended is None:
             jobs = self._jobs_of(asked)
             latest = self._latest(jobs, TRIALS_SHARE)
-            watches = {
-                job.name: watch
-                for one in asked
-                if one.trial.state is TrialState.OPEN
-                and (watch := self.judge.watch(self._trials[one.arm], self.jobs.of(one.trial)[0]))
-                for job in self.jobs.of(one.trial)
-            }
+            began = time.time()
             if jobs:
-                yield Round(jobs, latest, watches, tries=True, told=found.update)
+                yield Round(jobs, latest, self._watches(asked), tries=True, told=found.update)
             self.late = any(one.status == LATE for one in found.values())
+            came = [self._ended(one, found) for one in asked]
+            if self.late and not self._can_choose(came):
+                return  # the round stays as it is, for a line with more time
             with self.folder.held():
-                self.folder.end(number, [self._ended(one, found) for one in asked])
+                self.folder.end(number, came, time.time() - began)
         self._take(number)
         if ended is None:
             self._write()
         self._open = []
+
+    def _watches(self, asked: Sequence[Asked]) -> dict[str, Watch]:
+        """What prunes each run, by the names of the jobs."""
+        return {
+            job.name: watch
+            for one in asked
+            if one.trial.state is TrialState.OPEN
+            for job in self.jobs.of(one.trial)
+            if (watch := self.judge.watch(self._trials[one.arm], job, one.trial.number))
+        }
+
+    def _can_choose(self, came: Sequence[Asked]) -> bool:
+        """Whether finalists could be named with these trials besides."""
+        arms = [
+            replace(arm, trials=[*arm.trials, *(one.trial for one in came if one.arm == arm.name)])
+            for arm in self.arms()
+        ]
+        return choose_finalists(arms, self.settings, self.space.seeds, self.judge.smaller) is not None
 
     def _ended(self, one: Asked, found: Mapping[str, Outcome]) -> Asked:
         if one.trial.state is not TrialState.OPEN:
@@ -248,7 +297,7 @@ class Search:
             }
             for arm, numbers in named["trials"].items()
         }
-        every = [job for of_arm in jobs.values() for several in of_arm.values() for job in several]
+        every = [job for several in in_turn([list(of.values()) for of in jobs.values()]) for job in several]
         self._spending.add(len(every), sum(self.judge.taken(job) for job in every))
         if any(not state_of(job.folder).ended for job in every):
             self._say(f"{len(every)} runs of finalists, with seeds {', '.join(map(str, named['seeds']))}")
@@ -263,6 +312,9 @@ class Search:
         Nothing survives where its stack is the baseline's, or where on the finalists' seeds the tuned
         baseline is as good: what has helped in the trials was chance.
         """
+        named = self.folder.winner()
+        if named is not None:
+            return str(named["lost"])
         won = self.winner()
         if won is None:
             return ""
@@ -276,7 +328,11 @@ class Search:
 
     def winner(self) -> tuple[Arm, Trial, Trial] | None:
         """The arm that won, its chosen trial, and the baseline's; None where one of them has none."""
-        return winner_of(self.arms(), self.judge.smaller)
+        named = self.folder.winner()
+        if named is None:
+            return winner_of(self.arms(), self.judge.smaller)
+        arm = next(one for one in self.arms() if one.name == named["arm"])
+        return arm, self._trials[arm.name][named["trial"]], self._trials[BASELINE][named["baseline"]]
 
     def _jobs_of(self, asked: Sequence[Asked]) -> list[Job]:
         jobs = [job for one in asked if one.trial.state is TrialState.OPEN for job in self.jobs.of(one.trial)]
@@ -297,6 +353,11 @@ class Search:
             return {}
         end = self._end(share)
         return {job.name: end - self.judge.seconds(job) for job in jobs if not state_of(job.folder).ended}
+
+
+def in_turn(several: Sequence[Sequence[T]]) -> list[T]:
+    """The first of each, then the second of each, and so on."""
+    return [one for row in zip_longest(*several) for one in row if one is not None]
 
 
 def _stack(trial: Trial) -> list[str]:

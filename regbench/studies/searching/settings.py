@@ -13,7 +13,7 @@ from regbench.studies.budget import count_of, seconds_of
 
 TRIALS = 60  # of a search that is given neither trials nor time
 NAME = re.compile(r"[\w.+-]{1,120}")
-SAMPLERS = ("tpe", "random", "qmc")
+SAMPLERS = ("tpe", "random")
 PRUNERS = ("median", "halving", "hyperband", "none")
 COUNTS = {
     "trials": "trials",
@@ -59,9 +59,18 @@ class Settings:
     study: str | None = None
 
     def shares(self, arms: int) -> list[int | None]:
-        """How many trials each arm gets, the baseline first; what is left over goes to the first of them."""
+        """How many trials each arm gets, the baseline first; what is left over goes to the first of them.
+
+        Raises:
+            ConfigError: some arm would get none.
+        """
         if self.trials is None:
             return [None] * arms
+        least = arms if self.baseline_trials is None else self.baseline_trials + arms - 1
+        if self.trials < least:
+            raise ConfigError(
+                f"trials: must be at least {least}, so that each of {arms} arms has one, got {self.trials}"
+            )
         if self.baseline_trials is None:
             return _split(self.trials, arms)
         rest: list[int | None] = _split(self.trials - self.baseline_trials, arms - 1)

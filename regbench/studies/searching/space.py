@@ -10,6 +10,7 @@ from regbench.analysis.searching import Parameter
 from regbench.space import Choice, Domain, Interval
 
 USE = "use."  # before a candidate: the switch that says whether it is in
+DECAY = "l2"  # the member that decays weights: it is tuned in every arm, the baseline's too
 DIGITS = 4  # of a number that is tried: a line with it can be read, and typed again
 Values = Mapping[str, Any]
 
@@ -46,7 +47,8 @@ class Tuned:
     def first(self) -> Any:
         """The value that is tried first: the default, or the nearest to it that the domain has."""
         if isinstance(self.domain, Choice):
-            return next((one for one in self.domain.values if one == self.default), self.domain.values[0])
+            usual = spelled(self.default)
+            return next((one for one in self.domain.values if spelled(one) == usual), self.domain.values[0])
         if isinstance(self.default, bool) or not isinstance(self.default, int | float):
             return self.domain.low
         nearest = min(max(self.default, self.domain.low), self.domain.high)
@@ -163,12 +165,12 @@ class Space:
 
 def spelled(value: Any) -> str:
     """A value as it is typed; one that is a text already is what a line had."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or value in ("True", "False"):  # as Hydra's own parser spells them
         return str(value).lower()
     if value is None:
         return "null"
     if isinstance(value, float):
-        return f"{value:.{DIGITS}g}"
+        return repr(value)
     return str(value)
 
 

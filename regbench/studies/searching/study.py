@@ -12,6 +12,7 @@ from typing import Any, Literal
 from regbench.analysis.question import Question, plain
 from regbench.analysis.searching import Arm, SearchReport, Trial, TrialState
 from regbench.analysis.splits import SPLIT
+from regbench.analysis.words import factor
 from regbench.assembly.data import content_of, terms_of
 from regbench.assembly.run import check
 from regbench.composition.command_line import CommandLine
@@ -29,8 +30,8 @@ from regbench.studies.budget import Budget, Spending
 from regbench.studies.searching.confirming import Confirming
 from regbench.studies.searching.found import report_of
 from regbench.studies.searching.jobs import TrialJobs
-from regbench.studies.searching.judging import Judge
-from regbench.studies.searching.optuna_trials import Record
+from regbench.studies.searching.judging import Judge, require_chosen_by
+from regbench.studies.searching.optuna_trials import Record, shown
 from regbench.studies.searching.reading import space_of
 from regbench.studies.searching.rounds import FORMAT, StudyFolder
 from regbench.studies.searching.search import Search
@@ -96,11 +97,8 @@ class SearchStudy:
         self._question = Question(
             metric or self.terms.judged, at, margin=plain(metric or self.terms.judged, margin)
         )
-        split, _, figure = self._question.metric.partition("/")
-        if split != "val":
-            raise ConfigError(
-                f"search: --metric: must be a figure of val, whose like of select chooses, got {metric}"
-            )
+        require_chosen_by(self._question.metric, self.terms)
+        figure = self._question.metric.partition("/")[2]
         self._judge = Judge(f"select/{figure}", at, settings.pruner)
         about = self._about()
         self.name = settings.study or f"{self._stem()}_{_digest(about)[:8]}"
@@ -172,7 +170,8 @@ class SearchStudy:
         refuse_unwritable(self.root, "study")
         refuse_unsafe(self.root, "study")
         with self._folder.held():
-            self._folder.require(self._about_it, {"line": self._typed})
+            self._folder.require(self._about_it, {"line": [shown(word) for word in self._typed]})
+            self._require_margin()
             record = Record(
                 self._settings.storage,
                 self._folder.journal,
@@ -181,11 +180,26 @@ class SearchStudy:
             )
         return self._made(launch, record, say)
 
+    def _require_margin(self) -> None:
+        """Refuse another margin than the one that the confirmation was begun with: val has been looked at.
+
+        Raises:
+            ConfigError: it is another one.
+        """
+        named, margin = self._folder.winner(), self._question.margin
+        if named is not None and named["margin"] != margin:
+            was = (
+                "none" if named["margin"] is None else f"{named['margin'] * factor(self._question.metric):g}"
+            )
+            raise ConfigError(f"search: --margin: must stay as the winner was confirmed with, which is {was}")
+
     def _made(self, launch: Launch, record: Record | None, say: Callable[[str], None]) -> Search:
         jobs = TrialJobs(self.line, self.space, self._composer)
         first = Trial(0, TrialState.OPEN, [], {}, self.space.sides[0].words(self.space.sides[0].first()))
         example = jobs.of(first)
         check(example[0].config)  # what is wrong with every trial is said at once
+        for side in self.space.sides[1:]:  # and a key that there is not
+            jobs.of(Trial(0, TrialState.OPEN, [], {}, side.words(side.first())))
         workers = launch.at_once(example)
         self._spending = Spending(Budget(seconds=self._settings.seconds), workers)
         spending = self._spending
@@ -196,7 +210,16 @@ class SearchStudy:
             )
 
         self._search = Search(
-            self.space, self._settings, self._folder, jobs, self._judge, record, spending, say, confirming
+            self.space,
+            self._settings,
+            self._folder,
+            jobs,
+            self._judge,
+            record,
+            spending,
+            say,
+            confirming,
+            self._question.margin,
         )
         return self._search
 
@@ -222,6 +245,11 @@ class SearchStudy:
         if self._spending is None or self._search is None:
             return ""
         return self._spending.said(self._spending.jobs)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is anything to report."""
+        return self._search is not None
 
     @property
     def seconds(self) -> float:

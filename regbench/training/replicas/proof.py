@@ -96,6 +96,9 @@ def _require_equal(runs: Sequence[Run]) -> None:
         raise Unlike("evaluate differs between them")
     if any([n for n, _ in run.reg.leaves()] != [n for n, _ in runs[0].reg.leaves()] for run in runs):
         raise Unlike("they have other members in reg")
+    for name, leaf in runs[0].reg.leaves():
+        if leaf.schedules:
+            raise Unlike(f"reg.{name} follows a schedule")
     for split in ("train", "select", "val"):
         parts = [getattr(run.data, split) for run in runs]
         if not (same([part.inputs for part in parts]) and same([part.labels for part in parts])):

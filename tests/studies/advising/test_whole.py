@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from tests import processes
 
@@ -15,33 +18,55 @@ LINE = [
     *["device=cpu", "budget=30min", "study=mine"],
 ]
 # what ends each stage is a number of runs here, and not the time, which a test must not hang on
-QUICK = f"""
+QUICK = """
 import dataclasses, sys
 from regbench.studies.advising import acting, racing, searched
 every = acting.entries
-acting.entries = lambda *given: [one for one in every(*given) if one.name in {CATALOGUE!r}]
+acting.entries = lambda *given: [one for one in every(*given) if one.name in CATALOGUE]
 budget = racing.Budget
-racing.Budget = lambda seconds: budget(seconds, seeds=2)
+racing.Budget = lambda seconds: budget(seconds, seeds=SEEDS)
 settings = searched.search_settings
 searched.search_settings = lambda *given: dataclasses.replace(
-    settings(*given), trials=6, finalists=1, finalist_seeds=1, confirm_seeds=8
+    settings(*given), trials=TRIALS, finalists=1, finalist_seeds=1, confirm_seeds=FRESH
 )
 from regbench.cli import main
 main()
 """
 
 
+def code(catalogue: Sequence[str] = CATALOGUE, seeds: int = 2, trials: int = 6, fresh: int = 8) -> str:
+    return f"CATALOGUE, SEEDS, TRIALS, FRESH = {tuple(catalogue)}, {seeds}, {trials}, {fresh}\n{QUICK}"
+
+
 def advise(folder: Path, *words: str) -> processes.Done:
-    return processes.run("advise", *LINE, *words, cwd=folder, code=QUICK)
+    return processes.run("advise", *LINE, *words, cwd=folder, code=code())
+
+
+def test_what_it_comes_to_is_on_one_page(tmp_path: Path) -> None:
+    words = ["--json", "found.json", "--html", "page.html", "--test"]
+    small = code(["batch_norm", "shake_drop"], seeds=1, trials=2, fresh=2)
+    done = processes.run("advise", *LINE, *words, cwd=tmp_path, code=small)
+    # two fresh seeds decide nothing, whatever they say: the smallest p that they can have is 1/2
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Nothing was found that survives: use the tuned baseline" in done.stdout
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["search"]["outcome"], found["search"]["seeds"]) == ("nothing", [100, 101])
+    assert [one["option"] for one in found["plan"]["left_out"]] == ["shake_drop"]
+    assert found["race"]["candidates"] == ["batch_norm"]
+    assert (found["ablation"], len(found["test"])) == (None, 2)
+    page = (tmp_path / "page.html").read_text()
+    assert "On test, over 2 fresh seeds" in page
+    assert "the time kept for it was not used" in page
 
 
 def when(folder: Path) -> dict[str, int]:
     return {str(path.parent): path.stat().st_mtime_ns for path in folder.rglob("summary.json")}
 
 
+@pytest.mark.long
 def test_it_is_killed_and_goes_on_and_is_shown_again(tmp_path: Path) -> None:
     root = tmp_path / "outputs" / "advice" / "mine"
-    with processes.start("advise", *LINE, cwd=tmp_path, code=QUICK) as process:
+    with processes.start("advise", *LINE, cwd=tmp_path, code=code()) as process:
         until = time.monotonic() + 240
         while not len(list(root.glob("search/*/summary.json"))) >= 2:
             assert time.monotonic() < until

@@ -153,3 +153,12 @@ def test_a_winner_that_is_no_better_than_the_tuned_baseline_is_lost(tmp_path: Pa
 def test_a_winner_that_has_the_stack_of_the_baseline_is_lost(tmp_path: Path) -> None:
     assert lost(tmp_path, 0.8, 0.9, ["l2"], ("+reg=[l2]", L2, "train.lr=0.2")) != ""
     assert lost(tmp_path, 0.8, 0.9, ["l2"], ("+reg=[l2]", "reg.l2.strength=0.2", "train.lr=0.2")) == ""
+
+
+def test_weight_decay_alone_is_no_stack_as_the_baseline_has_it_too() -> None:
+    decayed = Trial(0, TrialState.COMPLETE, ["l2"], {}, ["+reg=[l2]"], 0.99, 0.1)
+    both = Trial(1, TrialState.COMPLETE, ["l2", "dropout"], {}, ["+reg=[l2,dropout]"], 0.5, 0.1)
+    arms = [arm("baseline", trial(0, 0.9)), arm("l2+dropout", decayed, both)]
+    found = choose_finalists(arms, SETTINGS, (0,), False)
+    assert found is not None
+    assert found["trials"] == {"baseline": [0], "l2+dropout": [1]}

@@ -123,3 +123,12 @@ def test_nothing_is_noted_before_the_first_rung() -> None:
 def test_hyperband_prunes_none_before_its_first_rung() -> None:
     watch = Pruning("hyperband", 27, METRIC, False, flat(0.9, 0.9, 0.9, 0.9, 0.9))
     assert watch(history(0.1, 0.1)) == ""  # 27 / 9 = 3
+
+
+def test_a_trial_is_in_the_bracket_of_its_own_number_whatever_its_batch() -> None:
+    past = flat(0.5, 0.6)
+    for number in range(2, 12):
+        alone = Pruning("hyperband", 27, METRIC, False, (*past, *flat(*[0.5] * (number - 2))), number)
+        in_a_batch = Pruning("hyperband", 27, METRIC, False, past, number)
+        seen = [set(one.noted(history(*[0.9] * 26))) for one in (alone, in_a_batch)]
+        assert seen[0] == seen[1]

@@ -132,6 +132,7 @@ def test_the_first_values_are_the_defaults_or_the_nearest() -> None:
     [
         ([], "must be given candidates"),
         (["+reg=[]"], "must be given candidates"),
+        (["+reg=[l2]"], "reg: must have a candidate beside l2"),
         (["+reg=[dropout,dropout]"], "must name each candidate once"),
         (["+reg=[dropout],[dropout]"], "must name each list of candidates once"),
         ([TWO, "reg.cutout.size=3"], "reg.cutout.size: must be of a candidate"),

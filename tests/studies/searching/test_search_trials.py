@@ -12,7 +12,7 @@ import pytest
 from regbench.analysis.searching import Trial, TrialState
 from regbench.errors import ConfigError
 from regbench.space import Choice, Interval
-from regbench.studies.searching.optuna_trials import Record, frozen, proposed, ranked, value_of
+from regbench.studies.searching.optuna_trials import Record, frozen, proposed, ranked, shown, value_of
 from regbench.studies.searching.rounds import Asked, StudyFolder
 from regbench.studies.searching.space import Candidate, Side, Tuned
 
@@ -29,7 +29,7 @@ CUTOUT = Candidate(
 )
 ARM = Side("dropout+cutout", [DROPOUT, CUTOUT], [RATE], [DECAY])
 BASE = Side("baseline", (), [RATE], [DECAY])
-SAMPLERS = pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
+SAMPLERS = pytest.mark.parametrize("sampler", ["tpe", "random"])
 
 
 def ended(side: Side, count: int, sampler: str = "tpe") -> list[Trial]:
@@ -77,8 +77,7 @@ def test_what_is_asked_for_is_a_function_of_the_past(sampler: str) -> None:
     asked = proposed(past, ARM, 4, sampler, 0, False)
     assert proposed(past, ARM, 4, sampler, 0, False) == asked
     assert proposed(past, ARM, 2, sampler, 0, False) == asked[:2]
-    if sampler != "qmc":
-        assert proposed(past, ARM, 4, sampler, 1, False) != asked
+    assert proposed(past, ARM, 4, sampler, 1, False) != asked
 
 
 def test_what_is_asked_for_is_the_same_after_a_restart(tmp_path: Path) -> None:
@@ -86,7 +85,7 @@ def test_what_is_asked_for_is_the_same_after_a_restart(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
     with folder.held():
         folder.ask(0, [Asked(ARM.name, replace(one, state=TrialState.OPEN)) for one in past])
-        folder.end(0, [Asked(ARM.name, one) for one in past])
+        folder.end(0, [Asked(ARM.name, one) for one in past], 1.5)
     again = [one.trial for one in StudyFolder(tmp_path).ended(0) or ()]
     assert again == past
     assert proposed(again, ARM, 4, "tpe", 0, False) == proposed(past, ARM, 4, "tpe", 0, False)
@@ -192,8 +191,9 @@ def test_a_round_is_written_once_and_whole(tmp_path: Path) -> None:
     with folder.held():
         folder.ask(0, asked)
         assert (folder.rounds(), folder.asked(0), folder.ended(0)) == (1, asked, None)
-        folder.end(0, [Asked("baseline", one) for one in past])
-        folder.end(0, asked)  # of another process that comes later
+        folder.end(0, [Asked("baseline", one) for one in past], 1.5)
+        folder.end(0, asked, 9.0)  # of another process that comes later
+        assert folder.clock(0) == 1.5
         folder.name_finalists({"seeds": [1]})
         folder.name_finalists({"seeds": [2]})
     assert [one.trial for one in folder.ended(0) or ()] == past
@@ -228,3 +228,21 @@ def test_which_runs_confirmed_is_kept_and_never_made_less(tmp_path: Path) -> Non
         for seeds in ([100, 101], [100, 101, 102], [100]):
             folder.confirm({"seeds": seeds})
     assert folder.confirmation() == {"seeds": [100, 101, 102]}
+
+
+def test_a_choice_begins_with_the_usual_value_however_it_is_typed() -> None:
+    sizes = Tuned("train.batch_size", Choice(("16", "64", "256")), 64)
+    switch = Tuned("reg.a.on", Choice(("True", "False")), False)
+    assert (sizes.first, switch.first) == ("64", "False")
+    assert (sizes.word("64"), switch.word("False")) == ("train.batch_size=64", "reg.a.on=false")
+
+
+def test_a_number_is_typed_within_its_range_whatever_its_digits() -> None:
+    decay = Tuned("reg.ema.decay", Interval(0.99, 0.99999), 0.995)
+    assert decay.word(decay.rounded(0.999987)) == "reg.ema.decay=0.99999"
+    assert decay.word(decay.rounded(0.99514159)) == "reg.ema.decay=0.9951"
+
+
+def test_a_password_of_a_storage_is_not_printed() -> None:
+    assert shown("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    assert shown("sqlite:///a.db") == "sqlite:///a.db"
