@@ -55,9 +55,36 @@ Place = tuple[str, nn.Module, str]  # a weight's name in the model, the module t
 
 
 def regularized_places(model: nn.Module) -> list[Place]:
-    """Where the `regularized_weights` of scope "weights" are: for what parametrizes them."""
-    found = _places(model, "weights")
+    """Where the `regularized_weights` of scope "weights" are: for what parametrizes them, or acts on outputs.
+
+    A weight that is tied is there at all of its places, each of which computes with it.
+    """
+    found = _all_places(model, "weights")
     return [place for place in found if _trained([place])]
+
+
+def first_names(places: list[Place]) -> list[str]:
+    """For each place the name of the first one that has the same parameter: what is tied has one name."""
+    first: dict[int, str] = {}
+    return [first.setdefault(id(_original(module, own)), name) for name, module, own in places]
+
+
+def require_free_scale(name: str, module: nn.Module, own: str) -> None:
+    """Refuse a weight that another member has given a scale: of two only the later one's would hold.
+
+    What gives one says so by an attribute `sets_scale` that is True.
+
+    Args:
+        name: of the weight in the model.
+        module: that has it.
+        own: its name there.
+
+    Raises:
+        ValueError: another member has.
+    """
+    parts = module.parametrizations[own] if parametrize.is_parametrized(module, own) else ()  # type: ignore[index]
+    if any(getattr(part, "sets_scale", False) for part in parts):  # type: ignore[union-attr]
+        raise ValueError(f"another member sets the scale of {plain_name(name)} already; keep one")
 
 
 def _trained(places: list[Place]) -> list[tuple[str, Tensor]]:
@@ -69,13 +96,20 @@ def _trained(places: list[Place]) -> list[tuple[str, Tensor]]:
 def _places(model: nn.Module, scope: Scope) -> list[Place]:
     """Where the weights are, frozen ones among them, each once."""
     found: dict[int, Place] = {}
+    for place in _all_places(model, scope):
+        found.setdefault(id(_original(place[1], place[2])), place)
+    return list(found.values())
+
+
+def _all_places(model: nn.Module, scope: Scope) -> list[Place]:
+    """The same, of a tied one every place."""
+    found: list[Place] = []
     for prefix, module in model.named_modules():
         names = list(module._parameters) if scope == "all" else _weight_names(module)
         for name in names:
-            weight = _original(module, name)
-            if weight is not None:
-                found.setdefault(id(weight), (f"{prefix}.{name}".lstrip("."), module, name))
-    return list(found.values())
+            if _original(module, name) is not None:
+                found.append((f"{prefix}.{name}".lstrip("."), module, name))
+    return found
 
 
 def is_trained(weight: Tensor) -> bool:

@@ -23,6 +23,7 @@ TINY = {
     "mlp": ["model=mlp", "model.width=16", "train.lr=0.05"],
     "transformer": ["model=transformer", "model.width=8", "model.depth=2", "model.heads=2", "train.lr=0.05"],
     "text": ["model=rnn", "model.width=8", "model.embedding=8", *SENTENCES],
+    "cnn": ["model=cnn", "model.width=4", "train.lr=0.05"],
     "resnet": ["model=resnet", "model.depth=8", "model.width=4", "train.lr=0.05"],
 }
 SMALL = ["train.epochs=2", "train.batch_size=32", "dataset.num_train=97", "threads=1", "device=cpu"]

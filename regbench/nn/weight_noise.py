@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.utils.checkpoint import checkpoint
 
+from regbench.nn.passes import DrawnOnce
 from regbench.streams import Clock, Stream
 
 Inference = Literal["mean", "gaussian", "closed"]
@@ -33,18 +34,17 @@ class Scaled(nn.Module):
         return f"{self.factor}"
 
 
-class MaskedWeight(nn.Module):
+class MaskedWeight(DrawnOnce):
     """M * weight / (1 - p) in training, with one M at all readings of one forward pass."""
 
     def __init__(self, p: float, stream: Stream, place: str) -> None:
-        super().__init__()
-        self.p, self.stream, self.place = p, stream, place
+        super().__init__(stream, place)
+        self.p = p
 
     def forward(self, weight: Tensor) -> Tensor:
         if not self.training:
             return weight
-        # a stream made anew begins at the first draw of the moment; one that is kept would go on
-        mask = self.stream.at(self.place).mask(weight, 1 - self.p)
+        mask = self.draws().mask(weight, 1 - self.p)
         return weight * mask.div_(1 - self.p)
 
     def extra_repr(self) -> str:
@@ -76,7 +76,8 @@ def has_own_outputs(layer: nn.Module) -> bool:
 def masked_by_example(layer: nn.Linear, inputs: Tensor, outputs: Tensor, p: float, stream: Stream) -> Tensor:
     """Compute (M_b * W / (1 - p)) v_b + b for each example b, in chunks of examples.
 
-    The backward pass draws a chunk's masks again: kept, they would fill the memory that the chunks save.
+    What the outputs were is not read. The backward pass draws a chunk's masks again: kept, they would fill
+    the memory that the chunks save.
     """
     weight = layer.weight
     positions = inputs.reshape(len(inputs), -1, inputs.shape[-1])

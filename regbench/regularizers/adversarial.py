@@ -8,6 +8,7 @@ from torch import Tensor
 
 from regbench.images.checks import require_pixels
 from regbench.nn.logits import still_logits
+from regbench.nn.passes import drawing_anew
 from regbench.regularizers.base import Regularizer
 from regbench.sites import extra_pass
 from regbench.space import Domain, Interval
@@ -107,7 +108,8 @@ class Adversarial(Regularizer):
 
     def _loss(self, forward: ForwardPass, inputs: Tensor) -> Tensor:
         targets = forward.batch.targets
-        logits = still_logits(forward.model(inputs), *targets.shape).float()
+        with drawing_anew(forward.model):
+            logits = still_logits(forward.model(inputs), *targets.shape).float()
         return self._task.loss(logits, targets, forward.class_weights)
 
 

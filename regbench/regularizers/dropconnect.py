@@ -65,8 +65,8 @@ class DropConnect(Regularizer):
 
     Raises:
         ValueError: a field is out of range; `prepare_model`: the model has no such layer, or one that the
-            mask or the inference does not suit; `prepare_optimizer`: another member has put a normalization
-            between a layer and its hidden site.
+            mask or the inference does not suit, or that another member masks for each example;
+            `prepare_optimizer`: another member has put a normalization between a layer and its hidden site.
     """
 
     kind = "noise on weights"
@@ -127,7 +127,11 @@ class DropConnect(Regularizer):
                 parametrize.register_parametrization(layer, weight, masked)
         if mask != "batch":
             act = masked_by_example if mask == "example" else gaussian_outputs
-            layer.register_forward_hook(InTraining(act, self.p, self.stream.at(name)))
+            if mask == "example" and _computes_anew(layer):
+                raise ValueError(f"another member drops weights of {shown(name)} for each example; keep one")
+            # outputs that are computed anew come before what other members add to them
+            hook = InTraining(act, self.p, self.stream.at(name))
+            layer.register_forward_hook(hook, prepend=mask == "example")
 
     def _require_suited_masks(self) -> None:
         for name, layer in self._chosen.items():
@@ -155,6 +159,11 @@ class DropConnect(Regularizer):
                 )
             found[name] = site
         return found
+
+
+def _computes_anew(layer: nn.Module) -> bool:
+    hooks = layer._forward_hooks.values()
+    return any(isinstance(hook, InTraining) and hook.act is masked_by_example for hook in hooks)
 
 
 def shown(name: str) -> str:

@@ -37,7 +37,7 @@ class Flooding(Regularizer):
     kind = "loss"
     off: ClassVar[Mapping[str, Any]] = {"level": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"level": Interval(0.01, 0.5, log=True)}
-    visible_at: ClassVar[Mapping[str, Any]] = {"level": 5.0}
+    visible_at: ClassVar[Mapping[str, Any]] = {"level": 50.0}  # far above a data loss, whichever it is
     has_bound: ClassVar[bool] = True
     follows = ("level",)
 

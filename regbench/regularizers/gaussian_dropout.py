@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from regbench.nn.passes import DrawnOnce
 from regbench.nn.weight_noise import InTraining, gaussian_outputs, has_own_outputs
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, insert
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
-from regbench.weights import plain_name, regularized_weights
+from regbench.weights import first_names, plain_name, regularized_places
 
 Target = Literal["activation", "weight"]
 
@@ -28,7 +29,8 @@ class GaussianDropout(Regularizer):
     in the paper: w * (1 + sigma * xi) on all matrices and kernels, biases spared. per example: each example
     has a draw of its own, so the outputs W v + b of dense layers and convolutions are drawn from the normal
     distribution that these have, N(W v + b, sigma^2 (W * W)(v * v)), each position by itself; other layers,
-    such as recurrent ones, have one draw per forward pass. per batch: all layers have that.
+    such as recurrent ones, have one draw per forward pass. per batch: all layers have that, and a weight
+    that is tied the same one at all of its places.
     Evaluation computes without noise. A share of the factors is negative: 16 % at p=0.5. Departure from the
     paper: p drops, where the paper's p keeps.
 
@@ -70,16 +72,14 @@ class GaussianDropout(Regularizer):
         if self.target == "activation":
             insert(model, "hidden", self.where, lambda name, _: Noise(self.p, self.stream.at(name)))
             return model
-        weights = regularized_weights(model)
-        if not weights:
+        places = regularized_places(model)
+        if not places:
             raise ValueError(f"{type(model).__name__} has no weights to put noise on")
-        for name, _ in weights:
-            prefix, _, weight = name.rpartition(".")
-            layer = model.get_submodule(prefix)
+        for first, (name, layer, weight) in zip(first_names(places), places, strict=True):
             if self.per == "example" and has_own_outputs(layer):
                 layer.register_forward_hook(InTraining(gaussian_outputs, self.p, self.stream.at(name)))
             else:
-                noise = WeightNoise(self.p, self.stream, name)
+                noise = WeightNoise(self.p, self.stream, first)
                 parametrize.register_parametrization(layer, weight, noise)
                 self._shared.append(name)
         return model
@@ -106,18 +106,17 @@ class Noise(nn.Module):
         return f"p={self.p}"
 
 
-class WeightNoise(nn.Module):
+class WeightNoise(DrawnOnce):
     """Multiply a weight by noise that is the same at every reading of one forward pass."""
 
-    def __init__(self, p: float, stream: Stream, name: str) -> None:
-        super().__init__()
-        self.p, self.stream, self.name = p, stream, name
+    def __init__(self, p: float, stream: Stream, place: str) -> None:
+        super().__init__(stream, place)
+        self.p = p
 
     def forward(self, weight: Tensor) -> Tensor:
         if not self.training:
             return weight
-        # a stream made anew begins at the first draw of the moment; one that is kept would go on
-        return noisy(weight, self.p, self.stream.at(self.name))
+        return noisy(weight, self.p, self.draws())
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

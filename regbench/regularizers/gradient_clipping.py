@@ -29,7 +29,10 @@ class GradientClipping(Regularizer):
 
     It acts on the whole gradient of a step, penalties and all micro-batches in it, where it stands among the
     members that edit gradients; decay by `l2` comes later, other than in mode penalty. It makes steps safe
-    rather than models simple. Records as clipped the share of the gradients so far that it has changed.
+    rather than models simple. It mends no gradient that is not finite: where the length is infinite
+    the infinite entries become NaN and the others 0, where it is NaN all become NaN; mode value puts infinite
+    entries to the limit and leaves NaN. Records as clipped the share of the gradients so far that were not
+    within the limit, those that are not finite among them.
 
     Paper: Pascanu et al., 2013, https://arxiv.org/abs/1211.5063, algorithm 1; adaptive: Brock et al., 2021,
     https://arxiv.org/abs/2102.06171, eq. 3 and section 4.1
@@ -103,7 +106,7 @@ def _by_norm(gradients: list[Tensor], limit: float) -> Tensor:
     """Shorten the gradient as a whole; whether it was too long."""
     norm = nn.utils.get_total_norm(gradients)
     torch._foreach_mul_(gradients, limit / norm.clamp(min=limit))  # limit / limit is 1 to the bit
-    return norm > limit
+    return ~(norm <= limit)  # a NaN is not within it
 
 
 def _by_value(gradients: list[Tensor], limit: float) -> Tensor:
@@ -111,7 +114,7 @@ def _by_value(gradients: list[Tensor], limit: float) -> Tensor:
     largest = torch.stack(torch._foreach_norm(gradients, float("inf"))).max()
     torch._foreach_clamp_min_(gradients, -limit)
     torch._foreach_clamp_max_(gradients, limit)
-    return largest > limit
+    return ~(largest <= limit)
 
 
 CLIP: dict[str, Callable[[list[Tensor], float], Tensor]] = {"norm": _by_norm, "value": _by_value}
@@ -125,4 +128,4 @@ def _shorten_units(weight: Tensor, gradient: Tensor, units: Units, limit: float,
         lengths, given = units.norms(weight), units.norms(gradient)
     most = limit * lengths.clamp(min=eps)
     units.view(gradient).mul_(most / torch.maximum(given, most))
-    return (given > most).any()
+    return ~(given <= most).all()

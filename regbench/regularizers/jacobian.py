@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from regbench.nn.checks import require_mixable
 from regbench.nn.logits import still_logits
+from regbench.nn.passes import drawing_anew
 from regbench.nn.recurrence import Recurrence
 from regbench.regularizers.base import Regularizer
 from regbench.sites import extra_pass
@@ -69,7 +70,7 @@ class Jacobian(Regularizer):
         def computed(inputs: Tensor) -> Tensor:
             return still_logits(model(inputs), rows, outputs)
 
-        with extra_pass(model), _twice_differentiable(model):
+        with extra_pass(model), drawing_anew(model), _twice_differentiable(model):
             logits, pulled_back = _pullback(computed, forward.batch.inputs)
             found = [pulled_back(v).square().sum() for v in self._directions(logits)]
         share = len(found) if self.projections else 1

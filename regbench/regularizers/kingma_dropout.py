@@ -16,7 +16,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
 from regbench.types import ForwardPass, Split
-from regbench.weights import regularized_weights
+from regbench.weights import first_names, regularized_places
 
 Rates = Literal["layer", "unit", "weight"]
 COEFFICIENTS = (1.16145124, -1.50204118, 0.58629921)  # of alpha, its square and its cube, in the paper
@@ -83,14 +83,17 @@ class KingmaDropout(Regularizer):
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
             return model
-        for name, weight in regularized_weights(model):
-            layer = model.get_submodule(name.rpartition(".")[0])
+        places, made = regularized_places(model), dict[str, LearnedNoise]()
+        for first, (name, layer, own) in zip(first_names(places), places, strict=True):
             if has_own_outputs(layer):
                 if hasattr(layer, "learned_noise"):
                     raise ValueError(f"another member learns the noise of {name} already; keep one")
-                self._noises.append(LearnedNoise(weight, self.p, self.rates, self.stream.at(name)))
-                layer.add_module("learned_noise", self._noises[-1])
+                if first not in made:  # one that is tied has its rates once
+                    weight = getattr(layer, own)
+                    made[first] = LearnedNoise(weight, self.p, self.rates, self.stream.at(name))
+                layer.add_module("learned_noise", made[first])
                 layer.register_forward_hook(act)
+        self._noises += made.values()
         if not self._noises:
             raise ValueError(f"{type(model).__name__} has no dense layers or convolutions to put noise on")
         return model

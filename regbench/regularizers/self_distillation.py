@@ -90,7 +90,7 @@ class SelfDistillation(Regularizer):
         if self.is_off:
             return ""
         return (
-            f"the teacher is taken {self.cycles - 1} times; "
+            f"{self.cycles - 1} of {self.cycles} parts learn from a teacher; "
             f"schedule=cyclic schedule.cycles={self.cycles} ends each part at a small learning rate"
         )
 
@@ -101,7 +101,11 @@ class SelfDistillation(Regularizer):
         self._teacher = {name: tensor.clone() for name, tensor in state["teacher"].items()}
 
     def _ends_a_part(self, progress: float) -> bool:
-        """Whether the next step belongs to another part than this one, by the middle of each."""
+        """Whether the next step belongs to another part than this one, by the middle of each.
+
+        Behind the last step there is one more, in which nothing learns: the audit's few steps, each as if it
+        were the first or the last of a run, have a teacher by that.
+        """
         step = self.stream.moment[0]
         if progress == 0:  # the first step, from which alone the length of the run is not known
             return False

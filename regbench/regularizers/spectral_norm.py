@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 from regbench.nn.units import Units, units_of
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
-from regbench.weights import plain_name, regularized_places
+from regbench.weights import plain_name, regularized_places, require_free_scale
 
 FIRST = 15  # iterations before the first step, as torch has
 
@@ -40,7 +40,7 @@ class SpectralNorm(Regularizer):
 
     Raises:
         ValueError: a field is out of range; `prepare_model`: the model has no such weights, or one is all
-            zeros or has a weight normalization.
+            zeros, has a weight normalization, or a scale by another member.
     """
 
     kind = "architecture"
@@ -66,6 +66,7 @@ class SpectralNorm(Regularizer):
             raise ValueError(f"{type(getattr(model, 'net', model)).__name__} has no weights to normalize")
         for name, layer, weight in places:
             _require_one_parameter(name, layer, weight)
+            require_free_scale(name, layer, weight)
             start = getattr(layer, weight).detach()
             if not start.any():
                 raise ValueError(
@@ -108,6 +109,7 @@ class Normalized(nn.Module):
         right: v, (values of each unit,).
     """
 
+    sets_scale: ClassVar[bool] = True
     left: Tensor
     right: Tensor
 

@@ -29,8 +29,8 @@ class VirtualAdversarial(Regularizer):
 
     Attributes:
         strength: of the divergence, at least 0; the paper has 1.
-        epsilon: how far a row moves: the Euclidean length of r in the unit of the inputs (of pixels 1), at
-            least 0.
+        epsilon: how far a row moves: the Euclidean length of r in the unit of the inputs (of pixels 1),
+            above 0.
         steps: of the power iteration, at least 1.
         xi: how far it looks for the gradient, above 0.
 
@@ -53,13 +53,13 @@ class VirtualAdversarial(Regularizer):
     xi: float
 
     def __post_init__(self) -> None:
-        for name in ("strength", "epsilon"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.strength < 0:
+            raise ValueError(f"strength must be at least 0, got {self.strength}")
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
-        if self.xi <= 0:
-            raise ValueError(f"xi must be above 0, got {self.xi}")
+        for name in ("epsilon", "xi"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
 
     def check_data(self, train: Split) -> None:
         if not self.is_off and not train.mixable:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from regbench.nn.passes import DrawnOnce
 from regbench.nn.weight_noise import TINY, has_own_outputs
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
-from regbench.weights import regularized_places
+from regbench.weights import first_names, regularized_places
 
 
 @dataclass
@@ -25,8 +26,9 @@ class WeightNoise(Regularizer):
     does not depend on how large a weight is (gaussian_dropout with target weight has noise in proportion).
     per example: each example has a draw of its own, so the outputs W v + b of dense layers and convolutions
     are drawn from the normal distribution that these have, N(W v + b, std^2 * sum(v^2)), each position by
-    itself; other layers, such as recurrent ones, have one draw per forward pass. per batch: all have that.
-    The gradient is taken at the noisy weights and moves those without noise. Evaluation computes without it.
+    itself; other layers, such as recurrent ones, have one draw per forward pass. per batch: all have that,
+    and a tied weight the same one at all of its places. The gradient is taken at the noisy weights and moves
+    those without noise. Evaluation computes without it.
     In front of a normalization a weight's scale is free, and so is how much a given noise matters to it.
 
     Paper: Jim, Giles and Horne, 1996, https://doi.org/10.1109/72.548170; std 0.075 and one draw for each
@@ -65,29 +67,28 @@ class WeightNoise(Regularizer):
             [getattr(layer, weight).detach().flatten().square() for _, layer, weight in places]
         )
         self._share = self.std**2 / (self.std**2 + squares.mean().item())
-        for name, layer, weight in places:
+        for first, (name, layer, weight) in zip(first_names(places), places, strict=True):
             if self.per == "example" and has_own_outputs(layer):
                 layer.register_forward_hook(NoisyOutputs(self, self.stream.at(name)))
             else:
-                parametrize.register_parametrization(layer, weight, NoisyWeight(self, self.stream, name))
+                parametrize.register_parametrization(layer, weight, NoisyWeight(self, self.stream, first))
         return model
 
     def shared_noise(self) -> float:
         return self._share if self.per == "batch" else 0.0
 
 
-class NoisyWeight(nn.Module):
+class NoisyWeight(DrawnOnce):
     """weight + std * xi in training, with one xi at all readings of one forward pass."""
 
     def __init__(self, member: WeightNoise, stream: Stream, place: str) -> None:
-        super().__init__()
-        self.member, self.stream, self.place = member, stream, place
+        super().__init__(stream, place)
+        self.member = member
 
     def forward(self, weight: Tensor) -> Tensor:
         if not self.training:
             return weight
-        # a stream made anew begins at the first draw of the moment; one that is kept would go on
-        noise = self.stream.at(self.place).normal(weight.shape, weight.device)
+        noise = self.draws().normal(weight.shape, weight.device)
         return weight + self.member.std * noise.to(weight.dtype)
 
     def extra_repr(self) -> str:

@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 from regbench.nn.units import Units, units_of
 from regbench.regularizers.base import Optimizer, Regularizer
 from regbench.space import Domain
-from regbench.weights import regularized_places
+from regbench.weights import regularized_places, require_free_scale
 
 
 @dataclass
@@ -39,7 +39,8 @@ class WeightStandardization(Regularizer):
         eps: what is added to the variance, above 0.
 
     Raises:
-        ValueError: eps is out of range; `prepare_model`: the model has no convolution.
+        ValueError: eps is out of range; `prepare_model`: the model has no convolution, or
+            another member sets the scale of one.
     """
 
     kind = "architecture"
@@ -54,16 +55,18 @@ class WeightStandardization(Regularizer):
         if self.eps <= 0:
             raise ValueError(f"eps must be above 0, got {self.eps}")
         self._model: nn.Module = nn.Identity()
-        self.by_fan_in, self._note = self.scale == "fan_in", ""
+        self._fixed: bool | None = None
+        self._note = ""
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
             return model
         self._model, found = model, False
-        for _, layer, weight in regularized_places(model):
+        for name, layer, weight in regularized_places(model):
             units = units_of(layer)
             if isinstance(layer, _ConvNd) and units.size(getattr(layer, weight)) > 1:
                 found = True
+                require_free_scale(name, layer, weight)
                 parametrize.register_parametrization(layer, weight, Standardized(self, units))
         if not found:
             called = type(getattr(model, "net", model)).__name__
@@ -72,15 +75,26 @@ class WeightStandardization(Regularizer):
 
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
         if not self.is_off and self.scale != "fan_in":  # every member has had the model now
-            normal = any(
-                isinstance(m, _NormBase | nn.GroupNorm | nn.LayerNorm) for m in self._model.modules()
-            )
-            self.by_fan_in = self.scale == "auto" and not normal
-            self._note = self._understood(normal)
+            self._note = self._understood(self._has_normalization())
+        self._fixed = self.by_fan_in
         return optimizer
+
+    @property
+    def by_fan_in(self) -> bool:
+        """Whether filters are divided by the root of their size: as the model stands until a run is built.
+
+        A model that is loaded has no optimizer: there it is as the model stands at each reading.
+        """
+        if self._fixed is not None:
+            return self._fixed
+        return self.scale == "fan_in" or (self.scale == "auto" and not self._has_normalization())
 
     def note(self) -> str:
         return self._note
+
+    def _has_normalization(self) -> bool:
+        kinds = _NormBase | nn.GroupNorm | nn.LayerNorm
+        return any(isinstance(module, kinds) for module in self._model.modules())
 
     def _understood(self, normal: bool) -> str:
         if self.scale == "auto":
@@ -95,6 +109,8 @@ class WeightStandardization(Regularizer):
 
 class Standardized(nn.Module):
     """A weight whose units have mean 0 and one standard deviation."""
+
+    sets_scale: ClassVar[bool] = True
 
     def __init__(self, member: WeightStandardization, units: Units) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ from regbench.errors import ConfigError
 from regbench.evaluation.measurement import gaps, measure
 from regbench.instantiation.locating import locate
 from regbench.regularizers.base import Regularizer, Stack, hooks
+from regbench.runs.load import _built
 from regbench.streams import Stream
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, StepEnd, batch_order, fit
@@ -359,6 +360,25 @@ def test_the_view_is_clean(name: str, model: str, monkeypatch: pytest.MonkeyPatc
             measured.clear()  # a teacher may be asked within a step
     assert transformed == [len(batch) for batch in batch_order(run, 0)]
     assert sum(measured) == len(run.data.measured) + len(run.data.select) + len(run.data.val)
+
+
+@pytest.mark.parametrize("model", [*MODELS, "cnn"])
+@pytest.mark.parametrize("name", REGS)
+def test_the_model_that_is_loaded_is_the_one_that_was_trained(name: str, model: str) -> None:
+    """Where no optimizer is prepared, from the names of a plain model; the cnn has no normalization."""
+    require_acting(name, model)
+    config = config_for(model, {name: on(name)}, epochs=1)
+    if model == "cnn":
+        config["model"]["norm"] = "none"
+    run = build_run(config)
+    finish(run)
+    trained = run.reg.final_model(run.reg.eval_model(run.model))
+    rows = run.data.val.inputs[:8]
+    shape = {"in_shape": tuple(rows.shape[1:]), "num_classes": run.data.train.num_classes}
+    state = shape | {"vocabulary": run.data.train.vocabulary}
+    loaded = _built(Path("run"), config, state, plain_state(trained), "last").eval()
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(rows), trained.eval()(rows))
 
 
 @pytest.mark.parametrize("name", REGS)

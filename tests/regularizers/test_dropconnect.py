@@ -16,6 +16,7 @@ from regbench.nn.recurrence import Recurrence
 from regbench.nn.weight_noise import InTraining, MaskedWeight, masked_product, rectified_mean
 from regbench.regularizers.dropconnect import DropConnect
 from regbench.regularizers.l2 import L2
+from regbench.regularizers.weight_noise import WeightNoise
 from regbench.sites import Site
 from regbench.streams import Clock, Stream
 from regbench.types import Batch, ForwardPass
@@ -151,6 +152,27 @@ def test_the_positions_of_an_example_share_its_mask():
     assert outputs.shape == (2, 5, 3)
     torch.testing.assert_close(outputs, outputs[:, :1].expand(2, 5, 3))
     assert not torch.allclose(outputs[0], outputs[1])
+
+
+@pytest.mark.parametrize("first", ["dropconnect", "other"])
+def test_what_another_member_adds_to_outputs_stays_in_either_order(first: str):
+    """The other's noise at std 1000 leaves nothing of what the masks make."""
+    other = WeightNoise(std=1000.0, per="example")
+    other.stream = Stream(0, "weight_noise", Clock())
+    members = [make(mask="example"), other]
+    model = net()[:1]
+    alone = make(mask="example").prepare_model(net()[:1])(torch.ones(2, 4))
+    for member in members if first == "dropconnect" else members[::-1]:
+        model = member.prepare_model(model)
+    noise = Stream(0, "weight_noise", Clock(), "0.weight").normal(alone.shape)
+    torch.testing.assert_close(model(torch.ones(2, 4)), alone + 1000 * 4**0.5 * noise)
+
+
+def test_two_masks_of_each_example_are_refused():
+    model = make(mask="example").prepare_model(net())
+    said = r"^another member drops weights of 0 for each example; keep one$"
+    with pytest.raises(ValueError, match=said):
+        make(mask="example").prepare_model(model)
 
 
 def test_a_convolution_uses_one_masked_kernel_for_the_batch():

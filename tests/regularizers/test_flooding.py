@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regbench.assembly.run import build_run
+from regbench.assembly.stack import build_stack
 from regbench.regularizers.flooding import Flooding
 from regbench.tasks import Regression
+from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, fit
 from regbench.types import Batch, ForwardPass, Split
 from tests.conftest import reg_node, tiny
@@ -77,6 +79,18 @@ def test_training_goes_down_to_the_level_and_stays_about_it(form: str):
     config["train"]["evaluate_every"] = 60
     record = [event.record for event in fit(build_run(config)) if isinstance(event, EpochEnd)][-1]
     assert record.metrics["train/loss"] == pytest.approx(0.3, abs=0.1)  # without: 0.001
+
+
+def test_the_audit_sees_that_it_would_act_on_a_data_loss_that_is_far_above_its_level():
+    """Of alpha times log(10) at the start: 23, as also 6 * log(150) would be 30."""
+    reg = {
+        "loss": reg_node("symmetric_cross_entropy", alpha=10.0),
+        "flooding": reg_node("flooding", level=0.3),
+    }
+    config = tiny(reg=reg)
+    kept = {None: reg, **{out: {name: node for name, node in reg.items() if name != out} for out in reg}}
+    findings = audit(lambda out: build_run(config, build_stack(kept[out]))).findings
+    assert {finding.name: finding.state for finding in findings} == {"loss": "acts", "flooding": "rule"}
 
 
 def test_does_nothing_at_level_zero():

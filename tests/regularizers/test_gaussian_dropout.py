@@ -39,6 +39,20 @@ def prepared(clock: Clock | None = None, **fields: object) -> nn.Module:
     return member.prepare_model(nn.Sequential(*layers))
 
 
+@pytest.mark.parametrize("per", ["batch", "example"])
+def test_a_tied_weight_has_noise_at_both_of_its_places(per: str) -> None:
+    model = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    model[1].weight = model[0].weight
+    clean = model[0](torch.ones(2, 3)).detach()
+    member = GaussianDropout(p=0.5, target="weight", per=per, where="default")
+    member.stream = Stream(0, "gaussian_dropout", Clock())
+    member.prepare_model(model)
+    one, other = (layer(torch.ones(2, 3)) for layer in model)
+    assert (one != clean).all()
+    assert (other != clean).all()
+    assert torch.equal(one, other) == (per == "batch")  # which is one draw of the weight
+
+
 def test_one_draw_by_hand():
     # p = 0.2: sigma = sqrt(0.2 / 0.8) = 1/2, and a draw of -3 gives the factor 1 - 3/2
     assert Noise(0.2, FixedNormal(-3.0))(torch.tensor([4.0, -1.0])).tolist() == [-2.0, 0.5]

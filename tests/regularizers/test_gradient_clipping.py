@@ -9,6 +9,8 @@ from torch import nn
 
 from regbench.regularizers.gradient_clipping import GradientClipping
 
+INF, NAN = float("inf"), float("nan")
+
 
 def two_layers():
     """A net with gradients of very different lengths."""
@@ -89,6 +91,22 @@ def test_a_transposed_convolution_has_its_units_along_the_second_axis():
     layer.weight.grad = torch.tensor([1.0, 1.0]).view(1, 2, 1, 1)
     clipped(layer, 0.1, "adaptive")
     assert layer.weight.grad.flatten().tolist() == [pytest.approx(0.1), 1.0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "gradient", "left"),
+    [
+        ("norm", (INF, 1.0), (NAN, 0.0)),  # inf * (1 / inf) and 1 / inf
+        ("norm", (NAN, 1.0), (NAN, NAN)),
+        ("value", (INF, 0.5), (1.0, 0.5)),
+        ("value", (NAN, 0.5), (NAN, 0.5)),
+        ("adaptive", (NAN, 1.0), (NAN, NAN)),
+    ],
+)
+def test_a_gradient_that_is_not_finite_counts_as_clipped(mode, gradient, left):
+    layer = one_weight(gradient)
+    assert clipped(layer, 1.0, mode).metrics(layer) == {"clipped": 1.0}
+    torch.testing.assert_close(layer.weight.grad.flatten(), torch.tensor(left), equal_nan=True)
 
 
 def test_counts_the_gradients_that_it_has_changed_also_after_a_resume():

@@ -43,6 +43,20 @@ def test_at_the_rates_of_the_start_it_is_gaussian_dropout_of_the_weights(rates: 
     assert not torch.allclose(found, plain()(inputs))
 
 
+def test_a_tied_weight_has_noise_at_both_of_its_places_and_rates_once() -> None:
+    model = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    model[1].weight = model[0].weight
+    inputs = torch.ones(2, 3)
+    clean = model[0](inputs).detach()
+    made = member(p=0.2)
+    made.prepare_model(model)
+    assert all((layer(inputs) != clean).all() for layer in model)
+    assert len(list(model.parameters())) == 2
+    alone = member(p=0.2)
+    alone.prepare_model(nn.Sequential(nn.Linear(3, 3)))
+    assert torch.equal(made.penalty(forward(model)), alone.penalty(forward(model)))  # 9 weights, once
+
+
 def test_of_recurrent_models_the_dense_layers_have_noise_and_their_other_weights_have_none() -> None:
     model = member().prepare_model(RNN((5,), 3, 9, "lstm", 4, 4, 1))
     assert [name for name, part in model.named_modules() if isinstance(part, LearnedNoise)] == [

@@ -68,6 +68,7 @@ def test_a_teacher_is_taken_at_the_end_of_every_part():
         seen.append(member._teacher["weight"][0, 0].item() if member._teacher else None)
     # 7 steps in 3 parts: the middles (s + 0.5) * 3 / 7 pass 1 after step 1 and 2 after step 4
     assert seen == [None, 1.0, 1.0, 1.0, 4.0, 4.0, 6.0]
+    assert member.note().startswith("2 of 3 parts learn from a teacher;")  # nothing learns from the last
 
 
 def test_the_gradient_is_the_students_alone_and_that_of_the_softened_predictions():

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from regbench.regularizers.spectral_norm import SpectralNorm
+from regbench.regularizers.weight_standardization import WeightStandardization
 from regbench.streams import Clock, Stream
 
 
@@ -54,6 +55,31 @@ def test_weight_and_gradient_agree_with_torch_once_the_directions_have_settled()
     torch.testing.assert_close(ours.weight, theirs.weight)
     one, other = (layer.parametrizations.weight.original.grad for layer in (ours, theirs))
     torch.testing.assert_close(one, other)
+
+
+def test_a_tied_weight_has_the_bound_at_both_of_its_places():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)).double()
+    model[1].weight = model[0].weight
+    reg = normalized(model, 0.5)
+    for _ in range(200):
+        reg.edit_weights(model)
+    for layer in model:
+        assert torch.linalg.matrix_norm(layer.weight.detach(), 2).item() == pytest.approx(0.5)
+    assert model[0].parametrizations.weight.original is model[1].parametrizations.weight.original
+
+
+@pytest.mark.parametrize("first", ["spectral_norm", "weight_standardization"])
+def test_refuses_a_weight_that_is_standardized_in_either_order(first):
+    """Of a filter of mean 0 and variance 1, its spectral norm is not the bound."""
+    standardization = WeightStandardization("conv", "fan_in", 1e-5)
+    spectral = SpectralNorm(1.0, 1)
+    spectral.stream = Stream(0, "spectral_norm", Clock())
+    members = [spectral, standardization]
+    model = nn.Sequential(nn.Conv2d(1, 2, 3))
+    one, other = members if first == "spectral_norm" else members[::-1]
+    one.prepare_model(model)
+    with pytest.raises(ValueError, match=r"^another member sets the scale of 0.weight already; keep one$"):
+        other.prepare_model(model)
 
 
 def test_one_iteration_by_hand():

@@ -144,7 +144,8 @@ def test_does_nothing_without_a_strength():
 def test_refuses_what_it_cannot_do():
     for values, said in (
         ((-1, 1.0, 1, 1e-3), "strength must be at least 0, got -1"),
-        ((1.0, -1, 1, 1e-3), "epsilon must be at least 0, got -1"),
+        ((1.0, -1, 1, 1e-3), "epsilon must be above 0, got -1"),
+        ((1.0, 0.0, 1, 1e-3), "epsilon must be above 0, got 0.0"),  # it would move nothing
         ((1.0, 1.0, 0, 1e-3), "steps must be at least 1, got 0"),
         ((1.0, 1.0, 1, 0), "xi must be above 0, got 0"),
     ):

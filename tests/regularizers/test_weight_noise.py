@@ -41,6 +41,28 @@ def test_each_pass_step_and_place_has_a_draw_of_its_own():
     assert all(not torch.equal(a, b) for i, a in enumerate(seen) for b in seen[:i])
 
 
+def test_a_tied_weight_has_one_draw_at_both_of_its_places():
+    clean = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    clean[1].weight = clean[0].weight
+    before = clean[0].weight.detach().clone()
+    model = noisy(clean, 0.1, "batch")
+    assert torch.equal(model[0].weight, model[1].weight)
+    assert not torch.allclose(model[1].weight, before)
+    assert len(list(model.parameters())) == 1
+
+
+def test_each_place_of_a_tied_weight_has_noise_of_its_own_at_each_example():
+    model = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    model[1].weight = model[0].weight
+    inputs = torch.ones(2, 3)
+    clean = model[0](inputs).detach()
+    noisy(model, 0.1, "example")
+    one, other = model[0](inputs) - clean, model[1](inputs) - clean
+    assert (one != 0).all()
+    assert (other != 0).all()
+    assert not torch.allclose(one, other)
+
+
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [

@@ -52,6 +52,14 @@ def test_scale_and_shift_of_a_filter_are_free_and_its_gradient_is_orthogonal_to_
     torch.testing.assert_close(layer.weight.detach(), before, rtol=1e-6, atol=1e-8)
 
 
+def test_a_tied_filter_is_standardized_at_both_of_its_places():
+    model = nn.Sequential(nn.Conv2d(2, 2, 3), nn.Conv2d(2, 2, 3))
+    model[1].weight = model[0].weight
+    standardized(model, "fan_in", 1e-12)
+    for layer in model:
+        torch.testing.assert_close(layer.weight.flatten(1).norm(dim=1), torch.ones(2))
+
+
 def test_a_transposed_convolution_is_standardized_by_output_channels():
     layer = nn.ConvTranspose2d(2, 6, 3, groups=2)
     standardized(layer, "fan_in", 1e-12)
@@ -84,6 +92,17 @@ def test_auto_asks_whether_there_is_a_normalization():
     said = "no normalization takes off what scale unit adds: activations grow in each layer"
     assert standardized(nn.Sequential(nn.Conv2d(1, 2, 3))).said == said
     assert standardized(nn.Sequential(nn.Conv2d(1, 2, 3)), "fan_in").said == ""
+
+
+@pytest.mark.parametrize("normal", [True, False])
+def test_auto_is_the_same_where_no_optimizer_is_prepared(normal):
+    """As where a trained model is loaded, also if a later member brings the normalization."""
+    model = nn.Sequential(nn.Conv2d(1, 2, 3))
+    WeightStandardization("conv", "auto", 1e-12).prepare_model(model)
+    if normal:
+        model.append(nn.BatchNorm2d(2))
+    lengths = model[0].weight.flatten(1).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.full((2,), 3.0 if normal else 1.0))
 
 
 def test_refuses_what_it_cannot_do():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 import shutil
@@ -14,6 +15,8 @@ import pytest
 import torch
 
 import regbench
+from regbench.assembly.run import build_run
+from regbench.composition.recorded import read_run
 from regbench.storage import checkpoint
 from regbench.types import PADDING, UNKNOWN
 from tests import processes
@@ -127,3 +130,16 @@ def test_a_regularized_transformer_takes_sentences_too(tmp_path: Path) -> None:
     model = regbench.load(str(run), "last")
     assert model.classes == ("0", "1")
     assert model(["alpha word3", "beta"]).shape == (2, 2)
+
+
+def test_a_member_that_asks_for_a_normalization_finds_none_again(tmp_path: Path) -> None:
+    """Loaded without an optimizer, standardized filters have the scale that was trained with."""
+    reg = ["+reg=weight_standardization", "model.norm=none"]
+    folder = train(tmp_path, "model=cnn", "model.width=4", "dataset.num_train=97", *reg)
+    config, _ = read_run(folder)
+    val = build_run(config).data.val
+    with torch.no_grad():
+        logits = regbench.load(str(folder), "last")(val[torch.arange(len(val))].inputs)
+    recorded = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+    loss = torch.nn.functional.cross_entropy(logits, val.labels)
+    assert loss.item() == pytest.approx(recorded["val/loss"], rel=1e-4)

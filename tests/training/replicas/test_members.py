@@ -95,3 +95,9 @@ def test_a_member_that_cannot_be_stacked_says_so_in_a_sentence(name: str) -> Non
 def test_a_number_of_a_member_may_differ(name: str, key: str, values: tuple[Any, Any]) -> None:
     assert key in reg_node(name)
     assert_as_alone(configs(lambda seed: {name: reg_node(name, **{key: values[seed]})}, count=2))
+
+
+@pytest.mark.parametrize("name", ["r_drop", "consistency"])
+def test_noise_that_a_batch_shares_is_drawn_anew_in_a_further_pass(name: str) -> None:
+    noise = reg_node("weight_noise", std=0.1, per="batch")
+    assert_as_alone(configs(lambda _: {"weight_noise": noise, name: reg_node(name)}, count=2))
