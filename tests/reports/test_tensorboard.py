@@ -174,7 +174,9 @@ def test_all_rows_have_the_strengths_of_all_regularizers_at_off_where_the_run_ha
         frozenset({"comparison", "arm", "seed", *strengths})
     }
     for name, row in found.items():
-        changed = {key for key, value in strengths.items() if row[key] != value}
+        changed = {
+            key for key, value in strengths.items() if row[key] != ("null" if value is None else value)
+        }
         assert changed == ({"dropout.p"} if name.startswith("dropout/") else set())
     assert row["batch_norm.enabled"] is False
     assert row["early_stopping.patience"] == 1e9

@@ -76,6 +76,10 @@ SMALLEST = {  # script: words, and what it says
         ],
         r"\| baseline \| [\d.]+ \|.*\n\| rotation \| [\d.]+ \| .* [+-][\d.]+ \| 1 \|",
     ),
+    "search_proofs": (
+        ["planted", "studies", "--dry"],
+        r"regbench search .*planted\.MovedDigits.* trials=\d+",
+    ),
     "splits": (["--dry", "--repetitions", "5"], r"\| two of one law, 480 rows \| [\d.]+ \| [\d.]+ %, "),
     "tabular": (
         ["--only", "wine", "--seeds", "1", "--splits", "1", "--set", "train.epochs=1"],

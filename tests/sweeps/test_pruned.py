@@ -31,7 +31,7 @@ composed = compose_jobs(line, composer)
 with Launch(line, composer) as launch:
     place, jobs = arranged(line, composed)
     watches = {job.name: At(2) for job in jobs if job.config["seed"] == 1}
-    sys.exit(run_rounds(launch, [Round(jobs, watches=watches)], place.words, line.fail_fast))
+    sys.exit(run_rounds(launch, [Round(jobs, watches=watches, tries=True)], place.words, line.fail_fast))
 """
 
 
