@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -17,6 +14,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from regbench.analysis.search_findings import Importance, scored, typed
 from regbench.analysis.searching import Arm, Parameter, SearchReport, Trial
 from regbench.errors import counted
+from regbench.studies.searching.optuna_trials import quiet
 
 FEWEST = 4  # complete trials
 SEED = 0  # of the forest: the same trials give the same shares
@@ -45,7 +43,10 @@ def importance(arm: Arm, smaller: bool) -> Importance:
     count = len(complete)
     if count < FEWEST:
         number = counted(count, "complete trial") if count else "no complete trial"
-        return Importance(trials=count, reason=f"there is {number}, and {FEWEST} are the fewest to tell from")
+        verb = "are" if count > 1 else "is"
+        return Importance(
+            trials=count, reason=f"there {verb} {number}, and {FEWEST} are the fewest to tell from"
+        )
     if len({score for _, score in complete}) == 1:
         return Importance(trials=count, reason="all complete trials have the same score")
     shared = [one for one in arm.parameters if all(one.key in trial.values for trial in trials)]
@@ -54,7 +55,7 @@ def importance(arm: Arm, smaller: bool) -> Importance:
         which = f"{varied[0].key} alone" if varied else "nothing"
         return Importance(trials=count, reason=f"{which} differs among the values that all trials have")
     distributions = {one.key: _distribution(one, trials) for one in varied}
-    with _quiet():
+    with quiet():
         study = optuna.create_study(direction="minimize" if smaller else "maximize")
         for trial, score in complete:
             values = {one.key: _value(distributions[one.key], trial, one.key) for one in varied}
@@ -83,14 +84,3 @@ def _distribution(parameter: Parameter, trials: list[Trial]) -> BaseDistribution
 def _value(distribution: BaseDistribution, trial: Trial, key: str) -> float | str:
     value = trial.values[key]
     return typed(value) if isinstance(distribution, CategoricalDistribution) else value
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what Optuna tells of its studies, of which this one is nobody's."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -36,10 +36,14 @@ SWITCH = Choice((False, True))
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without Optuna's remarks on each trial, and on what of it is new."""
+    before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def distribution(domain: Domain) -> BaseDistribution:

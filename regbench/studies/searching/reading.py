@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -242,8 +242,3 @@ def _asked(key: str, asked: Ranged, default: Any) -> Tuned:
 
 def _short(value: float) -> float:
     return float(f"{value:.2g}")
-
-
-def keys_in(sides: Iterable[Side]) -> list[str]:
-    """All keys that are set in any arm."""
-    return list(dict.fromkeys(one.key for side in sides for one in side.tuned))
