@@ -127,6 +127,11 @@ def test_the_winner_is_the_best_of_the_other_arms_on_the_finalists_seeds() -> No
 
 def lost(path: Path, base: float, won: float, members: list[str], words: tuple[str, ...]) -> str:
     """Why a search of one arm need not confirm: its finalists' means, and the winner's members and words."""
+    return searched(path, base, won, members, words).lost()
+
+
+def searched(path: Path, base: float, won: float, members: list[str], words: tuple[str, ...]) -> Search:
+    """A search whose finalists have these means."""
     nothing: Any = None
     sides = [Side("baseline"), Side("dropout+l2", [Candidate("dropout"), Candidate("l2")])]
     judge: Any = Scored()
@@ -140,7 +145,18 @@ def lost(path: Path, base: float, won: float, members: list[str], words: tuple[s
         "baseline": [Finalist(0, {1: base}, base, None, 1.0, True)],
         "dropout+l2": [Finalist(0, {1: won}, won, None, 1.0, True)],
     }
-    return made.lost()
+    return made
+
+
+def test_who_won_stays_whatever_finalists_come_later(tmp_path: Path) -> None:
+    words = ("+reg=[dropout,l2]", "reg.dropout.p=0.3", L2, "train.lr=0.2")
+    first = searched(tmp_path, 0.8, 0.9, ["dropout"], words)
+    first._name_winner()
+    later = searched(tmp_path, 0.95, 0.9, ["dropout"], words)  # by which it would be lost
+    later._name_winner()
+    found = later.winner()
+    assert found is not None
+    assert (later.lost(), found[0].name, found[1].number, found[2].number) == ("", "dropout+l2", 0, 0)
 
 
 def test_a_winner_that_is_no_better_than_the_tuned_baseline_is_lost(tmp_path: Path) -> None:
