@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from regbench.assembly.scheduled import make_member
+from regbench.composition.members import require_members
 from regbench.composition.settings import Config
 from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer, Stack
@@ -22,14 +21,10 @@ def build_stack(members: Config | None, key: str = "reg", seed: int = 0) -> Stac
     Raises:
         ConfigError: a member cannot be made, or two of them exclude each other.
     """
+    require_members(members, key)
     made: dict[str, Regularizer] = {}
     for name, node in (members or {}).items():
         inner = f"{key}.{name}"
-        if not isinstance(node, Mapping):
-            absent = inner if key == "reg" else key
-            raise ConfigError(
-                f"{inner}: set, but {absent} was never added; add it with +{absent.replace('.', '=', 1)}"
-            )
         if "_target_" in node:
             with keyed_draws(seed, inner, "made"):
                 made[name] = make_member(node, inner)

@@ -16,6 +16,7 @@ from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.composition.devices import as_list
 from regbench.composition.hydra_interface import PRIMARY
+from regbench.composition.members import require_members
 from regbench.composition.option_sources import require_folder
 from regbench.composition.overrides import refuse_odd
 from regbench.composition.ranges import refuse_many
@@ -138,8 +139,9 @@ def _heeded(job: Composed) -> Composed:
     """Refuse a rate that is typed at the optimizer and passed over, as the model has one of its own.
 
     Raises:
-        ConfigError: it is.
+        ConfigError: it is, or a value is set of a member that was never added.
     """
+    require_members(job.config.get("reg"))
     optimizer: Any = job.config.get("optimizer")
     train: Any = job.config.get("train")
     groups = isinstance(optimizer, dict) and isinstance(train, dict)

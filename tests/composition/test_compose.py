@@ -94,6 +94,14 @@ def test_a_bad_job_of_a_sweep_is_refused_before_any_is_returned() -> None:
         jobs("-m", "+reg=dropout,droput")
 
 
+@pytest.mark.parametrize("words", [["-m", "seed=1,2"], ["-m", "+reg=[],dropout"], []])
+def test_a_value_of_a_member_that_a_job_lacks_is_refused_even_where_it_is_forced(words: list[str]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^reg\.dropout\.p: set, but reg\.dropout was never added; add it with \+reg="
+    ):
+        jobs(*words, "++reg.dropout.p=0.3")
+
+
 def test_a_config_folder_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^--config-dir: must be a folder, got "):
         jobs("--config-dir", str(tmp_path / "none"))

@@ -1,0 +1,29 @@
+"""What a stack may consist of, before any member of it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from regbench.errors import ConfigError
+
+
+def require_members(stack: Mapping[str, Any] | None, key: str = "reg") -> None:
+    """Refuse a stack with values where a member or a stack is due: those of a member that was never added.
+
+    Args:
+        stack: nodes by name; one without `_target_` is a stack within it.
+        key: its own.
+
+    Raises:
+        ConfigError: it has such values.
+    """
+    for name, node in (stack or {}).items():
+        inner = f"{key}.{name}"
+        if not isinstance(node, Mapping):
+            absent = inner if key == "reg" else key
+            raise ConfigError(
+                f"{inner}: set, but {absent} was never added; add it with +{absent.replace('.', '=', 1)}"
+            )
+        if "_target_" not in node:
+            require_members(node, inner)
