@@ -42,6 +42,10 @@ SMALLEST = {  # script: words, and what it says
         ["--repetitions", "2", "--dry"],
         r"Measured by `scripts/peeking --repetitions 2 --dry`",
     ),
+    "published": (
+        ["early_stopping_ridge", "--set", "train.epochs=2", "seed=range(2)"],
+        r"## Early stopping .*\n(.*\n)+- \*\*not resolved\*\*: `early_stopping > baseline`; val R2 ",
+    ),
     "race": (
         [
             *["--races", "4", "--seeds", "10", "--dry"],
@@ -86,7 +90,7 @@ SMALLEST = {  # script: words, and what it says
         r"\| wine \| 0 \| 96/23/23 \| accuracy, % \| [\d.]+ \| [\d.]+ \| [\d.]+ \| not resolved \| [\d.]+ \|",
     ),
 }
-KEPT = {"race", "rates", "results", "tabular"}  # which keep runs in a folder
+KEPT = {"published", "race", "rates", "results", "tabular"}  # which keep runs in a folder
 LONG = {*KEPT, "bench_gpu", "mutate"}
 
 
