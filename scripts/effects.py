@@ -9,7 +9,7 @@ Above the settings a file has a title, and lines `# KEY: TEXT`:
     run        a command, several times where it takes several
     claim      what is claimed of the figures, several times where there are several:
                A > B [on METRIC] [where KEY=VALUE]            arm A is better than arm B
-               A = B within MARGIN [on METRIC] [...]           no difference that matters, in the plain unit
+               A = B within MARGIN [on METRIC] [...]           their difference is sure to be smaller, in the plain unit
                METRIC of A > NUMBER, or < NUMBER [...]         the mean of one arm, with its 95 % interval
     ours, verdict, cost    what scripts/published found, written by it alone
 """

@@ -62,7 +62,12 @@ def test_the_claims_of_a_file_are_read_in_all_forms() -> None:
         "dropout+max_norm c=1 > l2", "dropout+max_norm c=1", ">", "l2"
     )
     said = effects.claim("l1 mode=prox = l1 mode=subgradient within 0.02 on val/loss where train.lr=0.1")
-    assert (said.arm, said.sign, said.other, said.margin) == ("l1 mode=prox", "=", "l1 mode=subgradient", 0.02)
+    assert (said.arm, said.sign, said.other, said.margin) == (
+        "l1 mode=prox",
+        "=",
+        "l1 mode=subgradient",
+        0.02,
+    )
     assert (said.metric, said.where) == ("val/loss", ("train.lr", "0.1"))
     said = effects.claim("val/accuracy of baseline < 0.15 where dataset.label_noise=0.9")
     assert (said.metric, said.arm, said.sign, said.bound) == ("val/accuracy", "baseline", "<", 0.15)
@@ -81,7 +86,7 @@ def test_another_form_is_refused(text: str) -> None:
         (0.02, "dropout > baseline", "found again"),
         (-0.02, "dropout > baseline", "the opposite"),
         (0.0, "dropout > baseline", "not resolved"),
-        (0.001, "dropout = baseline within 0.005", "found again"),
+        (0.001, "dropout = baseline within 0.005", "found again"),  # though it is sure to be better
         (0.02, "dropout = baseline within 0.005", "the opposite"),
         (-0.02, "baseline > dropout", "found again"),
     ],
@@ -94,9 +99,22 @@ def test_a_pair_is_judged_as_compare_judges_it(
     assert re.match(r"val accuracy [+-]?\d+\.\d\d points \[", said["said"])
 
 
+def test_a_difference_that_is_sure_to_be_small_is_none_that_matters(
+    judged: Callable[..., dict[str, str]],
+) -> None:
+    nearly = [
+        result(["dropout"], seed, [figures(value + 0.001 * (-1) ** seed)]) for seed, value in enumerate(BASE)
+    ]
+    assert judged("dropout = baseline within 0.005", runs([], 0), nearly)["outcome"] == "found again"
+    assert judged("dropout = baseline within 0.0005", runs([], 0), nearly)["outcome"] == "not resolved"
+
+
 def test_a_level_is_judged_by_its_interval(judged: Callable[..., dict[str, str]]) -> None:
     # the mean of the eight is 0.90125, their standard deviation 0.012464, of the mean 0.0044068; t is 2.364624
-    assert judged("val/accuracy of baseline > 0.89", runs([], 0))["said"] == "val accuracy 90.12 % [89.08, 91.17]"
+    assert (
+        judged("val/accuracy of baseline > 0.89", runs([], 0))["said"]
+        == "val accuracy 90.13 % [89.08, 91.17]"
+    )
     for text, outcome in [
         ("val/accuracy of baseline > 0.89", "found again"),
         ("val/accuracy of baseline > 0.90", "not resolved"),
@@ -122,7 +140,9 @@ def test_an_arm_that_is_not_there_is_named(judged: Callable[..., dict[str, str]]
         judged("mixup > baseline", runs([], 0), runs(["l2"], 0))
 
 
-def test_what_was_found_takes_the_place_of_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_found_takes_the_place_of_what_stood_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(effects, "FOLDER", tmp_path)
     top = "# @package _global_\n# A title\n#\n# paper: P\n# figures: F\n# here: H\n# run: r\n# claim: a > b\n"
     (tmp_path / "some.yaml").write_text(f"{top}# ours: old\n# verdict: old\nthreads: 1 # so\n")
