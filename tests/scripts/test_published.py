@@ -110,7 +110,7 @@ def test_a_difference_that_is_sure_to_be_small_is_none_that_matters(
 
 
 def test_a_level_is_judged_by_its_interval(judged: Callable[..., dict[str, str]]) -> None:
-    # the mean of the eight is 0.90125, their standard deviation 0.012464, of the mean 0.0044068; t is 2.364624
+    # the mean of the eight is 0.90125, its standard error 0.012464 / sqrt(8) = 0.0044068; t is 2.364624
     assert (
         judged("val/accuracy of baseline > 0.89", runs([], 0))["said"]
         == "val accuracy 90.13 % [89.08, 91.17]"
