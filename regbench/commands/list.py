@@ -28,13 +28,15 @@ HEADINGS = {
     "optimizer": "optimizers: choose one with optimizer=NAME, change it with optimizer.PARAMETER=VALUE",
     "schedule": "schedules: choose one with schedule=NAME, change it with schedule.PARAMETER=VALUE",
     "sinks": "sinks: choose them with sinks=[NAME,NAME], change one with sinks.NAME.PARAMETER=VALUE",
+    "experiment": "experiments: choose one with +experiment=NAME; those in published/ are swept with -m",
 }
 
 JSON_KEYS = """
 --json prints a list of objects with these keys, which stay as they are:
   name        what to type on the command line
-  group       reg, model, dataset, optimizer, schedule or sinks
-  target      what is built, as module.Class ("" for a stack of other options, "???" for your own)
+  group       reg, model, dataset, optimizer, schedule, sinks or experiment
+  target      what is built, as module.Class ("" for a stack of other options and for
+              an experiment, "???" for your own)
   summary     one line ("" where no source tells)
   paper       author, year, address ("" where there is none)
   parameters  a list of objects: name, type ("" where no source tells), default, required, search
@@ -96,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="regbench list",
-        description="Print every regularizer, model, dataset, optimizer, schedule and sink.",
+        description="Print every regularizer, model, dataset, optimizer, schedule, sink and experiment.",
         epilog=JSON_KEYS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from regbench.composition.source_text import Roots, defined, kind_of, off_of, se
 from regbench.composition.yaml_values import values_of
 from regbench.space import Domain
 
-GROUPS = (LISTED[0], *MADE, *LISTED[1:])
+EXPERIMENT = "experiment"  # options that choose others and set values anywhere, in folders too
+GROUPS = (LISTED[0], *MADE, *LISTED[1:], EXPERIMENT)
 MISSING = "???"  # how Hydra writes a value that a person must give
 
 
@@ -44,8 +46,9 @@ class Entry:
     Attributes:
         name: the file's name.
         group: one of `GROUPS`.
-        target: what is built of it, module.Class; empty for a stack of other options.
-        summary: first line of the target's docstring; empty where no source tells.
+        target: what is built of it, module.Class; empty for a stack of other options and an experiment.
+        summary: first line of the target's docstring; empty where no source tells. Of an experiment the first
+            line of comment below its package.
         paper: what the docstring cites; may be empty.
         parameters: the values in its file, in the file's order.
         kind: of a regularizer, one of `source_text.KINDS`; empty where its class does not tell.
@@ -73,8 +76,24 @@ def entries(group: str, extra: Path | None = None) -> list[Entry]:
     """
     folders = [config_dir()] if extra is None else [extra, config_dir()]
     roots = () if extra is None else (extra, Path.cwd())
+    if group == EXPERIMENT:
+        return _experiments(folders)
     files = {path.stem: path for folder in folders for path in (folder / group).glob("*.yaml")}
     return [_entry(group, files[name], roots) for name in sorted(files)]
+
+
+def _experiments(folders: Sequence[Path]) -> list[Entry]:
+    """Those of the group's folder first, then those of folders within it."""
+    files: dict[str, Path] = {}
+    for place in (folder / EXPERIMENT for folder in folders):
+        files |= {path.relative_to(place).with_suffix("").as_posix(): path for path in place.rglob("*.yaml")}
+    found = []
+    for name in sorted(files, key=lambda name: (name.count("/"), name)):
+        require_sound(files[name], EXPERIMENT)
+        lines = files[name].read_text(encoding="utf-8").splitlines()
+        said = [line.lstrip("# ") for line in lines if line.startswith("#") and "@package" not in line]
+        found.append(Entry(name, EXPERIMENT, "", said[0] if said else "", "", ()))
+    return found
 
 
 def off_values(extra: Path | None = None) -> dict[str, dict[str, Any]]:

@@ -152,12 +152,18 @@ class Complaints:
         key = self._culprit(overrides)
         return said if key == "config" else f"{key}: what it names asks for what is not there: {said}"
 
+    def _options_in(self, group: str) -> list[str]:
+        """The options of a group, then those of the groups within it, as inner/option."""
+        inner = [] if group.startswith("hydra") else self._loader.list_groups(group)
+        within = [f"{one}/{option}" for one in inner for option in self._options_in(f"{group}/{one}")]
+        return [*self._loader.get_group_options(group), *within]
+
     def _not_among(self, error: MissingConfigException) -> str:
         group, _, name = str(error.missing_cfg_file).partition("/")
         if group == "hydra":
             inner, _, name = name.partition("/")
             group = f"hydra/{inner}"
-        options = self._loader.get_group_options(group)
+        options = self._options_in(group)
         if not options:
             return f"{group}: no such configuration"
         hidden = why_not_there(self._own, f"{group}/{name}")

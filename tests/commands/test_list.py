@@ -70,8 +70,26 @@ def refusal(capsys, *argv):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_there_is_one_entry_for_each_file_of_a_group(group):
-    files = sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
-    assert [entry.name for entry in entries(group)] == files
+    names = {
+        path.relative_to(CONFIGS / group).with_suffix("").as_posix()
+        for path in (CONFIGS / group).rglob("*.yaml")
+    }
+    assert {entry.name for entry in entries(group)} == names
+    assert len(entries(group)) == len(names)
+
+
+def test_an_experiment_says_what_it_is_in_its_first_line_and_those_in_folders_come_last(tmp_path):
+    for name, text in [
+        ("b/own", "# @package _global_\n# What it is\n#\n# more\nseed: 3\n"),
+        ("z_own", "# @package _global_\nseed: 3 # no more\n"),
+    ]:
+        path = tmp_path / "experiment" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    found = {entry.name: entry.summary for entry in entries("experiment", tmp_path)}
+    assert (found["b/own"], found["z_own"]) == ("What it is", "")
+    assert list(found).index("b/own") > list(found).index("z_own") > list(found).index("cocktail")
+    assert all(summary for name, summary in found.items() if name != "z_own")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -406,7 +424,10 @@ def test_a_model_of_ones_own_that_cannot_be_is_told_in_one_line(words, said, cap
             "unrecognized arguments: model; KEY=VALUE is for --model NAME",
         ),
         (["regs"], "unknown group 'regs'; did you mean 'reg'?"),
-        (["zzz"], "unknown group 'zzz'; choose from reg, model, dataset, optimizer, schedule, sinks, sites"),
+        (
+            ["zzz"],
+            "unknown group 'zzz'; choose from reg, model, dataset, optimizer, schedule, sinks, experiment, sites",
+        ),
         (["reg", "--model", "mpl"], "unknown model 'mpl'; did you mean 'mlp'?"),
         (
             ["model", "--model", "mlp"],

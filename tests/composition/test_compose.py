@@ -32,6 +32,11 @@ def stack(*words: str) -> list[str]:
         ("+reg=droput", "reg: no option 'droput'; did you mean 'dropout'?"),
         ("model=mpl", "model: no option 'mpl'; did you mean 'mlp'?"),
         ("experiment=coctail", "experiment: no option 'coctail'; did you mean 'cocktail'?"),
+        ("experiment=max_norm", "experiment: no option 'max_norm'; did you mean 'published/max_norm'?"),
+        (
+            "experiment=published/max_nrm",
+            "experiment: no option 'published/max_nrm'; did you mean 'published/max_norm'?",
+        ),
         ("train.epoch=3", "train.epoch: no such key; did you mean 'train.epochs'?"),
         ("trian.epochs=3", "trian.epochs: no such key; did you mean 'train.epochs'?"),
         ("modle=mlp", "modle: no such key; did you mean 'model'?"),
