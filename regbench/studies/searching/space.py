@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,6 +53,12 @@ class Tuned:
             return self.domain.low
         nearest = min(max(self.default, self.domain.low), self.domain.high)
         return int(nearest) if self.domain.whole else float(nearest)
+
+    @property
+    def edges(self) -> Sequence[Any]:
+        """The ends of a range, or all values of a choice."""
+        domain = self.domain
+        return (domain.low, domain.high) if isinstance(domain, Interval) else domain.values
 
     @property
     def parameter(self) -> Parameter:
@@ -150,12 +156,23 @@ class Space:
         seeds: of every trial.
         sides: the arms, the baseline first.
         fixed: what other searches tune and this one was given, in words.
+        asked: the keys whose values the line bounds or lists.
     """
 
     base: list[str]
     seeds: list[int]
     sides: list[Side] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
+    asked: frozenset[str] = frozenset()
+
+    def edges(self) -> Iterator[tuple[Tuned, list[str]]]:
+        """Words of trials with each end, or each value, of what the line asks for; the rest as at first."""
+        seen: set[str] = set()
+        for side in self.sides:
+            for one in side.tuned:
+                if one.key in self.asked and one.key not in seen:
+                    seen.add(one.key)
+                    yield from ((one, side.words({**side.first(), one.key: value})) for value in one.edges)
 
     @property
     def shared(self) -> list[str]:

@@ -15,6 +15,7 @@ from regbench.analysis.splits import SPLIT
 from regbench.analysis.words import factor
 from regbench.assembly.data import content_of, terms_of
 from regbench.assembly.run import check
+from regbench.assembly.stack import build_stack
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, keys_of, sound_words
 from regbench.composition.composer import Composer
@@ -184,14 +185,24 @@ class SearchStudy:
     def _jobs(self) -> tuple[TrialJobs, list[Job]]:
         """What makes the runs of trials, and those of the first one.
 
+        To be called once the workers can be started: a check computes, and a copy of a process that has
+        computed with several threads hangs in its own first product.
+
         Raises:
-            ConfigError: a trial of some arm cannot be composed, or what all of them share is wrong.
+            ConfigError: a trial of some arm cannot be composed, what all of them share is wrong, or the line
+                asks for values that trials cannot have.
         """
         jobs = TrialJobs(self.line, self.space, self._composer)
         firsts = [
             jobs.of(Trial(0, TrialState.OPEN, [], {}, side.words(side.first()))) for side in self.space.sides
         ]
         check(firsts[0][0].config)
+        for tuned, words in self.space.edges():
+            config = jobs.of(Trial(0, TrialState.OPEN, [], {}, words))[0].config
+            if tuned.candidate is None:
+                check(config)
+            else:
+                build_stack(config["reg"])
         return jobs, firsts[0]
 
     def _require_margin(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -187,3 +188,39 @@ def _told(trial: Mapping[str, Any], is_impossible: bool) -> None:
         assert "reg.translation" in trial["reason"] or "fraction" in trial["reason"]
     else:
         assert trial["state"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["reg.dropout.p=interval(0,2)"], r"reg\.dropout\.p: must lie in \[0, 1\), got 2\.0"),
+        (["reg.dropout.mode=inverted,nope"], r"reg\.dropout\.mode: must be one of .*, got 'nope'"),
+        (["train.lr=interval(-1,1)"], r"train\.lr: must lie in \[0, .*, got -1\.0"),
+        (
+            ["reg.dropout.nope=interval(0,1)"],
+            r"reg\.dropout\.nope: no such key; did you mean 'reg\.dropout\.p'\?",
+        ),
+        (["storage=nope://x:secret@z/w"], r"storage: nope://x:\*\*\*@z/w cannot be opened: .*"),
+    ],
+)
+def test_what_is_wrong_with_trials_is_said_before_a_folder_is_made(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    done = search(tmp_path, *LINE, *words)
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert re.fullmatch(f"regbench: {said}\n", done.stderr)
+
+
+def test_what_is_checked_beforehand_computes_nothing_that_a_worker_would_hang_after(tmp_path: Path) -> None:
+    """A copy of a process that has computed with several threads hangs in its own first product."""
+    line = [
+        *LINE,
+        "trials=2",
+        "batch=2",
+        "model.width=600",
+        "train.batch_size=interval(16,64)",
+        "train.epochs=1",
+    ]
+    given = {word.partition("=")[0]: word for word in line}  # the last one of each counts
+    done = processes.fresh("search", *given.values(), cwd=tmp_path, OMP_NUM_THREADS="2")
+    assert done.returncode == 0, done.stderr
