@@ -13,8 +13,8 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.utils.checkpoint import checkpoint
 
 from regbench.nn.passes import DrawnOnce
-from regbench.nn.scheduled import Scheduled, times
 from regbench.streams import Clock, Stream
+from regbench.strengths import Scheduled, times
 
 Inference = Literal["mean", "gaussian", "closed"]
 CHUNK_BYTES = 64 * 2**20  # masked weights that exist at once, where every example has its own

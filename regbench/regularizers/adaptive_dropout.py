@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regbench.nn.scheduled import Scheduled
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, select
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled
 
 Form = Literal["tied", "learned"]
 EDGE = 1e-6  # keep probabilities stay this far from 0 and 1, so that no unit is ever lost for good
@@ -39,8 +39,9 @@ class AdaptiveDropout(Regularizer):
     Attributes:
         share: how much of the dropping takes place, in [0, 1].
         form: whether the gate has weights of its own.
-        alpha: scale of the pre-activation, any sign; at 0 the tied form is dropout with q = sigmoid(beta).
-        beta: shift, any sign; the larger, the more is kept.
+        alpha: scale of the pre-activation, any sign; at 0 the tied form is dropout with q = sigmoid(beta). Of
+            form learned it is where weights begin, and follows no schedule.
+        beta: shift, any sign; the larger, the more is kept. Of form learned as alpha.
         where: which of the model's hidden sites.
 
     Raises:

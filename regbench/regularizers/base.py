@@ -42,7 +42,7 @@ class Regularizer:
             it is off.
         follows: the fields whose value may change between steps, so that a schedule can be set for them:
             read in each step, or kept under the same name by a module that it has put into the model. What
-            evaluation reads too such a module keeps as `regbench.nn.scheduled` does, so that it is saved.
+            evaluation reads too such a module keeps as `regbench.strengths` does, so that it is saved.
         fixed: its other fields that take a number, and why each cannot follow one: what comes after "as".
         stream: its own random draws, given by the stack before any hook is called.
         ranks: the processes that share the micro-batches of a step; None where this one has them all.

@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from regbench.nn.scheduled import Scheduled, times
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, insert
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled, times
 
 Mode = Literal["inverted", "classic"]
 

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from regbench.nn.scheduled import Scheduled, times
 from regbench.nn.units import Units, units_of
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
+from regbench.strengths import Scheduled, times
 from regbench.weights import plain_name, regularized_places, require_free_scale
 
 FIRST = 15  # iterations before the first step, as torch has

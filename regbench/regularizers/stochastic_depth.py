@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from regbench.nn.scheduled import Scheduled, times
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, sites, wrap
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled, times
 
 Form = Literal["huang", "rescale"]
 Mode = Literal["batch", "row"]

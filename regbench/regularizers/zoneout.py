@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from regbench.nn.scheduled import Scheduled, times
 from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, select
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled, times
 
 
 @dataclass

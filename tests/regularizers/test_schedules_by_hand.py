@@ -81,7 +81,7 @@ def test_the_gate_of_adaptive_dropout() -> None:
 
 @pytest.mark.parametrize("mask", ["gaussian", "batch", "example"])
 def test_masks_of_weights(mask: str) -> None:
-    """With scale classic evaluation computes with (1 - p) W, p having come to 0.2; so does training on average.
+    """With scale classic evaluation computes with (1 - p) W, p having come to 0.2, as training on average.
 
     Of inputs that are 1 in one place alone each output has the mean 0.8 and the variance p * (1 - p) = 0.16.
     """
