@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 Strength = Callable[[float], float]
 
-BESIDE = "scheduled_"  # before a number's name, the name of the buffer that keeps it
+KEPT = "scheduled_"  # before a number's name, the name of the buffer that keeps it
 LOOKS = 1000  # at how many equal parts of a run a schedule is looked at before it begins
 
 
@@ -96,16 +96,16 @@ class Scheduled(nn.Module):
     def keep(self, name: str) -> None:
         """Let a number stand in a buffer from now on: a scalar in double precision."""
         value = torch.tensor(float(getattr(self, name)), dtype=torch.float64)
-        self.register_buffer(f"{BESIDE}{name}", value)
+        self.register_buffer(f"{KEPT}{name}", value)
 
     def now(self, name: str) -> Any:
         """The number to compute with: a float, in evaluation the kept one where it is kept, a tensor ()."""
-        kept = None if self.training else self._buffers.get(f"{BESIDE}{name}")
+        kept = None if self.training else self._buffers.get(f"{KEPT}{name}")
         return getattr(self, name) if kept is None else kept
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        kept = self.__dict__.get("_buffers", {}).get(f"{BESIDE}{name}")
+        kept = self.__dict__.get("_buffers", {}).get(f"{KEPT}{name}")
         if kept is not None:
             kept.fill_(value)
 

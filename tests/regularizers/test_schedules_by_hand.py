@@ -110,6 +110,16 @@ def test_noise_on_weights_by_example() -> None:
     torch.testing.assert_close(model.eval()(torch.ones(1, 1)), torch.ones(1, 1))
 
 
+def test_noise_on_weights_by_batch() -> None:
+    """The same in 20,000 weights of one draw."""
+    model = nn.Sequential(nn.Linear(20_000, 1, bias=False))
+    nn.init.ones_(model[0].weight)
+    values = {"target": "weight", "per": "batch", "p": ramp(0.0, 0.4)}
+    _, model = half_way("gaussian_dropout", model, **values)  # type: ignore[assignment]
+    trained: Any = model.train()[0]
+    assert trained.weight.var().item() == pytest.approx(0.25, abs=0.01)
+
+
 def test_the_bound_of_a_spectral_norm() -> None:
     """Of diag(4, 1) with the bound 3: diag(3, 0.75)."""
     model = nn.Sequential(nn.Linear(2, 2, bias=False))
