@@ -108,6 +108,7 @@ def test_acts_as_if_made_with_the_value_of_the_step(name: str, field: str) -> No
 @pytest.mark.parametrize(("name", "field"), NEVER)
 def test_a_field_that_would_not_follow_is_refused_by_name(name: str, field: str) -> None:
     value = reg_node(name)[field] or 1
+    assert field in cls_of(name).fixed, "a number is named in follows, or fixed says why it cannot be"
     why = re.escape(cls_of(name).fixed[field])
     said = rf"^reg\.{name}: {field} must be a number and cannot follow a schedule, as {why}; .* can$"
     with pytest.raises(ConfigError, match=said):
