@@ -1,4 +1,7 @@
-"""Schedules of a member's strength: its value by progress, 0 in a run's first step and 1 in its last."""
+"""Schedules of a member's strength by progress, 0 in a run's first step and 1 in its last.
+
+And the modules whose numbers follow one, where evaluation reads them too.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 Strength = Callable[[float], float]
 
+KEPT = "scheduled_"  # before a number's name, the name of the buffer that keeps it
 LOOKS = 1000  # at how many equal parts of a run a schedule is looked at before it begins
 
 
@@ -18,7 +26,7 @@ class Ramp:
 
     Attributes:
         start: the value in the first step.
-        end: the value from the share `over` on.
+        end: the value from the share `over` on, to the bit.
         over: in (0, 1].
     """
 
@@ -27,31 +35,24 @@ class Ramp:
     over: float
 
     def __post_init__(self) -> None:
-        _require_share(self.over)
+        if not 0 < self.over <= 1:
+            raise ValueError(f"over must lie in (0, 1], got {self.over}")
 
     def __call__(self, progress: float) -> float:
-        return _between(self.start, self.end, progress / self.over)
+        share = self._share(progress / self.over)
+        return self.end if share >= 1 else self.start + (self.end - self.start) * share
+
+    def _share(self, done: float) -> float:
+        """Of the way that is left behind, after a share of its time, which may be above 1."""
+        return done
 
 
 @dataclass(frozen=True)
-class Cosine:
-    """Go from `start` to `end` along half a cosine over the first share of the run, and stay there.
+class Cosine(Ramp):
+    """Go from `start` to `end` along half a cosine over the first share of the run, and stay there."""
 
-    Attributes:
-        start: the value in the first step.
-        end: the value from the share `over` on.
-        over: in (0, 1].
-    """
-
-    start: float
-    end: float
-    over: float
-
-    def __post_init__(self) -> None:
-        _require_share(self.over)
-
-    def __call__(self, progress: float) -> float:
-        return _between(self.start, self.end, (1 - math.cos(math.pi * min(1.0, progress / self.over))) / 2)
+    def _share(self, done: float) -> float:
+        return (1 - math.cos(math.pi * min(1.0, done))) / 2
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,35 @@ def ends(strength: Strength) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _between(start: float, end: float, share: float) -> float:
-    """At a share of the way; both ends to the bit."""
-    return end if share >= 1 else start + (end - start) * share
+class Scheduled(nn.Module):
+    """A module whose numbers a schedule may change while it trains, and which evaluation reads too.
+
+    In training such a number is an attribute. One that `keep` was called for is in a buffer as well, which
+    has whatever the attribute is set to, and evaluation reads that: a number that was evaluated with is saved
+    with the weights and loaded with them, and where weights are averaged it is averaged with them.
+    """
+
+    def keep(self, name: str) -> None:
+        """Let a number stand in a buffer from now on: a scalar in double precision."""
+        value = torch.tensor(float(getattr(self, name)), dtype=torch.float64)
+        self.register_buffer(f"{KEPT}{name}", value)
+
+    def now(self, name: str) -> Any:
+        """The number to compute with: a float, in evaluation the kept one where it is kept, a tensor ()."""
+        kept = None if self.training else self._buffers.get(f"{KEPT}{name}")
+        return getattr(self, name) if kept is None else kept
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        kept = self.__dict__.get("_buffers", {}).get(f"{KEPT}{name}")
+        if kept is not None:
+            kept.fill_(value)
 
 
-def _require_share(over: float) -> None:
-    if not 0 < over <= 1:
-        raise ValueError(f"over must lie in (0, 1], got {over}")
+def times(tensor: Tensor, factor: float | Tensor) -> Tensor:
+    """A tensor, of one axis or more, times a number; one of `Scheduled.now` acts to the bit as a float."""
+    if not isinstance(factor, Tensor):
+        return tensor * factor
+    # torch multiplies bfloat16 by a float in single precision, and by a scalar of a device in its own
+    wide = factor.to(torch.promote_types(tensor.dtype, torch.float32)).view(1)
+    return (tensor * wide).to(tensor.dtype)

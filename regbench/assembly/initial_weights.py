@@ -13,6 +13,7 @@ from regbench.composition.settings import Config
 from regbench.errors import ConfigError, brief, listed, nearest
 from regbench.instantiation.fields import converted
 from regbench.storage import weight_files
+from regbench.strengths import KEPT as SCHEDULED
 
 # what others put before all names: DataParallel, torch.compile, regbench itself, Lightning and the like
 PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
@@ -110,8 +111,13 @@ def _refused(path: Path, error: Exception) -> ConfigError:
 def _plainly_named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors without what a checkpoint of ours holds beside the model."""
     if any(name.startswith("net.") for name in tensors):
-        return {name: one for name, one in tensors.items() if not name.startswith(NORMALIZATION)}
+        return {name: one for name, one in tensors.items() if not _beside(name)}
     return dict(tensors)
+
+
+def _beside(name: str) -> bool:
+    """Whether a tensor of a run is its inputs' normalization, or where a member's schedule had come to."""
+    return name.startswith(NORMALIZATION) or name.rpartition(".")[2].startswith(SCHEDULED)
 
 
 def start_from(net: nn.Module, weights: InitialWeights, outputs: int) -> str:

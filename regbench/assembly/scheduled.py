@@ -97,10 +97,9 @@ def _require_following(member: Regularizer, name: str, key: str) -> None:
     Raises:
         ConfigError: it would not.
     """
-    if member.can_follow(name):
+    why = member.why_fixed(name)
+    if not why:
         return
-    able = [field for field in member.follows if member.can_follow(field)]
+    able = [field for field in member.follows if not member.why_fixed(field)]
     others = f"of its fields {', '.join(able)} can" if able else "none of its fields can"
-    raise ConfigError(
-        f"{key}: {name} must be a number, as it cannot follow a schedule with these settings; {others}"
-    )
+    raise ConfigError(f"{key}: {name} must be a number and cannot follow a schedule, as {why}; {others}")

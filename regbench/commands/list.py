@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from regbench.assembly.found_sites import FoundSite
 
 HEADINGS = {
-    "reg": "regularizers: add one with +reg=NAME, change it with reg.NAME.PARAMETER=VALUE",
+    "reg": "regularizers: add one with +reg=NAME, change it with reg.NAME.PARAMETER=VALUE, or by a schedule "
+    "(docs/stacks.md) where it says so",
     "model": "models: choose one with model=NAME, change it with model.PARAMETER=VALUE",
     "dataset": "datasets: choose one with dataset=NAME, change it with dataset.PARAMETER=VALUE",
     "optimizer": "optimizers: choose one with optimizer=NAME, change it with optimizer.PARAMETER=VALUE",
@@ -40,7 +41,9 @@ JSON_KEYS = """
   summary     one line ("" where no source tells)
   paper       author, year, address ("" where there is none)
   parameters  a list of objects: name, type ("" where no source tells), default, required, search
-              (what `regbench search` tries: low, high, log, or values; null where it leaves it alone)
+              (what `regbench search` tries: low, high, log, or values; null where it leaves it alone),
+              follows (whether it may follow a schedule), fixed (why it cannot; "" where it can, is no
+              number, or no source tells)
   kind        of a regularizer: penalty, noise on activations, noise on weights, noise on inputs,
               noise on targets, optimizer, averaging, architecture or loss ("" where its class does
               not tell, and in the other groups)
@@ -234,7 +237,9 @@ def _filled(pieces: Iterable[str], gap: str, width: int | None) -> list[str]:
 def _described(parameter: Parameter) -> str:
     typed = f"{parameter.name}: {parameter.type}" if parameter.type else parameter.name
     value = ", required" if parameter.required else f" = {_as_typed(parameter.default)}"
-    return f"{typed}{value}" + (f" [searched {parameter.search}]" if parameter.search else "")
+    said = [f"searched {parameter.search}"] if parameter.search else []
+    said += ["schedule"] if parameter.follows else []
+    return f"{typed}{value}" + (f" [{', '.join(said)}]" if said else "")
 
 
 def _as_typed(value: Any) -> str:

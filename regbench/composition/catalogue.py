@@ -11,7 +11,16 @@ from typing import Any
 
 from regbench.composition.option_files import LISTED, MADE, require_sound
 from regbench.composition.paths import config_dir
-from regbench.composition.source_text import Roots, defined, kind_of, off_of, search_of, types_of
+from regbench.composition.source_text import (
+    Roots,
+    defined,
+    fixed_of,
+    follows_of,
+    kind_of,
+    off_of,
+    search_of,
+    types_of,
+)
 from regbench.composition.yaml_values import values_of
 from regbench.space import Domain
 
@@ -30,6 +39,8 @@ class Parameter:
         default: the YAML's value; None where `required`.
         required: whether a person must give it.
         search: the values that `regbench search` tries; None where it leaves it alone, or no source tells.
+        follows: whether it may follow a schedule during a run; of regularizers.
+        fixed: why it cannot; empty where it can, is no number, or no source tells.
     """
 
     name: str
@@ -37,6 +48,8 @@ class Parameter:
     default: Any
     required: bool
     search: Domain | None = None
+    follows: bool = False
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +142,19 @@ def _entry(group: str, path: Path, roots: Roots) -> Entry:
     node = _values(text, path)
     target = str(node.get("_target_", ""))
     summary, paper, types = _read(target, roots)
-    search = search_of(target, roots)
+    search, follows = search_of(target, roots), follows_of(target, roots)
+    fixed = fixed_of(target, roots)
     if target == MISSING:
         summary = f"your own: {_package(text, group)}._target_=module.Class"
     parameters = (
         Parameter(
-            key, types.get(key, ""), None if value == MISSING else value, value == MISSING, search.get(key)
+            key,
+            types.get(key, ""),
+            None if value == MISSING else value,
+            value == MISSING,
+            search.get(key),
+            key in follows,
+            fixed.get(key, ""),
         )
         for key, value in node.items()
         if key != "defaults" and not key.startswith("_")

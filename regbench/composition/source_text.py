@@ -40,12 +40,20 @@ def defined(target: str, roots: Roots) -> tuple[Definition, ast.Module] | None:
 
 def off_of(target: str, roots: Roots) -> dict[str, Any]:
     """What a class or the first of its bases that does so assigns to `off`; empty where none does."""
-    assigned = _assigned(target, "off", roots)
-    try:
-        written = ast.literal_eval(assigned) if assigned else {}
-    except ValueError:  # it is computed
-        return {}
+    written = _written(target, "off", roots)
     return written if isinstance(written, dict) else {}
+
+
+def follows_of(target: str, roots: Roots) -> tuple[str, ...]:
+    """The fields that `follows` of a class, or of the first of its bases that has one, names."""
+    written = _written(target, "follows", roots)
+    return tuple(map(str, written)) if isinstance(written, tuple | list | set) else ()
+
+
+def fixed_of(target: str, roots: Roots) -> dict[str, str]:
+    """Why fields cannot follow a schedule, as `fixed` of a class or of the first such of its bases says."""
+    written = _written(target, "fixed", roots)
+    return {str(name): str(why) for name, why in written.items()} if isinstance(written, dict) else {}
 
 
 def kind_of(target: str, roots: Roots) -> str:
@@ -92,6 +100,15 @@ def _domain(value: ast.expr) -> Domain | None:
             except (TypeError, ValueError):  # computed, or what importing it will refuse
                 return None
     return None
+
+
+def _written(target: str, attribute: str, roots: Roots) -> Any:
+    """The value that a class assigns, or the first of its bases; None where none does, or it is computed."""
+    assigned = _assigned(target, attribute, roots)
+    try:
+        return ast.literal_eval(assigned) if assigned else None
+    except ValueError:
+        return None
 
 
 def _assigned(target: str, attribute: str, roots: Roots) -> ast.expr | None:

@@ -41,6 +41,11 @@ class Learner:
     def __init__(self, net: nn.Module, lr: float) -> None:
         self.net, self.optimizer = net, uncompiled(torch.optim.Adam)(net.parameters(), lr=lr)
 
+    def set_rate(self, lr: float) -> None:
+        """Let the network learn at this rate from now on."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
     def step(
         self,
         outputs: Sequence[Tensor],

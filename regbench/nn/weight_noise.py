@@ -14,13 +14,14 @@ from torch.utils.checkpoint import checkpoint
 
 from regbench.nn.passes import DrawnOnce
 from regbench.streams import Clock, Stream
+from regbench.strengths import Scheduled, times
 
 Inference = Literal["mean", "gaussian", "closed"]
 CHUNK_BYTES = 64 * 2**20  # masked weights that exist at once, where every example has its own
 TINY = torch.finfo(torch.float32).tiny  # a root has no gradient at 0
 
 
-class Scaled(nn.Module):
+class Scaled(Scheduled):
     """Multiply a weight by a constant, in training and in evaluation."""
 
     def __init__(self, factor: float) -> None:
@@ -28,7 +29,7 @@ class Scaled(nn.Module):
         self.factor = factor
 
     def forward(self, weight: Tensor) -> Tensor:
-        return weight * self.factor
+        return times(weight, self.now("factor"))
 
     def extra_repr(self) -> str:
         return f"{self.factor}"
@@ -113,15 +114,15 @@ def deviation(layer: Any, inputs: Tensor, p: float) -> Tensor:
     return (variance.float() * (p / (1 - p))).clamp(min=TINY).sqrt()
 
 
-class Averaged(nn.Module):
+class Averaged(Scheduled):
     """Around an activation: in evaluation, its mean over normal inputs.
 
-    Their standard deviation is what `TellDeviation` has left here.
+    Their standard deviation, under masks of the drop probability p, is what `TellDeviation` has left here.
     """
 
-    def __init__(self, inference: Inference, samples: int, seed: int) -> None:
+    def __init__(self, p: float, inference: Inference, samples: int, seed: int) -> None:
         super().__init__()
-        self.inference, self.samples, self.seed = inference, samples, seed
+        self.p, self.inference, self.samples, self.seed = p, inference, samples, seed
         self.expected: tuple[Tensor, Tensor] | None = None
 
     def forward(self, body: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
@@ -155,12 +156,11 @@ class Averaged(nn.Module):
 class TellDeviation:
     """A forward hook: in evaluation, tell `Averaged` the outputs and their standard deviation."""
 
-    p: float
     averaged: Averaged
 
     def __call__(self, layer: nn.Module, inputs: tuple[Tensor], outputs: Tensor) -> None:
         if not layer.training:
-            self.averaged.expected = (outputs, deviation(layer, inputs[0], self.p))
+            self.averaged.expected = (outputs, deviation(layer, inputs[0], self.averaged.now("p")))
 
 
 def rectified_mean(mean: Tensor, spread: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, select
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled
 
 Form = Literal["tied", "learned"]
 EDGE = 1e-6  # keep probabilities stay this far from 0 and 1, so that no unit is ever lost for good
@@ -28,7 +29,7 @@ class AdaptiveDropout(Regularizer):
     as above, pi a constant in the backward pass. form learned: pi = sigmoid(W' v + b'), with weights of its
     own that begin at the tied ones, W' = alpha * W and b' = alpha * b + beta; their gradient is that of
     pi * a(z) (straight through the draw) and does not go on to v; no penalty or decay of scope weights acts
-    on them.
+    on them. What follows a schedule has in evaluation the value of the epoch's last step.
     Departures from the paper: share, which moves pi to 1 - share * (1 - pi), share=1 being the paper; and
     the straight-through gradient, where the paper's bound has the noise of its samples.
 
@@ -38,8 +39,9 @@ class AdaptiveDropout(Regularizer):
     Attributes:
         share: how much of the dropping takes place, in [0, 1].
         form: whether the gate has weights of its own.
-        alpha: scale of the pre-activation, any sign; at 0 the tied form is dropout with q = sigmoid(beta).
-        beta: shift, any sign; the larger, the more is kept.
+        alpha: scale of the pre-activation, any sign; at 0 the tied form is dropout with q = sigmoid(beta). Of
+            form learned it is where weights begin, and follows no schedule.
+        beta: shift, any sign; the larger, the more is kept. Of form learned as alpha.
         where: which of the model's hidden sites.
 
     Raises:
@@ -54,6 +56,7 @@ class AdaptiveDropout(Regularizer):
         "alpha": Interval(0.5, 2.0, log=True),
         "beta": Interval(-1.0, 2.0),
     }
+    follows = ("share", "alpha", "beta")
 
     share: float
     form: Form
@@ -65,16 +68,24 @@ class AdaptiveDropout(Regularizer):
         if not 0 <= self.share <= 1:
             raise ValueError(f"share must lie in [0, 1], got {self.share}")
 
+    def why_fixed(self, field: str) -> str:
+        if self.form == "learned" and field in ("alpha", "beta"):
+            return "with form learned it is only where the gate's weights begin"
+        return super().why_fixed(field)
+
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
             return model
         chosen = select(model, "hidden", self.where)
         gates = [self._gate(model, name) for name, _ in chosen]  # all, before the first is put in
         for (name, site), gate in zip(chosen, gates, strict=True):
-            site.around.append(Standout(gate, self.share, self.stream.at(name)))
+            standout = Standout(gate, self.share, self.stream.at(name))
+            for field in self.schedules:
+                (standout if field == "share" else gate).keep(field)
+            site.around.append(standout)
         return model
 
-    def _gate(self, model: nn.Module, name: str) -> nn.Module:
+    def _gate(self, model: nn.Module, name: str) -> Any:
         if self.form == "tied":
             return Tied(self.alpha, self.beta)
         layer = layer_before(model, name)
@@ -100,7 +111,7 @@ def layer_before(model: nn.Module, site: str) -> nn.Linear | None:
     return None
 
 
-class Tied(nn.Module):
+class Tied(Scheduled):
     """pi = sigmoid(alpha * z + beta), a constant for the backward pass."""
 
     def __init__(self, alpha: float, beta: float) -> None:
@@ -108,7 +119,7 @@ class Tied(nn.Module):
         self.alpha, self.beta = alpha, beta
 
     def forward(self, pre_activation: Tensor) -> Tensor:
-        return (self.alpha * pre_activation.detach().float() + self.beta).sigmoid()
+        return (self.now("alpha") * pre_activation.detach().float() + self.now("beta")).sigmoid()
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}, beta={self.beta}"
@@ -133,7 +144,7 @@ class Learned(nn.Module):
         self._given = inputs[0]
 
 
-class Standout(nn.Module):
+class Standout(Scheduled):
     """Keep activations with the gate's probabilities in training, multiply by these in evaluation."""
 
     def __init__(self, gate: nn.Module, share: float, stream: Stream) -> None:
@@ -141,7 +152,7 @@ class Standout(nn.Module):
         self.gate, self.share, self.stream = gate, share, stream
 
     def forward(self, body: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-        keep = 1 - self.share * (1 - self.gate(inputs).clamp(EDGE, 1 - EDGE))
+        keep = 1 - self.now("share") * (1 - self.gate(inputs).clamp(EDGE, 1 - EDGE))
         outputs = body(inputs)
         if self.training:
             # as numbers: a comparison that makes booleans takes four times as long

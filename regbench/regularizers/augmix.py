@@ -63,7 +63,7 @@ class AugMix(Regularizer):
     }
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
-    follows = ("p", "consistency")
+    follows = ("p", "chains", "depth", "severity", "consistency")
 
     p: float
     chains: int

@@ -41,8 +41,9 @@ class Regularizer:
         needs_classes: whether it speaks of classes, so that it refuses a split of numbers to predict, unless
             it is off.
         follows: the fields whose value may change between steps, so that a schedule can be set for them:
-            read in each step, or kept under the same name by a module that it has put into the model, and
-            not read in evaluation.
+            read in each step, or kept under the same name by a module that it has put into the model. What
+            evaluation reads too such a module keeps as `regbench.strengths` does, so that it is saved.
+        fixed: its other fields that take a number, and why each cannot follow one: what comes after "as".
         stream: its own random draws, given by the stack before any hook is called.
         ranks: the processes that share the micro-batches of a step; None where this one has them all.
         schedules: by field, what its value follows; it is made with the one of them that is farthest from
@@ -59,6 +60,7 @@ class Regularizer:
     weighs_classes: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
     follows: ClassVar[Collection[str]] = ()
+    fixed: ClassVar[Mapping[str, str]] = {}
     stream: Stream
     ranks: Ranks | None = None
     schedules: Mapping[str, Strength] = {}
@@ -170,9 +172,9 @@ class Regularizer:
 
     # strengths that follow a schedule
 
-    def can_follow(self, field: str) -> bool:
-        """Whether a field may follow a schedule, at the values of the others."""
-        return field in self.follows
+    def why_fixed(self, field: str) -> str:
+        """Why a field cannot follow a schedule, at the values of the others; empty where it can."""
+        return "" if field in self.follows else self.fixed.get(field, "its class does not name it in follows")
 
     def follow(self, progress: float) -> None:
         """Set every field that has a schedule to its value of this step, and in the modules that keep it."""
@@ -408,6 +410,6 @@ HOOKS = [
     for name, member in vars(Regularizer).items()
     if callable(member)
     and not name.startswith("_")
-    and name not in {"inert", "note", "shared_noise", "averaged_steps", "images", "follow", "can_follow"}
+    and name not in {"inert", "note", "shared_noise", "averaged_steps", "images", "follow", "why_fixed"}
     and not name.endswith("state_dict")
 ]

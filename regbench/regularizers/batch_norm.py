@@ -36,6 +36,8 @@ class BatchNorm(Regularizer):
     kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
     search: ClassVar[Mapping[str, Domain]] = {}
+    follows = ("momentum",)
+    fixed: ClassVar[Mapping[str, str]] = {"eps": "it only keeps a division from zero"}
 
     enabled: bool
     eps: float

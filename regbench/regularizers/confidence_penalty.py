@@ -40,6 +40,7 @@ class ConfidencePenalty(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(0.01, 1.0, log=True)}
     needs_classes: ClassVar[bool] = True
     follows = ("strength", "gamma")
+    fixed: ClassVar[Mapping[str, str]] = {"ramp": "it is a share of the run itself"}
 
     strength: float
     direction: Literal["maximize", "minimize"]

@@ -51,7 +51,8 @@ class Consistency(Regularizer):
         "noise": Interval(0.02, 0.5, log=True),
     }
     needs_classes: ClassVar[bool] = True
-    follows = ("strength", "noise")
+    follows = ("strength", "decay", "noise")
+    fixed: ClassVar[Mapping[str, str]] = {"ramp": "it is a share of the run itself"}
 
     strength: float
     decay: float

@@ -54,6 +54,9 @@ class DropBlock(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.3), "block_size": Interval(3, 7)}
     follows = ("p",)
+    fixed: ClassVar[Mapping[str, str]] = {
+        "block_size": "the maps that it fits on are found when the model is built",
+    }
 
     p: float
     block_size: int

@@ -49,7 +49,7 @@ class DropConnect(Regularizer):
     Departures from the paper: p drops, where the paper's p keeps; biases are not masked; the draws of
     inference gaussian are the same for every example and in every evaluation. Recurrent layers, whose
     state-to-state weights alone are masked, are from Merity et al. (2018, https://arxiv.org/abs/1708.02182,
-    section 3).
+    section 3). Where p follows a schedule, evaluation has that of the epoch's last step.
 
     Paper: Wan et al., 2013, https://proceedings.mlr.press/v28/wan13.html, section 3
 
@@ -72,6 +72,8 @@ class DropConnect(Regularizer):
     kind = "noise on weights"
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.05, 0.7)}
+    follows = ("p",)
+    fixed: ClassVar[Mapping[str, str]] = {"samples": "it belongs to evaluation alone"}
 
     p: float
     mask: Mask
@@ -87,6 +89,15 @@ class DropConnect(Regularizer):
             raise ValueError(f"samples must be at least 1, got {self.samples}")
         self._model: nn.Module = nn.Identity()
         self._chosen: dict[str, nn.Module] = {}
+        self._hooks: list[InTraining] = []
+        self._scaled: list[Scaled] = []
+
+    def follow(self, progress: float) -> None:
+        super().follow(progress)
+        for hook in self._hooks:
+            hook.p = self.p
+        for scaled in self._scaled:
+            scaled.factor = 1 - self.p
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -99,9 +110,12 @@ class DropConnect(Regularizer):
         for name, layer in self._chosen.items():
             self._put_on(name, layer)
             if name in behind:
-                averaged = Averaged(self.inference, self.samples, self.stream.at(name).seed_of("inference"))
+                seed = self.stream.at(name).seed_of("inference")
+                averaged = Averaged(self.p, self.inference, self.samples, seed)
+                if self.schedules:
+                    averaged.keep("p")
                 behind[name].around.insert(0, averaged)  # what others put around sees its output
-                layer.register_forward_hook(TellDeviation(self.p, averaged))
+                layer.register_forward_hook(TellDeviation(averaged))
         return model
 
     def prepare_optimizer(self, optimizer: Optimizer) -> Optimizer:
@@ -121,7 +135,7 @@ class DropConnect(Regularizer):
         mask = MASKS[kind_of(layer)][0] if self.mask == "default" else self.mask
         for weight in state_to_state(layer) or ["weight"]:
             if self.scale == "classic":
-                parametrize.register_parametrization(layer, weight, Scaled(1 - self.p))
+                self._scale(layer, weight)
             if mask == "batch":
                 masked = MaskedWeight(self.p, self.stream, f"{name}.{weight}")
                 parametrize.register_parametrization(layer, weight, masked)
@@ -132,6 +146,14 @@ class DropConnect(Regularizer):
             # outputs that are computed anew come before what other members add to them
             hook = InTraining(act, self.p, self.stream.at(name))
             layer.register_forward_hook(hook, prepend=mask == "example")
+            self._hooks.append(hook)
+
+    def _scale(self, layer: nn.Module, weight: str) -> None:
+        scaled = Scaled(1 - self.p)
+        if self.schedules:
+            scaled.keep("factor")
+        parametrize.register_parametrization(layer, weight, scaled)
+        self._scaled.append(scaled)
 
     def _require_suited_masks(self) -> None:
         for name, layer in self._chosen.items():

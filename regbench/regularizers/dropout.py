@@ -10,6 +10,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, Where, insert
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled, times
 
 Mode = Literal["inverted", "classic"]
 
@@ -19,7 +20,8 @@ class Dropout(Regularizer):
     """Zero each hidden activation with probability p, independently, while training.
 
     With q = 1 - p and m ~ Bernoulli(q) for every element of h, whatever its shape:
-    inverted: m * h / q in training, h in evaluation; classic: m * h in training, q * h in evaluation.
+    inverted: m * h / q in training, h in evaluation; classic: m * h in training, q * h in evaluation, where
+    p follows a schedule with that of the epoch's last step.
     Departure from the paper: p drops, where the paper's p keeps.
 
     Paper: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 4
@@ -46,19 +48,19 @@ class Dropout(Regularizer):
         if not 0 <= self.p < 1:
             raise ValueError(f"p must lie in [0, 1), got {self.p}")
 
-    def can_follow(self, field: str) -> bool:
-        return super().can_follow(field) and self.mode == "inverted"  # classic: evaluation needs p too
-
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if not self.is_off:
             insert(model, "hidden", self.where, self._make)
         return model
 
     def _make(self, name: str, site: Site) -> nn.Module:
-        return Drop(self.p, self.mode, self.stream.at(name))
+        drop = Drop(self.p, self.mode, self.stream.at(name))
+        if self.mode == "classic" and "p" in self.schedules:
+            drop.keep("p")
+        return drop
 
 
-class Drop(nn.Module):
+class Drop(Scheduled):
     """Drop activations of any shape on a stream of one's own, which torch's modules cannot."""
 
     def __init__(self, p: float, mode: Mode, stream: Stream) -> None:
@@ -66,9 +68,9 @@ class Drop(nn.Module):
         self.p, self.mode, self.stream = p, mode, stream
 
     def forward(self, inputs: Tensor) -> Tensor:
-        q = 1 - self.p
+        q = 1 - self.now("p")
         if not self.training:
-            return inputs if self.mode == "inverted" else inputs * q
+            return inputs if self.mode == "inverted" else times(inputs, q)
         kept = inputs * self.stream.mask(inputs, q)
         # the product is divided, not the mask: a mask of 1/q in bfloat16 would be off everywhere by one error
         return kept.div_(q) if self.mode == "inverted" else kept

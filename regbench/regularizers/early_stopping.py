@@ -41,6 +41,11 @@ class EarlyStopping(Regularizer):
     # with restore_best more patience is never worse on select: what it may cost is no search's to say
     search: ClassVar[Mapping[str, Domain]] = {}
     visible_at: ClassVar[Mapping[str, Any]] = {"patience": 1, "min_delta": 1000.0}
+    follows = ("min_delta",)
+    fixed: ClassVar[Mapping[str, str]] = {
+        "patience": "it counts evaluations",
+        "start_from": "it counts epochs",
+    }
 
     patience: int
     min_delta: float

@@ -37,6 +37,7 @@ class EMA(Regularizer):
     """
 
     off: ClassVar = {"decay": 0.0}
+    follows = ("decay",)
     # of about 10 to 1000 steps: factors of 1 - decay, which no interval of decay has
     search: ClassVar[Mapping[str, Domain]] = {"decay": Choice((0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999))}
 
@@ -52,7 +53,7 @@ class EMA(Regularizer):
 
     @torch.no_grad()
     def end_step(self, model: nn.Module) -> None:
-        if self.decay == 0:
+        if self.decay == 0 and not self.schedules:  # one that is on its way through 0 is an average there too
             return
         current = self._live.of(model)
         if self._t == 0:

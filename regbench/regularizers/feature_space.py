@@ -68,7 +68,14 @@ class FeatureSpace(Regularizer):
         "epochs": 2,
     }
     needs_classes: ClassVar[bool] = True
-    follows = ("share", "strength")
+    follows = ("share", "strength", "neighbours")
+    fixed: ClassVar[Mapping[str, str]] = {
+        "latent": "the autoencoder is made with it before the run",
+        "width": "the autoencoder is made with it before the run",
+        "epochs": "the autoencoder is made with it before the run",
+        "lr": "the autoencoder is made with it before the run",
+        "batch_size": "the autoencoder is made with it before the run",
+    }
 
     share: float
     mode: Literal["noise", "interpolate", "extrapolate"]

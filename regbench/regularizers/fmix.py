@@ -41,7 +41,7 @@ class FMix(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"alpha": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.1, 4.0, log=True), "p": Interval(0.2, 1.0)}
-    follows = ("alpha", "p")
+    follows = ("alpha", "decay", "p")
 
     alpha: float
     decay: float

@@ -54,6 +54,12 @@ class GANAugmentation(Regularizer):
     visible_at: ClassVar[Mapping[str, Any]] = {"epochs": 1, "width": 4}
     needs_classes: ClassVar[bool] = True
     follows = ("share",)
+    fixed: ClassVar[Mapping[str, str]] = {
+        "epochs": "the generators are made with it before the run",
+        "batch_size": "the generators are made with it before the run",
+        "width": "the generators are made with it before the run",
+        "lr": "the generators are made with it before the run",
+    }
 
     share: float
     epochs: int

@@ -62,9 +62,12 @@ class GaussianDropout(Regularizer):
         if not 0 <= self.p < 1:
             raise ValueError(f"p must lie in [0, 1), got {self.p}")
         self._shared: list[str] = []  # the weights that have one draw for a whole batch
+        self._hooks: list[InTraining] = []
 
-    def can_follow(self, field: str) -> bool:
-        return super().can_follow(field) and self.target == "activation"
+    def follow(self, progress: float) -> None:
+        super().follow(progress)
+        for hook in self._hooks:
+            hook.p = self.p
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -77,7 +80,8 @@ class GaussianDropout(Regularizer):
             raise ValueError(f"{type(model).__name__} has no weights to put noise on")
         for first, (name, layer, weight) in zip(first_names(places), places, strict=True):
             if self.per == "example" and has_own_outputs(layer):
-                layer.register_forward_hook(InTraining(gaussian_outputs, self.p, self.stream.at(name)))
+                self._hooks.append(InTraining(gaussian_outputs, self.p, self.stream.at(name)))
+                layer.register_forward_hook(self._hooks[-1])
             else:
                 noise = WeightNoise(self.p, self.stream, first)
                 parametrize.register_parametrization(layer, weight, noise)

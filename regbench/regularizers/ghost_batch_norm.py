@@ -44,6 +44,8 @@ class GhostBatchNorm(Regularizer):
     # the smaller, the more noise
     search: ClassVar[Mapping[str, Domain]] = {"rows": Interval(8, 64, log=True)}
     visible_at: ClassVar[Mapping[str, Any]] = {"rows": 8}
+    follows = ("rows", "momentum")
+    fixed: ClassVar[Mapping[str, str]] = {"eps": "it only keeps a division from zero"}
 
     enabled: bool
     rows: int

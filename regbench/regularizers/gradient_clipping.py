@@ -52,7 +52,7 @@ class GradientClipping(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"limit": Interval(0.01, 10.0, log=True)}
     visible_at: ClassVar[Mapping[str, Any]] = {"limit": 1e-4}
     has_bound: ClassVar[bool] = True
-    follows = ("limit",)
+    follows = ("limit", "eps")
 
     limit: float | None
     mode: Mode

@@ -46,6 +46,7 @@ class GridMask(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0), "ratio": Interval(0.3, 0.8)}
     follows = ("p", "ratio", "min_size", "max_size", "degrees")
+    fixed: ClassVar[Mapping[str, str]] = {"ramp": "it is a share of the run itself"}
 
     p: float
     ratio: float

@@ -43,6 +43,10 @@ class GroupNorm(Regularizer):
     kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
     search: ClassVar[Mapping[str, Domain]] = {}
+    fixed: ClassVar[Mapping[str, str]] = {
+        "groups": "the layers are built with it",
+        "eps": "it only keeps a division from zero",
+    }
 
     enabled: bool
     groups: int

@@ -47,7 +47,7 @@ class Jacobian(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"strength": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"strength": Interval(1e-4, 1.0, log=True)}
-    follows = ("strength",)
+    follows = ("strength", "projections")
 
     strength: float
     projections: int | None

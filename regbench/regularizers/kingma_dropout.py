@@ -60,6 +60,10 @@ class KingmaDropout(Regularizer):
         "strength": Interval(0.01, 1.0, log=True),
     }
     follows = ("strength",)
+    fixed: ClassVar[Mapping[str, str]] = {
+        "p": "it is only where the learned rates begin",
+        "ramp": "it is a share of the run itself",
+    }
 
     p: float
     rates: Rates

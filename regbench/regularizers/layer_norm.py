@@ -37,6 +37,7 @@ class LayerNorm(Regularizer):
     kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"enabled": False}
     search: ClassVar[Mapping[str, Domain]] = {}
+    fixed: ClassVar[Mapping[str, str]] = {"eps": "it only keeps a division from zero"}
 
     enabled: bool
     eps: float

@@ -35,6 +35,9 @@ class Lookahead(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"alpha": 1.0}
     search: ClassVar[Mapping[str, Domain]] = {"alpha": Interval(0.2, 0.8), "k": Interval(5, 10)}
     follows = ("alpha",)
+    fixed: ClassVar[Mapping[str, str]] = {
+        "k": "it counts the steps from one move of the slow weights to the next",
+    }
 
     alpha: float
     k: int

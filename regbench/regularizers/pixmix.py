@@ -58,6 +58,7 @@ class PixMix(Regularizer):
         "severity": Interval(1, 10),
     }
     follows = ("p", "rounds", "beta", "severity")
+    fixed: ClassVar[Mapping[str, str]] = {"pictures": "they are made before the run"}
 
     p: float
     rounds: int

@@ -44,6 +44,7 @@ class SAM(Regularizer):
     # the paper's; adaptive takes ten times as much and more
     search: ClassVar[Mapping[str, Domain]] = {"rho": Interval(0.01, 0.5, log=True)}
     follows = ("rho",)
+    fixed: ClassVar[Mapping[str, str]] = {"eps": "it only keeps a division from zero"}
 
     rho: float
     adaptive: bool

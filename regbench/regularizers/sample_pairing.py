@@ -32,6 +32,7 @@ class SamplePairing(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"p": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0)}
     follows = ("p",)
+    fixed: ClassVar[Mapping[str, str]] = {"until": "it is a share of the run itself"}
 
     p: float
     until: float

@@ -51,6 +51,7 @@ class SelfDistillation(Regularizer):
     }
     needs_classes: ClassVar[bool] = True
     follows = ("share", "temperature")
+    fixed: ClassVar[Mapping[str, str]] = {"cycles": "it counts the parts of the run"}
 
     share: float
     temperature: float

@@ -13,6 +13,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, sites, wrap
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled, times
 
 Mode = Literal["batch", "row"]
 
@@ -24,7 +25,8 @@ class ShakeDrop(Regularizer):
     Branch l of L is left alone with probability s = 1 - (l / L) * p_last. With b ~ Bernoulli(s),
     u ~ U[-1, 1], v ~ U[0, 1], f the branch and h its input, the branch gives (b + u - b * u) * f(h) in
     training, while what flows back into it is multiplied by b + v - b * v; in evaluation s * f(h), the mean.
-    mode row draws b, u and v for each example, mode batch once for all. The shortcut always stays.
+    mode row draws b, u and v for each example, mode batch once for all. The shortcut always stays. Where
+    p_last follows a schedule, s in evaluation is that of the epoch's last step.
     Departures: p_last shakes, where the paper's p keeps; its code draws b for the batch and u and v for each
     example. It is meant for branches that end in a normalization and are not followed by an activation.
 
@@ -41,6 +43,7 @@ class ShakeDrop(Regularizer):
     kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"p_last": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"p_last": Interval(0.05, 0.7)}
+    follows = ("p_last",)
 
     p_last: float
     mode: Mode
@@ -49,16 +52,26 @@ class ShakeDrop(Regularizer):
         if not 0 <= self.p_last <= 1:
             raise ValueError(f"p_last must lie in [0, 1], got {self.p_last}")
         self._note = ""
+        self._shakes: list[Shake] = []
+
+    def follow(self, progress: float) -> None:
+        super().follow(progress)
+        for shake, own in zip(self._shakes, survival(self.p_last, len(self._shakes)), strict=True):
+            shake.survival = own
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
             return model
         count = len(sites(model, "branch"))
-        kept = [1 - index / count * self.p_last for index in range(1, count + 1)]
+        kept = survival(self.p_last, count)
         survivals = iter(kept)
 
         def make(name: str, site: Site) -> nn.Module:
-            return Shake(next(survivals), self.mode, self.stream.at(name))
+            shake = Shake(next(survivals), self.mode, self.stream.at(name))
+            if "p_last" in self.schedules:
+                shake.keep("survival")
+            self._shakes.append(shake)
+            return shake
 
         wrap(model, "branch", "all", make)
         self._note = f"shakes {count - sum(kept):.4g} of {count} residual branches on average"
@@ -68,7 +81,12 @@ class ShakeDrop(Regularizer):
         return self._note
 
 
-class Shake(nn.Module):
+def survival(p_last: float, count: int) -> list[float]:
+    """The probability of being left alone of each of `count` branches, first to last."""
+    return [1 - index / count * p_last for index in range(1, count + 1)]
+
+
+class Shake(Scheduled):
     """Compute a branch, and multiply it by a factor of its own in each direction.
 
     Args:
@@ -84,7 +102,7 @@ class Shake(nn.Module):
     def forward(self, body: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
         outputs = body(inputs)
         if not self.training:
-            return self.survival * outputs
+            return times(outputs, self.now("survival"))
         rows = len(outputs) if self.mode == "row" else 1
         shape = (rows, *[1] * (outputs.ndim - 1))
         kept = self.stream.mask(outputs, self.survival, shape)

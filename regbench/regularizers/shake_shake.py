@@ -52,6 +52,7 @@ class ShakeShake(Regularizer):
     off: ClassVar[Mapping[str, Any]] = {"branches": 1}
     # its words are forms of the technique, and have no more or less
     search: ClassVar[Mapping[str, Domain]] = {}
+    fixed: ClassVar[Mapping[str, str]] = {"branches": "the model is built with it"}
 
     branches: int
     forward: Forward

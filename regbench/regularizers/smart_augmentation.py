@@ -61,7 +61,11 @@ class SmartAugmentation(Regularizer):
     search: ClassVar[Mapping[str, Domain]] = {"p": Interval(0.2, 1.0), "alpha": Interval(0.1, 0.9)}
     weighs_classes: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
-    follows = ("p", "alpha", "beta")
+    follows = ("p", "alpha", "beta", "lr")
+    fixed: ClassVar[Mapping[str, str]] = {
+        "k": "the augmenter is built for so many images",
+        "width": "the augmenter is built with it",
+    }
 
     variant: Literal["smart", "neural"]
     p: float
@@ -91,6 +95,11 @@ class SmartAugmentation(Regularizer):
             raise ValueError(f"lr must be above 0, got {self.lr}")
         self._learners: dict[str, Learner] = {}
         self._made: dict[int, Made] = {}  # by micro-batch: all are made before the first forward pass
+
+    def follow(self, progress: float) -> None:
+        super().follow(progress)
+        for learner in self._learners.values():
+            learner.set_rate(self.lr)
 
     def check_data(self, train: Split) -> None:
         if self.is_off:

@@ -40,6 +40,10 @@ class Snapshot(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"cycles": 1}
     search: ClassVar[Mapping[str, Domain]] = {"cycles": Interval(2, 10)}
+    fixed: ClassVar[Mapping[str, str]] = {
+        "cycles": "it counts the parts of the run",
+        "last": "the model has room for so many snapshots from the start",
+    }
 
     cycles: int
     last: int | None

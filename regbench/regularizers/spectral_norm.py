@@ -14,6 +14,7 @@ from torch.nn.utils import parametrize
 from regbench.nn.units import Units, units_of
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
+from regbench.strengths import Scheduled, times
 from regbench.weights import plain_name, regularized_places, require_free_scale
 
 FIRST = 15  # iterations before the first step, as torch has
@@ -29,7 +30,8 @@ class SpectralNorm(Regularizer):
     u <- W v / ||W v||, iterated after every step (power iteration), 15 times before the first; they start at
     random. Departure from the paper: iterated after the step and not in each forward pass, so that all passes
     of a step, and evaluation, see the same. The matrix of a convolution bounds what it does to an image up
-    to a factor of the kernel's side only. All matrices and kernels, also of the last layer.
+    to a factor of the kernel's side only. All matrices and kernels, also of the last layer. A bound that
+    follows a schedule is in evaluation that of the epoch's last step.
 
     Paper: Miyato et al., 2018, https://arxiv.org/abs/1802.05957, eq. 8 and algorithm 1
 
@@ -46,6 +48,7 @@ class SpectralNorm(Regularizer):
     kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"bound": None}
     search: ClassVar[Mapping[str, Domain]] = {"bound": Interval(0.5, 8.0, log=True)}
+    follows = ("bound", "iterations")
 
     bound: float | None
     iterations: int
@@ -72,7 +75,10 @@ class SpectralNorm(Regularizer):
                 raise ValueError(
                     f"{plain_name(name)} must not begin with zeros alone, which have no direction"
                 )
-            normalized = Normalized(self, start, units_of(layer), self.stream.at(name).seed_of("start"))
+            seed = self.stream.at(name).seed_of("start")
+            normalized = Normalized(self.bound, start, units_of(layer), seed)
+            if "bound" in self.schedules:
+                normalized.keep("bound")
             values.append(normalized.largest(start).item())
             parametrize.register_parametrization(layer, weight, normalized)
             self._normalized.append((layer, weight, normalized))
@@ -95,11 +101,11 @@ def _require_one_parameter(name: str, layer: nn.Module, weight: str) -> None:
             raise ValueError(f"{plain_name(name)} must have no weight normalization of its own, got one")
 
 
-class Normalized(nn.Module):
+class Normalized(Scheduled):
     """A weight that is divided by its largest singular value.
 
     Args:
-        member: whose bound it has.
+        bound: its largest singular value then, above 0.
         weight: as it begins.
         units: how its output units lie in it.
         seed: of the directions' start.
@@ -113,9 +119,9 @@ class Normalized(nn.Module):
     left: Tensor
     right: Tensor
 
-    def __init__(self, member: SpectralNorm, weight: Tensor, units: Units, seed: int) -> None:
+    def __init__(self, bound: float, weight: Tensor, units: Units, seed: int) -> None:
         super().__init__()
-        self.member, self.units = member, units
+        self.bound, self.units = bound, units
         matrix = units.matrix(weight)
         start = torch.randn(len(matrix), generator=torch.Generator().manual_seed(seed)).to(matrix)
         self.register_buffer("left", start / start.norm())
@@ -123,9 +129,7 @@ class Normalized(nn.Module):
         self.iterate(weight, FIRST)
 
     def forward(self, weight: Tensor) -> Tensor:
-        if self.member.bound is None:
-            return weight
-        return weight * (self.member.bound / self.largest(weight))
+        return weight * times(self.largest(weight).reciprocal(), self.now("bound"))
 
     def largest(self, weight: Tensor) -> Tensor:
         """The largest singular value, as far as the directions have come."""
@@ -144,4 +148,4 @@ class Normalized(nn.Module):
             self.left.copy_(F.normalize(matrix @ self.right, dim=0))
 
     def extra_repr(self) -> str:
-        return f"bound={self.member.bound}"
+        return f"bound={self.bound}"

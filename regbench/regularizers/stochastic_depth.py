@@ -11,6 +11,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.sites import Site, sites, wrap
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled, times
 
 Form = Literal["huang", "rescale"]
 Mode = Literal["batch", "row"]
@@ -27,6 +28,7 @@ class StochasticDepth(Regularizer):
     evaluation. mode batch draws one b for the whole batch, and a skipped branch is not computed: no gradient,
     so no coupled or decoupled decay, and no update of running statistics. mode row draws one b for each
     example; every branch is computed, its normalizations over all rows. The shortcut always stays.
+    Where p_last follows a schedule, s in evaluation is that of the epoch's last step.
     Departure from the paper: p_last drops, where the paper's p keeps. Form rescale and mode row are later.
 
     Paper: Huang et al., 2016, https://arxiv.org/abs/1603.09382, section 3; rescale, row: Larsson et al.,
@@ -58,9 +60,6 @@ class StochasticDepth(Regularizer):
         self._note = ""
         self._skips: list[Skip] = []
 
-    def can_follow(self, field: str) -> bool:
-        return super().can_follow(field) and self.form == "rescale"  # huang: evaluation needs p_last too
-
     def follow(self, progress: float) -> None:
         super().follow(progress)
         survivals = survival(self.p_last, self.schedule, len(self._skips))
@@ -75,8 +74,11 @@ class StochasticDepth(Regularizer):
 
         def make(name: str, site: Site) -> nn.Module:
             shape, stream = site.shape[site.axis :], self.stream.at(name)
-            self._skips.append(Skip(next(survivals), self.form, self.mode, shape, stream))
-            return self._skips[-1]
+            skip = Skip(next(survivals), self.form, self.mode, shape, stream)
+            if self.form == "huang" and "p_last" in self.schedules:
+                skip.keep("survival")
+            self._skips.append(skip)
+            return skip
 
         wrap(model, "branch", "all", make)
         expected = sum(survival(self.p_last, self.schedule, count))
@@ -94,7 +96,7 @@ def survival(p_last: float, schedule: Schedule, count: int) -> list[float]:
     return [1 - index / count * p_last for index in range(1, count + 1)]
 
 
-class Skip(nn.Module):
+class Skip(Scheduled):
     """Compute a branch or put zeros in its place.
 
     Args:
@@ -115,7 +117,7 @@ class Skip(nn.Module):
 
     def forward(self, body: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
         if not self.training:
-            return body(inputs) * self.survival if self.form == "huang" else body(inputs)
+            return times(body(inputs), self.now("survival")) if self.form == "huang" else body(inputs)
         scale = 1 / self.survival if self.form == "rescale" else 1.0
         if self.mode == "row":
             outputs = body(inputs)

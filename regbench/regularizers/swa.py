@@ -46,6 +46,10 @@ class SWA(Regularizer):
 
     off: ClassVar[Mapping[str, Any]] = {"start": 1.0}
     search: ClassVar[Mapping[str, Domain]] = {"start": Interval(0.5, 0.9)}
+    fixed: ClassVar[Mapping[str, str]] = {
+        "start": "it is a share of the run itself",
+        "every": "it counts the steps from one of the averaged weights to the next",
+    }
 
     start: float
     every: int

@@ -40,7 +40,7 @@ class SymmetricCrossEntropy(Regularizer):
         "beta": Interval(0.1, 10.0, log=True),
     }
     needs_classes: ClassVar[bool] = True
-    follows = ("alpha", "beta")
+    follows = ("alpha", "beta", "log_zero")
 
     alpha: float
     beta: float

@@ -52,6 +52,7 @@ class VariationalDropout(Regularizer):
         "recurrent": Interval(0.05, 0.5),
         "output": Interval(0.05, 0.5),
     }
+    follows = ("input", "recurrent", "output")
 
     input: float
     recurrent: float
@@ -65,18 +66,30 @@ class VariationalDropout(Regularizer):
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
         if self.where == "input":
             raise ValueError("where must be default, all, first, last, or indices, got input")
+        self._drops: dict[str, list[Locked | LockedState]] = {name: [] for name in self.off}
+
+    def follow(self, progress: float) -> None:
+        super().follow(progress)
+        for field, drops in self._drops.items():
+            for drop in drops:
+                drop.p = getattr(self, field)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
             return model
         for name, site in select(model, "recurrent", self.where):
             if self.input:
-                site.around.append(Entering(Locked(self.input, self.stream.at(f"{name}.input"))))
+                site.around.append(Entering(self._locked("input", name)))
             if self.recurrent:
                 self._put_between(name, site.body)
             if self.output:
-                site.after.append(Locked(self.output, self.stream.at(f"{name}.output")))
+                site.after.append(self._locked("output", name))
         return model
+
+    def _locked(self, field: str, layer: str) -> Locked:
+        locked = Locked(getattr(self, field), self.stream.at(f"{layer}.{field}"))
+        self._drops[field].append(locked)
+        return locked
 
     def _put_between(self, name: str, layer: Any) -> None:
         for needed in ["between", "gates"] if self.gates == "untied" else ["between"]:
@@ -88,6 +101,7 @@ class VariationalDropout(Regularizer):
         masks = layer.gates if self.gates == "untied" else 1
         locked = LockedState(self.recurrent, masks, self.stream.at(f"{name}.recurrent"))
         layer.between.append(locked)
+        self._drops["recurrent"].append(locked)
         layer.register_forward_pre_hook(locked.renew)
 
 

@@ -45,7 +45,7 @@ class VirtualAdversarial(Regularizer):
         "epsilon": Interval(0.1, 10.0, log=True),
     }
     needs_classes: ClassVar[bool] = True
-    follows = ("strength", "epsilon")
+    follows = ("strength", "epsilon", "steps", "xi")
 
     strength: float
     epsilon: float

@@ -46,6 +46,7 @@ class WeightStandardization(Regularizer):
     kind = "architecture"
     off: ClassVar[Mapping[str, Any]] = {"layers": "none"}
     search: ClassVar[Mapping[str, Domain]] = {}
+    fixed: ClassVar[Mapping[str, str]] = {"eps": "it only keeps a division from zero"}
 
     layers: Literal["none", "conv"]
     scale: Literal["auto", "unit", "fan_in"]

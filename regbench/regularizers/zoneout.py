@@ -13,6 +13,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.sites import Where, select
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
+from regbench.strengths import Scheduled, times
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Zoneout(Regularizer):
     e ~ Bernoulli(state) for each unit, step and example. A GRU has the second line alone, with its own new
     state. In evaluation d and e are their means, so that the layer goes step by step there too, which takes
     longer than the fused kernel. Unlike a dropped unit a kept one passes its gradient on to the step before.
+    A mean that follows a schedule is in evaluation that of the epoch's last step.
 
     Paper: Krueger et al., 2017, https://arxiv.org/abs/1606.01305, section 3
 
@@ -40,6 +42,7 @@ class Zoneout(Regularizer):
     kind = "noise on activations"
     off: ClassVar[Mapping[str, Any]] = {"state": 0.0, "memory": 0.0}
     search: ClassVar[Mapping[str, Domain]] = {"state": Interval(0.02, 0.5), "memory": Interval(0.02, 0.5)}
+    follows = ("state", "memory")
 
     state: float
     memory: float
@@ -51,6 +54,13 @@ class Zoneout(Regularizer):
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
         if self.where == "input":
             raise ValueError("where must be default, all, first, last, or indices, got input")
+        self._zones: dict[str, list[Zone]] = {"state": [], "memory": []}
+
+    def follow(self, progress: float) -> None:
+        super().follow(progress)
+        for field, zones in self._zones.items():
+            for zone in zones:
+                zone.p = getattr(self, field)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -64,13 +74,20 @@ class Zoneout(Regularizer):
             if not self.state and not has_memory:
                 raise ValueError(f"state must be above 0 for {called}, which has no memory, got 0.0")
             if self.state:
-                layer.carrying_state.append(Zone(self.state, self.stream.at(f"{name}.state")))
+                layer.carrying_state.append(self._zone("state", name))
             if self.memory and has_memory:
-                layer.carrying_memory.append(Zone(self.memory, self.stream.at(f"{name}.memory")))
+                layer.carrying_memory.append(self._zone("memory", name))
         return model
 
+    def _zone(self, field: str, layer: str) -> Zone:
+        zone = Zone(getattr(self, field), self.stream.at(f"{layer}.{field}"))
+        if field in self.schedules:
+            zone.keep("p")
+        self._zones[field].append(zone)
+        return zone
 
-class Zone(nn.Module):
+
+class Zone(Scheduled):
     """Keep what was there before, with probability p for each value; in evaluation a share of p of it."""
 
     def __init__(self, p: float, stream: Stream) -> None:
@@ -79,7 +96,7 @@ class Zone(nn.Module):
 
     def forward(self, before: Tensor, now: Tensor) -> Tensor:
         if not self.training:
-            return now + self.p * (before - now)
+            return now + times(before - now, self.now("p"))
         return torch.where(self.stream.bits(self.p, now.shape, now.device), before, now)
 
     def extra_repr(self) -> str:

@@ -279,3 +279,16 @@ def test_the_path_is_made_absolute_like_others(tmp_path: Path, monkeypatch: pyte
     assert (
         resolved(OmegaConf.create({"model": {"init": "~/w.pt"}}))["model"]["init"] == "/home/of/somebody/w.pt"
     )
+
+
+def test_where_a_schedule_had_come_to_is_no_weight(tmp_path: Path) -> None:
+    ramp = {"_target_": "regbench.strengths.Ramp", "start": 0.1, "end": 0.5, "over": 1.0}
+    run = build_run(tiny("mlp", {"dropout": reg_node("dropout", mode="classic", p=ramp)}))
+    held = run.model.state_dict()
+    assert any("scheduled_" in name for name in held)
+    torch.save(held, tmp_path / "weights.pt")
+    weights = read_initial({"init": str(tmp_path / "weights.pt")})
+    assert weights is not None
+    model: Any = build_run(tiny("mlp") | {"seed": 1}).model
+    assert start_from(model.net, weights, 10) == ""
+    assert all(torch.equal(one, held[f"net.{name}"]) for name, one in model.net.state_dict().items())

@@ -13,13 +13,14 @@ import torch.nn.functional as F
 from regbench.assembly.run import build_run
 from regbench.assembly.stack import build_stack
 from regbench.errors import ConfigError
+from regbench.regularizers.base import Regularizer
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, batch_order, begin_step, fit, objective, train_step
 from regbench.training.replicas.proof import unstackable
 from regbench.types import Record
 from tests.conftest import reg_node, tiny
 
-CANNOT = "must be a number, as it cannot follow a schedule with these settings"
+CANNOT = "must be a number and cannot follow a schedule, as"
 OWN = "tests.assembly.test_scheduled"
 
 
@@ -49,6 +50,21 @@ class Hat:
 
     def __call__(self, progress: float) -> float:
         return self.top * (1 - abs(2 * progress - 1))
+
+
+@dataclass
+class Silent(Regularizer):
+    """Somebody's own, that says nothing of schedules."""
+
+    off = {"strength": 0.0}  # noqa: RUF012
+    strength: float
+
+
+def test_a_class_of_others_that_names_no_fields_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_stack({"own": {"_target_": f"{OWN}.Silent", "strength": ramp(0.0, 1.0)}})
+    said = f"reg.own: strength {CANNOT} its class does not name it in follows; none of its fields can"
+    assert str(caught.value) == said
 
 
 def test_the_penalty_of_a_step_is_that_of_its_strength() -> None:
@@ -149,19 +165,21 @@ def test_runs_with_one_are_not_trained_at_once_and_it_is_said_why() -> None:
     ("name", "values", "said"),
     [
         (
-            "ema",
-            {"decay": ramp(0.0, 0.9)},
-            f"reg.ema: decay {CANNOT}; none of its fields can",
+            "swa",
+            {"start": ramp(0.0, 0.9)},
+            f"reg.swa: start {CANNOT} it is a share of the run itself; none of its fields can",
         ),
         (
-            "dropout",
-            {"p": ramp(0.0, 0.5), "mode": "classic"},
-            f"reg.dropout: p {CANNOT}; none of its fields can",
+            "adaptive_dropout",
+            {"alpha": ramp(0.0, 0.5), "form": "learned"},
+            f"reg.adaptive_dropout: alpha {CANNOT} with form learned it is only where the gate's weights "
+            "begin; of its fields share can",
         ),
         (
             "lookahead",
             {"k": ramp(1, 5)},
-            f"reg.lookahead: k {CANNOT}; of its fields alpha can",
+            f"reg.lookahead: k {CANNOT} it counts the steps from one move of the slow weights to the next; "
+            "of its fields alpha can",
         ),
         ("dropout", {"p": ramp(0.0, 1.0)}, "reg.dropout: p must lie in [0, 1), got 1.0"),
         ("dropout", {"p": ramp(-0.1, 0.5)}, "reg.dropout: p must lie in [0, 1), got -0.1"),

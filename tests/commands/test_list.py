@@ -267,7 +267,15 @@ def test_json_has_the_documented_keys(capsys):
         "summary": "Rise linearly during the warm-up, then fall to 0 along half a cosine.",
         "paper": "Loshchilov and Hutter, 2017, https://arxiv.org/abs/1608.03983, eq. 5",
         "parameters": [
-            {"name": "warmup", "type": "float", "default": 0.05, "required": False, "search": None}
+            {
+                "name": "warmup",
+                "type": "float",
+                "default": 0.05,
+                "required": False,
+                "search": None,
+                "follows": False,
+                "fixed": "",
+            }
         ],
         "kind": "",
         "refused": None,
@@ -276,13 +284,29 @@ def test_json_has_the_documented_keys(capsys):
 
 def test_what_a_search_tries_stands_beside_the_default(capsys):
     printed = listed(capsys, "reg")
-    assert "\n  p: float = 0.5 [searched 0.05 to 0.7]   mode: 'inverted' | 'classic' = inverted " in printed
-    assert "\n  rho: float = 0.05 [searched 0.01 to 0.5 (log)]   adaptive: bool = false " in printed
+    assert (
+        "\n  p: float = 0.5 [searched 0.05 to 0.7, schedule]   mode: 'inverted' | 'classic' = inverted "
+        in printed
+    )
+    assert "\n  rho: float = 0.05 [searched 0.01 to 0.5 (log), schedule]   adaptive: bool = false " in printed
     found = {entry["name"]: entry for entry in json.loads(listed(capsys, "reg", "--json"))}
     tried = {p["name"]: p["search"] for p in found["sam"]["parameters"] + found["ema"]["parameters"]}
     assert tried["rho"] == {"low": 0.01, "high": 0.5, "log": True}
     assert tried["decay"] == {"values": [0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999]}
     assert tried["adaptive"] is None
+
+
+def test_what_may_follow_a_schedule_is_said_and_why_another_cannot(capsys):
+    printed = listed(capsys, "reg")
+    assert " log_zero: float = -4.0 [schedule]\n" in printed  # of what no search tries
+    assert "   k: int = 5 [searched 5 to 10]\n" in printed
+    found = {entry["name"]: entry["parameters"] for entry in json.loads(listed(capsys, "reg", "--json"))}
+    alpha, k = found["lookahead"]
+    assert (alpha["follows"], alpha["fixed"]) == (True, "")
+    assert k["follows"] is False
+    assert k["fixed"] == "it counts the steps from one move of the slow weights to the next"
+    mode = next(parameter for parameter in found["dropout"] if parameter["name"] == "mode")
+    assert (mode["follows"], mode["fixed"]) == (False, "")
 
 
 RANGED = """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
+import torch
 
-from regbench.strengths import Cosine, Ramp, Steps, ends
+from regbench.strengths import Cosine, Ramp, Scheduled, Steps, ends, times
 
 
 def test_a_ramp_is_straight_over_its_share_and_constant_after_it() -> None:
@@ -52,3 +54,35 @@ def test_ends_are_the_smallest_and_the_largest_value_of_the_run() -> None:
 def test_what_cannot_be_is_refused(make: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make()
+
+
+class Factor(Scheduled):
+    """A number alone."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+
+def test_a_number_that_is_kept_is_what_evaluation_reads_and_what_is_saved() -> None:
+    one, other = Factor(0.3), Factor(0.3)
+    one.keep("factor")
+    one.factor = 0.1
+    assert (one.now("factor"), other.now("factor")) == (0.1, 0.3)
+    one.eval().load_state_dict({"scheduled_factor": torch.tensor(0.7, dtype=torch.float64)})
+    assert one.now("factor").item() == 0.7
+    assert one.factor == 0.1  # until the next step sets both
+    assert copy.deepcopy(one).now("factor").item() == 0.7
+    assert other.eval().now("factor") == 0.3
+    assert not other.state_dict()
+    one.factor = 0.2
+    assert one.state_dict()["scheduled_factor"].item() == 0.2
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_a_kept_number_multiplies_as_a_float_does(dtype: torch.dtype) -> None:
+    tensor = torch.linspace(-3, 3, 4096).to(dtype).view(64, 64)
+    for factor in (0.7, 1 / 3, 0.1):
+        found = times(tensor, torch.tensor(factor, dtype=torch.float64))
+        assert found.dtype == dtype
+        assert torch.equal(found, tensor * factor)
