@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -132,6 +133,26 @@ def test_another_line_is_refused_in_the_folder(undisturbed: Path) -> None:
     done = search(undisturbed, *LINE, "sampler.seed=1")
     assert done.returncode == 2
     assert "holds another search, whose sampler.seed is 0 and not 1" in done.stderr
+
+
+def test_another_margin_than_the_winner_was_confirmed_with_is_refused(undisturbed: Path) -> None:
+    assert (undisturbed / ROOT / "study" / "winner.json").is_file()
+    done = search(undisturbed, *LINE, "--margin", "0.5")
+    assert done.returncode == 2
+    said = "search: --margin: must stay as the winner was confirmed with, which is none"
+    assert done.stderr == f"regbench: {said}\n"
+
+
+def test_no_seeds_are_added_once_the_test_split_has_been_read(undisturbed: Path, tmp_path: Path) -> None:
+    root = tmp_path / ROOT
+    shutil.copytree(undisturbed / ROOT, root)
+    kept = json.loads((root / "study" / "confirmation.json").read_text())
+    (root / "study" / "reading.json").write_text("{}")  # as `final` leaves it before it reads
+    gone = root / kept["winner"]["folders"][str(max(map(int, kept["winner"]["folders"])))]
+    shutil.rmtree(gone)
+    done = search(tmp_path, *LINE)
+    assert "the test split has been read, and no seeds are added after that" in done.stdout
+    assert not gone.exists()
 
 
 def same(root: Path, undisturbed: Path) -> None:
