@@ -13,6 +13,7 @@ from regbench.composition.settings import Config
 from regbench.errors import ConfigError, brief, listed, nearest
 from regbench.instantiation.fields import converted
 from regbench.storage import weight_files
+from regbench.weights import plain_name
 
 # what others put before all names: DataParallel, torch.compile, regbench itself, Lightning and the like
 PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
@@ -26,12 +27,14 @@ class InitialWeights:
     """Weights to start from.
 
     Attributes:
-        path: of their file.
+        path: of their file, or of the run that has them.
         tensors: by name.
+        what: names them, in words that a sentence begins with.
     """
 
     path: Path
     tensors: Mapping[str, Tensor]
+    what: str = "model: init"
 
 
 def initial_path(node: Config) -> Path | None:
@@ -89,15 +92,43 @@ def read_initial(node: Config) -> InitialWeights | None:
     if path is None:
         return None
     try:
-        tensors = _plainly_named(weight_files.read(path))
+        tensors = weight_files.read(path)
     except (OSError, ValueError) as error:
         raise _refused(path, error) from error
-    odd = next((n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()), None)
+    return finite(InitialWeights(path, _plainly_named(tensors)))
+
+
+def weights_of_run(file: Path, folder: str, key: str) -> InitialWeights:
+    """The weights in a file of a run's, without the normalization of its inputs.
+
+    Args:
+        file: of the folder.
+        folder: of the run, as it is named.
+        key: that names it.
+
+    Raises:
+        ConfigError: they cannot be read, or are no finite numbers.
+    """
+    try:
+        tensors = weight_files.read(file)
+    except (OSError, ValueError) as error:
+        said = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{key}: must be the folder of a run, and {brief(file)} {said}") from error
+    return finite(InitialWeights(Path(folder), _plainly_named(tensors), f"{key}:"))
+
+
+def finite(weights: InitialWeights) -> InitialWeights:
+    """The same weights.
+
+    Raises:
+        ConfigError: they are no finite numbers.
+    """
+    named = weights.tensors.items()
+    odd = next((n for n, t in named if t.is_floating_point() and not t.isfinite().all()), None)
     if odd is not None:
-        raise ConfigError(
-            f"model: init must hold finite numbers, and {brief(odd)} in {brief(path)} has others"
-        )
-    return InitialWeights(path, tensors)
+        path = brief(weights.path)
+        raise ConfigError(f"{weights.what} must hold finite numbers, and {brief(odd)} in {path} has others")
+    return weights
 
 
 def _refused(path: Path, error: Exception) -> ConfigError:
@@ -131,7 +162,39 @@ def start_from(net: nn.Module, weights: InitialWeights, outputs: int) -> str:
     Raises:
         ConfigError: anything else is missing, there and not the model's, or of another shape or type.
     """
-    own = {n: t for n, t in net.state_dict(keep_vars=True).items() if isinstance(t, Tensor)}
+    own, theirs, fresh = _matched(net, weights, outputs)
+    with torch.no_grad():
+        for name in theirs.keys() - set(fresh):
+            own[name].copy_(theirs[name])
+    _mark(net, fresh)
+    if not fresh:
+        return ""
+    return f"model.init: its head {listed(fresh, MOST_NAMED)} is new, for {_why_new(fresh[0], own, theirs)}"
+
+
+def fitting(model: nn.Module, weights: InitialWeights, outputs: int) -> dict[str, Tensor]:
+    """What `start_from` would give a model, which stays as it is: tensors by the names of its plain state.
+
+    Args:
+        model: in front of which inputs may be standardized.
+        weights: as of `start_from`.
+        outputs: of the model, for a row.
+
+    Raises:
+        ConfigError: as `start_from`.
+    """
+    own, theirs, fresh = _matched(model, weights, outputs)
+    by_id = {id(own[name]): theirs[name] for name in theirs.keys() - set(fresh)}
+    return {name: by_id[id(tensor)] for name, tensor in own.items() if id(tensor) in by_id}
+
+
+def _matched(
+    model: nn.Module, weights: InitialWeights, outputs: int
+) -> tuple[dict[str, Tensor], dict[str, Tensor], list[str]]:
+    """A model's own tensors, those of the weights by the same names, and the names of a head that is new."""
+    state = model.state_dict(keep_vars=True)
+    own = {plain_name(n): t for n, t in state.items() if isinstance(t, Tensor)}
+    own = {name: tensor for name, tensor in own.items() if not name.startswith(NORMALIZATION)}
     theirs = _without_prefixes(weights.tensors, own)
     fresh = _heads(own, theirs, outputs)
     given = {name for name in theirs if name in own}
@@ -139,17 +202,11 @@ def start_from(net: nn.Module, weights: InitialWeights, outputs: int) -> str:
     missing = [
         n for n, t in own.items() if n not in given and id(t) not in same and n.rpartition(".")[2] != COUNTED
     ]
-    if missing and given and missing == _last_module(net, own):
+    if missing and given and missing == _last_module(model, own):
         fresh, missing = [*fresh, *missing], []
-    _require_all(weights.path, own, theirs, missing)
-    _require_alike(weights.path, own, theirs, fresh)
-    with torch.no_grad():
-        for name in given - set(fresh):
-            own[name].copy_(theirs[name])
-    _mark(net, fresh)
-    if not fresh:
-        return ""
-    return f"model.init: its head {listed(fresh, MOST_NAMED)} is new, for {_why_new(fresh[0], own, theirs)}"
+    _require_all(weights, own, theirs, missing)
+    _require_alike(weights, own, theirs, fresh)
+    return own, theirs, fresh
 
 
 def _why_new(name: str, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> str:
@@ -189,12 +246,12 @@ def _heads(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], outputs: int
 def _last_module(net: nn.Module, own: Mapping[str, Tensor]) -> list[str]:
     """The names of the parameters of the last module that has some."""
     last = list(net.named_parameters())[-1:]
-    holder = last[0][0].rpartition(".")[0] if last else ""
+    holder = plain_name(last[0][0]).rpartition(".")[0] if last else ""
     return [name for name in own if name.rpartition(".")[0] == holder]
 
 
 def _require_all(
-    path: Path, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], missing: Sequence[str]
+    weights: InitialWeights, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], missing: Sequence[str]
 ) -> None:
     odd = [name for name in theirs if name not in own]
     if not missing and not odd:
@@ -203,25 +260,26 @@ def _require_all(
     said += [f"has {listed(odd, MOST_NAMED)}, which the model lacks"] if odd else []
     close = nearest(odd[0], missing or own) if odd else ""
     raise ConfigError(
-        f"model: init must hold the model's weights, and {brief(path)} {' and '.join(said)}{close}"
+        f"{weights.what} must hold the model's weights, and {brief(weights.path)} {' and '.join(said)}{close}"
     )
 
 
 def _require_alike(
-    path: Path, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], fresh: Sequence[str]
+    weights: InitialWeights, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], fresh: Sequence[str]
 ) -> None:
+    what, path = weights.what, brief(weights.path)
     for name, tensor in own.items():
         other = theirs.get(name)
         if other is None or name in fresh:
             continue
         if other.shape != tensor.shape:
-            shapes = f"{tuple(other.shape)} in {brief(path)} and {tuple(tensor.shape)} in the model"
-            raise ConfigError(f"model: init must hold weights of the model's shapes, and {name} is {shapes}")
+            shapes = f"{tuple(other.shape)} in {path} and {tuple(tensor.shape)} in the model"
+            raise ConfigError(f"{what} must hold weights of the model's shapes, and {name} is {shapes}")
         kinds = {(one.is_floating_point(), one.is_complex()) for one in (tensor, other)}
         if len(kinds) > 1:
             raise ConfigError(
-                f"model: init must hold numbers of the model's kind, and {name} is {other.dtype} in "
-                f"{brief(path)} and {tensor.dtype} in the model"
+                f"{what} must hold numbers of the model's kind, and {name} is {other.dtype} in "
+                f"{path} and {tensor.dtype} in the model"
             )
 
 

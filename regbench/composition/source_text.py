@@ -40,7 +40,17 @@ def defined(target: str, roots: Roots) -> tuple[Definition, ast.Module] | None:
 
 def off_of(target: str, roots: Roots) -> dict[str, Any]:
     """What a class or the first of its bases that does so assigns to `off`; empty where none does."""
-    assigned = _assigned(target, "off", roots)
+    return _written(target, "off", roots)
+
+
+def reads_runs_of(target: str, roots: Roots) -> dict[str, Any]:
+    """The same of `reads_runs`: the fields that name folders of runs, and what is read there."""
+    return _written(target, "reads_runs", roots)
+
+
+def _written(target: str, attribute: str, roots: Roots) -> dict[str, Any]:
+    """The dictionary that a class or the first of its bases that does so assigns; empty where none does."""
+    assigned = _assigned(target, attribute, roots)
     try:
         written = ast.literal_eval(assigned) if assigned else {}
     except ValueError:  # it is computed
