@@ -78,10 +78,16 @@ def _given_runs(node: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def finished_run(dataset: str) -> Path:
-    """The folder of a small run that has learned the rows of a dataset's node, made once in a session."""
-    words = ["train.epochs=5", "train.batch_size=32", "train.lr=0.1", "seed=99", "threads=1", "device=cpu"]
-    plain = compose("model=mlp", *words) | {"dataset": json.loads(dataset)}
+def finished_run(dataset: str, *more: str, seed: int = 99) -> Path:
+    """The folder of a small run that has learned the rows of a dataset's node, made once in a session.
+
+    Args:
+        dataset: the node, as JSON.
+        *more: words of its command line.
+        seed: of the run.
+    """
+    words = ["train.epochs=5", "train.batch_size=32", "train.lr=0.1", "threads=1", "device=cpu", *more]
+    plain = compose(*words) | {"dataset": json.loads(dataset), "seed": seed}
     if load_data(plain["dataset"]).vocabulary is not None:
         plain["model"] = compose(*TINY["text"])["model"]
     folder = Path(tempfile.mkdtemp(dir=os.environ["REGBENCH_CACHE"]))

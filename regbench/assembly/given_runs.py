@@ -95,7 +95,7 @@ def _require_same_question(found: Trained, folder: str, key: str, data: Dataset)
     Raises:
         ConfigError: its inputs or its classes are others.
     """
-    wanted = _apart_in_classes(found, data) or _apart_in_inputs(found.about, data)
+    wanted = _apart_in_inputs(found.about, data) or _apart_in_classes(found, data)
     if wanted is not None:
         must, theirs = wanted
         raise ConfigError(f"{key}: must be a run {must}, and {brief(folder)} {theirs}")
