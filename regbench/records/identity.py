@@ -133,9 +133,9 @@ def told_by_content(stack: Mapping[str, Any], content: str) -> dict[str, Any]:
 
 
 def _put(node: Mapping[str, Any], path: Sequence[str], value: str) -> dict[str, Any]:
-    """A tree with another value at a path, where it has one there."""
+    """A tree with another text at a path, where it has one there."""
     name, *inner = path
-    if name not in node or (inner and not isinstance(node[name], Mapping)):
+    if not isinstance(node.get(name), Mapping if inner else str):
         return dict(node)
     return {**node, name: _put(node[name], inner, value) if inner else value}
 

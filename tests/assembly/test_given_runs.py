@@ -25,6 +25,7 @@ from regbench.types import ForwardPass
 from tests.conftest import CSV, compose, finished_run, reg_node, tiny
 from tests.numbers import numeric
 
+
 @dataclass
 class Pairs(Digits):
     """Two digits are one class, so that there are five."""
@@ -107,7 +108,9 @@ def test_a_run_that_has_kept_no_weights(tmp_path: Path) -> None:
     for name in ("best.pt", "last.pt"):
         (run / name).unlink()
     said = refused(distilled(run))
-    assert said.startswith("reg.distillation.teacher: must be the folder of a run that has kept weights, and ")
+    assert said.startswith(
+        "reg.distillation.teacher: must be the folder of a run that has kept weights, and "
+    )
 
 
 def test_weights_that_are_damaged(tmp_path: Path) -> None:
@@ -123,7 +126,9 @@ def test_weights_that_are_damaged(tmp_path: Path) -> None:
 
 def test_other_classes() -> None:
     run = digits_run()
-    config = distilled(run) | {"dataset": compose("dataset=own", f"dataset._target_={__name__}.Pairs")["dataset"]}
+    config = distilled(run) | {
+        "dataset": compose("dataset=own", f"dataset._target_={__name__}.Pairs")["dataset"]
+    }
     assert refused(config) == f"reg.distillation.teacher: must be a run with 5 classes, and {run} has 10"
 
 
@@ -139,7 +144,9 @@ def test_the_same_number_of_classes_by_other_names(tmp_path: Path) -> None:
 def test_numbers() -> None:
     run = finished_run(json.dumps(numeric()["dataset"]))
     said = refused(distilled(run))
-    assert said == f"reg.distillation.teacher: must be a run that predicts classes, and {run} predicts numbers"
+    assert (
+        said == f"reg.distillation.teacher: must be a run that predicts classes, and {run} predicts numbers"
+    )
     other = numeric() | {"reg": {"distillation": reg_node("distillation", teacher=str(digits_run()))}}
     assert refused(other) == "reg.distillation: needs classes, got numbers to predict"
 
@@ -162,7 +169,9 @@ def test_text_and_pixels() -> None:
     said = refused(distilled(text))
     assert said == f"reg.distillation.teacher: must be a run whose inputs are numbers, and {text} reads text"
     said = refused(distilled(digits, "text"))
-    assert said == f"reg.distillation.teacher: must be a run whose inputs are text, and {digits} reads numbers"
+    assert (
+        said == f"reg.distillation.teacher: must be a run whose inputs are text, and {digits} reads numbers"
+    )
 
 
 def test_another_vocabulary() -> None:
@@ -175,7 +184,9 @@ def test_another_vocabulary() -> None:
 def test_other_inputs_of_the_columns_of_a_table() -> None:
     table = json.loads(node_of("dataset=breast_cancer"))
     config = distilled(finished_run(json.dumps(table | {"split_seed": 1})), **table)
-    assert refused(config).startswith("reg.distillation.teacher: must be a run whose inputs are made alike of")
+    assert refused(config).startswith(
+        "reg.distillation.teacher: must be a run whose inputs are made alike of"
+    )
     run = build_run(distilled(finished_run(json.dumps(table)), **table))
     assert isinstance(run.reg.members["distillation"].runs["teacher"], nn.Module)
 
@@ -200,7 +211,9 @@ def test_what_was_kept_at_the_end_is_what_teaches(tmp_path: Path) -> None:
     assert config["reg"]
     run = finished_run(json.dumps(tiny()["dataset"]), "+reg=ema", "reg.ema.decay=0.9")
     state = checkpoint.load(run / "last.pt")
-    assert any(not torch.equal(state["model"][n], t) for n, t in state["evaluated"].items() if n in state["model"])
+    assert any(
+        not torch.equal(state["model"][n], t) for n, t in state["evaluated"].items() if n in state["model"]
+    )
     teacher = build_run(distilled(run)).reg.members["distillation"].runs["teacher"]
     best = checkpoint.load(run / "best.pt", lambda found: None, (state["identity"],))
     assert all(torch.equal(tensor, best[name]) for name, tensor in teacher.state_dict().items())
@@ -273,7 +286,9 @@ def identity_of(config: dict[str, Any]) -> str:
     return identity(config, content_of(config))
 
 
-def test_the_same_teacher_elsewhere_makes_the_same_run_and_another_in_its_place_another(tmp_path: Path) -> None:
+def test_the_same_teacher_elsewhere_makes_the_same_run_and_another_in_its_place_another(
+    tmp_path: Path,
+) -> None:
     here, there = copied(digits_run(), tmp_path / "here"), copied(digits_run(), tmp_path / "there")
     assert identity_of(distilled(here)) == identity_of(distilled(there))
     before = identity_of(distilled(here))

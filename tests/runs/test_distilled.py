@@ -74,11 +74,18 @@ def moved(home: Path, taught: Path) -> None:
         record.write_text(record.read_text().replace(str(taught), str(home)))
 
 
-def test_the_same_teacher_elsewhere_is_the_same_run_and_the_record_says_which(home: Path, taught: Path) -> None:
+def test_the_same_teacher_elsewhere_is_the_same_run_and_the_record_says_which(
+    home: Path, taught: Path
+) -> None:
     other = home.parent / "other"
     shutil.move(home / "teacher", other)
-    again = train(home, "again", "model.width=8", "+reg=[distillation,mixup]", f"reg.distillation.teacher={other}",
-                  "train.epochs=1")  # fmt: skip
+    words = [
+        "model.width=8",
+        "+reg=[distillation,mixup]",
+        f"reg.distillation.teacher={other}",
+        "train.epochs=1",
+    ]
+    again = train(home, "again", *words)
     assert summary(again)["identity"] == summary(taught / "student")["identity"]
     key, _, digest = summary(again)["content"].rpartition("=")
     assert key == "+run:reg.distillation.teacher"
@@ -111,8 +118,8 @@ def test_a_run_that_goes_on_says_what_it_misses(home: Path, taught: Path) -> Non
     moved(home, taught)
     shutil.rmtree(home / "teacher")
     said = refused(home, "resume", "student", "train.epochs=3")
-    expected = f"reg.distillation.teacher: must be the folder of a finished run, and there is none at '{home}/teacher'"
-    assert expected in said
+    expected = f"must be the folder of a finished run, and there is none at '{home}/teacher'"
+    assert f"reg.distillation.teacher: {expected}" in said
     assert summary(home / "student")["status"] in ("finished", "interrupted")
 
 
@@ -181,7 +188,10 @@ def test_a_pull_towards_a_run_is_gone_on_with_where_that_is_gone(home: Path) -> 
 
 def test_sentences_are_learned_from_a_teacher_of_another_model(tmp_path: Path) -> None:
     text = ["dataset=text_csv", f"dataset.path={CSV}", "dataset.length=12", "threads=1", "train.epochs=1"]
-    rnn, transformer = (["model=rnn", "model.width=8"], ["model=transformer", "model.width=8", "model.heads=2"])
+    rnn, transformer = (
+        ["model=rnn", "model.width=8"],
+        ["model=transformer", "model.width=8", "model.heads=2"],
+    )
     cli(tmp_path, "train", *text, *rnn, "hydra.run.dir=teacher")
     line = ["+reg=distillation", "reg.distillation.teacher=teacher", "hydra.run.dir=student"]
     cli(tmp_path, "train", *text, *transformer, *line)
