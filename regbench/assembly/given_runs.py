@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regbench.assembly.initial_weights import fitting, weights_of_run
+from regbench.assembly.initial_weights import weights_of_run
+from regbench.assembly.matched_weights import fitting
 from regbench.assembly.run_folders import weights_in
 from regbench.assembly.trained import Trained, read_trained
 from regbench.composition.trust import Trust
