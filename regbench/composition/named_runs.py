@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regbench.composition.source_text import Roots, reads_runs_of
+from regbench.composition.source_text import reads_runs_of
+
+NO_PATH = ("", "???")
 
 
 @dataclass(frozen=True)
@@ -52,24 +56,23 @@ def named_runs(stack: Any, typed_in: str | None = None, key: str = "reg") -> Ite
         if target is None:
             yield from named_runs(node, typed_in, inner)
             continue
-        asked = [
-            field for field, value in node.items() if isinstance(value, str) and value not in ("", "???")
-        ]
-        fields = _fields(target, _roots(typed_in)) if len(asked) > 1 else {}  # one is `_target_` itself
-        yield from (NamedRun(inner, field, node) for field in asked if field in fields)
+        asked = [name for name, value in node.items() if isinstance(value, str) and value not in NO_PATH]
+        if len(asked) > 1 and isinstance(target, str):  # one is `_target_` itself
+            fields = _fields(target, (os.getcwd(), typed_in or "", *sys.path))
+            yield from (NamedRun(inner, field, node) for field in asked if field in fields)
 
 
-def _roots(typed_in: str | None) -> Roots:
-    """Where a person's own modules may lie: where they would be imported from."""
-    return tuple(
-        map(Path, dict.fromkeys(map(str, [Path.cwd(), *([typed_in] if typed_in else []), *sys.path])))
-    )
+@functools.lru_cache(maxsize=1024)  # each job of a sweep has the same
+def _fields(target: str, folders: tuple[str, ...]) -> Collection[str]:
+    """What a class reads runs by; nothing where none of the folders has the text of it.
 
-
-def _fields(target: Any, roots: Roots) -> dict[str, Any]:
-    parts = target.split(".") if isinstance(target, str) else []
+    Args:
+        target: of the class.
+        folders: those that a person's own modules would be imported from.
+    """
+    parts = target.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        return {}
+        return ()
     with suppress(OSError, ValueError, RecursionError, MemoryError):  # a file that cannot be read, or parsed
-        return reads_runs_of(target, roots)
-    return {}
+        return tuple(reads_runs_of(target, tuple(map(Path, dict.fromkeys(filter(None, folders))))))
+    return ()
