@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import copy
 import functools
+import io
+import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
+from regbench.assembly.data import load_data
 from regbench.assembly.refusals import option
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_jobs
 from regbench.composition.paths import config_dir
+from regbench.instantiation.locating import locate
+from regbench.runs.folder import RunFolder
+from regbench.runs.session import train as train_run
+from regbench.streams import kept_draws
 
 # made-up sentences of three kinds: what an animal does, where it is, how many were seen
 CSV = Path(__file__).parent / "sentences.csv"
@@ -42,12 +51,67 @@ def compose(*overrides: str) -> dict[str, Any]:
 def tiny(model: str = "mlp", reg: dict[str, Any] | None = None, **train: Any) -> dict[str, Any]:
     """A run of two epochs of four steps (97 rows: the last batch would hold one) on the real digits."""
     config = compose(*TINY[model], *SMALL)
-    return config | {"reg": reg or {}, "train": config["train"] | train}
+    return given_runs(config | {"reg": reg or {}, "train": config["train"] | train})
 
 
 def reg_node(name: str, **values: Any) -> dict[str, Any]:
     """The node of a regularizer's own YAML, some values changed."""
     return option((config_dir() / "reg" / f"{name}.yaml").read_text()) | values
+
+
+def given_runs(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration whose members that act by the model of another run, and name none, are given one.
+
+    It was trained on the same rows: an MLP, or of text an RNN.
+    """
+    return config | {"reg": {name: _given_runs(node, config) for name, node in config["reg"].items()}}
+
+
+def _given_runs(node: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    if "_target_" not in node:
+        return {name: _given_runs(inner, config) for name, inner in node.items()}
+    cls: Any = locate(node["_target_"], "reg")
+    asked = [field for field, what in getattr(cls, "reads_runs", {}).items() if what == "model"]
+    off = all(node.get(field) == value for field, value in cls.off.items())
+    lacking = [field for field in asked if node.get(field) is None and not off]
+    return node | {field: str(finished_run(json.dumps(config["dataset"]))) for field in lacking}
+
+
+@functools.cache
+def finished_run(dataset: str, *more: str, seed: int = 99) -> Path:
+    """The folder of a small run that has learned the rows of a dataset's node, made once in a session.
+
+    Args:
+        dataset: the node, as JSON.
+        *more: words of its command line.
+        seed: of the run.
+    """
+    words = ["train.epochs=5", "train.batch_size=32", "train.lr=0.1", "threads=1", "device=cpu", *more]
+    plain = compose(*words) | {"dataset": json.loads(dataset), "seed": seed}
+    if load_data(plain["dataset"]).vocabulary is not None:
+        plain["model"] = compose(*TINY["text"])["model"]
+    folder = Path(tempfile.mkdtemp(dir=os.environ["REGBENCH_CACHE"]))
+    record_line(folder, plain)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with kept_draws():
+            assert train_run(RunFolder(plain, folder, {}, Console(file=io.StringIO()))).finished
+    finally:
+        torch.set_default_dtype(before)
+    return folder
+
+
+def record_line(folder: Path, config: dict[str, Any]) -> None:
+    """What Hydra would have left in the folder of a run."""
+    about = {
+        "runtime": {"cwd": str(Path.cwd()), "choices": {}, "config_sources": []},
+        "overrides": {"task": []},
+        "job": {"name": "train"},
+    }
+    (folder / ".hydra").mkdir()
+    (folder / ".hydra" / "config.yaml").write_text(json.dumps(config))
+    (folder / ".hydra" / "hydra.yaml").write_text(json.dumps({"hydra": about}))
 
 
 def all_regs() -> list[str]:
@@ -58,7 +122,9 @@ def all_regs() -> list[str]:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-    torch.set_warn_always(True)  # else a warning comes once per process, in whichever test is the first
+    torch.set_warn_always(
+        True
+    )  # else a warning comes once per process, in whichever test happens to be the first
 
 
 @pytest.fixture(autouse=True, scope="session")

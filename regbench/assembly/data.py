@@ -13,6 +13,7 @@ import torch
 
 from regbench.assembly.dataset_source import keeping_of, make_source
 from regbench.assembly.initial_weights import initial_digest
+from regbench.assembly.run_folders import digests_of
 from regbench.composition.settings import Config
 from regbench.data.mapped import read_mapped, write_mapped
 from regbench.data.source import Numeric, Source
@@ -20,7 +21,7 @@ from regbench.data.splits import SplitOptions, carve
 from regbench.errors import printable
 from regbench.instantiation.boundary import refusing
 from regbench.instantiation.fields import checked
-from regbench.records.identity import joined_content, parts_of_content
+from regbench.records.identity import joined_content, parts_of_content, runs_of_content
 from regbench.records.metrics import CLASSES, NUMBERS, Terms
 from regbench.storage.digests import digest_of
 from regbench.storage.shared import made_once
@@ -38,17 +39,22 @@ def load_data(node: Config) -> Dataset:
 
 
 def content_of(config: Config, recorded: str | None = None) -> str:
-    """A digest of what is the person's own, data and initial weights, for a configuration's identity.
+    """A digest of what is the person's own, for an identity: data, initial weights, and other runs.
 
     Args:
         config: resolved.
-        recorded: what it was when the run began; where the file of its initial weights is gone, that counts.
+        recorded: what it was when the run began; where the file of its initial weights, or the folder of a
+            run that a member reads, is gone, that counts.
 
     Raises:
         ConfigError: the dataset or the weights cannot be read, or the weights are not those recorded.
     """
     before = "" if recorded is None else parts_of_content(config, recorded)[1]
-    return joined_content(data_content_of(config), initial_digest(config.get("model", {}), before))
+    return joined_content(
+        data_content_of(config),
+        initial_digest(config.get("model", {}), before),
+        digests_of(config, runs_of_content(recorded or "")),
+    )
 
 
 def data_content_of(config: Config) -> str:

@@ -1,25 +1,20 @@
-"""The weights that a run starts from (`model.init`): read, and put into a model with nothing left unsaid."""
+"""The weights that a run starts from (`model.init`), or that another run has kept: read, and finite."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regbench.composition.settings import Config
-from regbench.errors import ConfigError, brief, listed, nearest
+from regbench.errors import ConfigError, brief
 from regbench.instantiation.fields import converted
 from regbench.storage import weight_files
 from regbench.strengths import KEPT as SCHEDULED
 
-# what others put before all names: DataParallel, torch.compile, regbench itself, Lightning and the like
-PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
 NORMALIZATION = "normalization."  # of a run's checkpoint: its inputs', not the model's
-COUNTED = "num_batches_tracked"  # of batch normalizations, and absent from old files
-MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -27,12 +22,14 @@ class InitialWeights:
     """Weights to start from.
 
     Attributes:
-        path: of their file.
+        path: of their file, or of the run that has them.
         tensors: by name.
+        what: names them, in words that a sentence begins with.
     """
 
     path: Path
     tensors: Mapping[str, Tensor]
+    what: str = "model: init"
 
 
 def initial_path(node: Config) -> Path | None:
@@ -90,15 +87,43 @@ def read_initial(node: Config) -> InitialWeights | None:
     if path is None:
         return None
     try:
-        tensors = _plainly_named(weight_files.read(path))
+        tensors = weight_files.read(path)
     except (OSError, ValueError) as error:
         raise _refused(path, error) from error
-    odd = next((n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()), None)
+    return _finite(InitialWeights(path, _plainly_named(tensors)))
+
+
+def weights_of_run(file: Path, folder: str, key: str) -> InitialWeights:
+    """The weights in a file of a run's, without the normalization of its inputs.
+
+    Args:
+        file: of the folder.
+        folder: of the run, as it is named.
+        key: that names it.
+
+    Raises:
+        ConfigError: they cannot be read, or are no finite numbers.
+    """
+    try:
+        tensors = weight_files.read(file)
+    except (OSError, ValueError) as error:
+        said = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{key}: must be the folder of a run, and {brief(file)} {said}") from error
+    return _finite(InitialWeights(Path(folder), _plainly_named(tensors), f"{key}:"))
+
+
+def _finite(weights: InitialWeights) -> InitialWeights:
+    """The same weights.
+
+    Raises:
+        ConfigError: they are no finite numbers.
+    """
+    named = weights.tensors.items()
+    odd = next((n for n, t in named if t.is_floating_point() and not t.isfinite().all()), None)
     if odd is not None:
-        raise ConfigError(
-            f"model: init must hold finite numbers, and {brief(odd)} in {brief(path)} has others"
-        )
-    return InitialWeights(path, tensors)
+        path = brief(weights.path)
+        raise ConfigError(f"{weights.what} must hold finite numbers, and {brief(odd)} in {path} has others")
+    return weights
 
 
 def _refused(path: Path, error: Exception) -> ConfigError:
@@ -118,124 +143,3 @@ def _plainly_named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _beside(name: str) -> bool:
     """Whether a tensor of a run is its inputs' normalization, or where a member's schedule had come to."""
     return name.startswith(NORMALIZATION) or name.rpartition(".")[2].startswith(SCHEDULED)
-
-
-def start_from(net: nn.Module, weights: InitialWeights, outputs: int) -> str:
-    """Give a model these weights, in place; return what is to be said of it.
-
-    A head of another size keeps its own weights: the tensors of a module that differ from the file's in their
-    first dimension alone, which is `outputs` here. So does the last module with parameters where the file has
-    nothing of it. Such a module lists them in its attribute `fresh`. A prefix of all names that the model
-    does not have is passed over, a missing count of batches is left at 0, and of a tensor that goes by two
-    names one is enough.
-
-    Args:
-        net: the plain model, not tied yet.
-        weights: to start from.
-        outputs: of the model, for a row.
-
-    Raises:
-        ConfigError: anything else is missing, there and not the model's, or of another shape or type.
-    """
-    own = {n: t for n, t in net.state_dict(keep_vars=True).items() if isinstance(t, Tensor)}
-    theirs = _without_prefixes(weights.tensors, own)
-    fresh = _heads(own, theirs, outputs)
-    given = {name for name in theirs if name in own}
-    same = {id(own[name]) for name in given}
-    missing = [
-        n for n, t in own.items() if n not in given and id(t) not in same and n.rpartition(".")[2] != COUNTED
-    ]
-    if missing and given and missing == _last_module(net, own):
-        fresh, missing = [*fresh, *missing], []
-    _require_all(weights.path, own, theirs, missing)
-    _require_alike(weights.path, own, theirs, fresh)
-    with torch.no_grad():
-        for name in given - set(fresh):
-            own[name].copy_(theirs[name])
-    _mark(net, fresh)
-    if not fresh:
-        return ""
-    return f"model.init: its head {listed(fresh, MOST_NAMED)} is new, for {_why_new(fresh[0], own, theirs)}"
-
-
-def _why_new(name: str, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> str:
-    if name not in theirs:
-        return "the file has none"
-    return f"the file's has {len(theirs[name])} outputs and the run {len(own[name])}"
-
-
-def _without_prefixes(theirs: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names without prefixes that all of them have, and not the model's."""
-    found = dict(theirs)
-    while True:
-        known = (
-            prefix
-            for prefix in PREFIXES
-            if all(name.startswith(prefix) for name in found) and not any(n.startswith(prefix) for n in own)
-        )
-        prefix = next(known, None)
-        if prefix is None or not found:
-            return found
-        found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
-
-
-def _heads(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], outputs: int) -> list[str]:
-    """The tensors of modules that return other numbers of outputs than those of the file."""
-    holders = {
-        name.rpartition(".")[0]
-        for name, tensor in own.items()
-        if name in theirs
-        and theirs[name].dim() == tensor.dim() > 0
-        and tensor.shape[0] == outputs != theirs[name].shape[0]
-        and tensor.shape[1:] == theirs[name].shape[1:]
-    }
-    return [name for name in own if name.rpartition(".")[0] in holders]
-
-
-def _last_module(net: nn.Module, own: Mapping[str, Tensor]) -> list[str]:
-    """The names of the parameters of the last module that has some."""
-    last = list(net.named_parameters())[-1:]
-    holder = last[0][0].rpartition(".")[0] if last else ""
-    return [name for name in own if name.rpartition(".")[0] == holder]
-
-
-def _require_all(
-    path: Path, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], missing: Sequence[str]
-) -> None:
-    odd = [name for name in theirs if name not in own]
-    if not missing and not odd:
-        return
-    said = [f"lacks {listed(missing, MOST_NAMED)}"] if missing else []
-    said += [f"has {listed(odd, MOST_NAMED)}, which the model lacks"] if odd else []
-    close = nearest(odd[0], missing or own) if odd else ""
-    raise ConfigError(
-        f"model: init must hold the model's weights, and {brief(path)} {' and '.join(said)}{close}"
-    )
-
-
-def _require_alike(
-    path: Path, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], fresh: Sequence[str]
-) -> None:
-    for name, tensor in own.items():
-        other = theirs.get(name)
-        if other is None or name in fresh:
-            continue
-        if other.shape != tensor.shape:
-            shapes = f"{tuple(other.shape)} in {brief(path)} and {tuple(tensor.shape)} in the model"
-            raise ConfigError(f"model: init must hold weights of the model's shapes, and {name} is {shapes}")
-        kinds = {(one.is_floating_point(), one.is_complex()) for one in (tensor, other)}
-        if len(kinds) > 1:
-            raise ConfigError(
-                f"model: init must hold numbers of the model's kind, and {name} is {other.dtype} in "
-                f"{brief(path)} and {tensor.dtype} in the model"
-            )
-
-
-def _mark(net: nn.Module, fresh: Sequence[str]) -> None:
-    parameters = dict(net.named_parameters(remove_duplicate=False))
-    net.fresh = ()  # type: ignore[assignment]
-    for name in fresh:
-        if name in parameters:
-            holder, _, last = name.rpartition(".")
-            module = net.get_submodule(holder)
-            module.fresh = (*getattr(module, "fresh", ()), last)  # type: ignore[assignment]

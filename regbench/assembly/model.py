@@ -12,7 +12,8 @@ from torch.nn.parameter import is_lazy
 
 from regbench.assembly.footprint import require_room
 from regbench.assembly.freezing import freeze
-from regbench.assembly.initial_weights import read_initial, start_from
+from regbench.assembly.initial_weights import read_initial
+from regbench.assembly.matched_weights import start_from
 from regbench.assembly.remedies import remedy
 from regbench.assembly.sites import mark_sites, settle_noise, told_of_noise
 from regbench.composition.kinds import MODEL

@@ -11,6 +11,7 @@ from regbench.assembly import class_weights
 from regbench.assembly.data import load_data, rows_by_class
 from regbench.assembly.device import find_device
 from regbench.assembly.few_rows import few_rows
+from regbench.assembly.given_runs import give_runs
 from regbench.assembly.memory_layout import lay_by_pixels, lies_by_pixels
 from regbench.assembly.model import build_model
 from regbench.assembly.optimization import build_optimizer, build_schedule
@@ -37,7 +38,8 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
         config: a resolved configuration.
         stack: use this one instead of the configuration's.
         learn: let the members learn from the train split (`prepare_data`), which may take long.
-        initial: read the weights that the model starts from; False where a checkpoint's are to come.
+        initial: read weights to start from, the model's and its members'; False where a checkpoint's are to
+            come.
 
     Raises:
         ConfigError: anything in the configuration that cannot be.
@@ -57,6 +59,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
     data = data.to(device)
     with members_prepare():
         stack.check_data(data.train)
+        give_runs(stack, data, model, device, initial)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.composition.devices import read_devices, require_per_device
+from regbench.composition.named_runs import named_runs
 from regbench.errors import ConfigError, alike, brief, did_you_mean
 from regbench.instantiation.fields import checked, converted, require_number
 from regbench.instantiation.signatures import hints_of
@@ -164,6 +165,8 @@ def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, An
             if name in part:
                 part[name] = whole(part[name])
     _make_absolute({name: node for name, node in config.items() if isinstance(node, dict)}, typed_in)
+    for named in named_runs(config.get("reg"), typed_in):
+        named.node[named.field] = _absolute(named.path, typed_in)
     return config
 
 
@@ -207,9 +210,13 @@ def _make_absolute(node: Any, typed_in: str | None, key: str = "") -> None:
         if isinstance(value, dict):
             _make_absolute(value, typed_in, inner)
         elif isinstance(value, str) and value not in ("", "???") and path_due:
-            path = os.path.expanduser(value)
-            places = [os.path.abspath(os.path.join(folder, path)) for folder in (typed_in or "", "")]
-            node[name] = next(filter(os.path.exists, places), places[0])
+            node[name] = _absolute(value, typed_in)
+
+
+def _absolute(value: str, typed_in: str | None) -> str:
+    path = os.path.expanduser(value)
+    places = [os.path.abspath(os.path.join(folder, path)) for folder in (typed_in or "", "")]
+    return next(filter(os.path.exists, places), places[0])
 
 
 def read_settings(config: Mapping[str, Any]) -> tuple[Settings, TrainSettings]:

@@ -44,6 +44,12 @@ def off_of(target: str, roots: Roots) -> dict[str, Any]:
     return written if isinstance(written, dict) else {}
 
 
+def reads_runs_of(target: str, roots: Roots) -> dict[str, Any]:
+    """The same of `reads_runs`: the fields that name folders of runs, and what is read there."""
+    written = _written(target, "reads_runs", roots)
+    return written if isinstance(written, dict) else {}
+
+
 def follows_of(target: str, roots: Roots) -> tuple[str, ...]:
     """The fields that `follows` of a class, or of the first of its bases that has one, names."""
     written = _written(target, "follows", roots)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from regbench.assembly.given_runs import give_runs
 from regbench.assembly.run import members_prepare
 from regbench.errors import ConfigError, brief
 from regbench.library.applied import Applied
@@ -121,8 +122,17 @@ def run_of(
     stack.bind(seed, clock)
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     on_device = train.to(device)
+    data = Dataset(
+        on_device,
+        select or on_device,
+        val or on_device,
+        None,
+        tuple(train.inputs.shape[1:]),
+        train.num_classes,
+    )
     with members_prepare():
         stack.check_data(on_device)
+        give_runs(stack, data, model, device)
         stack.prepare_data(on_device)
         model = stack.prepare_model(model).to(device)
     return OwnRun(
@@ -130,14 +140,7 @@ def run_of(
         reg=stack,
         optimizer=None,
         schedule=lambda progress: 1.0,
-        data=Dataset(
-            on_device,
-            select or on_device,
-            val or on_device,
-            None,
-            tuple(train.inputs.shape[1:]),
-            train.num_classes,
-        ),
+        data=data,
         device=device,
         seed=seed,
         epochs=epochs,

@@ -74,8 +74,20 @@ def another_pass(
         model: with the modules of the pass's, perhaps with other weights; None for that one itself.
         exact: whether to compute in single precision where the pass was in bfloat16.
     """
-    rounded = forward.bf16 and not exact
+    with extra_pass(forward.model), drawing_anew(forward.model):
+        return _logits(forward, inputs, model or forward.model, forward.bf16 and not exact)
+
+
+def pass_of_another(forward: ForwardPass, model: nn.Module) -> Tensor:
+    """The logits, (B, K) float32, of another model for the batch's inputs, in the number format of the pass.
+
+    The model of the pass, its noise and its statistics, have no part in it.
+    """
+    return _logits(forward, forward.batch.inputs, model, forward.bf16)
+
+
+def _logits(forward: ForwardPass, inputs: Tensor, model: nn.Module, rounded: bool) -> Tensor:
     precision = torch.autocast(inputs.device.type, torch.bfloat16) if rounded else nullcontext()
-    with extra_pass(forward.model), drawing_anew(forward.model), precision:
-        output = (model or forward.model)(inputs)
+    with precision:
+        output = model(inputs)
     return still_logits(output, *forward.batch.targets.shape).float()

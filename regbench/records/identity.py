@@ -28,6 +28,7 @@ NOT_CONDITIONS = (*NOT_IDENTITY, "seed", "reg", "threads", "evaluate")
 
 INITIAL = "+init:"  # before the digest of the weights that a run starts from, in a `content`
 INITIAL_DIGITS = 16  # of it, where it stands for the file among a run's conditions
+RUN = "+run:"  # before each key that names a run, `=`, and the digest of that run's weights; after the former
 PATHS = ("model.init",)  # keys, beside those of a name that says so, whose value is a path
 
 
@@ -39,8 +40,8 @@ def identity(config: Mapping[str, Any], content: str = "") -> str:
 
     Args:
         config: resolved.
-        content: a digest of the person's own data; empty where checksums pin it. With it, that of the weights
-            that the run starts from (`joined_content`).
+        content: a digest of the person's own data; empty where checksums pin it. With it, those of the
+            weights that the run starts from, and of the runs that its members read (`joined_content`).
     """
     kept = _deciding(config, NOT_IDENTITY, content)
     if isinstance(kept.get("evaluate"), list):  # in which order they are asked for decides nothing
@@ -69,13 +70,27 @@ def conditions(config: Mapping[str, Any], content: str = "") -> dict[str, Any]:
     return dict(sorted(flat.items()))
 
 
-def joined_content(data: str, initial: str) -> str:
-    """One text of the digest of a person's own data and that of the weights that a run starts from."""
-    return f"{data}{INITIAL}{initial}" if initial else data
+def joined_content(data: str, initial: str, runs: Mapping[str, str]) -> str:
+    """One text of digests.
+
+    Args:
+        data: of a person's own data.
+        initial: of the weights that a run starts from; empty where it starts from none.
+        runs: of the weights of the runs that its members read, by the keys that name these.
+    """
+    named = "".join(f"{RUN}{key}={digest}" for key, digest in runs.items())
+    return (f"{data}{INITIAL}{initial}" if initial else data) + named
+
+
+def runs_of_content(content: str) -> dict[str, str]:
+    """The third part of a `joined_content`."""
+    _, *named = content.split(RUN)
+    return {key: digest for key, _, digest in (one.rpartition("=") for one in named)}
 
 
 def parts_of_content(config: Mapping[str, Any], content: str) -> tuple[str, str]:
-    """The two digests of `joined_content`; the second is empty where a run starts from no weights."""
+    """The first two; the second is empty where a run starts from no weights."""
+    content = content.partition(RUN)[0]
     model = config.get("model")
     if not isinstance(model, Mapping) or model.get("init") is None or INITIAL not in content:
         return content, ""
@@ -90,6 +105,8 @@ def _deciding(config: Mapping[str, Any], aside: Sequence[str], content: str) -> 
     """
     kept = {name: value for name, value in without_later(config).items() if name not in aside}
     dataset, model = kept.get("dataset"), kept.get("model")
+    if isinstance(kept.get("reg"), Mapping):
+        kept["reg"] = told_by_content(kept["reg"], content)
     content, initial = parts_of_content(config, content)
     if initial and isinstance(model, Mapping):
         kept["model"] = {name: value for name, value in model.items() if name != "init"}
@@ -100,6 +117,27 @@ def _deciding(config: Mapping[str, Any], aside: Sequence[str], content: str) -> 
             if not (name in NOT_DATA or (content and is_path(name, value)))
         }
     return kept
+
+
+def told_by_content(stack: Mapping[str, Any], content: str) -> dict[str, Any]:
+    """A stack whose values that name runs are what their weights are, not where they lie: digits of a digest.
+
+    Args:
+        stack: nodes by name.
+        content: as in `identity`.
+    """
+    found = {"reg": dict(stack)}
+    for key, digest in runs_of_content(content).items():
+        found = _put(found, key.split("."), digest[:INITIAL_DIGITS])
+    return found["reg"]
+
+
+def _put(node: Mapping[str, Any], path: Sequence[str], value: str) -> dict[str, Any]:
+    """A tree with another text at a path, where it has one there."""
+    name, *inner = path
+    if not isinstance(node.get(name), Mapping if inner else str):
+        return dict(node)
+    return {**node, name: _put(node[name], inner, value) if inner else value}
 
 
 FILES = ("val", "test")  # keys whose value is a path where it looks like one

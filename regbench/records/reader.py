@@ -17,7 +17,7 @@ from regbench.records import summary as summaries
 from regbench.records.course import SPEED, Course, read_lines
 from regbench.records.files import ENVIRONMENT, METRICS, READ_VERSIONS, SUMMARY
 from regbench.records.form import check_ended, status_of
-from regbench.records.identity import NOT_CONDITIONS, conditions, flattened, parts_of
+from regbench.records.identity import NOT_CONDITIONS, conditions, flattened, parts_of, told_by_content
 from regbench.records.metrics import CURVES, NAME
 from regbench.records.status import Status
 from regbench.records.summary import Summary
@@ -235,7 +235,7 @@ def _flat(text: bytes, name: str) -> Mapping[str, Any]:
 def result_of(folder: str, summary: Summary, course: Course, environment: Mapping[str, Any]) -> Result:
     """The result that the contents of a run's files make; they must be sound, and the environment flat."""
     config = summary.config
-    parts = tuple(parts_of(config["reg"]))
+    parts = tuple(parts_of(told_by_content(config["reg"], summary.content or "")))
     deciding = {name: value for name, value in config.items() if name not in NOT_CONDITIONS}
     return Result(
         folder=printable(folder),

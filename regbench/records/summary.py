@@ -223,7 +223,8 @@ class Summary:
             table under `val`.
         identity: of the run, SHA-256 in hexadecimal: see [below](#identity).
         content: SHA-256 of one's own data, empty where checksums pin the data; after `+init:` that of the
-            file of weights that the run started from, if it did.
+            file of weights that the run started from, if it did; after each `+run:`, a key that names a
+            run and `=`, that of the file of that run's weights.
         seconds: wall-clock from the start of training, the pauses between a stop and a resume left out; the
             audit before it is not counted, nor what is measured once after it.
         peak_memory_mb: `resident`, and `device` on a GPU; 10^6 bytes, of the whole process, the libraries

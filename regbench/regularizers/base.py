@@ -40,12 +40,22 @@ class Regularizer:
         weighs_classes: whether its `data_loss` heeds `ForwardPass.class_weights`.
         needs_classes: whether it speaks of classes, so that it refuses a split of numbers to predict, unless
             it is off.
+        reads_runs: the fields whose value is the folder of a finished run, or None, and for each what is read
+            there. `model`: the run's model, which must take the same inputs and know the same classes;
+            `weights`: its weights alone, which must be this run's model's. Written out, as a dictionary of
+            words: paths are made absolute, and digests taken, by source text alone.
         follows: the fields whose value may change between steps, so that a schedule can be set for them:
             read in each step, or kept under the same name by a module that it has put into the model. What
             evaluation reads too such a module keeps as `regbench.strengths` does, so that it is saved.
         fixed: its other fields that take a number, and why each cannot follow one: what comes after "as".
         stream: its own random draws, given by the stack before any hook is called.
         ranks: the processes that share the micro-batches of a step; None where this one has them all.
+        runs: by field of `reads_runs`, what was read, given between `check_data` and `prepare_data` where
+            the member is not off: a model in evaluation mode, without gradient, its normalization in front,
+            on the run's device, shared with other runs; or tensors by the names of
+            `regbench.weights.plain_state`, those of a head of another size left out. Weights are not there
+            where a checkpoint is to come (`load_state_dict`), and nothing is where a run is only read back
+            (`regbench.load`): a member must prepare a model without it.
         schedules: by field, what its value follows; it is made with the one of them that is farthest from
             off, and keeps it until the first step.
         own_modules: those that it has put into the model, where it has schedules.
@@ -59,10 +69,12 @@ class Regularizer:
     records_hidden: ClassVar[bool] = False
     weighs_classes: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
+    reads_runs: ClassVar[Mapping[str, str]] = {}
     follows: ClassVar[Collection[str]] = ()
     fixed: ClassVar[Mapping[str, str]] = {}
     stream: Stream
     ranks: Ranks | None = None
+    runs: Mapping[str, Any] = {}
     schedules: Mapping[str, Strength] = {}
     own_modules: Collection[nn.Module] = ()
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from regbench.nn.distilling import softened_divergence
 from regbench.nn.passes import another_pass
 from regbench.nn.snapshots import WithWeights
 from regbench.regularizers.base import Regularizer
@@ -113,21 +114,6 @@ class SelfDistillation(Regularizer):
         steps = round(step / progress) + 1
         part, following = (int((step + ahead) * self.cycles / steps) for ahead in (0.5, 1.5))
         return part < following
-
-
-def softened_divergence(taught: Tensor, logits: Tensor, temperature: float) -> Tensor:
-    """temperature^2 * KL between softened predictions in nats, the mean over rows.
-
-    As the temperature grows its gradient in the logits goes to (z - v) / C less their mean, for each row.
-
-    Args:
-        taught: the teacher's logits v, (B, C).
-        logits: z, (B, C).
-        temperature: above 0.
-    """
-    logs = (taught / temperature).log_softmax(1)
-    distances = (logs.exp() * (logs - (logits / temperature).log_softmax(1))).sum(1)
-    return temperature**2 * distances.mean()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from torch import nn
 
 from regbench.assembly.data import data_content_of, load_data
 from regbench.assembly.device import find_device
+from regbench.assembly.trained import require_same_run
 from regbench.composition.recorded import distrust_of, read_run
 from regbench.composition.settings import read_settings
 from regbench.composition.trust import Trust, require_trusted
@@ -23,7 +24,7 @@ from regbench.nn.snapshots import WithWeights
 from regbench.records.files import change_summary, read_summary, undamaged
 from regbench.records.identity import parts_of_content
 from regbench.records.summary import Sealed
-from regbench.runs.load import load_model, require_same_run
+from regbench.runs.load import load_model
 from regbench.storage import checkpoint_form
 from regbench.training.loop import Run, autocast_for
 from regbench.types import Dataset

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from regbench.assembly.data import content_of
-from regbench.assembly.initial_weights import InitialWeights, read_initial, start_from
+from regbench.assembly.initial_weights import InitialWeights, read_initial
+from regbench.assembly.matched_weights import start_from
 from regbench.assembly.model import build_net
 from regbench.assembly.run import build_run
 from regbench.composition.settings import resolved

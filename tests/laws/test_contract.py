@@ -15,12 +15,12 @@ import torch
 
 from regbench.assembly.run import build_run
 from regbench.assembly.stack import build_stack
+from regbench.assembly.trained import _built
 from regbench.composition.settings import resolved  # noqa: F401  (registers the resolvers)
 from regbench.errors import ConfigError
 from regbench.evaluation.measurement import gaps, measure
 from regbench.instantiation.locating import locate
 from regbench.regularizers.base import Regularizer, Stack, hooks
-from regbench.runs.load import _built
 from regbench.streams import Stream
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, StepEnd, batch_order, fit

@@ -10,7 +10,7 @@ import pytest
 from regbench.assembly.run import build_run
 from regbench.errors import ConfigError
 from regbench.training.loop import Diverged, EpochEnd, Run, fit
-from tests.conftest import SENTENCES, all_regs, compose, reg_node
+from tests.conftest import SENTENCES, all_regs, compose, given_runs, reg_node
 
 TOKENS = ["model=transformer", "model.width=16", "model.depth=1", "model.heads=2"]
 FAMILIES = {  # sizes and epochs at which the baseline learns most rows, in half a second at most
@@ -33,7 +33,7 @@ def config_for(family: str, reg: dict[str, Any]) -> dict[str, Any]:
     config["train"]["evaluate_every"] = config["train"]["epochs"]
     if "norm" in config["model"] and any("enabled" in node for node in reg.values()):
         config["model"]["norm"] = "none"  # a normalization is judged where the model has none of its own
-    return config | {"reg": reg}
+    return given_runs(config | {"reg": reg})
 
 
 def reached(run: Run) -> float:

@@ -14,7 +14,7 @@ from regbench.composition.paths import config_dir
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
 from regbench.training.loop import EpochEnd, fit
-from tests.conftest import all_regs, compose, reg_node, tiny
+from tests.conftest import all_regs, compose, given_runs, reg_node, tiny
 
 MODELS = sorted(path.stem for path in (config_dir() / "model").glob("*.yaml") if path.stem != "own")
 
@@ -53,9 +53,9 @@ LATE = ("augmix", "smart_augmentation")  # one wants to come after what mixes; t
 def test_all_regularizers_train_in_one_stack(device: torch.device, precision: str, model: str) -> None:
     """All that the model takes, but for those of which a stack may hold one only, and then the first."""
     config = tiny(model, {}, epochs=2) | {"device": device.type, "precision": precision}
-    alone = [name for name in all_regs() if _builds(config | {"reg": {name: reg_node(name)}})]
+    alone = [name for name in all_regs() if _builds(given_runs(config | {"reg": {name: reg_node(name)}}))]
     for name in sorted(alone, key=lambda name: (name in LATE, name not in EARLY, name)):
-        fuller = config | {"reg": config["reg"] | {name: reg_node(name)}}
+        fuller = given_runs(config | {"reg": config["reg"] | {name: reg_node(name)}})
         try:
             build_run(fuller)
         except ConfigError as error:

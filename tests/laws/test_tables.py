@@ -14,7 +14,7 @@ from regbench.assembly.run import build_run
 from regbench.assembly.stack import build_stack
 from regbench.errors import ConfigError
 from regbench.training.audit import audit
-from tests.conftest import SMALL, all_regs, compose, reg_node
+from tests.conftest import SMALL, all_regs, compose, given_runs, reg_node
 
 NEEDS = r"images|token ids|'\w+' site|numbers"  # what a member may say that a table has not, or an MLP
 
@@ -39,7 +39,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def config_of(table: list[str], name: str) -> dict[str, Any]:
     config = compose(*table, "model=mlp", "model.width=16", *SMALL)
-    return config | {"reg": {name: reg_node(name)}}
+    return given_runs(config | {"reg": {name: reg_node(name)}})
 
 
 @pytest.mark.parametrize("name", all_regs())

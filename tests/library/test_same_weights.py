@@ -22,7 +22,7 @@ from regbench.models.transformer import Transformer
 from regbench.schedules import Cosine
 from regbench.training.loop import EpochEnd, fit
 from regbench.weights import plain_state
-from tests.conftest import CSV, SENTENCES, all_regs, compose, reg_node
+from tests.conftest import CSV, SENTENCES, all_regs, compose, given_runs, reg_node
 from tests.library.nets import Plain
 
 ROWS, EPOCHS, BATCH, LR, SEED = 97, 3, 32, 0.05, 7  # 97 = 3 * 32 + 1: the last batch would hold one row
@@ -104,10 +104,8 @@ def own_loop(
     return model, applied.final_model(), applied
 
 
-def command_line(
-    name: str, members: dict[str, Any], fused: bool = False
-) -> tuple[nn.Module, nn.Module, list[Any]]:
-    """What `regbench train` trains."""
+def config_of(name: str, members: dict[str, Any], fused: bool = False) -> dict[str, Any]:
+    """Of the same run on the command line."""
     words = [f"train.epochs={EPOCHS}", f"train.batch_size={BATCH}", f"train.lr={LR}", f"seed={SEED}"]
     config = compose(
         f"model={name}",
@@ -119,7 +117,14 @@ def command_line(
         *([] if fused else ["+optimizer.fused=false"]),
     )
     nodes = {member: reg_node(member, **values) for member, values in members.items()}
-    run = build_run(config | {"reg": nodes})
+    return given_runs(config | {"reg": nodes})
+
+
+def command_line(
+    name: str, members: dict[str, Any], fused: bool = False
+) -> tuple[nn.Module, nn.Module, list[Any]]:
+    """What `regbench train` trains."""
+    run = build_run(config_of(name, members, fused))
     ends = [event for event in fit(run) if isinstance(event, EpochEnd)]
     return run.model, run.reg.final_model(run.reg.eval_model(run.model)), [end.record for end in ends]
 
@@ -189,5 +194,7 @@ def test_with_every_member_that_the_model_takes(member: str, name: str) -> None:
         command_line(name, {member: {}})
     except ConfigError as error:
         pytest.skip(str(error))
-    require_same(name, {member: {}}, at_once)
-    require_same(name, {member: {}}, by_closure)
+    plain, node = reg_node(member), config_of(name, {member: {}})["reg"][member]
+    given = {field: value for field, value in node.items() if value != plain[field]}
+    require_same(name, {member: given}, at_once)
+    require_same(name, {member: given}, by_closure)

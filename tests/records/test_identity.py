@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from regbench.records.identity import conditions, flattened, identity
+from regbench.records.identity import (
+    conditions,
+    flattened,
+    identity,
+    joined_content,
+    parts_of_content,
+    runs_of_content,
+    told_by_content,
+)
 from tests.records.made import CONFIG, member, result
 
 
@@ -114,3 +122,34 @@ def test_own_data_is_told_apart_by_its_content_and_not_by_its_path() -> None:
 
 def test_a_tree_is_flattened_to_its_leaves() -> None:
     assert dict(flattened({"a": {"b": 1, "c": {}}, "d": [2]})) == {"a.b": 1.0, "a.c": {}, "d": [2.0]}
+
+
+def test_a_run_that_a_member_names_is_told_apart_by_its_weights_and_not_by_its_path() -> None:
+    def of_teacher(path: str, digest: str) -> tuple[object, object, str]:
+        stack = [member("distillation", teacher=path, share=0.5)]
+        content = joined_content("", "", {"reg.distillation.teacher": digest * 64})
+        found = result(stack, content=content)
+        return found.stack, found.shared, identity(found.summary.config, content)
+
+    here, there, other = of_teacher("here", "a"), of_teacher("there", "a"), of_teacher("here", "b")
+    assert here == there
+    assert here[0] != other[0]
+    assert here[1] == other[1]
+    assert here[2] != other[2]
+
+
+def test_digests_are_joined_in_one_text_and_read_from_it() -> None:
+    runs = {"reg.a.teacher": "1" * 64, "reg.both.b.start": "2" * 64}
+    content = joined_content("data", "initial", runs)
+    assert runs_of_content(content) == runs
+    assert parts_of_content({"model": {"init": "file"}}, content) == ("data", "initial")
+    assert parts_of_content({"model": {}}, joined_content("data", "", runs)) == ("data", "")
+    assert runs_of_content("data+init:initial") == runs_of_content("") == {}
+
+
+@pytest.mark.parametrize(
+    "content", ["+run:", "+run:x", "+run:=", "+run:seed=1", "+run:reg.a.b=1", "+run:reg=1"]
+)
+def test_a_content_that_names_what_is_not_there_changes_nothing_else(content: str) -> None:
+    config = CONFIG | {"reg": {"a": {"_target_": "x.Y", "b": 1}}}
+    assert told_by_content(config["reg"], content) == config["reg"]

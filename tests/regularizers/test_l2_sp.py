@@ -37,13 +37,13 @@ def moved(model: nn.Sequential) -> None:
 
 
 def test_at_the_start_only_what_is_new_counts() -> None:
-    model, reg = two_layers(), L2SP(0.4, 0.2, "weights")
+    model, reg = two_layers(), L2SP(0.4, 0.2, "weights", None)
     reg.prepare_model(model)
     assert term(reg, model).item() == pytest.approx(0.2 / 2 * 9)
 
 
 def test_pulls_to_the_start_and_what_is_new_to_zero() -> None:
-    model, reg = two_layers(), L2SP(0.4, 0.2, "weights")
+    model, reg = two_layers(), L2SP(0.4, 0.2, "weights", None)
     reg.prepare_model(model)
     moved(model)
     value = term(reg, model)
@@ -55,14 +55,14 @@ def test_pulls_to_the_start_and_what_is_new_to_zero() -> None:
 
 
 def test_scope_all_counts_biases_too() -> None:
-    model, reg = two_layers(), L2SP(0.4, 0.2, "all")
+    model, reg = two_layers(), L2SP(0.4, 0.2, "all", None)
     reg.prepare_model(model)
     moved(model)
     assert term(reg, model).item() == pytest.approx(0.2 * (0.25 + 1 + 1) + 0.1 * (16 + 81))
 
 
 def test_without_a_file_every_weight_starts_where_it_is() -> None:
-    model, reg = two_layers(fresh=False), L2SP(0.4, 0.2, "weights")
+    model, reg = two_layers(fresh=False), L2SP(0.4, 0.2, "weights", None)
     reg.prepare_model(model)
     moved(model)
     assert term(reg, model).item() == pytest.approx(0.2 * (0.25 + 1 + 1))
@@ -70,13 +70,13 @@ def test_without_a_file_every_weight_starts_where_it_is() -> None:
 
 
 def test_says_how_many_weights_have_a_start() -> None:
-    model, reg = two_layers(), L2SP(0.4, 0.2, "weights")
+    model, reg = two_layers(), L2SP(0.4, 0.2, "weights", None)
     reg.prepare_model(model)
     assert reg.note() == "1 of 2 weights are pulled to where the model begins"
 
 
 def test_what_is_frozen_counts_for_nothing() -> None:
-    model, reg = two_layers(), L2SP(0.4, 0.2, "weights")
+    model, reg = two_layers(), L2SP(0.4, 0.2, "weights", None)
     model[0].weight.requires_grad_(False)
     reg.prepare_model(model)
     moved(model)
@@ -89,7 +89,7 @@ class Doubled(nn.Module):
 
 
 def test_finds_the_weight_behind_a_parametrization_that_comes_later() -> None:
-    model, reg = two_layers(), L2SP(0.4, 0.2, "weights")
+    model, reg = two_layers(), L2SP(0.4, 0.2, "weights", None)
     reg.prepare_model(model)
     parametrize.register_parametrization(model[0], "weight", Doubled())
     with torch.no_grad():
@@ -98,9 +98,9 @@ def test_finds_the_weight_behind_a_parametrization_that_comes_later() -> None:
 
 
 def test_a_resumed_run_is_pulled_to_the_first_start_and_knows_what_was_new() -> None:
-    model, reg = two_layers(), L2SP(0.4, 0.2, "weights")
+    model, reg = two_layers(), L2SP(0.4, 0.2, "weights", None)
     reg.prepare_model(model)
-    again, other = L2SP(0.4, 0.2, "weights"), two_layers(fresh=False)  # built without the file
+    again, other = L2SP(0.4, 0.2, "weights", None), two_layers(fresh=False)  # built without the file
     moved(other)
     again.prepare_model(other)
     again.load_state_dict(reg.state_dict())
@@ -116,16 +116,16 @@ def test_a_resumed_run_is_pulled_to_the_first_start_and_knows_what_was_new() -> 
 )
 def test_refuses_a_negative_strength(values: tuple[float, float], said: str) -> None:
     with pytest.raises(ValueError, match=f"^{said}$"):
-        L2SP(*values, "weights")
+        L2SP(*values, "weights", None)
 
 
 def test_refuses_a_model_without_weights() -> None:
     with pytest.raises(ValueError, match=r"must have weights to pull, got none in scope 'weights'"):
-        L2SP(0.1, 0.1, "weights").prepare_model(nn.BatchNorm1d(3))
+        L2SP(0.1, 0.1, "weights", None).prepare_model(nn.BatchNorm1d(3))
 
 
 def test_changes_nothing_at_its_off_values() -> None:
-    model, reg = two_layers(), L2SP(0.0, 0.0, "weights")
+    model, reg = two_layers(), L2SP(0.0, 0.0, "weights", None)
     assert reg.prepare_model(model) is model
     assert reg.penalty(ForwardPass(model, None, None, ())) is None
     assert reg.state_dict() == {"start": {}}

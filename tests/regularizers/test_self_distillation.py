@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from regbench.assembly.run import build_run
-from regbench.regularizers.self_distillation import SelfDistillation, evaluating, softened_divergence
+from regbench.nn.distilling import softened_divergence
+from regbench.regularizers.self_distillation import SelfDistillation, evaluating
 from regbench.streams import Clock, Stream
 from regbench.training.loop import StepEnd, fit
 from regbench.training.replicas.proof import unstackable
@@ -79,22 +80,6 @@ def test_the_gradient_is_the_students_alone_and_that_of_the_softened_predictions
     # share * T^2 * (q - p) / T in the logit, of which the input is 1
     slope = 0.5 * 2 * (sigmoid(0.25) - sigmoid(1.5))
     assert model.weight.grad.flatten().tolist() == pytest.approx([slope, -slope], rel=1e-5)
-
-
-def test_the_divergence_is_torchs_at_temperature_one_and_a_difference_of_logits_at_a_high_one():
-    draws = torch.Generator().manual_seed(0)
-    taught, logits = (torch.randn(8, 5, generator=draws, dtype=torch.float64) for _ in range(2))
-    expected = nn.functional.kl_div(logits.log_softmax(1), taught.softmax(1), reduction="batchmean")
-    assert softened_divergence(taught, logits, 1.0).item() == pytest.approx(expected.item())
-    apart = logits - taught
-    limit = (apart - apart.mean(1, keepdim=True)) / 5 / 8  # Hinton et al., 2015, equation 4
-    errors = []
-    for temperature in (1.0, 10.0, 100.0):
-        given = logits.clone().requires_grad_()
-        softened_divergence(taught, given, temperature).backward()
-        errors.append((given.grad - limit).abs().max().item())
-    assert errors[1] < errors[0] / 5
-    assert errors[2] < errors[1] / 5
 
 
 def test_the_teacher_is_in_evaluation_mode_and_every_module_in_its_own_again():

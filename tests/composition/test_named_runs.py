@@ -1,0 +1,82 @@
+"""Which values of a stack are folders of runs: told by the text of a class that is never imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regbench.composition.named_runs import named_runs
+from regbench.composition.settings import settled
+from tests.conftest import compose, reg_node
+
+OWN = """
+from typing import ClassVar
+raise SystemExit("imported")
+
+class Base:
+    reads_runs: ClassVar = {"from_run": "model"}
+
+class Mine(Base):
+    pass
+"""
+
+
+def keys(stack: Any) -> list[tuple[str, str]]:
+    return [(named.full_key, named.path) for named in named_runs(stack)]
+
+
+def test_a_members_own_class_says_which_of_its_values_are_such() -> None:
+    stack = {"distillation": reg_node("distillation", teacher="a/b"), "dropout": reg_node("dropout")}
+    assert keys(stack) == [("reg.distillation.teacher", "a/b")]
+    assert keys({"l2_sp": reg_node("l2_sp", start="c")}) == [("reg.l2_sp.start", "c")]
+
+
+@pytest.mark.parametrize("value", [None, "", "???", 3])
+def test_what_is_no_path_is_none(value: Any) -> None:
+    assert keys({"distillation": reg_node("distillation", teacher=value)}) == []
+
+
+def test_members_within_members_have_longer_keys() -> None:
+    inner = {"first": reg_node("distillation", teacher="a"), "second": reg_node("distillation", teacher="b")}
+    expected = [("reg.both.first.teacher", "a"), ("reg.both.second.teacher", "b")]
+    assert keys({"both": inner}) == expected
+
+
+def test_a_class_of_ones_own_is_read_and_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine_named.py").write_text(OWN)
+    stack = {"mine": {"_target_": "mine_named.Mine", "from_run": "a", "other": "b"}}
+    assert keys(stack) == []
+    assert [named.path for named in named_runs(stack, str(tmp_path))] == ["a"]
+    monkeypatch.syspath_prepend(tmp_path)
+    assert keys(stack) == [("reg.mine.from_run", "a")]
+    assert "mine_named" not in sys.modules
+
+
+@pytest.mark.parametrize("text", ["class Mine(:", "(" * 10_000, "x = 1"])
+def test_a_file_that_cannot_be_read_names_none(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_named.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert keys({"mine": {"_target_": "broken_named.Mine", "teacher": "a"}}) == []
+
+
+@pytest.mark.parametrize("target", [3, "", "x", "../x.Y", "a..b", "a b.c"])
+def test_what_names_no_class_names_none(target: Any) -> None:
+    assert keys({"mine": {"_target_": target, "teacher": "a"}}) == []
+    assert keys({"mine": "a"}) == keys("a") == keys(None) == []
+
+
+def test_paths_become_absolute_and_are_those_of_the_folder_of_the_line(tmp_path: Path) -> None:
+    config = compose("+reg=distillation", "reg.distillation.teacher=some/run")
+    assert config["reg"]["distillation"]["teacher"] == os.path.abspath("some/run")
+    config["reg"]["distillation"]["teacher"] = "some/run"
+    assert settled(config, str(tmp_path))["reg"]["distillation"]["teacher"] == str(tmp_path / "some/run")
+    config["reg"]["distillation"]["teacher"] = "~/run"
+    assert settled(config)["reg"]["distillation"]["teacher"] == os.path.expanduser("~/run")
