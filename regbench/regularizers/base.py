@@ -40,11 +40,13 @@ class Regularizer:
         weighs_classes: whether its `data_loss` heeds `ForwardPass.class_weights`.
         needs_classes: whether it speaks of classes, so that it refuses a split of numbers to predict, unless
             it is off.
+        needs_rows: whether it reads `Batch.rows`, so that a batch without is refused, unless it is off.
         follows: the fields whose value may change between steps, so that a schedule can be set for them:
             read in each step, or kept under the same name by a module that it has put into the model, and
             not read in evaluation.
         stream: its own random draws, given by the stack before any hook is called.
         ranks: the processes that share the micro-batches of a step; None where this one has them all.
+        train_rows: how many rows train has, given by whoever builds a run, before any hook is called.
         schedules: by field, what its value follows; it is made with the one of them that is farthest from
             off, and keeps it until the first step.
         own_modules: those that it has put into the model, where it has schedules.
@@ -58,9 +60,11 @@ class Regularizer:
     records_hidden: ClassVar[bool] = False
     weighs_classes: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
+    needs_rows: ClassVar[bool] = False
     follows: ClassVar[Collection[str]] = ()
     stream: Stream
     ranks: Ranks | None = None
+    train_rows: int = 0
     schedules: Mapping[str, Strength] = {}
     own_modules: Collection[nn.Module] = ()
 
@@ -220,6 +224,8 @@ class Stack(Regularizer):
         self._following = tuple((name, leaf) for name, leaf in self.leaves() if leaf.schedules)
         self._penalizing = tuple((name, leaf) for name, leaf in self.leaves() if acts(leaf, "penalty"))
         self.records_hidden = any(leaf.records_hidden for _, leaf in self.leaves())  # type: ignore[misc]
+        knowing = (name for name, leaf in self.leaves() if leaf.needs_rows and not leaf.is_off)
+        self.needing_rows = next(knowing, "")  # the first leaf's name
 
     def leaves(self) -> Iterator[tuple[str, Regularizer]]:
         """Name and regularizer of every member that is no stack, in order."""
@@ -243,6 +249,11 @@ class Stack(Regularizer):
         for name, leaf in self.leaves():
             leaf.stream = Stream(seed, name, clock)
         return self
+
+    def count(self, train_rows: int) -> None:
+        """Tell every leaf how many rows train has."""
+        for _, leaf in self.leaves():
+            leaf.train_rows = train_rows
 
     def spread(self, ranks: Ranks | None) -> None:
         """Tell every leaf who shares the micro-batches of a step with this process."""
@@ -290,6 +301,11 @@ class Stack(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         for leaf in self._acting["transform_batch"]:
             batch = leaf.transform_batch(batch)
+        if batch.rows is None and self.needing_rows:
+            raise ValueError(
+                f"{self.needing_rows} must be told which row of train each row of a batch is (Batch.rows), "
+                "and a member that changes batches leaves that out"
+            )
         return batch
 
     def data_loss(self, forward: ForwardPass) -> Tensor | None:
