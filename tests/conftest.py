@@ -58,7 +58,9 @@ def all_regs() -> list[str]:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-    torch.set_warn_always(True)  # else a warning comes once per process, in whichever test happens to be the first
+    torch.set_warn_always(
+        True
+    )  # else a warning comes once per process, in whichever test happens to be the first
 
 
 @pytest.fixture(autouse=True, scope="session")

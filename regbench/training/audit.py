@@ -167,8 +167,8 @@ def _require_rows(name: str, make: Make) -> None:
         if rows is None or bool((rows >= 0).any()):
             return
     raise ConfigError(
-        f"reg.{name}: needs rows of train, and the other members show none as it is: each is made of several, "
-        "or of none; leave one of them out, or let it make fewer"
+        f"reg.{name}: needs rows of train, and the other members show none as it is: all are made of "
+        "several, or of none; leave one of them out, or let it make fewer"
     )
 
 
