@@ -70,7 +70,7 @@ class RowMemory:
         places, averages = (torch.cat(each) for each in zip(*moved, strict=True)) if moved else (None, None)
         if ranks is not None:
             places, averages = of_all(ranks, places, averages, next(model.parameters()).device)
-        if places is None or averages is None:
+        if places is None or averages is None or not len(places):
             return
         if self._kept is None:
             self._kept = averages.new_zeros(count + 1, averages.shape[1])
