@@ -97,7 +97,7 @@ def test_a_dataset_has_all_its_rows_and_not_all_are_read() -> None:
     assert Many.reads < 2500
     made.step(torch.rand(2, 1, 4, 4), torch.tensor([0, 1]), rows=torch.tensor([4999, 1500]))
     assert made.state_dict()["reg"]["early_learning"]["averages"].shape == (5000, 3)
-    with pytest.raises(ConfigError, match="^rows: must be places in the 5000 rows of train"):
+    with pytest.raises(ConfigError, match=r"^rows: must be places in the 5000 rows of train"):
         made.loss(torch.rand(1, 1, 4, 4), torch.tensor([0]), rows=torch.tensor([5000]))
 
 
