@@ -15,9 +15,17 @@ from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer, Stack, hooks
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, batch_order, fit
+from regbench.training.replicas.proof import unstackable
 from regbench.types import Batch, ForwardPass
 from tests.conftest import all_regs, reg_node, tiny
 from tests.laws.test_contract import cls_of, config_for, home, on
+from tests.training.replicas.side_by_side import (
+    assert_same,
+    configs,
+    double_precision,
+    trained_alone,
+    trained_at_once,
+)
 
 SHOWING = [name for name in all_regs() if "transform_batch" in hooks(cls_of(name))]
 
@@ -127,12 +135,21 @@ def test_a_batch_whose_rows_nobody_knows_stays_one(name: str) -> None:
 
 
 @dataclass
-class Watching(Regularizer):
-    """Keeps what it is shown, and penalizes by the numbers of rows, without a memory."""
+class Weighing(Regularizer):
+    """A penalty by the numbers of rows, which nothing is kept of."""
 
     off: ClassVar[dict[str, Any]] = {"strength": 0.0}
     needs_rows: ClassVar[bool] = True
     strength: float
+
+    def penalty(self, forward: ForwardPass) -> Tensor:
+        assert forward.batch.rows is not None
+        weights = (forward.batch.rows % 3).to(forward.logits)
+        return self.strength * (weights * forward.logits.square().sum(1)).mean()
+
+
+class Watching(Weighing):
+    """Keeps what it is shown."""
 
     def __post_init__(self) -> None:
         self.seen: list[Batch] = []
@@ -140,10 +157,6 @@ class Watching(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         self.seen.append(batch)
         return batch
-
-    def penalty(self, forward: ForwardPass) -> Tensor:
-        weights = (forward.batch.rows % 3).to(forward.logits)
-        return self.strength * (weights * forward.logits.square().sum(1)).mean()
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])
@@ -160,6 +173,19 @@ def test_the_loop_tells_the_numbers_of_the_rows_that_it_shows(accumulate: int) -
         assert torch.equal(batch.inputs, again.inputs)
         assert torch.equal(batch.targets, again.targets)
     assert member.train_rows == len(run.data.train) == 97
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_runs_that_are_trained_together_tell_them_too(accumulate: int) -> None:
+    def runs() -> list[Run]:
+        made = configs(lambda _: {}, count=2, accumulate=accumulate)
+        return [build_run(config, Stack({"weighing": Weighing(0.1)})) for config in made]
+
+    assert unstackable(runs()) == ""
+    with double_precision():
+        alone, at_once = trained_alone(runs()), trained_at_once(runs())
+    for one, other in zip(at_once, alone, strict=True):
+        assert_same(one, other)
 
 
 # --- members that need them
