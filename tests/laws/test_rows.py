@@ -148,6 +148,7 @@ class Weighing(Regularizer):
         return self.strength * (weights * forward.logits.square().sum(1)).mean()
 
 
+@dataclass
 class Watching(Weighing):
     """Keeps what it is shown."""
 
