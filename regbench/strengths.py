@@ -85,6 +85,18 @@ def ends(strength: Strength) -> tuple[float, float]:
     return min(values), max(values)
 
 
+def rise(progress: float, over: float) -> float:
+    """How a weight on a model's own predictions rises to 1, while they are not worth much yet.
+
+    exp(-5 * (1 - progress / over)^2) up to the share `over` of the run, in [0, 1], and 1 from there on;
+    where that is 0 it is always 1.
+
+    Source: Laine and Aila, 2017, https://arxiv.org/abs/1610.02242, section 3 (training parameters)
+    """
+    missing = max(0.0, 1 - progress / over) if over else 0.0
+    return math.exp(-5 * missing**2)
+
+
 class Scheduled(nn.Module):
     """A module whose numbers a schedule may change while it trains, and which evaluation reads too.
 

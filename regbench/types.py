@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,16 +29,34 @@ class Batch:
         inputs: (B, ...) float; images in [0, 1] as (B, C, H, W). Token ids (B, T) stay integer.
         targets: (B, K) float, as the task has them (`regbench.tasks`): a distribution over the classes, of
             which a label is a one-hot row, or standardized numbers.
+        rows: (B,) int64, beside the targets: which row of its split each one is, in a training step of train.
+            A view of one row (cropped, with noise, with other targets) keeps the number, also where there are
+            several views of it; what is made of several rows, or of none, has -1. None where nobody knows.
     """
 
     inputs: Tensor
     targets: Tensor
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, rows: Tensor | slice) -> Batch:
-        return Batch(_rows(self.inputs, rows), _rows(self.targets, rows))
+        numbers = None if self.rows is None else _rows(self.rows, rows)
+        return Batch(_rows(self.inputs, rows), _rows(self.targets, rows), numbers)
+
+    def rows_but(self, made: Tensor | None = None) -> Tensor | None:
+        """`rows` with -1 for what is made of several rows or of none.
+
+        Args:
+            made: (B,) bool, or the places of these; None: all.
+        """
+        if self.rows is None:
+            return None
+        if made is None:
+            return torch.full_like(self.rows, -1)
+        fill = self.rows.masked_fill if made.dtype == torch.bool else partial(self.rows.index_fill, 0)
+        return fill(made, -1)
 
     @property
     def is_images(self) -> bool:
@@ -138,7 +156,13 @@ class Split:
         inputs = _rows(self.inputs, rows).to(self.device)
         if inputs.dtype == torch.uint8:
             inputs = inputs.to(torch.get_default_dtype()).div_(self.scale)
-        return Batch(inputs, self.task.targets_of(_rows(self.labels, rows)))
+        return Batch(inputs, self.task.targets_of(_rows(self.labels, rows)), self._numbers(rows))
+
+    def _numbers(self, rows: Tensor | slice) -> Tensor:
+        """The numbers of rows, where its batches are; as they were given, where that is how they were."""
+        if isinstance(rows, slice):
+            return torch.arange(*rows.indices(len(self)), device=self.device)
+        return (rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows.long()).to(self.device)
 
     @property
     def is_images(self) -> bool:

@@ -57,6 +57,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
     with refusing("model: "):
         model = build_model(config["model"], data, settings.seed, config["dataset"], initial).to(device)
     data = data.to(device)
+    stack.count(len(data.train))
     with members_prepare():
         stack.check_data(data.train)
         give_runs(stack, data, model, device, initial)

@@ -36,8 +36,8 @@ class Applied(Steps):
         terms: the terms of the last loss by name, `data` and members with a penalty; scalars.
     """
 
-    def __init__(self, run: OwnRun, steps_per_epoch: int) -> None:
-        super().__init__(run, steps_per_epoch)
+    def __init__(self, run: OwnRun, steps_per_epoch: int, train_rows: int) -> None:
+        super().__init__(run, steps_per_epoch, train_rows)
         self.history: list[Record] = []
 
     @property

@@ -17,7 +17,7 @@ from regbench.library.applied import Applied
 from regbench.library.front import OwnNoise, Sites, fronted
 from regbench.library.outputs import outputs_of
 from regbench.library.own_run import OwnRun
-from regbench.library.rows import Rows, columns, split_of, task_of
+from regbench.library.rows import Rows, columns, row_count, split_of, task_of
 from regbench.regularizers.base import Stack, hooks
 from regbench.streams import Clock
 from regbench.tasks import Task
@@ -49,8 +49,9 @@ def prepare(
     split = learned_from(stack, model, train, num_classes, task)
     front = fronted(model, split, sites, own_noise)
     _APPLIED.add(model)  # also where a member refuses, for the ones before it have been put in by then
-    run = run_of(stack, front, split, seed=seed, epochs=epochs, loss=loss, class_weights=class_weights)
-    applied = Applied(run, steps)
+    count = row_count(train)
+    run = run_of(stack, front, split, count, seed=seed, epochs=epochs, loss=loss, class_weights=class_weights)
+    applied = Applied(run, steps, count)
     if optimizer is not None:
         applied.prepare_optimizer(optimizer)
     return applied
@@ -101,6 +102,7 @@ def run_of(
     stack: Stack,
     model: nn.Module,
     train: Split,
+    train_rows: int,
     *,
     seed: int,
     epochs: int,
@@ -111,6 +113,19 @@ def run_of(
     batch_size: int = 1,
 ) -> OwnRun:
     """A run with its model prepared, and no optimizer yet.
+
+    Args:
+        stack: whose members prepare.
+        model: in front of which nothing is to be put any more.
+        train: rows that tell what those to learn from are like; all, where a member learns from them.
+        train_rows: how many there are in all.
+        seed: of the members' draws.
+        epochs: of the run.
+        loss: a person's own.
+        class_weights: (C,) of the cross-entropy.
+        select: rows to choose by; the train rows where there are none.
+        val: rows to judge by; likewise.
+        batch_size: rows of a batch.
 
     Raises:
         ConfigError: a member refuses the data or the model, or has a loss of its own beside a person's.
@@ -130,6 +145,7 @@ def run_of(
         tuple(train.inputs.shape[1:]),
         train.num_classes,
     )
+    stack.count(train_rows)
     with members_prepare():
         stack.check_data(on_device)
         give_runs(stack, data, model, device)

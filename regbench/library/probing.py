@@ -13,7 +13,7 @@ from regbench.library.front import OwnNoise, Sites, fronted
 from regbench.library.optimizer import within_wrappers
 from regbench.library.own_run import OwnRun
 from regbench.library.preparation import learned_from, require_untouched, run_of
-from regbench.library.rows import Rows, split_of
+from regbench.library.rows import Rows, row_count, split_of
 from regbench.library.stack import Stack
 from regbench.optimizers import LR_FACTOR
 from regbench.regularizers.base import Stack as Members
@@ -77,6 +77,7 @@ def audit(
             fresh.without(without) if without else fresh,
             fronted(own, rows, sites, own_noise),
             rows,
+            row_count(train),
             seed=stack.seed,
             epochs=epochs,
             loss=loss,

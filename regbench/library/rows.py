@@ -41,6 +41,41 @@ def columns(rows: Rows, what: str, most: int | None = None) -> tuple[Tensor, Ten
     return inputs, labels
 
 
+def row_count(rows: Any) -> int:
+    """How many rows there are, of `Rows` that can be read."""
+    if isinstance(rows, tuple | list) and len(rows) == 2 and hasattr(rows[0], "shape"):
+        return len(rows[1])
+    dataset: Any = rows.dataset if isinstance(rows, DataLoader) else rows
+    return len(dataset)
+
+
+def numbers_of(rows: Any, batch: int, count: int, device: torch.device) -> Tensor:
+    """Which rows of train those of a batch are, (B,) int64 on the device.
+
+    Args:
+        rows: as a person gives them.
+        batch: B.
+        count: how many rows train has.
+        device: of the batch.
+
+    Raises:
+        ConfigError: they are not whole numbers, one for each, from 0 to count - 1, or -1 for what is no row
+            of train.
+    """
+    numbers = _tensor(rows, "rows")
+    if numbers.shape != (batch,) or numbers.is_floating_point() or numbers.dtype == torch.bool:
+        raise ConfigError(
+            f"rows: must be whole numbers ({batch},), one for each label, "
+            f"got {numbers.dtype} {tuple(numbers.shape)}"
+        )
+    if numbers.min() < -1 or numbers.max() >= count:
+        raise ConfigError(
+            f"rows: must be places in the {count} rows of train, from 0, or -1 for what is none of them, "
+            f"got {int(numbers.min())} to {int(numbers.max())}"
+        )
+    return numbers.to(device, torch.int64)
+
+
 def _read(rows: Any, what: str, most: int | None) -> tuple[Tensor, Tensor]:
     collate = rows.collate_fn if isinstance(rows, DataLoader) else default_collate
     dataset: Any = rows.dataset if isinstance(rows, DataLoader) else rows

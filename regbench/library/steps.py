@@ -13,7 +13,7 @@ from regbench.errors import ConfigError, counted
 from regbench.library.front import unfronted
 from regbench.library.optimizer import prepared, stepping
 from regbench.library.own_run import OwnRun
-from regbench.library.rows import targets_of
+from regbench.library.rows import numbers_of, targets_of
 from regbench.nn.logits import still_logits
 from regbench.regularizers.base import Stack
 from regbench.sites import Site
@@ -27,10 +27,11 @@ class Steps:
     Args:
         run: its model prepared, its optimizer still to come.
         steps_per_epoch: updates of an epoch.
+        train_rows: how many rows there are to learn from.
     """
 
-    def __init__(self, run: OwnRun, steps_per_epoch: int) -> None:
-        self._run, self.steps_per_epoch = run, steps_per_epoch
+    def __init__(self, run: OwnRun, steps_per_epoch: int, train_rows: int) -> None:
+        self._run, self.steps_per_epoch, self._train_rows = run, steps_per_epoch, train_rows
         self.optimizer: Any = None
         self.terms: dict[str, Tensor] = {}
         self._shown: list[Batch] = []  # of this step, as the model sees them
@@ -83,7 +84,14 @@ class Steps:
         self.optimizer = optimizer
         return optimizer
 
-    def loss(self, inputs: Any, labels: Tensor, forward: Callable[[Any], Any] | None = None) -> Tensor:
+    def loss(
+        self,
+        inputs: Any,
+        labels: Tensor,
+        forward: Callable[[Any], Any] | None = None,
+        *,
+        rows: Tensor | None = None,
+    ) -> Tensor:
         """Show the model a batch as the members want it shown; what they make of its loss, a scalar.
 
         Called again before the next update it is another part of the same batch (accumulation), or, within a
@@ -95,9 +103,12 @@ class Steps:
             labels: (B,) whole numbers, rows of probabilities (B, C), or numbers (B, K).
             forward: what is given the inputs in the place of the model, where that takes more than these; it
                 must call the model.
+            rows: (B,), the places of the batch's rows in train, from 0, or -1 for what is no row of it: for
+                members that keep something of each row.
 
         Raises:
-            ConfigError: labels or outputs have another shape, or all epochs are done.
+            ConfigError: labels, rows or outputs have another shape, a member needs the rows and they are not
+                given, or all epochs are done.
         """
         run, task = self._run, self._run.data.task
         run.own_forward = forward
@@ -106,7 +117,7 @@ class Steps:
             targets = targets_of(labels, task)
             outputs = still_logits(run.forward(inputs), len(targets), task.outputs, task.returned).float()
             return run.target_loss(outputs, targets)
-        batch = self._show(inputs, labels)
+        batch = self._show(inputs, labels, rows)
         self.terms = objective(run, batch)
         total = self.terms["data"] if self._probing else reduce(add, self.terms.values())
         self.terms = {name: term.detach() for name, term in self.terms.items()}
@@ -127,7 +138,7 @@ class Steps:
                 "forward: must be left out beside members that act at the inputs, before the model is called"
             )
 
-    def _show(self, inputs: Any, labels: Tensor) -> Batch:
+    def _show(self, inputs: Any, labels: Tensor, rows: Tensor | None) -> Batch:
         """The batch as the members have made it in the step's first pass."""
         clock, place = self._run.clock, self._place
         self._place += 1
@@ -140,9 +151,17 @@ class Steps:
             return self._shown[place]
         if len(inputs) != len(labels):
             raise ConfigError(f"labels: must be one for each of {len(inputs)} inputs, got {len(labels)}")
+        if rows is None and self.reg.needing_rows:
+            raise ConfigError(
+                f"rows: must be given as loss(inputs, labels, rows=...), the place of each row in train, "
+                f"as reg.{self.reg.needing_rows} keeps something of each"
+            )
         if place == 0:
             self._begin_step()
-        batch = Batch(inputs, targets_of(labels, self._run.data.task))
+        targets = targets_of(labels, self._run.data.task)
+        if rows is not None:
+            rows = numbers_of(rows, len(targets), self._train_rows, targets.device)
+        batch = Batch(inputs, targets, rows)
         clock.passes = -1
         batch = self.reg.transform_batch(batch)
         clock.passes = 0
@@ -162,8 +181,21 @@ class Steps:
             self._epoch = epoch
         self.reg.begin_step(step / (steps - 1) if steps > 1 else 1.0)
 
-    def step(self, inputs: Any, labels: Tensor, forward: Callable[[Any], Any] | None = None) -> Tensor:
+    def step(
+        self,
+        inputs: Any,
+        labels: Tensor,
+        forward: Callable[[Any], Any] | None = None,
+        *,
+        rows: Tensor | None = None,
+    ) -> Tensor:
         """A whole step: gradients to zero, loss, backward pass, update; for every optimizer and member.
+
+        Args:
+            inputs: as for `loss`.
+            labels: likewise.
+            forward: likewise.
+            rows: likewise.
 
         Returns:
             The loss, detached; of several passes that of the first.
@@ -175,7 +207,7 @@ class Steps:
 
         def closure() -> Tensor:
             self.optimizer.zero_grad()
-            value = self.loss(inputs, labels, forward)
+            value = self.loss(inputs, labels, forward, rows=rows)
             value.backward()
             return value.detach()
 

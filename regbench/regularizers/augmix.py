@@ -100,9 +100,10 @@ class AugMix(Regularizer):
             return batch
         views = self._views(batch.inputs, VIEWS - 1 if self.consistency else 1)
         if not self.consistency:
-            return Batch(views, batch.targets)
+            return Batch(views, batch.targets, batch.rows)
         self._given[self.stream.micro] = len(batch)
-        return Batch(torch.cat([batch.inputs, views]), batch.targets.repeat(VIEWS, 1))
+        rows = None if batch.rows is None else batch.rows.repeat(VIEWS)
+        return Batch(torch.cat([batch.inputs, views]), batch.targets.repeat(VIEWS, 1), rows)
 
     def data_loss(self, forward: ForwardPass) -> Tensor | None:
         if not (rows := self._rows_of_a_view(forward)):

@@ -44,6 +44,7 @@ class Regularizer:
             there. `model`: the run's model, which must take the same inputs and know the same classes;
             `weights`: its weights alone, which must be this run's model's. Written out, as a dictionary of
             words: paths are made absolute, and digests taken, by source text alone.
+        needs_rows: whether it reads `Batch.rows`, so that a batch without is refused, unless it is off.
         follows: the fields whose value may change between steps, so that a schedule can be set for them:
             read in each step, or kept under the same name by a module that it has put into the model. What
             evaluation reads too such a module keeps as `regbench.strengths` does, so that it is saved.
@@ -56,6 +57,7 @@ class Regularizer:
             `regbench.weights.plain_state`, those of a head of another size left out. Weights are not there
             where a checkpoint is to come (`load_state_dict`), and nothing is where a run is only read back
             (`regbench.load`): a member must prepare a model without it.
+        train_rows: how many rows train has, given by whoever builds a run, before any hook is called.
         schedules: by field, what its value follows; it is made with the one of them that is farthest from
             off, and keeps it until the first step.
         own_modules: those that it has put into the model, where it has schedules.
@@ -70,11 +72,13 @@ class Regularizer:
     weighs_classes: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
     reads_runs: ClassVar[Mapping[str, str]] = {}
+    needs_rows: ClassVar[bool] = False
     follows: ClassVar[Collection[str]] = ()
     fixed: ClassVar[Mapping[str, str]] = {}
     stream: Stream
     ranks: Ranks | None = None
     runs: Mapping[str, Any] = {}
+    train_rows: int = 0
     schedules: Mapping[str, Strength] = {}
     own_modules: Collection[nn.Module] = ()
 
@@ -234,6 +238,8 @@ class Stack(Regularizer):
         self._following = tuple((name, leaf) for name, leaf in self.leaves() if leaf.schedules)
         self._penalizing = tuple((name, leaf) for name, leaf in self.leaves() if acts(leaf, "penalty"))
         self.records_hidden = any(leaf.records_hidden for _, leaf in self.leaves())  # type: ignore[misc]
+        knowing = (name for name, leaf in self.leaves() if leaf.needs_rows and not leaf.is_off)
+        self.needing_rows = next(knowing, "")  # the first leaf's name
 
     def leaves(self) -> Iterator[tuple[str, Regularizer]]:
         """Name and regularizer of every member that is no stack, in order."""
@@ -257,6 +263,11 @@ class Stack(Regularizer):
         for name, leaf in self.leaves():
             leaf.stream = Stream(seed, name, clock)
         return self
+
+    def count(self, train_rows: int) -> None:
+        """Tell every leaf how many rows train has."""
+        for _, leaf in self.leaves():
+            leaf.train_rows = train_rows
 
     def spread(self, ranks: Ranks | None) -> None:
         """Tell every leaf who shares the micro-batches of a step with this process."""
@@ -304,6 +315,11 @@ class Stack(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         for leaf in self._acting["transform_batch"]:
             batch = leaf.transform_batch(batch)
+        if batch.rows is None and self.needing_rows:
+            raise ValueError(
+                f"{self.needing_rows} must be told which row of train each row of a batch is (Batch.rows), "
+                "and a member that changes batches leaves that out"
+            )
         return batch
 
     def data_loss(self, forward: ForwardPass) -> Tensor | None:

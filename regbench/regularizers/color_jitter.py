@@ -81,7 +81,7 @@ class ColorJitter(Regularizer):
                 images = op(images, _factor(reach, place))
         if self.hue > 0:
             images = hue(images, self.hue * drawn[3])
-        return Batch(images, batch.targets)
+        return Batch(images, batch.targets, batch.rows)
 
     def note(self) -> str:
         unused = self._grey and (self.saturation > 0 or self.hue > 0)

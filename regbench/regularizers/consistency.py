@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ from regbench.nn.passes import another_pass
 from regbench.nn.snapshots import LiveState, WithWeights, move
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
+from regbench.strengths import rise
 from regbench.types import ForwardPass, Split
 
 
@@ -67,7 +67,7 @@ class Consistency(Regularizer):
             raise ValueError(f"decay must lie in [0, 1), got {self.decay}")
         if not 0 <= self.ramp <= 1:
             raise ValueError(f"ramp must lie in [0, 1], got {self.ramp}")
-        self._now = self._strength_at(0.0)
+        self._now = self.strength * rise(0.0, self.ramp)
         self._t = 0
         self._average: dict[str, Tensor] = {}
         self._live = LiveState()
@@ -77,7 +77,7 @@ class Consistency(Regularizer):
             raise ValueError(f"inputs must be numbers where noise is above 0, got {train.inputs.dtype}")
 
     def begin_step(self, progress: float) -> None:
-        self._now = self._strength_at(progress)
+        self._now = self.strength * rise(progress, self.ramp)
 
     @property
     def follows_length(self) -> bool:
@@ -116,7 +116,3 @@ class Consistency(Regularizer):
         if self.noise == 0:
             return inputs
         return inputs + self.noise * self.stream.normal(inputs.shape, inputs.device).to(inputs.dtype)
-
-    def _strength_at(self, progress: float) -> float:
-        missing = max(0.0, 1 - progress / self.ramp) if self.ramp else 0.0
-        return self.strength * math.exp(-5 * missing**2)

@@ -74,7 +74,7 @@ class CutMix(Regularizer):
         other = batch[self.stream.permutation(len(batch), batch.inputs.device)]
         area = parts.flatten(1).to(batch.targets.dtype).mean(1, keepdim=True)
         targets = batch.targets.lerp(other.targets, area)
-        return Batch(torch.where(pasted, other.inputs, batch.inputs), targets)
+        return Batch(torch.where(pasted, other.inputs, batch.inputs), targets, batch.rows_but(area[:, 0] > 0))
 
     def inert(self) -> str:
         return super().inert() or ("off (p=0.0)" if self.p == 0 else "")

@@ -71,7 +71,7 @@ class Cutout(Regularizer):
         hidden = self._square(batch) if batch.is_images else self._of_table(batch)
         fill = self._fill.to(batch.inputs)
         fill = fill.view(-1, 1, 1) if batch.is_images else fill
-        return Batch(torch.where(hidden, fill, batch.inputs), batch.targets)
+        return Batch(torch.where(hidden, fill, batch.inputs), batch.targets, batch.rows)
 
     def _of_table(self, batch: Batch) -> Tensor:
         """Which inputs are covered: (B, F)."""

@@ -140,7 +140,7 @@ class FeatureSpace(Regularizer):
         inputs, targets = batch.inputs.clone(), batch.targets.clone()
         inputs[here] = space.decode(codes).to(inputs)
         targets[here] = one_hot.to(targets)
-        return Batch(inputs, targets)
+        return Batch(inputs, targets, batch.rows_but(here))
 
     def note(self) -> str:
         if self._space is None:

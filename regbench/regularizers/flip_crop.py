@@ -69,7 +69,7 @@ class FlipCrop(Regularizer):
         chosen = drawn[0] < self.p
         mirrored = chosen & (drawn[1] < self._flip)
         top, left = torch.where(chosen, offsets - pixels, 0)
-        return Batch(_windows(images, top, left, mirrored, self.fill), batch.targets)
+        return Batch(_windows(images, top, left, mirrored, self.fill), batch.targets, batch.rows)
 
     def inert(self) -> str:
         nothing = f"off (flip={self.flip}, padding=0)" if self._flip == 0 and self.padding == 0 else ""

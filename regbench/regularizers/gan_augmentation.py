@@ -118,7 +118,7 @@ class GANAugmentation(Regularizer):
         inputs, targets, rows = batch.inputs.clone(), batch.targets.clone(), rows.to(batch.inputs.device)
         inputs[rows] = made.to(inputs)
         targets[rows] = torch.eye(targets.shape[1])[labels].to(targets)
-        return Batch(inputs, targets)
+        return Batch(inputs, targets, batch.rows_but(rows))
 
     def note(self) -> str:
         return self._note

@@ -91,7 +91,9 @@ class GridMask(Regularizer):
             return batch
         require_images(batch)
         images = batch.inputs
-        return Batch(torch.where(self._hidden(images), self._fill.to(images), images), batch.targets)
+        return Batch(
+            torch.where(self._hidden(images), self._fill.to(images), images), batch.targets, batch.rows
+        )
 
     def _hidden(self, images: Tensor) -> Tensor:
         """Which pixels are hidden: (B, 1, H, W)."""

@@ -63,7 +63,9 @@ class HideAndSeek(Regularizer):
         if self.is_off:
             return batch
         hidden = self._hidden(batch.inputs, self._sides(batch))
-        return Batch(torch.where(hidden, self._fill.to(batch.inputs), batch.inputs), batch.targets)
+        return Batch(
+            torch.where(hidden, self._fill.to(batch.inputs), batch.inputs), batch.targets, batch.rows
+        )
 
     def _hidden(self, images: Tensor, sides: list[int]) -> Tensor:
         """Which pixels are hidden: (B, 1, H, W)."""

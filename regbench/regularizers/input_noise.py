@@ -59,4 +59,4 @@ class InputNoise(Regularizer):
         inputs = batch.inputs
         noise = self.stream.normal(inputs.shape, inputs.device)
         noisy = inputs + self.sigma * self._std.to(noise) * noise
-        return Batch(noisy.to(inputs.dtype), batch.targets)
+        return Batch(noisy.to(inputs.dtype), batch.targets, batch.rows)

@@ -57,7 +57,7 @@ class LabelSmoothing(Regularizer):
             smooth = (1 - self.epsilon) * targets + self.epsilon / num_classes
         else:
             smooth = (1 - self.epsilon) * targets + (1 - targets) * (self.epsilon / (num_classes - 1))
-        return Batch(batch.inputs, smooth)
+        return Batch(batch.inputs, smooth, batch.rows)
 
     def note(self) -> str:
         if self._num_classes is None or self.is_off:

@@ -80,7 +80,7 @@ class ManifoldMixup(Regularizer):
         mixture = Mixture(place, share, order)
         self._mixtures[self.stream.micro] = mixture
         inputs = mixture.of(batch.inputs) if place == INPUTS else batch.inputs
-        return Batch(inputs, mixture.of(batch.targets))
+        return Batch(inputs, mixture.of(batch.targets), batch.rows_but())
 
     def end_step(self, model: nn.Module) -> None:
         self._mixtures.clear()

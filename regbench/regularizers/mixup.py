@@ -54,7 +54,8 @@ class Mixup(Regularizer):
         device = batch.inputs.device
         shares = self.stream.betas(self.alpha, self.alpha, 1 if self.per == "batch" else len(batch), device)
         other = batch[self.stream.permutation(len(batch), device)]
-        return Batch(_mix(batch.inputs, other.inputs, shares), _mix(batch.targets, other.targets, shares))
+        inputs = _mix(batch.inputs, other.inputs, shares)
+        return Batch(inputs, _mix(batch.targets, other.targets, shares), batch.rows_but())
 
 
 def _mix(rows: Tensor, others: Tensor, shares: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ class PixMix(Regularizer):
         chosen = self.stream.uniform(shape, device) < self.p
         pictures = made.index_select(0, self.stream.integers(len(made), shape, device)).float() / 255
         mixed = self._mixed(images.float(), pictures).to(images.dtype)
-        return Batch(torch.where(_wide(chosen), mixed, images), batch.targets)
+        return Batch(torch.where(_wide(chosen), mixed, images), batch.targets, batch.rows)
 
     def _pictures_like(self, images: Tensor) -> Tensor:
         """Pictures of the images' size, made where there are none yet."""

@@ -75,7 +75,7 @@ class RandAugment(Regularizer):
         acts = _acts(self.magnitude, images.shape[2:], images.dtype, images.device)
         for places in place_of(chosen, 0, negative):
             images = apply_each(images, acts[places])
-        return Batch(images, batch.targets)
+        return Batch(images, batch.targets, batch.rows)
 
     def note(self) -> str:
         return self._note

@@ -86,7 +86,7 @@ class RandomErasing(Regularizer):
         top = (row * (images.shape[2] - height + 1)).long()
         left = (column * (images.shape[3] - width + 1)).long()
         erased = inside(images, top, left, torch.where(choice < self.p, height, 0), width)
-        return Batch(torch.where(erased, self._filling(images), images), batch.targets)
+        return Batch(torch.where(erased, self._filling(images), images), batch.targets, batch.rows)
 
     def _sides(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Height and width for each example, (B,) each, of the first attempt that fits; 0 where none does."""

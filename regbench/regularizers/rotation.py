@@ -49,7 +49,7 @@ class Rotation(Regularizer):
         if self.is_off:
             return batch
         angles = (2 * self.stream.uniform((len(batch),), batch.inputs.device) - 1) * self.degrees
-        return Batch(rotate(batch.inputs, angles), batch.targets)
+        return Batch(rotate(batch.inputs, angles), batch.targets, batch.rows)
 
     def note(self) -> str:
         return self._note

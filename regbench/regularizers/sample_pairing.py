@@ -63,4 +63,4 @@ class SamplePairing(Regularizer):
         other = inputs[self.stream.permutation(len(batch), inputs.device)]
         chosen = self.stream.uniform((len(batch),), inputs.device) < self.p
         weights = 0.5 * chosen.to(inputs.dtype).view(-1, *[1] * (inputs.ndim - 1))
-        return Batch(inputs.lerp(other, weights), batch.targets)
+        return Batch(inputs.lerp(other, weights), batch.targets, batch.rows_but(chosen))

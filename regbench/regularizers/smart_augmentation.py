@@ -137,7 +137,10 @@ class SmartAugmentation(Regularizer):
         # a leaf: several passes over this batch leave A's own graph alone
         shown = images.detach().requires_grad_()
         self._made[self.stream.micro] = Made(images, shown, sources, len(batch))
-        return Batch(torch.cat([batch.inputs, shown]), torch.cat([batch.targets, batch.targets[rows]]))
+        given = batch.rows
+        numbers = None if given is None else torch.cat([given, torch.full_like(given[: len(rows)], -1)])
+        targets = torch.cat([batch.targets, batch.targets[rows]])
+        return Batch(torch.cat([batch.inputs, shown]), targets, numbers)
 
     def data_loss(self, forward: ForwardPass) -> Tensor | None:
         if self.is_off:

@@ -63,4 +63,6 @@ class SwapNoise(Regularizer):
         swapped = self.stream.uniform(shape, device) < self.p
         sources = self.stream.integers(rows, shape, device)
         sources = torch.where(swapped, sources, torch.arange(rows, device=device)[:, None])
-        return Batch(values.gather(0, sources[:, columns.of]).view_as(batch.inputs), batch.targets)
+        return Batch(
+            values.gather(0, sources[:, columns.of]).view_as(batch.inputs), batch.targets, batch.rows
+        )

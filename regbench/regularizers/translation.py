@@ -59,7 +59,7 @@ class Translation(Regularizer):
             self.stream.integers(2 * reach + 1, (len(batch),), batch.inputs.device) - reach
             for reach in self._reach(batch.inputs)
         )
-        return Batch(translate(batch.inputs, down, right), batch.targets)
+        return Batch(translate(batch.inputs, down, right), batch.targets, batch.rows)
 
     def _reach(self, images: Tensor) -> list[int]:
         """The largest shift in pixels, down and to the right; less than the whole side."""

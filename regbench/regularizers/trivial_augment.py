@@ -69,7 +69,7 @@ class TrivialAugment(Regularizer):
         chosen = torch.where(left_alone, OPS.index("identity"), chosen)
         acts = _acts(images.shape[2:], images.dtype, device)
         images = apply_each(images, acts[place_of(chosen, levels, negative, BINS)])
-        return Batch(images, batch.targets)
+        return Batch(images, batch.targets, batch.rows)
 
     def note(self) -> str:
         return self._note

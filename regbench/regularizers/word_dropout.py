@@ -58,10 +58,10 @@ class WordDropout(Regularizer):
         words = tokens != PADDING
         draws = self.stream.uniform(tokens.shape, tokens.device).masked_fill(~words, -1)
         if self.mode == "replace":
-            return Batch(tokens.masked_fill(words & (draws < self.p), UNKNOWN), batch.targets)
+            return Batch(tokens.masked_fill(words & (draws < self.p), UNKNOWN), batch.targets, batch.rows)
         # of words that are all lost, the one with the largest draw is any of them alike
         kept = words & ((draws >= self.p) | (draws == draws.amax(1, keepdim=True)))
-        return Batch(_closed_up(tokens, kept), batch.targets)
+        return Batch(_closed_up(tokens, kept), batch.targets, batch.rows)
 
 
 def _closed_up(tokens: Tensor, kept: Tensor) -> Tensor:

@@ -103,7 +103,9 @@ def audit(make: Make) -> Audit:
     for name, leaf in leaves.items():
         absent = Probe(make(name)).steps(STEPS)
         state = _state(leaf)
-        if state == "acts" and same(seen, absent.state()) and not _acts_later(name, make):
+        if state == "acts" and leaf.needs_rows:
+            _require_rows(name, make)
+        if state == "acts" and same(seen, absent.state()) and not _acts_later(name, leaf, make):
             if not (leaf.has_bound and _acts_beyond_its_bound(name, make)):
                 raise ConfigError(
                     f"reg.{name}: changes nothing of {model_name(whole)} in {MORE_STEPS} probe steps with "
@@ -147,10 +149,27 @@ def _state(leaf: Regularizer) -> str:
     return leaf.inert() or ("rule" if rule else "acts")
 
 
-def _acts_later(name: str, make: Make) -> bool:
+def _acts_later(name: str, leaf: Regularizer, make: Make) -> bool:
     """Whether more steps show what a few did not, such as a change to one row in a thousand."""
-    present, absent = (Probe(make(without)).steps(MORE_STEPS) for without in (None, name))
-    return not same(present.state(), absent.state())
+    probes = (Probe(make(without), leaf.needs_rows).steps(MORE_STEPS) for without in (None, name))
+    return not same(*(probe.state() for probe in probes))
+
+
+def _require_rows(name: str, make: Make) -> None:
+    """Refuse a member that needs the train rows where the others leave it none.
+
+    Raises:
+        ConfigError: they make every row of several, or of none.
+    """
+    probe = Probe(make(None))
+    for index in range(MORE_STEPS):
+        rows = probe.shown(index).rows
+        if rows is None or bool((rows >= 0).any()):
+            return
+    raise ConfigError(
+        f"reg.{name}: needs rows of train, and the other members show none as it is: all are made of "
+        "several, or of none; leave one of them out, or let it make fewer"
+    )
 
 
 def _acts_beyond_its_bound(name: str, make: Make) -> bool:

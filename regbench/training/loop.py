@@ -251,8 +251,9 @@ def micro_batches(batch: Batch, count: int) -> list[Batch]:
     parts = _parts(len(batch), count)
     if parts == 1:
         return [batch]
-    pairs = zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), strict=True)
-    return [Batch(inputs, targets) for inputs, targets in pairs]
+    numbers = [None] * parts if batch.rows is None else batch.rows.tensor_split(parts)
+    values = zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), numbers, strict=True)
+    return [Batch(*each) for each in values]
 
 
 def _parts(rows: int, count: int) -> int:

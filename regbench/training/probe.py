@@ -20,10 +20,15 @@ PROBE_ROWS = 64
 
 
 class Probe:
-    """A copy of a run that takes a few steps at full strength and full learning rate."""
+    """A copy of a run that takes a few steps at full strength and full learning rate.
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    Args:
+        run: the copy.
+        twice: show the rows of each second step in the one before it too, for who acts on rows it has seen.
+    """
+
+    def __init__(self, run: Run, twice: bool = False) -> None:
+        self.run, self._twice = run, twice
         self.rows = min(PROBE_ROWS, run.batch_size, len(run.data.train))
         self.terms: list[dict[str, Tensor]] = []
         run.model.train()
@@ -35,12 +40,21 @@ class Probe:
         start = index * self.rows % max(1, len(self.run.data.train) - self.rows)
         return self.run.data.train[slice(start, start + self.rows)]
 
-    def step(self, index: int) -> int:
-        """One update: ramps are at their start in the even steps and at their end in the odd ones."""
+    def shown(self, index: int) -> Batch:
+        """The rows of a step as the members show them; nothing is learned."""
+        self._begin(index)
+        return self.run.reg.transform_batch(self.batch(index))
+
+    def _begin(self, index: int) -> None:
+        """Ramps are at their start in the even steps and at their end in the odd ones."""
         self.run.reg.begin_epoch(0.0 if index % 2 == 0 else 0.999)
         self.run.reg.begin_step(float(index % 2))
         self.run.clock.step = index
-        self.terms.append(train_step(self.run, self.batch(index)))
+
+    def step(self, index: int) -> int:
+        """One update."""
+        self._begin(index)
+        self.terms.append(train_step(self.run, self.batch(index // 2 if self._twice else index)))
         return self.rows
 
     def steps(self, count: int) -> Probe:

@@ -27,7 +27,7 @@ from tests.library.nets import Plain
 
 ROWS, EPOCHS, BATCH, LR, SEED = 97, 3, 32, 0.05, 7  # 97 = 3 * 32 + 1: the last batch would hold one row
 ENSEMBLE = "snapshot_ensemble."  # buffers of what stands in front of the model
-Step = Callable[[Applied, Any, Tensor, Tensor], None]
+Step = Callable[[Applied, Any, Tensor, Tensor, Tensor], None]
 MODELS: dict[str, tuple[Callable[..., nn.Module], list[str]]] = {
     "mlp": (lambda **given: MLP(width=16, depth=2, norm="none", **given), ["model.width=16"]),
     "cnn": (
@@ -52,20 +52,20 @@ MODELS: dict[str, tuple[Callable[..., nn.Module], list[str]]] = {
 }
 
 
-def at_once(applied: Applied, optimizer: Any, inputs: Tensor, labels: Tensor) -> None:
-    applied.step(inputs, labels)
+def at_once(applied: Applied, optimizer: Any, inputs: Tensor, labels: Tensor, rows: Tensor) -> None:
+    applied.step(inputs, labels, rows=rows)
 
 
-def by_hand(applied: Applied, optimizer: Any, inputs: Tensor, labels: Tensor) -> None:
+def by_hand(applied: Applied, optimizer: Any, inputs: Tensor, labels: Tensor, rows: Tensor) -> None:
     optimizer.zero_grad()
-    applied.loss(inputs, labels).backward()
+    applied.loss(inputs, labels, rows=rows).backward()
     optimizer.step()
 
 
-def by_closure(applied: Applied, optimizer: Any, inputs: Tensor, labels: Tensor) -> None:
+def by_closure(applied: Applied, optimizer: Any, inputs: Tensor, labels: Tensor, rows: Tensor) -> None:
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = applied.loss(inputs, labels)
+        loss = applied.loss(inputs, labels, rows=rows)
         loss.backward()
         return loss
 
@@ -90,7 +90,8 @@ def own_loop(
         model = regbench.normalized(plain, (inputs, labels))
     optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9, nesterov=True, fused=fused)
     sampler = regbench.BatchSampler(len(labels), BATCH, seed=SEED)
-    loader = DataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
+    numbered = TensorDataset(inputs, labels, torch.arange(len(labels)))
+    loader = DataLoader(numbered, batch_sampler=sampler)
     stack = regbench.stack(seed=SEED, **members)
     applied = stack.apply(model, optimizer, train=data.train, epochs=EPOCHS, steps_per_epoch=len(loader))
     schedule, steps = Cosine(warmup=0.05), EPOCHS * len(loader)
@@ -157,6 +158,10 @@ STACKS = {
     "found input": ("own", {"dropout": {"where": "input"}, "group_norm": {}}),
     "gates": ("mlp", {"adaptive_dropout": {"form": "learned"}, "batch_norm": {}}),
     "stopping": ("mlp", {"early_stopping": {"patience": 1, "min_delta": 10.0}}),
+    "rows": (
+        "mlp",
+        {"early_learning": {}, "temporal_ensembling": {"ramp": 0.0}, "sample_pairing": {"p": 0.5}},
+    ),
 }
 BEGIN_LATE = [case for case, (_, members) in STACKS.items() if "stochastic_depth" in members]  # torch's own
 # fused SGD takes a first gradient of every parameter in the same step, or fails
@@ -178,6 +183,7 @@ def test_by_the_fused_kernel_that_the_command_line_takes_by_itself_too(case: str
 @pytest.mark.parametrize("step", [at_once, by_closure])
 def test_with_two_passes_too(step: Step, fused: bool) -> None:
     require_same("mlp", {"dropout": {"p": 0.3}, "sam": {}, "mixup": {}, "batch_norm": {}}, step, fused)
+    require_same("mlp", {"sam": {"ascent": "objective"}, "early_learning": {}}, step, fused)
 
 
 def test_the_law_would_see_another_seed_of_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:

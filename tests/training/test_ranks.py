@@ -38,7 +38,10 @@ def homes(name: str) -> list[str]:
 
 FEW = {
     # techniques that do something in every hook, on a model with batch normalization and on one without
-    "mlp": ["dropout", "mixup", "l2", "sam", "ema", "smart_augmentation", "early_stopping", "elastic_net"],
+    "mlp": [
+        *("dropout", "mixup", "l2", "sam", "ema", "smart_augmentation", "early_stopping", "elastic_net"),
+        *("early_learning", "temporal_ensembling"),
+    ],
     "resnet": ["stochastic_depth", "manifold_mixup", "swa", "adversarial"],
     "transformer": ["attention_dropout"],
     "text": ["variational_dropout"],

@@ -52,6 +52,47 @@ def test_rows_are_taken_by_a_slice_by_their_numbers_or_by_a_mask(rows: torch.Ten
     assert torch.equal(again.targets, batch.targets[[1, 0]])
 
 
+@pytest.mark.parametrize(
+    ("rows", "numbers"),
+    [
+        (slice(1, 4), [1, 2, 3]),
+        (slice(None), [0, 1, 2, 3, 4]),
+        (slice(-2, None), [3, 4]),
+        (torch.tensor([4, 0, 0]), [4, 0, 0]),
+        (torch.tensor([3, 1], dtype=torch.int32), [3, 1]),
+        (torch.tensor([True, False, True, False, True]), [0, 2, 4]),
+    ],
+    ids=str,
+)
+def test_a_batch_says_which_rows_of_its_split_it_has(rows: torch.Tensor | slice, numbers: list[int]) -> None:
+    split = Split(torch.zeros(5, 2), torch.tensor([0, 1, 2, 1, 0]), 3)
+    batch = split[rows]
+    assert batch.rows is not None
+    assert batch.rows.dtype == torch.int64
+    assert batch.rows.tolist() == numbers
+    assert batch[torch.tensor([1, 0])].rows.tolist() == [numbers[1], numbers[0]]
+    assert batch[1:].rows.tolist() == numbers[1:]
+
+
+def test_rows_are_those_that_were_given_and_none_is_copied() -> None:
+    numbers = torch.tensor([2, 0])
+    assert Split(torch.zeros(3, 2), torch.tensor([0, 1, 2]), 3)[numbers].rows is numbers
+
+
+def test_what_is_made_of_several_rows_or_of_none_has_no_number() -> None:
+    batch = Batch(torch.zeros(3, 1), torch.zeros(3, 2), torch.tensor([5, 6, 7]))
+    assert batch.rows_but().tolist() == [-1, -1, -1]
+    assert batch.rows_but(torch.tensor([True, False, True])).tolist() == [-1, 6, -1]
+    assert batch.rows_but(torch.tensor([True])).tolist() == [-1, -1, -1]  # one for all
+    assert batch.rows_but(torch.tensor([2])).tolist() == [5, 6, -1]
+    assert batch.rows.tolist() == [5, 6, 7]
+    unknown = Batch(torch.zeros(3, 1), torch.zeros(3, 2))
+    assert unknown.rows is None
+    assert unknown.rows_but() is None
+    assert unknown.rows_but(torch.tensor([0])) is None
+    assert unknown[:2].rows is None
+
+
 def test_targets_are_a_batch_s_own_and_of_the_default_precision() -> None:
     split = Split(torch.zeros(2, 1), torch.tensor([0, 1]), 2)
     split[:].targets.fill_(7)

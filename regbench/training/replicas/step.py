@@ -74,7 +74,7 @@ class StackedStep:
         batch = self._runs[0].data.train[rows.flatten()]
         inputs = batch.inputs.view(*rows.shape, *batch.inputs.shape[1:])
         targets = batch.targets.view(*rows.shape, *batch.targets.shape[1:])
-        terms = self._tried(self._vmapped, inputs, targets, self._index, *self._tensors.all)
+        terms = self._tried(self._vmapped, inputs, targets, rows, self._index, *self._tensors.all)
         reduce(add, terms.values()).sum().backward()
         return {name: term.detach() for name, term in terms.items()}
 
@@ -99,9 +99,11 @@ class StackedStep:
                 for name, buffer in buffers.items():
                     tensors.buffers[name].copy_(buffer)
 
-    def _trained(self, inputs: Tensor, targets: Tensor, index: Tensor, *weights: Tensor) -> dict[str, Tensor]:
+    def _trained(
+        self, inputs: Tensor, targets: Tensor, rows: Tensor, index: Tensor, *weights: Tensor
+    ) -> dict[str, Tensor]:
         with self._standing_in(index, weights):
-            return passes(self._runs[0], Batch(inputs, targets))
+            return passes(self._runs[0], Batch(inputs, targets, rows))
 
     def _evaluated(self, inputs: Tensor, index: Tensor, *weights: Tensor) -> Tensor:
         run = self._runs[0]

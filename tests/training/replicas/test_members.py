@@ -28,6 +28,7 @@ APART = {
     **dict.fromkeys(["adversarial", "virtual_adversarial"], "it takes a gradient of its own in each step"),
     "sam": "it asks for the gradient at two places",
     "manifold_mixup": "each run mixes at another place of the model",
+    **dict.fromkeys(["early_learning", "temporal_ensembling"], "it keeps what a pass has predicted"),
     **dict.fromkeys(["augmix", "pixmix"], "each run has other numbers of rows for an operation"),
     **dict.fromkeys(
         ["feature_space", "gan_augmentation", "smart_augmentation"], "each run makes other numbers of rows"

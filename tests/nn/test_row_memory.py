@@ -1,0 +1,93 @@
+"""What is kept of each train row, by hand, in one process and by several ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from regbench.nn.row_memory import RowMemory
+from tests.ranks import forked
+
+MODEL = nn.Linear(1, 1)
+
+
+def numbers(*rows: int) -> Tensor:
+    return torch.tensor(rows)
+
+
+def kept(memory: RowMemory) -> list[list[float]]:
+    averages: Tensor = memory.state_dict()["averages"]
+    return averages.tolist()
+
+
+def test_averages_move_at_the_end_of_a_step() -> None:
+    memory, new = RowMemory(), torch.tensor([[8.0, 0.0], [0.0, 4.0]])
+    moved = memory.moved(0, numbers(2, 0), new, decay=0.75, count=3)
+    assert moved.tolist() == [[2.0, 0.0], [0.0, 1.0]]
+    assert memory.of(numbers(2, 0), new).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    memory.end_step(MODEL, None, 3)
+    assert memory.of(numbers(0, 1, 2), new).tolist() == [[0.0, 1.0], [0.0, 0.0], [2.0, 0.0]]
+    assert memory.moved(0, numbers(2), new[:1], decay=0.75, count=3).tolist() == [[3.5, 0.0]]
+
+
+def test_a_step_of_several_micro_batches_moves_the_rows_of_all() -> None:
+    memory = RowMemory()
+    for micro, row in enumerate((1, 0)):
+        memory.moved(micro, numbers(row), torch.tensor([[1.0 + micro, 0.0]]), decay=0.5, count=2)
+    memory.end_step(MODEL, None, 2)
+    assert kept(memory) == [[1.0, 0.0], [0.5, 0.0]]
+
+
+def test_a_step_without_rows_changes_nothing() -> None:
+    memory = RowMemory()
+    memory.end_step(MODEL, None, 2)
+    assert memory.state_dict() == {}
+
+
+def test_no_gradient_is_kept() -> None:
+    memory, new = RowMemory(), torch.ones(1, 2, requires_grad=True)
+    assert not memory.moved(0, numbers(0), new, decay=0.5, count=1).requires_grad
+
+
+def test_the_state_is_a_copy() -> None:
+    memory = RowMemory()
+    memory.moved(0, numbers(0), torch.ones(1, 2), decay=0.5, count=1)
+    memory.end_step(MODEL, None, 1)
+    state = memory.state_dict()
+    memory.moved(0, numbers(0), torch.ones(1, 2), decay=0.5, count=1)
+    memory.end_step(MODEL, None, 1)
+    assert (state["averages"].tolist(), kept(memory)) == ([[0.5, 0.5]], [[0.75, 0.75]])
+
+
+class Plainly:
+    """Ranks that add up by torch's own function."""
+
+    def __init__(self) -> None:
+        self.number, self.count = dist.get_rank(), dist.get_world_size()
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        for tensor in tensors:
+            dist.all_reduce(tensor)
+
+
+def of_two_ranks() -> list[list[list[float]]]:
+    """Three steps: rows of the first rank alone, of both (more of the second), and of none."""
+    ranks, memory, found = Plainly(), RowMemory(), []
+    for step in ([(0, [4])], [(0, [1]), (1, [3, 0, -1])], []):
+        for rank, rows in step:
+            if rank == ranks.number:
+                new = torch.tensor([[2.0 * row, 1.0] for row in rows])
+                memory.moved(rank, numbers(*rows), new, decay=0.5, count=5)
+        memory.end_step(MODEL, ranks, 5)
+        found.append(kept(memory))
+    return found
+
+
+def test_ranks_have_what_all_have_seen(tmp_path: Path) -> None:
+    empty, first = [0.0, 0.0], [[0.0] * 2] * 4 + [[4.0, 0.5]]
+    second = [[0.0, 0.5], [1.0, 0.5], empty, [3.0, 0.5], [4.0, 0.5]]
+    assert forked(2, tmp_path, of_two_ranks) == [[first, second, second]] * 2
