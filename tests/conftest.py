@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,12 @@ def reg_node(name: str, **values: Any) -> dict[str, Any]:
 def all_regs() -> list[str]:
     """Every regularizer of the package, found by listing its folder."""
     return sorted(path.stem for path in (config_dir() / "reg").glob("*.yaml"))
+
+
+def pytest_collection_finish() -> None:
+    """Modules and thousands of tests stay until the end: no collection of garbage looks at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""One of several for each member: on which model a law is tested in the quick suite, and on which in the long one."""
+"""On which model a law is tested for a member in the quick suite; on all others it is in the long one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ class Turn:
     all members and laws the first ones are all choices, and no list says of which member is which.
     """
 
-    def __init__(
-        self, choices: Sequence[str], refusal: Callable[[str, str], str], place: int
-    ) -> None:
+    def __init__(self, choices: Sequence[str], refusal: Callable[[str, str], str], place: int) -> None:
         self.choices, self.refusal, self.place = choices, refusal, place
 
     def of(self, law: str, name: str) -> str:

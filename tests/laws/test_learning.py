@@ -48,8 +48,18 @@ EARLY = ("shake_shake",)  # it copies what it finds in branches, so that it come
 LATE = ("augmix", "smart_augmentation")  # one wants to come after what mixes; the other is then refused
 
 
-@pytest.mark.parametrize("model", ["resnet", "transformer", "text"])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [
+        ("resnet", "fp32"),
+        ("transformer", "bf16"),
+        ("text", "fp32"),
+        *(
+            pytest.param(*pair, marks=pytest.mark.long)
+            for pair in (("resnet", "bf16"), ("transformer", "fp32"), ("text", "bf16"))
+        ),
+    ],
+)
 def test_all_regularizers_train_in_one_stack(device: torch.device, precision: str, model: str) -> None:
     """All that the model takes, but for those of which a stack may hold one only, and then the first."""
     config = tiny(model, {}, epochs=2) | {"device": device.type, "precision": precision}

@@ -104,14 +104,14 @@ def test_a_finished_run_made_longer_is_the_longer_run(tmp_path: Path) -> None:
 
 def test_a_run_that_is_stopped_while_it_is_made_longer_goes_on(tmp_path: Path) -> None:
     done(tmp_path, "train", *CONSTANT, "train.epochs=2", "hydra.run.dir=run")
-    done(tmp_path, "train", *CONSTANT, "train.epochs=120", "hydra.run.dir=whole")
-    with processes.start("resume", "run", "train.epochs=120", cwd=tmp_path) as process:
+    done(tmp_path, "train", *CONSTANT, "train.epochs=60", "hydra.run.dir=whole")
+    with processes.start("resume", "run", "train.epochs=60", cwd=tmp_path) as process:
         while process.poll() is None and len(records_so_far(tmp_path / "run")) < 5:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     between = summary(tmp_path / "run")
-    assert (between["status"], between["epochs"]["planned"]) == ("interrupted", 120)
+    assert (between["status"], between["epochs"]["planned"]) == ("interrupted", 60)
     done(tmp_path, "resume", "run")
     same(tmp_path / "run", tmp_path / "whole")
 
@@ -142,7 +142,11 @@ def test_a_job_of_a_sweep_made_longer_is_a_job_of_the_longer_line(tmp_path: Path
     ("words", "sentence"),
     [
         ([*SMALL], "schedule: follows the length of the run, so 3 epochs do not begin as 2 do"),
-        ([*SMALL, "schedule=step", "schedule.milestones=[0.6]"], "schedule: follows the length of the run"),
+        pytest.param(
+            [*SMALL, "schedule=step", "schedule.milestones=[0.6]"],
+            "schedule: follows the length of the run",
+            marks=pytest.mark.long,
+        ),
         (
             [*CONSTANT, "+reg=confidence_penalty", "reg.confidence_penalty.ramp=0.5"],
             "reg.confidence_penalty: follows",
@@ -156,9 +160,10 @@ def test_a_job_of_a_sweep_made_longer_is_a_job_of_the_longer_line(tmp_path: Path
             [*CONSTANT, "checkpoints=best"],
             "train.epochs: run holds no last.pt to go on with, as checkpoints=best",
         ),
-        (
+        pytest.param(
             [*CONSTANT, "checkpoints=last"],
             "train.epochs: run holds no best.pt to go on with, as checkpoints=last",
+            marks=pytest.mark.long,
         ),
         (
             [*CONSTANT, "+reg=early_stopping", "reg.early_stopping.patience=${train.epochs}"],
@@ -180,7 +185,7 @@ def test_a_run_that_a_longer_one_does_not_begin_with_is_refused(
 @pytest.mark.parametrize(
     "words",
     [
-        ["+reg=confidence_penalty"],
+        pytest.param(["+reg=confidence_penalty"], marks=pytest.mark.long),
         ["+reg=[dropout,sample_pairing]", "reg.sample_pairing.p=0"],
     ],
 )

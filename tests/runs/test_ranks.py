@@ -216,8 +216,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("number", "whom", "ends"),
     [
         (signal.SIGTERM, [0, 1], [130, 130]),
-        (signal.SIGTERM, [0], [130, 130]),
-        (signal.SIGINT, [1], [130, 130]),
+        pytest.param(signal.SIGTERM, [0], [130, 130], marks=pytest.mark.long),
+        pytest.param(signal.SIGINT, [1], [130, 130], marks=pytest.mark.long),
         (signal.SIGKILL, [0], None),
         (signal.SIGKILL, [1], [1, -9]),
     ],
@@ -323,8 +323,15 @@ def test_a_signal_while_others_get_ready_is_heeded_at_once(tmp_path: Path) -> No
     alone(tmp_path, "resume", "run", "--trust")
 
 
-@pytest.mark.parametrize(("at", "said"), [(0, ""), (1, "rank 1: ")])
-@pytest.mark.parametrize("where", ["start", "step"])
+@pytest.mark.parametrize(
+    ("where", "at", "said"),
+    [
+        ("start", 0, ""),
+        ("step", 1, "rank 1: "),
+        pytest.param("start", 1, "rank 1: ", marks=pytest.mark.long),
+        pytest.param("step", 0, "", marks=pytest.mark.long),
+    ],
+)
 def test_what_fails_at_one_rank_ends_all_and_is_told(at: int, where: str, said: str, tmp_path: Path) -> None:
     with ranks(tmp_path, *failing(tmp_path, at, where)) as both:
         codes = both.wait()
