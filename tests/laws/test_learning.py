@@ -28,12 +28,17 @@ LARGE = {
     "torchvision": "model.stem=keep",  # which leaves little of an image of 8x8 pixels, and is quick
 }
 
+ELSEWHERE = {"timm", "torchvision"}  # models of theirs are trained in test_foreign too
+
 
 @pytest.mark.parametrize(
     ("model", "words"),
     [
         *((model, ()) for model in MODELS if model not in LARGE),
-        *((model, (less,)) for model, less in LARGE.items()),
+        *(
+            pytest.param(model, (less,), marks=pytest.mark.long if model in ELSEWHERE else [])
+            for model, less in LARGE.items()
+        ),
         *(pytest.param(model, (), marks=pytest.mark.long) for model in LARGE),
     ],
 )

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from tests import processes
 from tests.processes import Process
 from tests.ranks import apart
+from tests.sampling import some_of
 
 SHORT = [
     *["model=mlp", "model.width=16", "train.batch_size=32", "train.lr=0.05", "dataset.num_train=97"],
@@ -158,18 +159,21 @@ def test_what_a_member_has_learned_is_known_at_every_rank(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [
-        (
-            ["train", "device=cpu", "train.accumulate=3"],
-            "train.accumulate: must be a multiple of the 2 ranks",
-        ),
-        (["train", "train.lr=-1"], "train.lr: must lie in"),
-        (["train", *SHORT, "+reg=nothing"], ""),
-        (["train", *SHORT, "-m", "seed=0,1"], "train -m: must be typed without torchrun"),
-        (["list"], "list: must be typed without torchrun"),
-        (["no"], "unknown command 'no'"),
-        (["resume", "nowhere"], "nowhere"),
-    ],
+    some_of(
+        [
+            (
+                ["train", "device=cpu", "train.accumulate=3"],
+                "train.accumulate: must be a multiple of the 2 ranks",
+            ),
+            (["train", "train.lr=-1"], "train.lr: must lie in"),
+            (["train", *SHORT, "+reg=nothing"], ""),
+            (["train", *SHORT, "-m", "seed=0,1"], "train -m: must be typed without torchrun"),
+            (["list"], "list: must be typed without torchrun"),
+            (["no"], "unknown command 'no'"),
+            (["resume", "nowhere"], "nowhere"),
+        ],
+        every=3,
+    ),
     ids=["shares", "value", "option", "sweep", "command", "word", "folder"],
 )
 def test_a_wrong_line_is_answered_once_and_ends_all(words: list[str], said: str, tmp_path: Path) -> None:
@@ -219,7 +223,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param(signal.SIGTERM, [0], [130, 130], marks=pytest.mark.long),
         pytest.param(signal.SIGINT, [1], [130, 130], marks=pytest.mark.long),
         (signal.SIGKILL, [0], None),
-        (signal.SIGKILL, [1], [1, -9]),
+        pytest.param(signal.SIGKILL, [1], [1, -9], marks=pytest.mark.long),
     ],
     ids=["all", "first", "second", "first killed", "second killed"],
 )

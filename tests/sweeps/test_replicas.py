@@ -242,6 +242,7 @@ def _children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.mark.long
 def test_plan_says_it_and_ablate_does_it(tmp_path: Path) -> None:
     words = ["train.epochs=1", *QUICK[1:], "+reg=[dropout,l2]", "seed=range(4)", "replicas=4"]
     planned = processes.run("plan", *words, cwd=tmp_path)

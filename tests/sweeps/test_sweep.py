@@ -87,24 +87,22 @@ def records(root: Path) -> dict[str, Any]:
     return found
 
 
-def test_a_job_leaves_the_same_alone_in_turn_and_side_by_side(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["basic", pytest.param("joblib", marks=pytest.mark.long)])
+def test_a_job_leaves_the_same_alone_and_by_whatever_launcher(tmp_path: Path, other: str) -> None:
     sweeps = tmp_path / "outputs" / "sweeps"
-    for name, words in (
-        ("side", []),
-        ("turn", ["hydra/launcher=basic"]),
-        ("joblib", ["hydra/launcher=joblib"]),
-    ):
-        done = cli(tmp_path, "train", *LINE, "seed=3,4", f"sweep={name}", *words)
+    for name in ("side_by_side", other):
+        words = ["seed=3,4", f"sweep={name}", f"hydra/launcher={name}"]
+        done = cli(tmp_path, "train", *LINE, *words)
         assert done.returncode == 0, done.stderr
-    found = {name: records(sweeps / name) for name in ("side", "turn", "joblib")}
+    found = {name: records(sweeps / name) for name in ("side_by_side", other)}
     for several in found.values():
         for *_, config in several.values():
             del config["sweep"]
-    assert found["side"] == found["turn"] == found["joblib"]
+    assert found["side_by_side"] == found[other]
     assert cli(tmp_path, "train", "+reg=dropout", *QUICK, "seed=4", "hydra.run.dir=alone/run").returncode == 0
     alone = records(tmp_path / "alone")["run"]
     del alone[2]["sweep"]
-    (same,) = [one for name, one in found["side"].items() if name.startswith("dropout_seed4")]
+    (same,) = [one for name, one in found[other].items() if name.startswith("dropout_seed4")]
     assert alone == same
 
 
@@ -130,7 +128,7 @@ def test_a_signal_stops_jobs_side_by_side_after_their_step_and_the_line_goes_on(
 
 
 def test_a_killed_worker_loses_no_job_and_its_work_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    line = ["train", *[word for word in LINE if "epochs" not in word], "seed=0,1", "train.epochs=60"]
+    line = ["train", *[word for word in LINE if "epochs" not in word], "seed=0,1", "train.epochs=40"]
     with processes.start(*line, "sweep=killed", cwd=tmp_path) as process:
         wait_for(lambda: len(list(tmp_path.glob("outputs/sweeps/*/*/last.pt"))) == 2)
         (server,) = children(process.pid)

@@ -86,6 +86,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_two_hosts_run_each_job_of_a_sweep_once(tmp_path: Path, on: Callable[..., processes.Process]) -> None:
     with on("host-a", *LINE, "train.epochs=8") as one, on("host-b", *LINE, "train.epochs=8") as other:
         statuses = [process.wait(300) for process in (one, other)]

@@ -145,7 +145,7 @@ def shows_curves(opened: Opened) -> bool:
     return opened.page.locator("#comparison-1-curves").count() > 0
 
 
-@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("width", [pytest.param(390, marks=pytest.mark.long), 1200])
 def test_epochs_have_whole_numbers_however_near_one_looks(opened: Opened, width: int) -> None:
     if not shows_curves(opened):
         pytest.skip("the axis of response curves has the values")

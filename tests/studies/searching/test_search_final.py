@@ -153,6 +153,7 @@ def test_interrupted_it_goes_on_with_those_that_were_not_read(
     assert {reads for one in found.readings for reads in one.reads} == {1}
 
 
+@pytest.mark.long
 def test_what_others_had_read_before_is_read_once_more_and_told(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
