@@ -62,12 +62,7 @@ def test_the_claims_of_a_file_are_read_in_all_forms() -> None:
         "dropout+max_norm c=1 > l2", "dropout+max_norm c=1", ">", "l2"
     )
     said = effects.claim("l1 mode=prox = l1 mode=subgradient within 0.02 on val/loss where train.lr=0.1")
-    assert (said.arm, said.sign, said.other, said.margin) == (
-        "l1 mode=prox",
-        "=",
-        "l1 mode=subgradient",
-        0.02,
-    )
+    assert (said.arm, said.sign, said.other, said.margin) == ("l1 mode=prox", "=", "l1 mode=subgradient", 0.02)
     assert (said.metric, said.where) == ("val/loss", ("train.lr", "0.1"))
     said = effects.claim("val/accuracy of baseline < 0.15 where dataset.label_noise=0.9")
     assert (said.metric, said.arm, said.sign, said.bound) == ("val/accuracy", "baseline", "<", 0.15)
@@ -101,10 +96,7 @@ def test_a_pair_is_judged_as_compare_judges_it(
 
 def test_a_level_is_judged_by_its_interval(judged: Callable[..., dict[str, str]]) -> None:
     # the mean of the eight is 0.90125, their standard deviation 0.012464, of the mean 0.0044068; t is 2.364624
-    assert (
-        judged("val/accuracy of baseline > 0.89", runs([], 0))["said"]
-        == "val accuracy 90.12 % [89.08, 91.17]"
-    )
+    assert judged("val/accuracy of baseline > 0.89", runs([], 0))["said"] == "val accuracy 90.12 % [89.08, 91.17]"
     for text, outcome in [
         ("val/accuracy of baseline > 0.89", "found again"),
         ("val/accuracy of baseline > 0.90", "not resolved"),
@@ -130,9 +122,7 @@ def test_an_arm_that_is_not_there_is_named(judged: Callable[..., dict[str, str]]
         judged("mixup > baseline", runs([], 0), runs(["l2"], 0))
 
 
-def test_what_was_found_takes_the_place_of_what_stood_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_found_takes_the_place_of_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effects, "FOLDER", tmp_path)
     top = "# @package _global_\n# A title\n#\n# paper: P\n# figures: F\n# here: H\n# run: r\n# claim: a > b\n"
     (tmp_path / "some.yaml").write_text(f"{top}# ours: old\n# verdict: old\nthreads: 1 # so\n")
