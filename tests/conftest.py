@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import io
 import json
 import os
@@ -117,6 +118,12 @@ def record_line(folder: Path, config: dict[str, Any]) -> None:
 def all_regs() -> list[str]:
     """Every regularizer of the package, found by listing its folder."""
     return sorted(path.stem for path in (config_dir() / "reg").glob("*.yaml"))
+
+
+def pytest_collection_finish() -> None:
+    """Modules and thousands of tests stay until the end: no collection of garbage looks at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

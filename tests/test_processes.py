@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import processes
+from tests.sampling import some_of
 
 REFUSED = ["train", "train.epochs=0"]
 GIVEN = """
@@ -28,7 +29,9 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("words", [["--version"], REFUSED, ["train", "--bogus"], ["docs", "sweeps"]])
+@pytest.mark.parametrize(
+    "words", some_of([REFUSED, ["--version"], ["docs", "sweeps"], ["train", "--bogus"]], every=2)
+)
 def test_a_forked_command_answers_as_one_of_a_new_interpreter(tmp_path: Path, words: list[str]) -> None:
     forked, fresh = processes.run(*words, cwd=tmp_path), processes.fresh(*words, cwd=tmp_path)
     assert (forked.returncode, forked.stdout, forked.stderr) == (

@@ -12,6 +12,7 @@ import torch
 from regbench.assembly.device import use_settings
 from regbench.composition.settings import read_settings
 from tests.conftest import tiny
+from tests.sampling import crossed
 
 COMPILER = """
 import sys
@@ -58,8 +59,7 @@ def test_attention_on_cuda_is_by_the_plain_formula_where_its_gradients_are_to_be
         use_settings(read_settings(tiny())[0])
 
 
-@pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize(("wanted", "before"), crossed([True, False], [True, False]))
 def test_torchs_compiler_is_told_whenever_it_is_imported(wanted: bool, before: bool) -> None:
     code = COMPILER.format(config=tiny(), wanted=wanted, before=before)
     environment = {**os.environ, "TORCHINDUCTOR_DETERMINISTIC": str(int(not wanted))}

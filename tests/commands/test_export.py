@@ -58,7 +58,7 @@ def done(*words: str, cwd: Path) -> str:
     return found.stdout
 
 
-LONG = ("recurrent",)
+LONG = ("recurrent", "of_others")
 
 
 @pytest.fixture(

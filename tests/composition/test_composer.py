@@ -16,12 +16,17 @@ from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import COMMAND_LINE
 from regbench.errors import ConfigError
 from tests.composition.test_template import LINES
+from tests.sampling import some_of
 
 OWN = ["hydra.sweep.dir='a b'", "hydra.sweep.subdir=job"]
 
 
 @pytest.mark.parametrize(
-    "line", [*LINES, "hydra/launcher=joblib hydra.launcher.n_jobs=2 hydra.verbose=true seed=0,1"]
+    "line",
+    some_of(
+        ["hydra/launcher=joblib hydra.launcher.n_jobs=2 hydra.verbose=true seed=0,1", *LINES[1:], LINES[0]],
+        every=3,
+    ),
 )
 def test_a_job_is_recorded_as_hydra_records_it(line: str) -> None:
     composer = Composer(None)

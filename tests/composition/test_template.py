@@ -14,6 +14,7 @@ from regbench.composition.compose import compose_jobs, in_sweep, read_line
 from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.errors import ConfigError
+from tests.sampling import some_of
 
 FOLDER = "hydra.sweep.dir"
 
@@ -98,7 +99,7 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", some_of(LINES, every=3))
 def test_a_job_is_what_it_is_by_itself(line: str) -> None:
     composer = Composer(None)
     jobs = composer.sweep(in_sweep(shlex.split(line)))

@@ -26,7 +26,7 @@ def judged(
     return faults(case, answer, {"kept": "x"}, {"kept": after} if after else {}, Path(), {})
 
 
-@pytest.mark.parametrize("cases", [2 * len(KINDS), pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("cases", [len(KINDS), pytest.param(200, marks=pytest.mark.long)])
 def test_wrong_inputs_of_each_kind_are_answered_rightly(cases: int) -> None:
     fuzz = [
         sys.executable,

@@ -67,10 +67,16 @@ def cli(folder: Path, *words: str, **environment: str) -> subprocess.CompletedPr
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("value", "ValueError: too many (failing.py, line 18), after epoch 1"),
+        pytest.param(
+            "value", "ValueError: too many (failing.py, line 18), after epoch 1", marks=pytest.mark.long
+        ),
         ("exit", "SystemExit: 3 (failing.py, line 20), after epoch 1"),
-        ("key", "KeyError: 'width' (failing.py, line 22), after epoch 1"),
-        ("file", f"FileNotFoundError: {MISSING} (failing.py, line 24), after epoch 1"),
+        pytest.param("key", "KeyError: 'width' (failing.py, line 22), after epoch 1", marks=pytest.mark.long),
+        pytest.param(
+            "file",
+            f"FileNotFoundError: {MISSING} (failing.py, line 24), after epoch 1",
+            marks=pytest.mark.long,
+        ),
         ("stop", "StopIteration (failing.py, line 26), after epoch 1"),
         ("shape", f"model: {SHAPE}, after epoch 1"),
     ],

@@ -139,7 +139,8 @@ def source(module: str) -> ast.Module:
     return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
 
 
-def imported(module: str, at_once: bool = False) -> set[str]:
+@cache
+def imported(module: str, at_once: bool = False) -> frozenset[str]:
     """Full names of all that a module imports; at_once: when it is imported itself, not later."""
     tree = source(module)
     nodes = list(tree.body) if at_once else list(ast.walk(tree))
@@ -149,7 +150,7 @@ def imported(module: str, at_once: bool = False) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found |= {_whole(node, alias.name, module) for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def _whole(node: ast.ImportFrom, name: str, module: str) -> str:
@@ -291,6 +292,8 @@ def test_nothing_private_of_hydra_is_used() -> None:
     sources = {path: path.read_text() for path in files if path.suffix == ".py" or _is_script(path)}
     assert len(sources) > 300
     for path, text in sources.items():
+        if "hydra" not in text and "omegaconf" not in text:
+            continue
         assert private_of_hydra(ast.parse(text)) == set(), path
         if str(path.relative_to(root)) not in (INTERFACE, "tests/laws/test_architecture.py"):
             assert "hydra._internal" not in text, path

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import processes
+from tests.sampling import some_of
 
 BLOCKED = """
 import sys
@@ -28,24 +29,27 @@ def without_torch(folder: Path, line: str) -> processes.Done:
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "--help",
-        "list",
-        "list reg",
-        "docs",
-        "docs records",
-        "train --help",
-        "train --hydra-help",
-        "train --cfg job",
-        "plan --help",
-        "resume --help",
-        "test --help",
-        "compare --help",
-        "ablate --help",
-        "race --help",
-        "advise --help",
-        "strength --help",
-    ],
+    some_of(
+        [
+            "--help",
+            "list",
+            "list reg",
+            "docs",
+            "docs records",
+            "train --help",
+            "train --hydra-help",
+            "train --cfg job",
+            "plan --help",
+            "resume --help",
+            "test --help",
+            "compare --help",
+            "ablate --help",
+            "race --help",
+            "advise --help",
+            "strength --help",
+        ],
+        every=4,
+    ),
 )
 def test_what_only_tells_needs_no_torch(tmp_path: Path, line: str) -> None:
     done = without_torch(tmp_path, line)
@@ -56,31 +60,35 @@ def test_what_only_tells_needs_no_torch(tmp_path: Path, line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "trian",
-        "train --bogus",
-        "train +reg=droput",
-        "train train.epoch=3",
-        "train seed=-1",
-        "train seed=0,1",
-        "train -m train.epochs=1,0",
-        "train --force",
-        "plan train.epochs=0",
-        "plan --cfg job",
-        "resume",
-        "resume nowhere",
-        "test nowhere",
-        "compare nowhere",
-        "docs recrods",
-        "ablate +reg=[]",
-        "ablate +reg=dropout --json nowhere/file",
-        "strength +reg=dropout",
-        "race +reg=[]",
-        "advise budget=soon",
-        "advise +reg=dropout",
-        "race +reg=dropout budget=2",
-        "race +reg=dropout seed=range(5)",
-    ],
+    some_of(
+        [
+            "trian",
+            "train --bogus",
+            "train +reg=droput",
+            "train train.epoch=3",
+            "train seed=-1",
+            "train seed=0,1",
+            "train -m train.epochs=1,0",
+            "train --force",
+            "plan train.epochs=0",
+            "plan --cfg job",
+            "resume",
+            "resume nowhere",
+            "test nowhere",
+            "compare nowhere",
+            "docs recrods",
+            "ablate +reg=[]",
+            "ablate +reg=dropout --json nowhere/file",
+            "strength +reg=dropout",
+            "race +reg=[]",
+            "advise budget=soon",
+            "advise +reg=dropout",
+            "race +reg=dropout budget=2",
+            "race +reg=dropout seed=range(5)",
+        ],
+        every=4,
+        kind=lambda line: line.split()[0],
+    ),
 )
 def test_what_is_refused_early_needs_no_torch(tmp_path: Path, line: str) -> None:
     done = without_torch(tmp_path, line)

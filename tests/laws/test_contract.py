@@ -27,6 +27,7 @@ from regbench.training.loop import EpochEnd, Run, StepEnd, batch_order, fit
 from regbench.types import Record
 from regbench.weights import plain_state
 from tests.conftest import all_regs, reg_node, tiny
+from tests.laws.conftest import in_turn
 
 REGS = all_regs()
 MODELS = ["mlp", "resnet", "transformer", "text"]
@@ -172,7 +173,7 @@ def test_acts_on_one_of_the_models_and_refuses_the_others_in_its_own_name(name: 
 # --- off, on
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_turn("model", MODELS)
 @pytest.mark.parametrize("name", REGS)
 def test_off_is_the_baseline_to_the_bit(name: str, model: str) -> None:
     config = config_for(model, {name: off(name)})
@@ -193,10 +194,9 @@ def test_off_prepares_nothing(name: str) -> None:
     assert stack.members[name].prepare_optimizer(optimizer) is optimizer
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_turn("model", MODELS, refusal)
 @pytest.mark.parametrize("name", REGS)
 def test_on_makes_a_difference(name: str, model: str) -> None:
-    require_acting(name, model)
     config = config_for(model, {name: on(name)}, epochs=4)
     records, weights = outcome(config)
     base_records, base_weights = without(model, config)
@@ -236,10 +236,9 @@ def test_a_stack_within_a_stack_is_its_members(name: str) -> None:
     assert same_tensors(flat[1], nested[1])
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_turn("model", MODELS, refusal)
 @pytest.mark.parametrize("name", REGS)
 def test_clean_start(name: str, model: str) -> None:
-    require_acting(name, model)
     config = config_for(model, {name: on(name)})
     run, base = build_run(config), build_run(config | {"reg": {}})
     start, clean = plain_state(run.model), plain_state(base.model)
@@ -273,12 +272,13 @@ def drawn(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[Any, 
 DRAWN: dict[str, dict[Any, list[Any]]] = {}  # by a member alone
 
 
-@pytest.mark.parametrize("beside", ["sam", "flip_crop", "dropout"])
+def cannot_join(name: str, beside: str) -> str:
+    return "a member beside itself" if name == beside else refusal(beside, home(name))
+
+
+@in_turn("beside", ["sam", "flip_crop", "dropout"], cannot_join)
 @pytest.mark.parametrize("name", REGS)
 def test_own_stream(name: str, beside: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if name == beside:
-        pytest.skip("a member beside itself")
-    require_acting(beside, home(name))
     if name not in DRAWN:
         DRAWN[name] = drawn(config_for(home(name), {name: on(name)}), monkeypatch)
     joined = drawn(config_for(home(name), {beside: reg_node(beside), name: on(name)}), monkeypatch)
@@ -288,10 +288,9 @@ def test_own_stream(name: str, beside: str, monkeypatch: pytest.MonkeyPatch) -> 
         assert all(map(torch.equal, map(torch.as_tensor, values), map(torch.as_tensor, mine[key])))
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_turn("model", MODELS, refusal)
 @pytest.mark.parametrize("name", REGS)
 def test_a_stop_and_a_resume_leave_no_trace(name: str, model: str) -> None:
-    require_acting(name, model)
     config = config_for(model, {"first": reg_node("dropout"), "s": {name: on(name)}}, epochs=3)
     whole = build_run(config)
     records = finish(whole)
@@ -324,10 +323,9 @@ def test_the_same_seed_gives_the_same_run(name: str) -> None:
 # --- measurement
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_turn("model", MODELS, refusal)
 @pytest.mark.parametrize("name", REGS)
 def test_evaluation_is_the_same_twice(name: str, model: str) -> None:
-    require_acting(name, model)
     run = build_run(config_for(model, {name: on(name)}))
     finish(run)
     evaluated = run.reg.eval_model(run.model)
@@ -336,11 +334,10 @@ def test_evaluation_is_the_same_twice(name: str, model: str) -> None:
     assert measure(evaluated, run.data, run.autocast) == once
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_turn("model", MODELS, refusal)
 @pytest.mark.parametrize("name", REGS)
 def test_the_view_is_clean(name: str, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While train, select and val are measured, no module trains and no batch is transformed."""
-    require_acting(name, model)
     run = build_run(config_for(model, {name: on(name)}, epochs=1))
     transformed: list[int] = []
     transform = Stack.transform_batch
@@ -362,11 +359,10 @@ def test_the_view_is_clean(name: str, model: str, monkeypatch: pytest.MonkeyPatc
     assert sum(measured) == len(run.data.measured) + len(run.data.select) + len(run.data.val)
 
 
-@pytest.mark.parametrize("model", [*MODELS, "cnn"])
+@in_turn("model", [*MODELS, "cnn"], refusal)
 @pytest.mark.parametrize("name", REGS)
 def test_the_model_that_is_loaded_is_the_one_that_was_trained(name: str, model: str) -> None:
     """Where no optimizer is prepared, from the names of a plain model; the cnn has no normalization."""
-    require_acting(name, model)
     config = config_for(model, {name: on(name)}, epochs=1)
     if model == "cnn":
         config["model"]["norm"] = "none"
@@ -406,10 +402,9 @@ def test_works_in_micro_batches(name: str) -> None:
 # --- the audit
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_turn("model", MODELS, refusal)
 @pytest.mark.parametrize("name", REGS)
 def test_the_audit_sees_it_act(name: str, model: str) -> None:
-    require_acting(name, model)
     config = config_for(model, {name: reg_node(name)})
     (finding,) = audit(lambda out: build_run(config, build_stack(config["reg"] if not out else {}))).findings
     may_wait = cls_of(name).has_bound or {"end_epoch", "eval_model"} & set(finding.hooks)

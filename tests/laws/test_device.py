@@ -13,8 +13,9 @@ from regbench.models import rnn, transformer
 from regbench.streams import Clock, Stream
 from regbench.training.loop import train_epoch
 from tests.conftest import reg_node
+from tests.laws.conftest import in_turn
 from tests.laws.fake_device import GPU, FakeTensorMode, copies_of_a_step
-from tests.laws.test_contract import MODELS, REGS, config_for, on, refusal, require_acting
+from tests.laws.test_contract import MODELS, REGS, config_for, on, refusal
 
 # What is known to wait, and why: rows that are chosen, or targets that are looked at, in every step.
 WAITING = {
@@ -44,10 +45,9 @@ def _untrimmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "lstm", lstm)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_turn("model", MODELS, refusal)
 @pytest.mark.parametrize("name", [name for name in REGS if name not in {*WAITING, *UNSEEN}])
 def test_a_step_neither_waits_nor_copies(name: str, model: str) -> None:
-    require_acting(name, model)
     assert not copies_of_a_step(build_run(config_for(model, {name: on(name)})))
 
 

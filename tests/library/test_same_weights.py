@@ -24,6 +24,7 @@ from regbench.training.loop import EpochEnd, fit
 from regbench.weights import plain_state
 from tests.conftest import CSV, SENTENCES, all_regs, compose, given_runs, reg_node
 from tests.library.nets import Plain
+from tests.sampling import crossed
 
 ROWS, EPOCHS, BATCH, LR, SEED = 97, 3, 32, 0.05, 7  # 97 = 3 * 32 + 1: the last batch would hold one row
 ENSEMBLE = "snapshot_ensemble."  # buffers of what stands in front of the model
@@ -167,14 +168,15 @@ BEGIN_LATE = [case for case, (_, members) in STACKS.items() if "stochastic_depth
 # fused SGD takes a first gradient of every parameter in the same step, or fails
 
 
-@pytest.mark.parametrize("step", [at_once, by_hand, by_closure])
-@pytest.mark.parametrize("case", STACKS)
+@pytest.mark.parametrize(("case", "step"), crossed(list(STACKS), [at_once, by_hand, by_closure]))
 def test_a_loop_of_ones_own_trains_the_weights_of_the_command_line(case: str, step: Step) -> None:
     require_same(*STACKS[case], step)
 
 
-@pytest.mark.parametrize("step", [at_once, by_hand, by_closure])
-@pytest.mark.parametrize("case", [case for case in STACKS if case not in BEGIN_LATE])
+@pytest.mark.parametrize(
+    ("case", "step"),
+    crossed([case for case in STACKS if case not in BEGIN_LATE], [at_once, by_hand, by_closure]),
+)
 def test_by_the_fused_kernel_that_the_command_line_takes_by_itself_too(case: str, step: Step) -> None:
     require_same(*STACKS[case], step, fused=True)
 

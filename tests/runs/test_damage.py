@@ -21,6 +21,7 @@ from regbench.runs.checkpoints import Keeper
 from regbench.storage import archives, checkpoint
 from tests import processes
 from tests.folders.hydras import another_app
+from tests.sampling import crossed, some_of
 from tests.storage.test_reading import LAUGHS, REFERENCES, odd
 
 SMALL = [
@@ -206,7 +207,7 @@ FORMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", some_of(FORMS, every=6))
 def test_a_checkpoint_of_another_form_is_one_sentence(part: Path, runs: Path, form: Any) -> None:
     (part / "previous.pt").unlink()
     change(part / "last.pt", form)
@@ -226,21 +227,22 @@ def test_a_checkpoint_of_another_form_is_one_sentence(part: Path, runs: Path, fo
         assert len(records(part)) == 4
 
 
-@pytest.mark.parametrize("form", FORMS[: len(NAMES)])
+@pytest.mark.parametrize("form", some_of(FORMS[: len(NAMES)], every=5))
 def test_a_checkpoint_of_another_form_falls_back_to_the_one_before(part: Path, runs: Path, form: Any) -> None:
     change(part / "last.pt", form)
     assert resume.main([str(part)]) == 0
     assert records(part) == records(runs / "whole")
 
 
-@pytest.mark.parametrize(
-    "form",
-    [lambda state: [state], lambda state: {}, put(5, "net.0.weight"), put(torch.zeros(3), "normalization.mean"),
-     lambda state: {"a": torch.zeros(2)}, lambda state: {1: torch.zeros(2)},
-     lambda state: {n: t[..., None] for n, t in state.items()},
-     lambda state: {n: t.to(torch.complex64) for n, t in state.items()}],
-)  # fmt: skip
-@pytest.mark.parametrize("command", [load, sealed.main])
+WEIGHTS = [
+    lambda state: [state], lambda state: {}, put(5, "net.0.weight"), put(torch.zeros(3), "normalization.mean"),
+    lambda state: {"a": torch.zeros(2)}, lambda state: {1: torch.zeros(2)},
+    lambda state: {n: t[..., None] for n, t in state.items()},
+    lambda state: {n: t.to(torch.complex64) for n, t in state.items()},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "form"), crossed([load, sealed.main], WEIGHTS))
 def test_best_weights_of_another_form_are_refused(
     whole: Path, command: Callable[..., Any], form: Any
 ) -> None:
@@ -284,15 +286,14 @@ EDITS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("file", ["config.yaml", "hydra.yaml"])
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize(("file", "kind"), crossed(["config.yaml", "hydra.yaml"], list(DAMAGE)))
 def test_a_record_that_is_none_is_one_sentence(part: Path, file: str, kind: str) -> None:
     (part / ".hydra" / file).write_text(DAMAGE[kind])
     for command in (load, resume.main):
         assert refusal(command, str(part)).startswith(f"{part}: .hydra/{file} ")
 
 
-@pytest.mark.parametrize(("file", "before", "after"), EDITS)
+@pytest.mark.parametrize(("file", "before", "after"), some_of(EDITS, every=3))
 def test_a_record_of_another_form_is_one_sentence(part: Path, file: str, before: str, after: str) -> None:
     path = part / ".hydra" / file
     assert before in path.read_text()
@@ -303,9 +304,12 @@ def test_a_record_of_another_form_is_one_sentence(part: Path, file: str, before:
         assert file in said or "configuration" in said
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "circle", "large"])
 @pytest.mark.parametrize(
-    "file", ["summary.json", "last.pt", "best.pt", ".hydra/config.yaml", ".hydra/hydra.yaml"]
+    ("file", "kind"),
+    crossed(
+        ["summary.json", "last.pt", "best.pt", ".hydra/config.yaml", ".hydra/hydra.yaml"],
+        ["pipe", "device", "folder", "circle", "large"],
+    ),
 )
 def test_what_is_no_plain_file_is_refused(whole: Path, file: str, kind: str) -> None:
     (whole / file).unlink()
@@ -347,12 +351,15 @@ def test_what_is_no_run_folder_is_one_sentence(
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [
-        ("file", "must be a folder, and is a file"),
-        ("circle", "Too many levels of symbolic links"),
-        ("x" * 300, "must be a name of at most 255 bytes"),
-        ("file/below", "it lies below a file"),
-    ],
+    some_of(
+        [
+            ("file", "must be a folder, and is a file"),
+            ("circle", "Too many levels of symbolic links"),
+            ("x" * 300, "must be a name of at most 255 bytes"),
+            ("file/below", "it lies below a file"),
+        ],
+        every=2,
+    ),
 )
 def test_plan_refuses_what_is_no_folder(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "file").touch()

@@ -19,6 +19,7 @@ from regbench.runs.folder import RunFolder
 from regbench.storage import checkpoint
 from regbench.weights import same_states
 from tests.conftest import reg_node, tiny
+from tests.sampling import crossed
 
 WORDS = {"evaluate": ["calibration", "per_class"], "evaluate_test": True}
 STOP = {"stop": reg_node("early_stopping", monitor="select/loss", mode="min")}
@@ -41,8 +42,7 @@ def judging(summary: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize("reg", [{}, STOP])
-@pytest.mark.parametrize("lr", [0.05, 3.0])
+@pytest.mark.parametrize(("lr", "reg"), crossed([0.05, 3.0], [{}, STOP]))
 def test_by_auto_no_figure_that_judges_and_no_choice_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reg: dict[str, Any], lr: float
 ) -> None:

@@ -15,6 +15,7 @@ import torch
 from omegaconf import OmegaConf
 
 from tests import processes
+from tests.sampling import some_of
 
 SMALL = ["train.batch_size=32", "model.width=8", "dataset.num_train=97", "threads=1", "device=cpu"]
 CONSTANT = ["schedule=constant", *SMALL]
@@ -104,14 +105,14 @@ def test_a_finished_run_made_longer_is_the_longer_run(tmp_path: Path) -> None:
 
 def test_a_run_that_is_stopped_while_it_is_made_longer_goes_on(tmp_path: Path) -> None:
     done(tmp_path, "train", *CONSTANT, "train.epochs=2", "hydra.run.dir=run")
-    done(tmp_path, "train", *CONSTANT, "train.epochs=120", "hydra.run.dir=whole")
-    with processes.start("resume", "run", "train.epochs=120", cwd=tmp_path) as process:
+    done(tmp_path, "train", *CONSTANT, "train.epochs=60", "hydra.run.dir=whole")
+    with processes.start("resume", "run", "train.epochs=60", cwd=tmp_path) as process:
         while process.poll() is None and len(records_so_far(tmp_path / "run")) < 5:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     between = summary(tmp_path / "run")
-    assert (between["status"], between["epochs"]["planned"]) == ("interrupted", 120)
+    assert (between["status"], between["epochs"]["planned"]) == ("interrupted", 60)
     done(tmp_path, "resume", "run")
     same(tmp_path / "run", tmp_path / "whole")
 
@@ -142,7 +143,11 @@ def test_a_job_of_a_sweep_made_longer_is_a_job_of_the_longer_line(tmp_path: Path
     ("words", "sentence"),
     [
         ([*SMALL], "schedule: follows the length of the run, so 3 epochs do not begin as 2 do"),
-        ([*SMALL, "schedule=step", "schedule.milestones=[0.6]"], "schedule: follows the length of the run"),
+        pytest.param(
+            [*SMALL, "schedule=step", "schedule.milestones=[0.6]"],
+            "schedule: follows the length of the run",
+            marks=pytest.mark.long,
+        ),
         (
             [*CONSTANT, "+reg=confidence_penalty", "reg.confidence_penalty.ramp=0.5"],
             "reg.confidence_penalty: follows",
@@ -156,9 +161,10 @@ def test_a_job_of_a_sweep_made_longer_is_a_job_of_the_longer_line(tmp_path: Path
             [*CONSTANT, "checkpoints=best"],
             "train.epochs: run holds no last.pt to go on with, as checkpoints=best",
         ),
-        (
+        pytest.param(
             [*CONSTANT, "checkpoints=last"],
             "train.epochs: run holds no best.pt to go on with, as checkpoints=last",
+            marks=pytest.mark.long,
         ),
         (
             [*CONSTANT, "+reg=early_stopping", "reg.early_stopping.patience=${train.epochs}"],
@@ -180,7 +186,7 @@ def test_a_run_that_a_longer_one_does_not_begin_with_is_refused(
 @pytest.mark.parametrize(
     "words",
     [
-        ["+reg=confidence_penalty"],
+        pytest.param(["+reg=confidence_penalty"], marks=pytest.mark.long),
         ["+reg=[dropout,sample_pairing]", "reg.sample_pairing.p=0"],
     ],
 )
@@ -202,7 +208,7 @@ def test_a_run_that_a_member_stopped_has_nothing_to_extend(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
-    [
+    some_of([
         (["train.lr=0.1"], "train.lr: cannot be changed, as resume takes train.epochs=N alone, got 'train.lr=0.1'"),
         (["epochs=4"], "epochs: cannot be changed, as resume takes train.epochs=N alone, got 'epochs=4'; did you mean 'train.epochs'?"),
         (["train.epochs"], "train.epochs: cannot be changed, as resume takes train.epochs=N alone, got 'train.epochs'; did you mean 'train.epochs'?"),
@@ -212,7 +218,7 @@ def test_a_run_that_a_member_stopped_has_nothing_to_extend(tmp_path: Path) -> No
         (["train.epochs=0"], "train.epochs: must be more than the 1 that are done, got 0"),
         (["train.epochs=1"], "train.epochs: must be more than the 1 that are done, got 1"),
         (["train.epochs=2", "train.epochs=3"], "train.epochs: given twice, as train.epochs=2 and as train.epochs=3"),
-    ],
+    ], every=3),
 )  # fmt: skip
 def test_only_a_larger_number_of_epochs_is_taken(run: Path, words: list[str], sentence: str) -> None:
     assert refused(run, "resume", "run", *words) == sentence

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from tests import processes
 from tests.processes import Process
 from tests.ranks import apart
+from tests.sampling import some_of
 
 SHORT = [
     *["model=mlp", "model.width=16", "train.batch_size=32", "train.lr=0.05", "dataset.num_train=97"],
@@ -158,18 +159,21 @@ def test_what_a_member_has_learned_is_known_at_every_rank(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [
-        (
-            ["train", "device=cpu", "train.accumulate=3"],
-            "train.accumulate: must be a multiple of the 2 ranks",
-        ),
-        (["train", "train.lr=-1"], "train.lr: must lie in"),
-        (["train", *SHORT, "+reg=nothing"], ""),
-        (["train", *SHORT, "-m", "seed=0,1"], "train -m: must be typed without torchrun"),
-        (["list"], "list: must be typed without torchrun"),
-        (["no"], "unknown command 'no'"),
-        (["resume", "nowhere"], "nowhere"),
-    ],
+    some_of(
+        [
+            (
+                ["train", "device=cpu", "train.accumulate=3"],
+                "train.accumulate: must be a multiple of the 2 ranks",
+            ),
+            (["train", "train.lr=-1"], "train.lr: must lie in"),
+            (["train", *SHORT, "+reg=nothing"], ""),
+            (["train", *SHORT, "-m", "seed=0,1"], "train -m: must be typed without torchrun"),
+            (["list"], "list: must be typed without torchrun"),
+            (["no"], "unknown command 'no'"),
+            (["resume", "nowhere"], "nowhere"),
+        ],
+        every=3,
+    ),
     ids=["shares", "value", "option", "sweep", "command", "word", "folder"],
 )
 def test_a_wrong_line_is_answered_once_and_ends_all(words: list[str], said: str, tmp_path: Path) -> None:
@@ -216,10 +220,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("number", "whom", "ends"),
     [
         (signal.SIGTERM, [0, 1], [130, 130]),
-        (signal.SIGTERM, [0], [130, 130]),
-        (signal.SIGINT, [1], [130, 130]),
+        pytest.param(signal.SIGTERM, [0], [130, 130], marks=pytest.mark.long),
+        pytest.param(signal.SIGINT, [1], [130, 130], marks=pytest.mark.long),
         (signal.SIGKILL, [0], None),
-        (signal.SIGKILL, [1], [1, -9]),
+        pytest.param(signal.SIGKILL, [1], [1, -9], marks=pytest.mark.long),
     ],
     ids=["all", "first", "second", "first killed", "second killed"],
 )
@@ -323,8 +327,15 @@ def test_a_signal_while_others_get_ready_is_heeded_at_once(tmp_path: Path) -> No
     alone(tmp_path, "resume", "run", "--trust")
 
 
-@pytest.mark.parametrize(("at", "said"), [(0, ""), (1, "rank 1: ")])
-@pytest.mark.parametrize("where", ["start", "step"])
+@pytest.mark.parametrize(
+    ("where", "at", "said"),
+    [
+        ("start", 0, ""),
+        ("step", 1, "rank 1: "),
+        pytest.param("start", 1, "rank 1: ", marks=pytest.mark.long),
+        pytest.param("step", 0, "", marks=pytest.mark.long),
+    ],
+)
 def test_what_fails_at_one_rank_ends_all_and_is_told(at: int, where: str, said: str, tmp_path: Path) -> None:
     with ranks(tmp_path, *failing(tmp_path, at, where)) as both:
         codes = both.wait()

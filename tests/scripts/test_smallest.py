@@ -91,7 +91,7 @@ SMALLEST = {  # script: words, and what it says
     ),
 }
 KEPT = {"published", "race", "rates", "results", "tabular"}  # which keep runs in a folder
-LONG = {*KEPT, "bench_gpu", "mutate"}
+LONG = {*KEPT, "bench_gpu", "mutate", "peeking", "pairs"}
 
 
 def scripts() -> list[str]:

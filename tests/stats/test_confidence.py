@@ -49,8 +49,9 @@ def test_the_sequence_of_intervals_holds_the_mean_at_every_number_at_once(kind: 
     assert (wealth(differences - mean).max(axis=1) < 20).mean() >= 0.95 - 2.6 * math.sqrt(0.05 * 0.95 / races)
 
 
-def test_no_difference_that_matters_is_seldom_said_at_the_margin_itself() -> None:
-    races, margin = 300, 1.0
+@pytest.mark.parametrize("races", [100, pytest.param(300, marks=pytest.mark.long)])
+def test_no_difference_that_matters_is_seldom_said_at_the_margin_itself(races: int) -> None:
+    margin = 1.0
     generator = np.random.default_rng(21)
     said = 0
     for row in generator.standard_normal((races, 60)) * 0.5 + margin:

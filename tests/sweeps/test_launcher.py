@@ -47,7 +47,9 @@ def test_the_configurations_of_earlier_jobs_are_forgotten(tmp_path: Path) -> Non
     assert [folder.name for folder in sorted(tmp_path.iterdir())] == ["job0", "job1", "job2", "job3"]
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib", "side_by_side"])
+@pytest.mark.parametrize(
+    "launcher", ["basic", pytest.param("joblib", marks=pytest.mark.long), "side_by_side"]
+)
 def test_a_folder_that_is_not_its_own_ends_no_other_job(tmp_path: Path, launcher: str) -> None:
     line = read_line(["-m", "seed=range(3)", f"hydra/launcher={launcher}", "threads=1"])
     (tmp_path / "job1").mkdir()

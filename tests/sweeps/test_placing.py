@@ -26,6 +26,7 @@ from regbench.sweeps.placing import (
     require_placeable,
     visible,
 )
+from tests.sampling import some_of
 
 SEEN = "CUDA_VISIBLE_DEVICES"
 
@@ -142,7 +143,7 @@ def test_no_more_at_once_than_the_launcher_is_told(two: None, tmp_path: Path) ->
         assert launch.at_once(jobs(tmp_path, 9)) == 3
 
 
-@pytest.mark.parametrize("words", [["devices=1"], ["devices=1", "hydra.launcher.n_jobs=4"]])
+@pytest.mark.parametrize("words", some_of([["devices=1", "hydra.launcher.n_jobs=4"], ["devices=1"]], every=2))
 def test_where_there_is_one_place_jobs_run_in_turn_here(two: None, tmp_path: Path, words: list[str]) -> None:
     with Launch(read_line(["-m", "seed=0,1", *words])) as launch:
         several = jobs(tmp_path, 3)
@@ -150,7 +151,7 @@ def test_where_there_is_one_place_jobs_run_in_turn_here(two: None, tmp_path: Pat
         assert launch(seen, several, str) == [("1", os.getpid())] * 3
 
 
-@pytest.mark.parametrize(("devices", "sees"), [("cpu", ""), ("[1]", "1"), ("0", "0")])
+@pytest.mark.parametrize(("devices", "sees"), some_of([("[1]", "1"), ("cpu", ""), ("0", "0")], every=3))
 def test_one_job_at_a_time_sees_the_one_device_that_is_asked_for(
     two: None, tmp_path: Path, devices: str, sees: str
 ) -> None:
@@ -193,7 +194,7 @@ def test_a_launcher_that_takes_jobs_away_leaves_the_devices_here_alone(
     assert placement_by(Way.IN_TURN, default, None) == Placement()
 
 
-@pytest.mark.parametrize(("devices", "sees"), [("cpu", ""), ("[1]", "1")])
+@pytest.mark.parametrize(("devices", "sees"), some_of([("cpu", ""), ("[1]", "1")], every=2))
 def test_jobs_that_are_not_placed_see_what_is_asked_for(
     two: None, tmp_path: Path, devices: str, sees: str
 ) -> None:

@@ -62,7 +62,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[str, list
 @pytest.mark.parametrize(
     "words",
     [
-        ["hydra/launcher=basic"],
+        pytest.param(["hydra/launcher=basic"], marks=pytest.mark.long),
         ["hydra/launcher=side_by_side", "hydra.launcher.n_jobs=2"],
         ["replicas=4"],
     ],

@@ -159,6 +159,7 @@ def seen(cfg: DictConfig) -> tuple[str | None, int, str]:
     return os.environ.get(SEEN), os.getpid(), str(Shared.folder)
 
 
+@pytest.mark.long
 def test_each_worker_of_joblib_sees_its_device_and_what_is_shared(two: None, tmp_path: Path) -> None:
     """A job that names its GPU is the process's own; one without any has a seat that it does not use."""
     made = jobs(tmp_path, 6)
@@ -183,10 +184,10 @@ def test_each_worker_of_joblib_sees_its_device_and_what_is_shared(two: None, tmp
 @pytest.mark.parametrize(
     ("words", "most"),
     [
-        (["per_device=3"], 6),
-        (["hydra.launcher.n_jobs=1"], 1),
+        pytest.param(["per_device=3"], 6, marks=pytest.mark.long),
+        pytest.param(["hydra.launcher.n_jobs=1"], 1, marks=pytest.mark.long),
         (["per_device=3", "hydra.launcher.n_jobs=4"], 4),
-        (["devices=1"], 1),
+        pytest.param(["devices=1"], 1, marks=pytest.mark.long),
         (["hydra.launcher.n_jobs=-1"], 2),
     ],
 )

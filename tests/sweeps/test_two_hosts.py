@@ -23,6 +23,7 @@ import pytest
 from regbench.folders import exclusion
 from regbench.folders.filesystems import FileSystem, Reach
 from tests import processes
+from tests.sampling import some_of
 
 QUICK = ["train.batch_size=32", "model.width=8", "dataset.num_train=97", "device=cpu"]
 LINE = ["train", "-m", "+reg=[],dropout", "seed=0,1", "sweep=shared", *QUICK]
@@ -85,6 +86,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_two_hosts_run_each_job_of_a_sweep_once(tmp_path: Path, on: Callable[..., processes.Process]) -> None:
     with on("host-a", *LINE, "train.epochs=8") as one, on("host-b", *LINE, "train.epochs=8") as other:
         statuses = [process.wait(300) for process in (one, other)]
@@ -193,7 +195,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("words", [["train", "-m", "seed=0"], ["train", "hydra.run.dir=run"]])
+@pytest.mark.parametrize(
+    "words", some_of([["train", "-m", "seed=0"], ["train", "hydra.run.dir=run"]], every=2)
+)
 def test_a_line_says_at_the_start_that_locks_hold_on_one_host_and_what_to_do(
     tmp_path: Path, words: list[str]
 ) -> None:
@@ -211,7 +215,7 @@ def test_a_line_says_at_the_start_that_locks_hold_on_one_host_and_what_to_do(
     assert "lies on" not in done.stdout
 
 
-@pytest.mark.parametrize("command", ["train -m", "plan -m", "race"])
+@pytest.mark.parametrize("command", some_of(["train -m", "plan -m", "race"], every=3))
 def test_a_sweep_is_refused_where_nothing_keeps_two_hosts_apart(tmp_path: Path, command: str) -> None:
     (tmp_path / "mounts").write_text("31 1 0:5 / / rw - fuse.s3fs s3fs rw,user_id=0,group_id=0\n")
     words = [*command.split(), "+reg=[],dropout", "train.epochs=1", *QUICK]

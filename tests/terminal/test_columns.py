@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -19,6 +20,7 @@ from regbench.terminal.columns import Table, folded
 from regbench.terminal.screen import print_table
 from tests.records.made import member
 from tests.records.planted import cohort, result, runs
+from tests.sampling import some_of
 
 WIDTHS = (60, 80, 100, 120)
 STACKS: list[list[str]] = [
@@ -68,9 +70,10 @@ def words(text: str) -> list[str]:
     return [word for word in re.split(r"[\s+,]+", text) if word]
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("command", ["compare", "ablate", "strength"])
+@pytest.mark.parametrize(
+    ("command", "width", "terminal"),
+    some_of([*itertools.product(["compare", "ablate", "strength"], WIDTHS, [False, True])], every=3),
+)
 def test_no_word_of_a_table_is_broken(command: str, width: int, terminal: bool) -> None:
     for table, whole in reports()[command]:
         printed = shown(table, width, whole, terminal)

@@ -18,7 +18,7 @@ from tests.records.made import figures, write_run
 from tests.reports.pages import Opened, until
 from tests.reports.sketched import hill, made
 
-WIDTHS = (390, 700, 1200, 1600)
+WIDTHS = [390, pytest.param(700, marks=pytest.mark.long), 1200, pytest.param(1600, marks=pytest.mark.long)]
 STACKS: list[list[str]] = [
     [], ["dropout"], ["mixup"], ["l2"], ["dropout", "label_smoothing", "mixup"], ["dropout", "mixup"],
     ["confidence_penalty"], ["smart_augmentation"], ["gan_augmentation"], ["variational_dropout"],
@@ -46,7 +46,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["val/accuracy", "val/loss", "strength"])
+@pytest.fixture(
+    scope="module", params=["val/accuracy", pytest.param("val/loss", marks=pytest.mark.long), "strength"]
+)
 def opened(
     request: Any, browser: Any, runs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Opened]:
@@ -143,7 +145,7 @@ def shows_curves(opened: Opened) -> bool:
     return opened.page.locator("#comparison-1-curves").count() > 0
 
 
-@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("width", [pytest.param(390, marks=pytest.mark.long), 1200])
 def test_epochs_have_whole_numbers_however_near_one_looks(opened: Opened, width: int) -> None:
     if not shows_curves(opened):
         pytest.skip("the axis of response curves has the values")

@@ -65,6 +65,7 @@ def test_little_of_many_arms_is_in_the_page(page: str) -> None:
     assert f"The other {ARMS - 1 - AT_ONCE} arms:" in words.text
 
 
+@pytest.mark.long
 def test_more_seeds_are_no_more_of_the_page(found: Report, page: str) -> None:
     (one,) = found.comparisons
     assert sum(len(arm.runs) for arm in one.arms) > LISTED
@@ -73,6 +74,7 @@ def test_more_seeds_are_no_more_of_the_page(found: Report, page: str) -> None:
     assert len(Words(again).tags) == len(Words(page).tags)
 
 
+@pytest.mark.long
 def test_the_same_report_gives_the_same_bytes(found: Report, page: str) -> None:
     assert render(found) == page
 

@@ -22,7 +22,7 @@ def usual() -> str:
     return page(search(False), weighed())
 
 
-@pytest.fixture(scope="module", params=["usual", "large"])
+@pytest.fixture(scope="module", params=[pytest.param("usual", marks=pytest.mark.long), "large"])
 def opened(
     request: Any, browser: Any, usual: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Opened]:

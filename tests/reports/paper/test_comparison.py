@@ -352,6 +352,7 @@ def test_labels_beside_each_other_do_not_overlap_with_ten_arms():
             assert not any(box.overlaps(other) for other in boxes[:i]), name
 
 
+@pytest.mark.long
 def test_of_many_arms_there_are_several_figures_none_larger_than_a_page():
     names = [f"arm{place:02}" for place in range(35)]
     many = comparison(*(arm(name) for name in names))

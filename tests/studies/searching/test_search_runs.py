@@ -191,6 +191,7 @@ def test_two_processes_at_once_ask_for_the_same_trials_and_run_each_once(
         assert epochs == [1, 2, 3]
 
 
+@pytest.mark.long
 def test_an_impossible_value_is_a_pruned_trial_with_its_reason(tmp_path: Path) -> None:
     """Of 8 pixels less than a sixteenth is no pixel, so that nothing is moved."""
     line = ["+reg=[translation]", "reg.translation.fraction=interval(0.001,0.2)", "trials=12", "batch=6"]

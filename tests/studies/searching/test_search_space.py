@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,13 @@ TWO = "+reg=[dropout,mixup]"
 
 def space(*words: str, config_dir: str | None = None) -> Space:
     line = CommandLine(words, config_dir=config_dir, multirun=True)
-    return space_of(line, Composer(config_dir))
+    return space_of(line, composer() if config_dir is None else Composer(config_dir))
+
+
+@functools.cache
+def composer() -> Composer:
+    """Of our own options, which takes a while to read them."""
+    return Composer(None)
 
 
 def domains(side: Side) -> dict[str, Interval | Choice]:

@@ -59,6 +59,19 @@ def side_by_side(folder: Path, *words: str, epochs: int = 5) -> dict[str, list[s
     return records(folder, "side")
 
 
+def test_a_killed_worker_s_job_goes_on(tmp_path: Path, ray: Ray) -> None:
+    """With code of a person's own, and a folder that is told by the environment."""
+    environment = {**ray.environment, "ACCIDENTS": str(write_accidents(tmp_path))}
+    words = ["--config-dir", "mine", "+reg=accident", "seed=0", "reg.accident.kind=none,once"]
+    done = processes.run(*line(*words, "sweep=ray", *ray.words), cwd=tmp_path, **environment)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert done.stdout.count("its worker was lost; it is launched again") == 1
+    assert "2 of 2 jobs finished" in done.stdout
+    assert len((tmp_path / "notes" / "once").read_text().split()) == 1
+    assert records(tmp_path, "ray") == side_by_side(tmp_path, *words)
+
+
+@pytest.mark.long
 def test_a_killed_worker_s_job_goes_on_and_one_that_always_kills_it_is_given_up(
     tmp_path: Path, ray: Ray
 ) -> None:

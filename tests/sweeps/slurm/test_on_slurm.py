@@ -93,6 +93,7 @@ def test_whatever_happens_to_a_job_its_records_are_those_of_an_undisturbed_one(
     assert weights(wild) == weights(undisturbed)
 
 
+@pytest.mark.long
 def test_ctrl_c_cancels_the_jobs_and_the_same_line_takes_them_up(
     tmp_path: Path, conf: str, notes: Path
 ) -> None:
