@@ -14,6 +14,7 @@ from regbench.instantiation.boundary import refusing
 from regbench.instantiation.fields import make
 from regbench.instantiation.locating import locate
 from regbench.instantiation.signatures import classes_in, hints_of
+from regbench.records.identity import with_later_fields
 from regbench.regularizers.base import Regularizer
 from regbench.strengths import ends
 
@@ -63,7 +64,7 @@ def make_member(node: Mapping[str, Any], key: str) -> Regularizer:
 
 
 def _made(node: Mapping[str, Any], key: str) -> Regularizer:
-    made: Regularizer = make(node, key, REGULARIZER)
+    made: Regularizer = make(with_later_fields(node), key, REGULARIZER)
     return made
 
 

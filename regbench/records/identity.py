@@ -164,7 +164,7 @@ def parts_of(stack: Mapping[str, Any]) -> Iterator[str]:
     """Each member of a stack with its values as one text; the order of members counts, that of values not."""
     for name, node in stack.items():
         if "_target_" in node:
-            yield json.dumps([name, canonical(node)], sort_keys=True)
+            yield json.dumps([name, canonical(_without_later_fields(node))], sort_keys=True)
         else:
             yield json.dumps([name, list(parts_of(node))])
 
@@ -200,10 +200,33 @@ LATER: dict[str, Any] = {
     "model.freeze": [],
 }
 
+LATER_FIELDS: dict[str, dict[str, Any]] = {  # the same of members, by their class
+    "regbench.regularizers.l2_sp.L2SP": {"start": None},
+}
+
+
+def with_later_fields(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A member's node with the fields that an older run's lacks, at the value that is what it did.
+
+    Args:
+        node: with a `_target_`.
+    """
+    return {**LATER_FIELDS.get(str(node["_target_"]), {}), **node}
+
+
+def _without_later_fields(stack: Any) -> Any:
+    """A stack whose members are as older runs have them."""
+    if not isinstance(stack, Mapping):
+        return stack
+    if "_target_" not in stack:
+        return {name: _without_later_fields(node) for name, node in stack.items()}
+    later = LATER_FIELDS.get(str(stack["_target_"]), {})
+    return {name: value for name, value in stack.items() if name not in later or value != later[name]}
+
 
 def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without those keys of `LATER` whose value changes nothing: as older runs have it."""
-    kept = dict(config)
+    """A configuration without what came later, where its value changes nothing: as older runs have it."""
+    kept = {**config, "reg": _without_later_fields(config["reg"])} if "reg" in config else dict(config)
     for path, value in LATER.items():
         group, _, key = path.partition(".")
         if isinstance(kept.get(group), Mapping) and key in kept[group] and kept[group][key] == value:

@@ -11,6 +11,7 @@ from regbench.records.identity import (
     flattened,
     identity,
     joined_content,
+    parts_of,
     parts_of_content,
     runs_of_content,
     told_by_content,
@@ -136,6 +137,20 @@ def test_a_run_that_a_member_names_is_told_apart_by_its_weights_and_not_by_its_p
     assert here[0] != other[0]
     assert here[1] == other[1]
     assert here[2] != other[2]
+
+
+def test_a_field_that_a_member_got_later_makes_no_other_run_of_what_older_ones_did() -> None:
+    values = {"_target_": "regbench.regularizers.l2_sp.L2SP", "strength": 0.1}
+    older, newer = ({**CONFIG, "reg": {"l2_sp": node}} for node in (values, {**values, "start": None}))
+    assert identity(newer) == identity(older)
+    assert [*parts_of(newer["reg"])] == [*parts_of(older["reg"])]
+    assert identity({**CONFIG, "reg": {"inner": newer["reg"]}}) == identity(
+        {**CONFIG, "reg": {"inner": older["reg"]}}
+    )
+    other = {**CONFIG, "reg": {"l2_sp": {**values, "start": "somewhere"}}}
+    assert identity(other) != identity(older)
+    own = {**CONFIG, "reg": {"mine": {"_target_": "mine.Mine", "start": None}}}
+    assert identity(own) != identity({**CONFIG, "reg": {"mine": {"_target_": "mine.Mine"}}})
 
 
 def test_digests_are_joined_in_one_text_and_read_from_it() -> None:
