@@ -215,8 +215,9 @@ def test_a_member_that_needs_rows_is_not_shown_a_batch_without() -> None:
     Stack({"watching": Watching(0.1)}).transform_batch(batch)
 
 
-def audited(reg: dict[str, Any]) -> None:
+def audited(reg: dict[str, Any], rows: int = 97) -> None:
     config = tiny(reg=reg)
+    config["dataset"] = config["dataset"] | {"num_train": rows}
 
     def make(without: str | None) -> Run:
         stack = build_stack(reg, seed=0)
@@ -243,3 +244,8 @@ def test_and_takes_it_where_some_are_left(needing: str) -> None:
     mixing = {"cutmix": reg_node("cutmix", per="batch"), "gan_augmentation": reg_node("gan_augmentation")}
     audited({"cutmix": mixing["cutmix"], needing: reg_node(needing)})
     audited({needing: reg_node(needing), "augmix": reg_node("augmix")})
+
+
+def test_the_audit_shows_rows_again_to_a_member_that_acts_on_those_it_has_seen() -> None:
+    """Of so many rows that 16 probe steps of 32 show none of them twice by themselves."""
+    audited({"temporal_ensembling": reg_node("temporal_ensembling")}, rows=700)
