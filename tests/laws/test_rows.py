@@ -15,6 +15,7 @@ from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer, Stack, hooks
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, batch_order, fit
+from regbench.training.probe import Probe
 from regbench.training.replicas.proof import unstackable
 from regbench.types import Batch, ForwardPass
 from tests.conftest import all_regs, reg_node, tiny
@@ -215,9 +216,8 @@ def test_a_member_that_needs_rows_is_not_shown_a_batch_without() -> None:
     Stack({"watching": Watching(0.1)}).transform_batch(batch)
 
 
-def audited(reg: dict[str, Any], rows: int = 97) -> None:
+def audited(reg: dict[str, Any]) -> None:
     config = tiny(reg=reg)
-    config["dataset"] = config["dataset"] | {"num_train": rows}
 
     def make(without: str | None) -> Run:
         stack = build_stack(reg, seed=0)
@@ -246,6 +246,8 @@ def test_and_takes_it_where_some_are_left(needing: str) -> None:
     audited({needing: reg_node(needing), "augmix": reg_node("augmix")})
 
 
-def test_the_audit_shows_rows_again_to_a_member_that_acts_on_those_it_has_seen() -> None:
-    """Of so many rows that 16 probe steps of 32 show none of them twice by themselves."""
-    audited({"temporal_ensembling": reg_node("temporal_ensembling")}, rows=700)
+def test_the_probe_can_show_rows_a_second_time_to_a_member_that_acts_on_those_it_has_seen() -> None:
+    member = Watching(0.1)
+    Probe(build_run(tiny(), Stack({"watching": member})), twice=True).steps(4)
+    first, again, second, last = (batch.rows.tolist() for batch in member.seen)
+    assert first == again != second == last
