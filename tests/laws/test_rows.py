@@ -15,6 +15,7 @@ from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer, Stack, hooks
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, batch_order, fit
+from regbench.training.probe import Probe
 from regbench.training.replicas.proof import unstackable
 from regbench.types import Batch, ForwardPass
 from tests.conftest import all_regs, reg_node, tiny
@@ -243,3 +244,10 @@ def test_and_takes_it_where_some_are_left(needing: str) -> None:
     mixing = {"cutmix": reg_node("cutmix", per="batch"), "gan_augmentation": reg_node("gan_augmentation")}
     audited({"cutmix": mixing["cutmix"], needing: reg_node(needing)})
     audited({needing: reg_node(needing), "augmix": reg_node("augmix")})
+
+
+def test_the_probe_can_show_rows_a_second_time_to_a_member_that_acts_on_those_it_has_seen() -> None:
+    member = Watching(0.1)
+    Probe(build_run(tiny(), Stack({"watching": member})), twice=True).steps(4)
+    first, again, second, last = (batch.rows.tolist() for batch in member.seen)
+    assert first == again != second == last
