@@ -426,7 +426,8 @@ def test_a_model_of_ones_own_that_cannot_be_is_told_in_one_line(words, said, cap
         (["regs"], "unknown group 'regs'; did you mean 'reg'?"),
         (
             ["zzz"],
-            "unknown group 'zzz'; choose from reg, model, dataset, optimizer, schedule, sinks, experiment, sites",
+            "unknown group 'zzz'; choose from reg, model, dataset, optimizer, schedule, sinks, experiment, "
+            "sites",
         ),
         (["reg", "--model", "mpl"], "unknown model 'mpl'; did you mean 'mlp'?"),
         (

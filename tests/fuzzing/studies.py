@@ -151,7 +151,7 @@ def planning(chance: random.Random) -> Case:
 def helped(chance: random.Random) -> Case:
     """Help is given, whatever else stands there."""
     command = chance.choice(
-        ("train", "plan", "resume", "test", "compare", "race", "ablate", "strength", "list", "docs")
+        ("train", "plan", "resume", "test", "compare", "race", "ablate", "strength", "list", "docs", "search", "final", "advise")
     )
     besides = chance.choice(each("--help|-h|--help --help|-h nope|--help ␛[31m", "|")).split()
     return Case([command, *besides], statuses=(0, 2), about=f"{command} {besides}")

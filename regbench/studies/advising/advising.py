@@ -138,8 +138,10 @@ class Advising:
             ConfigError: the folder cannot be written, nothing can act here, or nothing fits.
             KeyboardInterrupt: by a signal; the same line goes on.
         """
+        self.folder.refuse_unfit(self._about)
+        made = self.plan(launch, options, started, console)  # where a line is wrong, nothing has been written
         self.folder.require(self._about)
-        plan = self.folder.once(PLAN, Plan.read, lambda: self.plan(launch, options, started, console))
+        plan = self.folder.once(PLAN, Plan.read, lambda: made)
         self.folder.refuse(self._budget, PLAN)  # another process may have been the first
         say(stage_line("plan", plan))
         base = replace(self._line, multirun=True, overrides=tuple(plan.line))

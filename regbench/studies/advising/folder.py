@@ -42,12 +42,18 @@ class AdviceFolder:
         Raises:
             ConfigError: it does, or cannot be written.
         """
+        self.refuse_unfit(about)
+        if self.read(ABOUT) is None:
+            self._write(ABOUT, about)
+
+    def refuse_unfit(self, about: Mapping[str, Any]) -> None:
+        """Refuse a folder that holds another one, or is none to write in; nothing is written.
+
+        Raises:
+            ConfigError: it is so.
+        """
         refuse_place(self.root, "study")
         refuse_unwritable(self.root, "study")
-        there = self.read(ABOUT)
-        if there is None:
-            self._write(ABOUT, about)
-            return
         self.refuse(about)
 
     def refuse(self, about: Mapping[str, Any], name: str = ABOUT) -> None:

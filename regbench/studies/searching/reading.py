@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from regbench.analysis.searching import BASELINE
+from regbench.assembly.run import check
+from regbench.assembly.stack import build_stack
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each
 from regbench.composition.composer import Composer
@@ -61,6 +63,7 @@ def space_of(line: CommandLine, composer: Composer) -> Space:
     candidates = {option: _candidate(option, members[option], said) for option in options}
     _refuse_left(said, members)
     shared, notes = _shared(plain.config, said)
+    _refuse_illegal(line, composer, said, candidates.values(), shared)
     decay = [candidates[DECAY]]
     sides = [Side(BASELINE, (), shared, decay)]
     for stack in said.stacks:
@@ -218,6 +221,37 @@ def _refuse_left(said: _Said, members: Mapping[str, Mapping[str, Any]]) -> None:
             raise ConfigError(
                 f"{key}: must be of a candidate, and they are {listed(names)}{nearest(name, names)}"
             )
+
+
+def _refuse_illegal(
+    line: CommandLine,
+    composer: Composer,
+    said: _Said,
+    candidates: Iterable[Candidate],
+    shared: Iterable[Tuned],
+) -> None:
+    """Refuse ranges of the line whose ends, or values, are not to be had: trials there would fail.
+
+    Raises:
+        ConfigError: there is such a range; the sentence is that of a run with the value.
+    """
+    for candidate in candidates:
+        stack = [*said.base, f"+reg=[{candidate.option}]", *candidate.words]
+        for tuned in candidate.tuned:
+            words = [[*stack, word] for word in _edges(tuned)] if tuned.key in said.ranges else []
+            for job in compose_each(line, words, composer):
+                build_stack(job.config["reg"])
+    for tuned in shared:
+        words = [[*said.base, word] for word in _edges(tuned)] if tuned.key in said.ranges else []
+        for job in compose_each(line, words, composer):
+            check(job.config)
+
+
+def _edges(tuned: Tuned) -> list[str]:
+    """The words of a range's ends, or of all values of a choice."""
+    domain = tuned.domain
+    values = (domain.low, domain.high) if isinstance(domain, Interval) else domain.values
+    return [tuned.word(value) for value in values]
 
 
 def _shared(config: Mapping[str, Any], said: _Said) -> tuple[list[Tuned], list[str]]:

@@ -165,20 +165,34 @@ class SearchStudy:
         return code
 
     def _begin(self, launch: Launch, say: Callable[[str], None]) -> Search:
-        """The search, its folder claimed."""
+        """The search, its folder claimed once all is known to be right that can be wrong with every trial."""
+        jobs, example = self._jobs()
+        record = self._record() if self._settings.storage else None
         refuse_place(self.root, "study")
         refuse_unwritable(self.root, "study")
         refuse_unsafe(self.root, "study")
         with self._folder.held():
             self._folder.require(self._about_it, {"line": [shown(word) for word in self._typed]})
             self._require_margin()
-            record = Record(
-                self._settings.storage,
-                self._folder.journal,
-                self.name,
-                _digest({**self._about_it, "n": self.name}),
-            )
-        return self._made(launch, record, say)
+            record = record or self._record()
+        return self._made(launch, jobs, example, record, say)
+
+    def _record(self) -> Record:
+        token = _digest({**self._about_it, "n": self.name})
+        return Record(self._settings.storage, self._folder.journal, self.name, token)
+
+    def _jobs(self) -> tuple[TrialJobs, list[Job]]:
+        """What makes the runs of trials, and those of the first one.
+
+        Raises:
+            ConfigError: a trial of some arm cannot be composed, or what all of them share is wrong.
+        """
+        jobs = TrialJobs(self.line, self.space, self._composer)
+        firsts = [
+            jobs.of(Trial(0, TrialState.OPEN, [], {}, side.words(side.first()))) for side in self.space.sides
+        ]
+        check(firsts[0][0].config)
+        return jobs, firsts[0]
 
     def _require_margin(self) -> None:
         """Refuse another margin than the one that the confirmation was begun with: val has been looked at.
@@ -193,13 +207,14 @@ class SearchStudy:
             )
             raise ConfigError(f"search: --margin: must stay as the winner was confirmed with, which is {was}")
 
-    def _made(self, launch: Launch, record: Record | None, say: Callable[[str], None]) -> Search:
-        jobs = TrialJobs(self.line, self.space, self._composer)
-        first = Trial(0, TrialState.OPEN, [], {}, self.space.sides[0].words(self.space.sides[0].first()))
-        example = jobs.of(first)
-        check(example[0].config)  # what is wrong with every trial is said at once
-        for side in self.space.sides[1:]:  # and a key that there is not
-            jobs.of(Trial(0, TrialState.OPEN, [], {}, side.words(side.first())))
+    def _made(
+        self,
+        launch: Launch,
+        jobs: TrialJobs,
+        example: list[Job],
+        record: Record | None,
+        say: Callable[[str], None],
+    ) -> Search:
         workers = launch.at_once(example)
         self._spending = Spending(Budget(seconds=self._settings.seconds), workers)
         spending = self._spending
@@ -227,7 +242,7 @@ class SearchStudy:
         """The arms as they stand, and the jobs of the next round; nothing is started or written."""
         if self._folder.about() is not None:
             self._folder.require(self._about_it, {})
-        search = self._made(launch, None, lambda _: None)
+        search = self._made(launch, *self._jobs(), None, lambda _: None)
         jobs = search.planned()
         return search.arms(), jobs
 
