@@ -55,6 +55,9 @@ def test_a_file_says_what_is_claimed_and_how_it_is_run(name: str) -> None:
     assert folders == {f"published_{name}"}
     claimed = {arm for claim in one.claims for arm in (claim.arm, claim.other) if arm}
     assert {arm.split(" ")[0] for arm in claimed} <= stacks
+    for value in (value for arm in claimed for value in arm.split(" ")[1:]):
+        key, _, given = value.partition("=")
+        assert re.search(rf"\.{key.split('.')[-1]}=(\S+,)?{re.escape(given)}(,|\s|$)", "\n".join(one.runs))
 
 
 def test_the_claims_of_a_file_are_read_in_all_forms() -> None:
@@ -164,8 +167,16 @@ def test_the_page_and_the_heads_are_what_the_script_writes(script: Script) -> No
 
 def test_every_effect_that_two_cores_do_was_run(script: Script) -> None:
     ready = {name for name in effects.names() if not effects.effect(name).needs}
-    assert {*script("published").kept_figures()} == ready
-    assert {path.stem for path in (pages.FIGURES / "published").iterdir()} == ready
+    kept = script("published").kept_figures()
+    assert ready <= {*kept} <= {*effects.names()}
+    assert {path.stem for path in (pages.FIGURES / "published").iterdir()} == {*kept}
+
+
+def test_what_was_kept_is_of_the_file_as_it_is(script: Script) -> None:
+    for name, (_, figures) in script("published").kept_figures().items():
+        one = effects.effect(name)
+        assert (figures["runs_by"], figures["here"]) == (one.runs, one.said["here"])
+        assert [claim["claim"] for claim in figures["claims"]] == [claim.text for claim in one.claims]
 
 
 def test_what_was_not_run_says_so(script: Script) -> None:
