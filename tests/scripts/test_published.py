@@ -173,10 +173,10 @@ def test_every_effect_that_two_cores_do_was_run(script: Script) -> None:
 
 
 def test_what_was_kept_is_of_the_file_as_it_is(script: Script) -> None:
-    for name, (_, figures) in script("published").kept_figures().items():
+    for name, (_, kept) in script("published").kept_figures().items():
         one = effects.effect(name)
-        assert (figures["runs_by"], figures["here"]) == (one.runs, one.said["here"])
-        assert [claim["claim"] for claim in figures["claims"]] == [claim.text for claim in one.claims]
+        assert (kept["runs_by"], kept["here"]) == (one.runs, one.said["here"])
+        assert [claim["claim"] for claim in kept["claims"]] == [claim.text for claim in one.claims]
 
 
 def test_what_was_not_run_says_so(script: Script) -> None:
