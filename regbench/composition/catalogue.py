@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,7 +105,8 @@ def _experiments(folders: Sequence[Path]) -> list[Entry]:
     for name in sorted(files, key=lambda name: (name.count("/"), name)):
         require_sound(files[name], EXPERIMENT)
         lines = files[name].read_text(encoding="utf-8").splitlines()
-        said = [line.lstrip("# ") for line in lines if line.startswith("#") and "@package" not in line]
+        above = itertools.takewhile(lambda line: line.startswith("#"), lines)
+        said = [line.lstrip("# ") for line in above if "@package" not in line]
         found.append(Entry(name, EXPERIMENT, "", said[0] if said else "", "", ()))
     return found
 

@@ -21,9 +21,7 @@ def require_members(stack: Mapping[str, Any] | None, key: str = "reg") -> None:
     for name, node in (stack or {}).items():
         inner = f"{key}.{name}"
         if not isinstance(node, Mapping):
-            absent = inner if key == "reg" else key
-            raise ConfigError(
-                f"{inner}: set, but {absent} was never added; add it with +{absent.replace('.', '=', 1)}"
-            )
+            _, absent, *_ = inner.split(".")
+            raise ConfigError(f"{inner}: set, but reg.{absent} was never added; add it with +reg={absent}")
         if "_target_" not in node:
             require_members(node, inner)

@@ -47,6 +47,7 @@ class TemporalEnsembling(Regularizer):
     needs_classes: ClassVar[bool] = True
     needs_rows: ClassVar[bool] = True
     follows = ("strength", "decay")
+    fixed: ClassVar[Mapping[str, str]] = {"ramp": "it is a share of the run itself"}
 
     strength: float
     decay: float

@@ -81,7 +81,7 @@ def test_there_is_one_entry_for_each_file_of_a_group(group):
 def test_an_experiment_says_what_it_is_in_its_first_line_and_those_in_folders_come_last(tmp_path):
     for name, text in [
         ("b/own", "# @package _global_\n# What it is\n#\n# more\nseed: 3\n"),
-        ("z_own", "# @package _global_\nseed: 3 # no more\n"),
+        ("z_own", "# @package _global_\nseed: 3 # no more\n# of train\n"),
     ]:
         path = tmp_path / "experiment" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)

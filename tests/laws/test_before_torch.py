@@ -48,7 +48,7 @@ def without_torch(folder: Path, line: str) -> processes.Done:
             "advise --help",
             "strength --help",
         ],
-        every=4,
+        every=1,
     ),
 )
 def test_what_only_tells_needs_no_torch(tmp_path: Path, line: str) -> None:
@@ -86,7 +86,7 @@ def test_what_only_tells_needs_no_torch(tmp_path: Path, line: str) -> None:
             "race +reg=dropout budget=2",
             "race +reg=dropout seed=range(5)",
         ],
-        every=4,
+        every=1,
         kind=lambda line: line.split()[0],
     ),
 )

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from regbench.assembly.run import build_run
-from regbench.runs.load import _built
+from regbench.assembly.trained import _built
 from regbench.training.loop import EpochEnd, Run, fit
 from regbench.weights import plain_state
 from tests.conftest import reg_node

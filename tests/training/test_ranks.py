@@ -40,8 +40,8 @@ def homes(name: str) -> list[str]:
 FEW = {
     # techniques that do something in every hook, on a model with batch normalization and on one without
     "mlp": [
-        *("dropout", "mixup", "l2", "sam", "ema", "smart_augmentation", "early_stopping", "elastic_net"),
-        *("early_learning", "temporal_ensembling"),
+        *("mixup", "dropout", "sam", "l2", "smart_augmentation", "ema", "early_learning", "elastic_net"),
+        *("early_stopping", "temporal_ensembling"),
     ],
     "resnet": ["stochastic_depth", "manifold_mixup", "swa", "adversarial"],
     "transformer": ["attention_dropout"],

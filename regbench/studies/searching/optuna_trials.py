@@ -22,6 +22,7 @@ from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, create_trial
 from optuna.trial import TrialState as State
+from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.analysis.searching import Trial, TrialState
@@ -184,6 +185,23 @@ def shown(url: str) -> str:
     return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
+def require_storage(url: str) -> None:
+    """Refuse the address of a storage of no kind that there is; nothing is opened.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    try:
+        create_engine(url)
+    except Exception as error:  # of SQLAlchemy, and the import of any database's driver
+        raise _unopened(url, error) from error
+
+
+def _unopened(url: str, error: Exception) -> ConfigError:
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ConfigError(f"storage: {shown(url)} cannot be opened: {said}")
+
+
 class _OurLock:
     """Nothing: whoever writes holds the study, and one that is killed must keep nobody waiting."""
 
@@ -220,8 +238,7 @@ class Record:
             try:
                 self._storage = RDBStorage(url)
             except Exception as error:  # of SQLAlchemy, and of any database's driver
-                said = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ConfigError(f"storage: {self.where} cannot be opened: {said}") from error
+                raise _unopened(url, error) from error
 
     def put(self, side: Side, trials: Sequence[Trial], smaller: bool) -> None:
         """Add those of an arm's trials that are not there yet.

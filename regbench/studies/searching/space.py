@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from regbench.analysis.searching import Parameter
@@ -165,19 +166,32 @@ class Space:
     fixed: list[str] = field(default_factory=list)
     asked: frozenset[str] = frozenset()
 
-    def edges(self) -> Iterator[tuple[Tuned, list[str]]]:
-        """Words of trials with each end, or each value, of what the line asks for; the rest as at first."""
+    def edges(self) -> Iterator[tuple[Tuned, Iterator[list[str]]]]:
+        """For each end, or each value, of what the line asks for, the words of trials that have it.
+
+        The first of them has the rest as at first, the others what else the same member is given.
+        """
         seen: set[str] = set()
         for side in self.sides:
             for one in side.tuned:
                 if one.key in self.asked and one.key not in seen:
                     seen.add(one.key)
-                    yield from ((one, side.words({**side.first(), one.key: value})) for value in one.edges)
+                    yield from ((one, _with(side, one, value)) for value in one.edges)
 
     @property
     def shared(self) -> list[str]:
         """The keys that every trial sets, those of members aside."""
         return [one.key for one in self.sides[0].shared]
+
+
+def _with(side: Side, one: Tuned, value: Any) -> Iterator[list[str]]:
+    """The words of trials with a value, as many as there are of the ends of the same member's others."""
+    others = [
+        other for other in side.tuned if other.candidate == one.candidate is not None and other.key != one.key
+    ]
+    for values in product(*((other.first, *other.edges) for other in others)):
+        given = {other.key: given for other, given in zip(others, values, strict=True)}
+        yield side.words({**side.first(), **given, one.key: value})
 
 
 def spelled(value: Any) -> str:

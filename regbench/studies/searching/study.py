@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,11 +33,12 @@ from regbench.studies.searching.confirming import Confirming
 from regbench.studies.searching.found import report_of
 from regbench.studies.searching.jobs import TrialJobs
 from regbench.studies.searching.judging import Judge, require_chosen_by
-from regbench.studies.searching.optuna_trials import Record, shown
+from regbench.studies.searching.optuna_trials import Record, require_storage, shown
 from regbench.studies.searching.reading import space_of
 from regbench.studies.searching.rounds import FORMAT, StudyFolder
 from regbench.studies.searching.search import Search
 from regbench.studies.searching.settings import Settings
+from regbench.studies.searching.space import Tuned
 from regbench.studies.study import is_over_splits
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
@@ -46,6 +48,7 @@ from regbench.terminal.screen import Screen
 
 SEARCHES = Path("outputs") / "searches"
 ROOT = "hydra.sweep.dir"
+MOST_TRIED = 100  # trials with one value, to see whether any can have it
 
 
 class SearchStudy:
@@ -168,19 +171,17 @@ class SearchStudy:
     def _begin(self, launch: Launch, say: Callable[[str], None]) -> Search:
         """The search, its folder claimed once all is known to be right that can be wrong with every trial."""
         jobs, example = self._jobs()
-        record = self._record() if self._settings.storage else None
+        if self._settings.storage is not None:
+            require_storage(self._settings.storage)
         refuse_place(self.root, "study")
         refuse_unwritable(self.root, "study")
         refuse_unsafe(self.root, "study")
         with self._folder.held():
             self._folder.require(self._about_it, {"line": [shown(word) for word in self._typed]})
             self._require_margin()
-            record = record or self._record()
+            token = _digest({**self._about_it, "n": self.name})
+            record = Record(self._settings.storage, self._folder.journal, self.name, token)
         return self._made(launch, jobs, example, record, say)
-
-    def _record(self) -> Record:
-        token = _digest({**self._about_it, "n": self.name})
-        return Record(self._settings.storage, self._folder.journal, self.name, token)
 
     def _jobs(self) -> tuple[TrialJobs, list[Job]]:
         """What makes the runs of trials, and those of the first one.
@@ -197,13 +198,30 @@ class SearchStudy:
             jobs.of(Trial(0, TrialState.OPEN, [], {}, side.words(side.first()))) for side in self.space.sides
         ]
         check(firsts[0][0].config)
-        for tuned, words in self.space.edges():
-            config = jobs.of(Trial(0, TrialState.OPEN, [], {}, words))[0].config
-            if tuned.candidate is None:
-                check(config)
-            else:
-                build_stack(config["reg"])
+        for tuned, several in self.space.edges():
+            self._require_one(jobs, tuned, islice(several, MOST_TRIED))
         return jobs, firsts[0]
+
+    def _require_one(self, jobs: TrialJobs, tuned: Tuned, several: Iterable[list[str]]) -> None:
+        """Refuse a value that no trial can have, whatever else its member is given.
+
+        Raises:
+            ConfigError: it is one; the sentence is that of the first trial.
+        """
+        refused = None
+        for words in several:
+            config = jobs.of(Trial(0, TrialState.OPEN, [], {}, words))[0].config
+            try:
+                if tuned.candidate is None:
+                    check(config)
+                else:
+                    build_stack(config["reg"])
+            except ConfigError as error:
+                refused = refused or error
+            else:
+                return
+        if refused is not None:
+            raise refused
 
     def _require_margin(self) -> None:
         """Refuse another margin than the one that the confirmation was begun with: val has been looked at.

@@ -120,7 +120,6 @@ def test_all_runs_of_both_are_read_once_and_counted_where_they_lie(root: Path, o
     assert found.val.differences == [one.winner - one.baseline for one in found.readings]
 
 
-@pytest.mark.long
 def test_a_second_call_reads_nothing_and_says_the_same(root: Path, opened: list[int]) -> None:
     first = read_final(root, UNTRUSTED)
     opened.clear()
@@ -153,7 +152,6 @@ def test_interrupted_it_goes_on_with_those_that_were_not_read(
     assert {reads for one in found.readings for reads in one.reads} == {1}
 
 
-@pytest.mark.long
 def test_what_others_had_read_before_is_read_once_more_and_told(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -259,7 +257,6 @@ def test_a_run_without_weights_is_refused(root: Path, opened: list[int]) -> None
     assert opened == []
 
 
-@pytest.mark.long
 def test_a_search_whose_folder_was_moved_whole_is_read(root: Path, tmp_path: Path) -> None:
     moved = root.rename(tmp_path / "elsewhere")
     assert len(read_final(moved, UNTRUSTED).readings) == FEW

@@ -233,6 +233,21 @@ def test_what_is_wrong_with_trials_is_said_before_a_folder_is_made(
     assert re.fullmatch(f"regbench: {said}\n", done.stderr)
 
 
+def test_a_value_that_some_trials_can_have_is_searched(tmp_path: Path) -> None:
+    """The smallest area must be at most the largest, which other trials have."""
+    areas = [
+        "reg.random_erasing.min_area=interval(0.3,0.4)",
+        "reg.random_erasing.max_area=interval(0.35,0.9)",
+    ]
+    line = ["+reg=[random_erasing]", *areas, "trials=4", *SMALL, *QUICK]
+    assert search(tmp_path, *line, "--plan").returncode == 0
+    none = [line[0], areas[0], "reg.random_erasing.max_area=interval(0.1,0.2)", *line[3:]]
+    done = search(tmp_path, *none, "--plan")
+    assert done.returncode == 2
+    said = "reg.random_erasing.min_area: must be at most max_area, got 0.3 and 0.1"
+    assert done.stderr == f"regbench: {said}\n"
+
+
 def test_what_is_checked_beforehand_computes_nothing_that_a_worker_would_hang_after(tmp_path: Path) -> None:
     """A copy of a process that has computed with several threads hangs in its own first product."""
     line = [
