@@ -315,7 +315,7 @@ class Stack(Regularizer):
     def transform_batch(self, batch: Batch) -> Batch:
         for leaf in self._acting["transform_batch"]:
             batch = leaf.transform_batch(batch)
-        if batch.rows is None and self.needing_rows:
+        if self.needing_rows and batch.rows is None:
             raise ValueError(
                 f"{self.needing_rows} must be told which row of train each row of a batch is (Batch.rows), "
                 "and a member that changes batches leaves that out"

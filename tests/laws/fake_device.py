@@ -7,6 +7,7 @@ engine asks for the device itself; it is made of torch's own kernels, which wait
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -59,14 +60,7 @@ def copies_of_a_step(run: Run) -> Counter[str]:
 
 def _move(run: Run) -> None:
     """Put the model, the train rows and what members hold on the GPU."""
-    moved = {parameter: nn.Parameter(_fake(parameter)) for parameter in run.model.parameters()}
-    for module in run.model.modules():
-        for name, buffer in module._buffers.items():
-            if buffer is not None:
-                module._buffers[name] = _fake(buffer)
-        for name, parameter in module._parameters.items():
-            if parameter is not None:
-                module._parameters[name] = moved[parameter]
+    moved = _move_tensors(run.model)
     for group in run.optimizer.param_groups:
         group["params"] = [moved[parameter] for parameter in group["params"]]
         group["fused"] = None  # one kernel of torch's, for which there are no fake tensors
@@ -77,10 +71,28 @@ def _move(run: Run) -> None:
     run.data = replace(run.data, train=_fake_split(run.data.train))
 
 
+def _move_tensors(model: nn.Module) -> dict[nn.Parameter, nn.Parameter]:
+    """Put a model's tensors on the GPU; the parameters there by those that were."""
+    moved = {parameter: nn.Parameter(_fake(parameter)) for parameter in model.parameters()}
+    for module in model.modules():
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = _fake(buffer)
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                module._parameters[name] = moved[parameter]
+    return moved
+
+
 def _held(value: Any) -> Any:
-    """What a member has made of the train rows, which lie on the device."""
+    """What a member has made of the train rows, and models of other runs, which lie on the device."""
     if isinstance(value, Tensor):
         return _fake(value)
+    if isinstance(value, nn.Module):
+        theirs = [*value.parameters(), *value.buffers()]
+        other = copy.deepcopy(value, {id(tensor): tensor for tensor in theirs})  # it is shared by runs
+        _move_tensors(other)
+        return other
     if isinstance(value, dict):
         return {name: _held(each) for name, each in value.items()}
     return value

@@ -396,7 +396,7 @@ def test_members_that_together_let_less_than_half_through_are_noted() -> None:
     config["model"]["norm"] = "none"
     said = audited(config).warnings
     assert any(line.startswith("dropout, spatial_dropout together let 0.3") for line in said), said
-    much["dropout"]["p"] = 0.1
+    config["reg"]["dropout"]["p"] = 0.1
     assert not [line for line in audited(config).warnings if "together" in line]
 
 
