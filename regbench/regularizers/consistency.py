@@ -93,7 +93,7 @@ class Consistency(Regularizer):
 
     @torch.no_grad()
     def end_step(self, model: nn.Module) -> None:
-        if self.is_off:
+        if self.is_off and not self.schedules:  # where one is on its way through 0 the teacher moves too
             return
         current = self._live.of(model)
         if self._t == 0:

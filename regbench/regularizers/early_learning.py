@@ -61,15 +61,17 @@ class EarlyLearning(Regularizer):
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         rows = forward.batch.rows
-        if self.is_off or rows is None:
+        if rows is None or (self.is_off and not self.schedules):  # on its way through 0 targets move too
             return None
         p = forward.logits.softmax(1)
         targets = self._memory.moved(self.stream.micro, rows, p.detach(), self.decay, self.train_rows)
+        if self.is_off:
+            return None
         agreement = (p * targets).sum(1)
         return self.strength * (1 - agreement).clamp(min=LEAST).log().mean()
 
     def end_step(self, model: nn.Module) -> None:
-        if not self.is_off:
+        if not self.is_off or self.schedules:
             self._memory.end_step(model, self.ranks, self.train_rows)
 
     def note(self) -> str:

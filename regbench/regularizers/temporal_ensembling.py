@@ -72,17 +72,19 @@ class TemporalEnsembling(Regularizer):
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         rows = forward.batch.rows
-        if self.is_off or rows is None:
+        if rows is None or (self.is_off and not self.schedules):  # on its way through 0 ensembles move too
             return None
         p = forward.logits.softmax(1)
         self._memory.moved(self.stream.micro, rows, p.detach(), self.decay, self.train_rows)
+        if self.is_off:
+            return None
         before = self._memory.of(rows, p)
         total = before.sum(1, keepdim=True)
         q = before / torch.where(total > 0, total, 1)
         return self._now * ((p - q).square() * (total > 0)).mean()
 
     def end_step(self, model: nn.Module) -> None:
-        if not self.is_off:
+        if not self.is_off or self.schedules:
             self._memory.end_step(model, self.ranks, self.train_rows)
 
     def note(self) -> str:
