@@ -51,8 +51,7 @@ class RowMemory:
             return self._moved[micro][1]
         if self._kept is None:
             self._kept = new.new_zeros(count + 1, new.shape[1])
-        first = (rows[:, None] == rows).to(torch.uint8).argmax(1)
-        averages = decay * self.of(rows, new) + (1 - decay) * new[first]
+        averages = decay * self.of(rows, new) + (1 - decay) * new[first_of_each(rows)]
         averages = averages.masked_fill(rows[:, None] < 0, 0)
         self._moved[micro] = rows % len(self._kept), averages
         return averages
@@ -105,6 +104,18 @@ class RowMemory:
         rows, classes = len(self._kept) - 1, self._kept.shape[1]
         megabytes = rows * classes * self._kept.element_size() / 1e6
         return f"{rows} x {classes} numbers, {megabytes:.3g} MB"
+
+
+def first_of_each(numbers: Tensor) -> Tensor:
+    """At which place the number that stands at each place does so first, (B,) int64.
+
+    The same every time on every device, and none waits for it; it takes memory of the order of B.
+
+    Args:
+        numbers: (B,).
+    """
+    rising, places = numbers.sort(stable=True)
+    return places[torch.searchsorted(rising, numbers)]
 
 
 def of_all(
