@@ -14,7 +14,8 @@ class RowMemory:
     """A moving average of K numbers for each of N train rows: m <- decay * m + (1 - decay) * new, 0 at first.
 
     The averages of a step's rows move all at once at its end. So every pass over a batch finds the same, and
-    with several ranks (`regbench.types.Ranks`) each then has what all have seen.
+    with several ranks (`regbench.types.Ranks`) each then has what all have seen. Of a row that several
+    micro-batches of a step show the first of them counts, whichever rank has worked at it.
     """
 
     def __init__(self) -> None:
@@ -65,15 +66,24 @@ class RowMemory:
             ranks: the others who have seen rows in it; they call this too.
             count: N.
         """
-        moved, self._moved = list(self._moved.values()), {}
-        places, averages = (torch.cat(each) for each in zip(*moved, strict=True)) if moved else (None, None)
+        shown, averages = self._shown()
         if ranks is not None:
-            places, averages = of_all(ranks, places, averages, next(model.parameters()).device)
-        if places is None or averages is None or not len(places):
+            shown, averages = of_all(ranks, shown, averages, next(model.parameters()).device)
+        if shown is None or averages is None or not len(shown):
             return
         if self._kept is None:
             self._kept = averages.new_zeros(count + 1, averages.shape[1])
-        self._kept[places] = averages
+        order = shown[:, 0].argsort(stable=True)
+        places, averages = shown[order, 1], averages[order]
+        self._kept[places] = averages[first_of_each(places)]  # equal ones at a place: none is the last
+
+    def _shown(self) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Micro-batch and place (B, 2) of what was shown since the last step, and its averages (B, K)."""
+        moved, self._moved = self._moved, {}
+        if not moved:
+            return None, None
+        shown = [torch.stack([torch.full_like(rows, micro), rows], 1) for micro, (rows, _) in moved.items()]
+        return torch.cat(shown), torch.cat([averages for _, averages in moved.values()])
 
     def state_dict(self) -> dict[str, Any]:
         """The averages (N, K), where there are any yet."""
@@ -119,13 +129,13 @@ def first_of_each(numbers: Tensor) -> Tensor:
 
 
 def of_all(
-    ranks: Ranks, places: Tensor | None, averages: Tensor | None, device: torch.device
+    ranks: Ranks, shown: Tensor | None, averages: Tensor | None, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """What each of the ranks has, one after the other.
 
     Args:
         ranks: who all call this.
-        places: (B,) int64; None where this rank has none.
+        shown: (B, 2) int64; None where this rank has none.
         averages: (B, K) float32; likewise.
         device: of what is exchanged.
     """
@@ -135,10 +145,10 @@ def of_all(
     ranks.add_up([sizes])
     counts = sizes[:, 0].tolist()
     start, total = sum(counts[: ranks.number]), sum(counts)
-    all_places = torch.zeros(total, dtype=torch.int64, device=device)
+    all_shown = torch.zeros(total, 2, dtype=torch.int64, device=device)
     all_averages = torch.zeros(total, int(sizes[:, 1].max()), device=device)
-    if places is not None and averages is not None:
-        own = slice(start, start + len(places))
-        all_places[own], all_averages[own] = places, averages
-    ranks.add_up([all_places, all_averages])
-    return all_places, all_averages
+    if shown is not None and averages is not None:
+        own = slice(start, start + len(shown))
+        all_shown[own], all_averages[own] = shown, averages
+    ranks.add_up([all_shown, all_averages])
+    return all_shown, all_averages

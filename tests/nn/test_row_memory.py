@@ -98,6 +98,14 @@ def test_of_a_large_batch_nothing_is_made_of_pairs_of_rows() -> None:
     assert 0 < largest.values <= 3001 * 2
 
 
+def test_of_a_row_in_several_micro_batches_the_first_of_them_counts() -> None:
+    memory = RowMemory()
+    for micro, rows in ((0, (2, 1)), (1, (1, 0)), (2, (0, 1))):
+        memory.moved(micro, numbers(*rows), torch.full((2, 1), 2.0 + micro), decay=0.5, count=3)
+    memory.end_step(MODEL, None, 3)
+    assert kept(memory) == [[1.5], [1.0], [1.0]]
+
+
 class Plainly:
     """Ranks that add up by torch's own function."""
 
@@ -128,3 +136,17 @@ def test_ranks_have_what_all_have_seen(tmp_path: Path, dtype: torch.dtype) -> No
     empty, first = [0.0, 0.0], [[0.0] * 2] * 4 + [[4.0, 0.5]]
     second = [[0.0, 0.5], [1.0, 0.5], empty, [3.0, 0.5], [4.0, 0.5]]
     assert forked(2, tmp_path, lambda: of_two_ranks(dtype)) == [[first, second, second]] * 2
+
+
+def of_turns() -> list[list[float]]:
+    """Four micro-batches, of which each rank has every other one; row 0 in all, row 1 from the second on."""
+    ranks, memory = Plainly(), RowMemory()
+    for micro in range(ranks.number, 4, ranks.count):
+        rows = numbers(0, 1) if micro else numbers(0)
+        memory.moved(micro, rows, torch.full((len(rows), 1), 2.0 + micro), decay=0.5, count=3)
+    memory.end_step(MODEL, ranks, 3)
+    return kept(memory)
+
+
+def test_of_a_row_that_several_ranks_show_the_first_micro_batch_counts(tmp_path: Path) -> None:
+    assert forked(2, tmp_path, of_turns) == [[[1.0], [1.5], [0.0]]] * 2
