@@ -68,11 +68,12 @@ class RowMemory:
         """
         shown, averages = self._shown()
         if ranks is not None:
-            shown, averages = of_all(ranks, shown, averages, next(model.parameters()).device)
+            shown, averages = of_all(ranks, shown, averages, next(model.parameters()))
         if shown is None or averages is None or not len(shown):
             return
         if self._kept is None:
             self._kept = averages.new_zeros(count + 1, averages.shape[1])
+        self._kept = self._kept.to(averages)  # a rank may have loaded it, and shown nothing yet
         order = shown[:, 0].argsort(stable=True)
         places, averages = shown[order, 1], averages[order]
         self._kept[places] = averages[first_of_each(places)]  # equal ones at a place: none is the last
@@ -129,16 +130,17 @@ def first_of_each(numbers: Tensor) -> Tensor:
 
 
 def of_all(
-    ranks: Ranks, shown: Tensor | None, averages: Tensor | None, device: torch.device
+    ranks: Ranks, shown: Tensor | None, averages: Tensor | None, like: Tensor
 ) -> tuple[Tensor, Tensor]:
     """What each of the ranks has, one after the other.
 
     Args:
         ranks: who all call this.
         shown: (B, 2) int64; None where this rank has none.
-        averages: (B, K) float32; likewise.
-        device: of what is exchanged.
+        averages: (B, K); likewise.
+        like: at every rank of the same type, which the averages come back in, and on its device.
     """
+    device = like.device
     sizes = torch.zeros(ranks.count, 2, dtype=torch.int64, device=device)
     if averages is not None:
         sizes[ranks.number] = torch.tensor(averages.shape)
@@ -146,7 +148,7 @@ def of_all(
     counts = sizes[:, 0].tolist()
     start, total = sum(counts[: ranks.number]), sum(counts)
     all_shown = torch.zeros(total, 2, dtype=torch.int64, device=device)
-    all_averages = torch.zeros(total, int(sizes[:, 1].max()), device=device)
+    all_averages = torch.zeros(total, int(sizes[:, 1].max()), dtype=like.dtype, device=device)
     if shown is not None and averages is not None:
         own = slice(start, start + len(shown))
         all_shown[own], all_averages[own] = shown, averages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -12,7 +12,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from regbench.nn import row_memory
 from regbench.nn.row_memory import RowMemory
+from regbench.types import Ranks
 from tests.ranks import forked
 
 MODEL = nn.Linear(1, 1)
@@ -106,6 +108,15 @@ def test_of_a_row_in_several_micro_batches_the_first_of_them_counts() -> None:
     assert kept(memory) == [[1.5], [1.0], [1.0]]
 
 
+def test_goes_to_the_device_that_averages_of_other_ranks_are_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = RowMemory()
+    memory.load_state_dict({"averages": torch.ones(2, 3)}, 2)
+    told = torch.zeros(1, 2, dtype=torch.int64, device="meta"), torch.ones(1, 3, device="meta")
+    monkeypatch.setattr(row_memory, "of_all", lambda *_: told)
+    memory.end_step(MODEL, cast(Ranks, object()), 2)
+    assert memory.state_dict()["averages"].is_meta
+
+
 class Plainly:
     """Ranks that add up by torch's own function."""
 
@@ -131,7 +142,7 @@ def of_two_ranks(dtype: torch.dtype = torch.float32) -> list[list[list[float]]]:
     return found
 
 
-@pytest.mark.parametrize("dtype", [torch.float32], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_ranks_have_what_all_have_seen(tmp_path: Path, dtype: torch.dtype) -> None:
     empty, first = [0.0, 0.0], [[0.0] * 2] * 4 + [[4.0, 0.5]]
     second = [[0.0, 0.5], [1.0, 0.5], empty, [3.0, 0.5], [4.0, 0.5]]
