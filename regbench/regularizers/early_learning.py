@@ -25,6 +25,7 @@ class EarlyLearning(Regularizer):
     holds likely: it takes gradient from false labels, and gives it to true ones that are learned already.
     What is made of several rows or of none (mixtures, generated images) has no target and adds 0. Of a row
     that a batch shows several times the first moves t. A step's later passes have the targets of the first.
+    While a schedule has strength at 0, t moves all the same.
     Departure from the authors' code, which holds p in [1e-4, 1 - 1e-4]: here p is as it is, and the
     logarithm's argument at least 1e-4.
 

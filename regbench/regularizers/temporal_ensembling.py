@@ -23,9 +23,10 @@ class TemporalEnsembling(Regularizer):
     the row, Z_i <- decay * Z_i + (1 - decay) * p_i; t is how often it has. (1 - decay^t is the sum of Z_i
     over the classes, and so it is computed.) A row that is shown for the first time adds 0, and so does what
     is made of several rows or of none (mixtures, generated images); of a row that a batch shows several times
-    the first moves Z. s rises as exp(-5 * (1 - progress / ramp)^2) to 1 at the share `ramp` of the run. No
-    target is read, and no gradient goes through q. Departures from the paper: rows with labels alone; s rises
-    with the steps, not with the epochs.
+    the first moves Z. While a schedule has strength at 0, Z moves all the same. s rises as
+    exp(-5 * (1 - progress / ramp)^2) to 1 at the share `ramp` of the run. No target is read, and no gradient
+    goes through q. Departures from the paper: rows with labels alone; s rises with the steps, not with the
+    epochs.
 
     Paper: Laine and Aila, 2017, https://arxiv.org/abs/1610.02242, section 2.2 (algorithm 2)
 
