@@ -31,7 +31,8 @@ class Batch:
             which a label is a one-hot row, or standardized numbers.
         rows: (B,) int64, beside the targets: which row of its split each one is, in a training step of train.
             A view of one row (cropped, with noise, with other targets) keeps the number, also where there are
-            several views of it; what is made of several rows, or of none, has -1. None where nobody knows.
+            several views of it; so does one in which noise has put single values of other rows
+            (`swap_noise`). What else is made of several rows, or of none, has -1. None where nobody knows.
     """
 
     inputs: Tensor

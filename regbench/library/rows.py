@@ -63,17 +63,20 @@ def numbers_of(rows: Any, batch: int, count: int, device: torch.device) -> Tenso
             of train.
     """
     numbers = _tensor(rows, "rows")
+    if batch == 0 and numbers.shape == (0,):  # an empty list is one of floats
+        return torch.zeros(0, dtype=torch.int64, device=device)
     if numbers.shape != (batch,) or numbers.is_floating_point() or numbers.dtype == torch.bool:
         raise ConfigError(
             f"rows: must be whole numbers ({batch},), one for each label, "
             f"got {numbers.dtype} {tuple(numbers.shape)}"
         )
+    numbers = numbers.to(torch.int64)  # of bytes -1 would be 255
     if numbers.min() < -1 or numbers.max() >= count:
         raise ConfigError(
             f"rows: must be places in the {count} rows of train, from 0, or -1 for what is none of them, "
             f"got {int(numbers.min())} to {int(numbers.max())}"
         )
-    return numbers.to(device, torch.int64)
+    return numbers.to(device)
 
 
 def _read(rows: Any, what: str, most: int | None) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,8 @@ class RowMemory:
     """A moving average of K numbers for each of N train rows: m <- decay * m + (1 - decay) * new, 0 at first.
 
     The averages of a step's rows move all at once at its end. So every pass over a batch finds the same, and
-    with several ranks (`regbench.types.Ranks`) each then has what all have seen.
+    with several ranks (`regbench.types.Ranks`) each then has what all have seen. Of a row that several
+    micro-batches of a step show the first of them counts, whichever rank has worked at it.
     """
 
     def __init__(self) -> None:
@@ -51,8 +52,7 @@ class RowMemory:
             return self._moved[micro][1]
         if self._kept is None:
             self._kept = new.new_zeros(count + 1, new.shape[1])
-        first = (rows[:, None] == rows).to(torch.uint8).argmax(1)
-        averages = decay * self.of(rows, new) + (1 - decay) * new[first]
+        averages = decay * self.of(rows, new) + (1 - decay) * new[first_of_each(rows)]
         averages = averages.masked_fill(rows[:, None] < 0, 0)
         self._moved[micro] = rows % len(self._kept), averages
         return averages
@@ -66,15 +66,25 @@ class RowMemory:
             ranks: the others who have seen rows in it; they call this too.
             count: N.
         """
-        moved, self._moved = list(self._moved.values()), {}
-        places, averages = (torch.cat(each) for each in zip(*moved, strict=True)) if moved else (None, None)
+        shown, averages = self._shown()
         if ranks is not None:
-            places, averages = of_all(ranks, places, averages, next(model.parameters()).device)
-        if places is None or averages is None or not len(places):
+            shown, averages = of_all(ranks, shown, averages, next(model.parameters()))
+        if shown is None or averages is None or not len(shown):
             return
         if self._kept is None:
             self._kept = averages.new_zeros(count + 1, averages.shape[1])
-        self._kept[places] = averages
+        self._kept = self._kept.to(averages)  # a rank may have loaded it, and shown nothing yet
+        order = shown[:, 0].argsort(stable=True)
+        places, averages = shown[order, 1], averages[order]
+        self._kept[places] = averages[first_of_each(places)]  # equal ones at a place: none is the last
+
+    def _shown(self) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Micro-batch and place (B, 2) of what was shown since the last step, and its averages (B, K)."""
+        moved, self._moved = self._moved, {}
+        if not moved:
+            return None, None
+        shown = [torch.stack([torch.full_like(rows, micro), rows], 1) for micro, (rows, _) in moved.items()]
+        return torch.cat(shown), torch.cat([averages for _, averages in moved.values()])
 
     def state_dict(self) -> dict[str, Any]:
         """The averages (N, K), where there are any yet."""
@@ -107,27 +117,40 @@ class RowMemory:
         return f"{rows} x {classes} numbers, {megabytes:.3g} MB"
 
 
+def first_of_each(numbers: Tensor) -> Tensor:
+    """At which place the number that stands at each place does so first, (B,) int64.
+
+    The same every time on every device, and none waits for it; it takes memory of the order of B.
+
+    Args:
+        numbers: (B,).
+    """
+    rising, places = numbers.sort(stable=True)
+    return places[torch.searchsorted(rising, numbers)]
+
+
 def of_all(
-    ranks: Ranks, places: Tensor | None, averages: Tensor | None, device: torch.device
+    ranks: Ranks, shown: Tensor | None, averages: Tensor | None, like: Tensor
 ) -> tuple[Tensor, Tensor]:
     """What each of the ranks has, one after the other.
 
     Args:
         ranks: who all call this.
-        places: (B,) int64; None where this rank has none.
-        averages: (B, K) float32; likewise.
-        device: of what is exchanged.
+        shown: (B, 2) int64; None where this rank has none.
+        averages: (B, K); likewise.
+        like: at every rank of the same type, which the averages come back in, and on its device.
     """
+    device = like.device
     sizes = torch.zeros(ranks.count, 2, dtype=torch.int64, device=device)
     if averages is not None:
         sizes[ranks.number] = torch.tensor(averages.shape)
     ranks.add_up([sizes])
     counts = sizes[:, 0].tolist()
     start, total = sum(counts[: ranks.number]), sum(counts)
-    all_places = torch.zeros(total, dtype=torch.int64, device=device)
-    all_averages = torch.zeros(total, int(sizes[:, 1].max()), device=device)
-    if places is not None and averages is not None:
-        own = slice(start, start + len(places))
-        all_places[own], all_averages[own] = places, averages
-    ranks.add_up([all_places, all_averages])
-    return all_places, all_averages
+    all_shown = torch.zeros(total, 2, dtype=torch.int64, device=device)
+    all_averages = torch.zeros(total, int(sizes[:, 1].max()), dtype=like.dtype, device=device)
+    if shown is not None and averages is not None:
+        own = slice(start, start + len(shown))
+        all_shown[own], all_averages[own] = shown, averages
+    ranks.add_up([all_shown, all_averages])
+    return all_shown, all_averages

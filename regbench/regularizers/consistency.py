@@ -27,8 +27,9 @@ class Consistency(Regularizer):
     d = min(decay, t / (t + 1)), t the number of steps before this one; it is in training mode, draws noise of
     its own, normalizes by the batch and has no gradient; in the first step there is none yet. s rises as
     exp(-5 * (1 - progress / ramp)^2) to 1 at the share `ramp` of the run. No target is read. What is
-    evaluated is the model; with `ema` beside it the average of the weights. Departures from the paper: rows
-    with labels alone; its weight is of the mean over the classes, so that its 100 for 10 of them is 10 here.
+    evaluated is the model; with `ema` beside it the average of the weights. While a schedule has strength at
+    0, the teacher moves all the same. Departures from the paper: rows with labels alone; its weight is of the
+    mean over the classes, so that its 100 for 10 of them is 10 here.
 
     Paper: Tarvainen and Valpola, 2017, https://arxiv.org/abs/1703.01780, section 2; the ramp: Laine and Aila,
     2017, https://arxiv.org/abs/1610.02242
@@ -93,7 +94,7 @@ class Consistency(Regularizer):
 
     @torch.no_grad()
     def end_step(self, model: nn.Module) -> None:
-        if self.is_off:
+        if self.is_off and not self.schedules:  # where one is on its way through 0 the teacher moves too
             return
         current = self._live.of(model)
         if self._t == 0:

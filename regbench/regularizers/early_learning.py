@@ -25,6 +25,7 @@ class EarlyLearning(Regularizer):
     holds likely: it takes gradient from false labels, and gives it to true ones that are learned already.
     What is made of several rows or of none (mixtures, generated images) has no target and adds 0. Of a row
     that a batch shows several times the first moves t. A step's later passes have the targets of the first.
+    While a schedule has strength at 0, t moves all the same.
     Departure from the authors' code, which holds p in [1e-4, 1 - 1e-4]: here p is as it is, and the
     logarithm's argument at least 1e-4.
 
@@ -61,15 +62,17 @@ class EarlyLearning(Regularizer):
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         rows = forward.batch.rows
-        if self.is_off or rows is None:
+        if rows is None or (self.is_off and not self.schedules):  # on its way through 0 targets move too
             return None
         p = forward.logits.softmax(1)
         targets = self._memory.moved(self.stream.micro, rows, p.detach(), self.decay, self.train_rows)
+        if self.is_off:
+            return None
         agreement = (p * targets).sum(1)
         return self.strength * (1 - agreement).clamp(min=LEAST).log().mean()
 
     def end_step(self, model: nn.Module) -> None:
-        if not self.is_off:
+        if not self.is_off or self.schedules:
             self._memory.end_step(model, self.ranks, self.train_rows)
 
     def note(self) -> str:

@@ -21,6 +21,8 @@ class SwapNoise(Regularizer):
     row drawn uniformly from the batch, the row itself among them. So a column keeps its distribution over
     the batch, categories and gaps among it, and loses what it has to do with the others. The inputs of a
     category, and a number and its indicator, are one column; of images each value of each pixel is one.
+    What comes of a row counts as a view of it and keeps its number, as its target: at a p below 1/2 most of
+    its values stay.
     Departure from the paper: rows of the batch, where the paper draws from all train rows, and each value is
     replaced with probability p, where the paper replaces a fixed share of a row's.
 

@@ -23,9 +23,10 @@ class TemporalEnsembling(Regularizer):
     the row, Z_i <- decay * Z_i + (1 - decay) * p_i; t is how often it has. (1 - decay^t is the sum of Z_i
     over the classes, and so it is computed.) A row that is shown for the first time adds 0, and so does what
     is made of several rows or of none (mixtures, generated images); of a row that a batch shows several times
-    the first moves Z. s rises as exp(-5 * (1 - progress / ramp)^2) to 1 at the share `ramp` of the run. No
-    target is read, and no gradient goes through q. Departures from the paper: rows with labels alone; s rises
-    with the steps, not with the epochs.
+    the first moves Z. While a schedule has strength at 0, Z moves all the same. s rises as
+    exp(-5 * (1 - progress / ramp)^2) to 1 at the share `ramp` of the run. No target is read, and no gradient
+    goes through q. Departures from the paper: rows with labels alone; s rises with the steps, not with the
+    epochs.
 
     Paper: Laine and Aila, 2017, https://arxiv.org/abs/1610.02242, section 2.2 (algorithm 2)
 
@@ -72,17 +73,19 @@ class TemporalEnsembling(Regularizer):
 
     def penalty(self, forward: ForwardPass) -> Tensor | None:
         rows = forward.batch.rows
-        if self.is_off or rows is None:
+        if rows is None or (self.is_off and not self.schedules):  # on its way through 0 ensembles move too
             return None
         p = forward.logits.softmax(1)
         self._memory.moved(self.stream.micro, rows, p.detach(), self.decay, self.train_rows)
+        if self.is_off:
+            return None
         before = self._memory.of(rows, p)
         total = before.sum(1, keepdim=True)
         q = before / torch.where(total > 0, total, 1)
         return self._now * ((p - q).square() * (total > 0)).mean()
 
     def end_step(self, model: nn.Module) -> None:
-        if not self.is_off:
+        if not self.is_off or self.schedules:
             self._memory.end_step(model, self.ranks, self.train_rows)
 
     def note(self) -> str:

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 import regbench
 from regbench.errors import ConfigError
 from regbench.library.applied import Applied
+from regbench.library.rows import numbers_of
 from tests.library.nets import net, rows, sgd
 
 
@@ -66,6 +67,23 @@ def test_wrong_ones_are_refused_in_a_sentence(wrong: Tensor, said: str) -> None:
     inputs, labels = rows()
     with pytest.raises(ConfigError, match=f"^rows: {said}$"):
         applied().loss(inputs, labels, rows=wrong)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32], ids=str)
+def test_whole_numbers_of_any_width_will_do(dtype: torch.dtype) -> None:
+    found = numbers_of(torch.tensor([0, 47, 3]).to(dtype), 3, 48, torch.device("cpu"))
+    assert (found.dtype, found.tolist()) == (torch.int64, [0, 47, 3])
+
+
+def test_those_without_a_sign_are_refused_by_what_they_are() -> None:
+    with pytest.raises(ConfigError, match=r"in the 48 rows of train, from 0, or -1 .*, got 3 to 255$"):
+        numbers_of(torch.tensor([3, 255], dtype=torch.uint8), 2, 48, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("rows", [[], torch.zeros(0, dtype=torch.int64)], ids=["list", "tensor"])
+def test_of_an_empty_batch_there_are_none(rows: Any) -> None:
+    found = numbers_of(rows, 0, 48, torch.device("cpu"))
+    assert (found.dtype, found.shape) == (torch.int64, (0,))
 
 
 def test_what_is_kept_is_of_the_rows_that_were_told() -> None:

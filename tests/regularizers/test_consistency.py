@@ -10,6 +10,7 @@ from regbench.assembly.run import build_run
 from regbench.nn.snapshots import WithWeights
 from regbench.regularizers.consistency import Consistency
 from regbench.streams import Clock, Stream
+from regbench.strengths import Steps
 from regbench.training.loop import StepEnd, fit
 from regbench.types import Batch, ForwardPass, Split
 from tests.conftest import reg_node, tiny
@@ -99,6 +100,22 @@ def test_the_strength_rises_as_the_papers_ramp():
         values.append(member.penalty(forward(model, torch.tensor([[0.5]]))).item())
     shares = [math.exp(-5), math.exp(-1.25), 1.0, 1.0]
     assert [value / values[-1] for value in values] == pytest.approx(shares)
+
+
+def test_the_teacher_moves_where_a_schedule_of_the_strength_is_at_0():
+    member, model = made(), linear(0.0)
+    member.schedules = {"strength": Steps([0.0, 2.0, 0.0], [0.5, 1.0])}
+    values, inputs = [], torch.tensor([[0.5]])
+    for progress, weight in ((0.0, 1.0), (0.25, 2.0), (0.5, 6.0), (1.0, 7.0)):
+        member.follow(progress)
+        member.begin_step(progress)
+        values.append(member.penalty(forward(model, inputs)))
+        model.weight.data[0, 0] = weight
+        member.end_step(model)
+    assert [value is None for value in values] == [True, True, False, True]
+    # the mean of the weights after the first two steps is 1.5, and the model is at 2
+    assert values[2].item() == pytest.approx(2 * 2 * (p(1.0) - p(0.75)) ** 2)
+    assert member._average["weight"][0, 0].item() == pytest.approx(4.0)
 
 
 def test_running_statistics_are_those_of_the_batch():

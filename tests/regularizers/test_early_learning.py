@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from regbench.assembly.run import build_run
 from regbench.regularizers.early_learning import EarlyLearning
 from regbench.streams import Clock, Stream
+from regbench.strengths import Steps
 from regbench.training.loop import EpochEnd, Run, batch_order, fit
 from regbench.types import Batch, ForwardPass
 from tests.conftest import reg_node, tiny
@@ -142,6 +143,36 @@ def by_hand(run: Run, decay: float) -> np.ndarray:
     for row, p in zip(rows.tolist(), np.concatenate(seen), strict=True):
         averages[row] = decay * averages[row] + (1 - decay) * p
     return averages
+
+
+def test_targets_move_where_a_schedule_of_the_strength_is_at_0():
+    member = made(strength=3.0, decay=0.7)
+    member.schedules = {"strength": Steps([0.0, 3.0, 0.0], [0.4, 0.8])}
+    values = []
+    for progress in (0.0, 0.5, 1.0):
+        member.follow(progress)
+        values.append(member.penalty(forward(torch.tensor([[0.5, 0.5]]), [0])))
+        member.end_step(MODEL)
+    assert values[::2] == [None, None]
+    assert values[1].item() == pytest.approx(
+        3 * math.log(1 - (1 - 0.7**2) / 2)
+    )  # t sums to 1 - 0.7^2, p is 1/2
+    assert member.state_dict()["averages"][0].sum().item() == pytest.approx(1 - 0.7**3)
+
+
+@pytest.mark.parametrize(("late", "acts"), [(3.0, True), (0.0, False)])
+def test_a_run_whose_strength_begins_late_has_the_targets_of_all_its_epochs(late: float, acts: bool):
+    steps = {"_target_": "regbench.strengths.Steps", "values": [0.0, late], "at": [0.6]}
+    run, plain = (
+        build_run(tiny(reg=reg, epochs=3))
+        for reg in ({"early_learning": reg_node("early_learning", strength=steps)}, {})
+    )
+    for each in (run, plain):
+        assert sum(isinstance(event, EpochEnd) for event in fit(each)) == 3
+    (member,) = run.reg.members.values()
+    assert not acts or member.state_dict()["averages"].sum(1).allclose(torch.tensor(1 - 0.7**3))
+    pairs = zip(run.model.parameters(), plain.model.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs) != acts
 
 
 def test_goes_on_from_its_state_to_the_bit_and_takes_none_of_other_rows():

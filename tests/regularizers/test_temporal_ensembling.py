@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from regbench.assembly.run import build_run
 from regbench.regularizers.temporal_ensembling import TemporalEnsembling
 from regbench.streams import Clock, Stream
+from regbench.strengths import Steps
 from regbench.training.loop import EpochEnd, batch_order, fit
 from regbench.types import Batch, ForwardPass
 from tests.conftest import reg_node, tiny
@@ -72,6 +73,20 @@ def test_the_strength_rises_as_the_papers_ramp():
         values.append(member.penalty(forward(torch.zeros(1, 2), [0])).item())
     shares = [math.exp(-5), math.exp(-1.25), 1.0, 1.0]
     assert values == pytest.approx([8 * 0.0625 * share for share in shares])
+
+
+def test_ensembles_move_where_a_schedule_of_the_strength_is_at_0():
+    member = made(rows=1)
+    member.schedules = {"strength": Steps([0.0, 8.0, 0.0], [0.4, 0.8])}
+    values = []
+    for progress, p in ((0.0, [[0.75, 0.25]]), (0.5, [[0.5, 0.5]]), (1.0, [[0.5, 0.5]])):
+        member.follow(progress)
+        member.begin_step(progress)
+        values.append(member.penalty(forward(torch.tensor(p).log(), [0])))
+        member.end_step(MODEL)
+    assert values[::2] == [None, None]
+    assert values[1].item() == pytest.approx(8 * 0.0625)  # q is the p of the first step
+    assert member.state_dict()["averages"].sum().item() == pytest.approx(1 - 0.6**3)
 
 
 def test_what_is_no_row_of_train_adds_nothing_and_leaves_no_trace():
