@@ -85,7 +85,7 @@ class SelfDistillation(Regularizer):
         return self.share * softened_divergence(taught, forward.logits, self.temperature)
 
     def end_step(self, model: nn.Module) -> None:
-        if self._ends and not self.is_off:
+        if self._ends and (self.schedules or not self.is_off):  # a share that is 0 for a while rises again
             self._teacher = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
     def note(self) -> str:

@@ -10,6 +10,7 @@ from regbench.assembly.run import build_run
 from regbench.nn.distilling import softened_divergence
 from regbench.regularizers.self_distillation import SelfDistillation, evaluating
 from regbench.streams import Clock, Stream
+from regbench.strengths import Steps
 from regbench.training.loop import StepEnd, fit
 from regbench.training.replicas.proof import unstackable
 from regbench.types import Batch, ForwardPass
@@ -70,6 +71,17 @@ def test_a_teacher_is_taken_at_the_end_of_every_part():
     # 7 steps in 3 parts: the middles (s + 0.5) * 3 / 7 pass 1 after step 1 and 2 after step 4
     assert seen == [None, 1.0, 1.0, 1.0, 4.0, 4.0, 6.0]
     assert member.note().startswith("2 of 3 parts learn from a teacher;")  # nothing learns from the last
+
+
+def test_a_teacher_is_taken_where_a_schedule_of_the_share_is_at_0():
+    """The share rises in the second of two parts, whose teacher is the end of the first."""
+    member, model = made(share=0.0), linear(3.0)
+    member.schedules = {"share": Steps([0.0, 0.5], [0.6])}
+    stepped(member, model, 1, 4)
+    assert member._teacher["weight"][0, 0] == 3.0
+    never = made(share=0.0)
+    stepped(never, model, 1, 4)
+    assert not never._teacher
 
 
 def test_the_gradient_is_the_students_alone_and_that_of_the_softened_predictions():
