@@ -37,6 +37,8 @@ def weights_in(folder: str, key: str) -> Path:
         return weight_files.file_of(path)
     except Damaged as error:
         raise ConfigError(f"{what}, and in {brief(folder)} {error.said}") from error
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         raise _refused(folder, key, error) from error
 
@@ -67,13 +69,13 @@ def _digest(folder: str, key: str) -> str:
     path = weights_in(folder, key)
     try:
         return weight_files.digest(path)
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         raise _refused(folder, key, error) from error
 
 
 def _refused(folder: str, key: str, error: Exception) -> ConfigError:
-    if isinstance(error, ConfigError):
-        return error
     said = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
     return ConfigError(
         f"{key}: must be the folder of a run that has kept weights, and {brief(folder)} {said}"

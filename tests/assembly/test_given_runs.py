@@ -17,7 +17,7 @@ import regbench
 from regbench.assembly.data import content_of, load_data
 from regbench.assembly.run import build_run
 from regbench.data.digits import Digits
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, of_the_system
 from regbench.records.identity import conditions, identity, parts_of_content
 from regbench.regularizers.base import Regularizer
 from regbench.storage import checkpoint
@@ -82,6 +82,14 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         content_of(distilled(gone))
     inner = {"both": {"distillation": reg_node("distillation", teacher=gone)}}
     assert refused(distilled(gone) | {"reg": inner}).startswith("reg.both.distillation.teacher: must be")
+
+
+@pytest.mark.parametrize("config", [distilled("/gone/run"), pulled("/gone/run")])
+def test_a_refusal_is_no_cause_of_itself(config: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        content_of(config)
+    assert caught.value.__cause__ is None
+    assert of_the_system(caught.value) == ""
 
 
 def test_a_folder_that_is_none_of_a_run(tmp_path: Path) -> None:
