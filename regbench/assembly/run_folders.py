@@ -12,6 +12,8 @@ from regbench.records.files import Damaged, read_summary
 from regbench.storage import weight_files
 from regbench.storage.reading import there
 
+OFF = "off"  # in the place of a digest
+
 
 def weights_in(folder: str, key: str) -> Path:
     """The file of weights of a finished run: those of its best epoch, or its last where no best are kept.
@@ -46,6 +48,8 @@ def weights_in(folder: str, key: str) -> Path:
 def digests_of(config: Config, recorded: dict[str, str]) -> dict[str, str]:
     """A digest of the weights of each run that a stack names, by the key that names it.
 
+    A member that is off reads none, so which one it names makes no difference.
+
     Args:
         config: resolved.
         recorded: what they were when the run began, if it has; that stands for a folder that is gone since.
@@ -56,6 +60,9 @@ def digests_of(config: Config, recorded: dict[str, str]) -> dict[str, str]:
     found = {}
     for named in named_runs(config.get("reg")):
         key, before = named.full_key, recorded.get(named.full_key)
+        if named.is_off:
+            found[key] = OFF
+            continue
         found[key] = before if before and not Path(named.path).exists() else _digest(named.path, key)
         if before and found[key] != before:
             raise ConfigError(

@@ -306,6 +306,25 @@ def test_the_same_teacher_elsewhere_makes_the_same_run_and_another_in_its_place_
     assert identity_of(pulled(here)) != identity_of(pulled(there))
 
 
+def test_a_member_that_is_off_needs_no_folder_and_where_it_would_lie_makes_no_difference(
+    tmp_path: Path,
+) -> None:
+    off = {"distillation": reg_node("distillation", share=0.0, teacher=str(tmp_path / "gone"))}
+    config, other = tiny() | {"reg": off}, tiny() | {"reg": json.loads(json.dumps(off))}
+    other["reg"]["distillation"]["teacher"] = str(digits_run())
+    assert identity_of(config) == identity_of(other)
+    assert content_of(config, content_of(other)) == content_of(other)
+    assert build_run(config).reg.members["distillation"].runs == {}
+    config["reg"]["distillation"]["share"] = {
+        "_target_": "regbench.strengths.Ramp",
+        "start": 0,
+        "end": 0.5,
+        "over": 1.0,
+    }
+    with pytest.raises(ConfigError, match=r"^reg\.distillation\.teacher: "):
+        content_of(config)
+
+
 def test_a_teacher_is_no_condition_of_what_is_compared() -> None:
     config = distilled(digits_run())
     assert conditions(config, content_of(config)) == conditions(tiny(), content_of(tiny()))

@@ -40,6 +40,16 @@ def test_what_is_no_path_is_none(value: Any) -> None:
     assert keys({"distillation": reg_node("distillation", teacher=value)}) == []
 
 
+def test_a_class_says_at_which_values_nothing_is_read() -> None:
+    def off(name: str, **values: Any) -> list[bool]:
+        return [named.is_off for named in named_runs({name: reg_node(name, **values)})]
+
+    assert off("distillation", teacher="a", share=0) == [True]
+    assert off("distillation", teacher="a", share=0.1) == [False]
+    assert off("l2_sp", start="a", strength=0.0) == [False]
+    assert off("l2_sp", start="a", strength=0.0, head_strength=0.0) == [True]
+
+
 def test_members_within_members_have_longer_keys() -> None:
     inner = {"first": reg_node("distillation", teacher="a"), "second": reg_node("distillation", teacher="b")}
     expected = [("reg.both.first.teacher", "a"), ("reg.both.second.teacher", "b")]
