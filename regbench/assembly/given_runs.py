@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,12 @@ NO_TRUST = Trust(False, "type the line there, or put that code below the current
 
 
 def give_runs(
-    stack: Stack, data: Dataset, model: nn.Module, device: torch.device, initial: bool = True
+    stack: Stack,
+    data: Dataset,
+    model: nn.Module,
+    device: torch.device,
+    initial: bool = True,
+    known: Collection[str] | None = None,
 ) -> None:
     """Fill in the `runs` of every member that acts and names one (`Regularizer.reads_runs`).
 
@@ -35,9 +40,11 @@ def give_runs(
         model: of the run, into which no member has put anything yet.
         device: of the run; where the models and weights are put.
         initial: read weights too; False where a checkpoint is to come, in which members keep theirs.
+        known: the keys of which source text tells that they name runs, for by these digests are taken; None
+            where none are.
 
     Raises:
-        ConfigError: what is named is no finished run, or none that fits; in one sentence that begins with the
+        ConfigError: a key is not known; or what is named is no finished run, or none that fits; in one sentence that begins with the
             key.
     """
     for member_key, leaf in _keyed(stack, "reg"):
@@ -46,6 +53,8 @@ def give_runs(
             folder, key = getattr(leaf, field), f"{member_key}.{field}"
             if leaf.is_off or not folder:
                 continue
+            if known is not None and key not in known:
+                raise ConfigError(_unknown(leaf, member_key, field))
             if what == "model":
                 given[field] = _model(folder, key, data, device)
             elif what != "weights":
@@ -54,6 +63,15 @@ def give_runs(
                 given[field] = _weights(folder, key, data, model, device)
         if given:
             leaf.runs = given
+
+
+def _unknown(leaf: Regularizer, member_key: str, field: str) -> str:
+    cls = type(leaf)
+    path = f"{cls.__module__}.{cls.__qualname__}"
+    return (
+        f"{member_key}.{field}: must be told to name a run by the text of its class, and is not; write "
+        f"reads_runs = {dict(leaf.reads_runs)} into {path}, and set {member_key}._target_={path}"
+    )
 
 
 def _keyed(stack: Stack, key: str) -> Iterator[tuple[str, Regularizer]]:

@@ -19,6 +19,7 @@ from regbench.assembly.parameter_groups import grouped
 from regbench.assembly.sinks import check_sinks
 from regbench.assembly.stack import build_stack
 from regbench.composition.kinds import look_at
+from regbench.composition.named_runs import named_runs
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
 from regbench.errors import ConfigError, brief, nearest
 from regbench.images.checks import require_pixels
@@ -60,7 +61,8 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
     stack.count(len(data.train))
     with members_prepare():
         stack.check_data(data.train)
-        give_runs(stack, data, model, device, initial)
+        known = {named.full_key for named in named_runs(config["reg"])}
+        give_runs(stack, data, model, device, initial, known)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)

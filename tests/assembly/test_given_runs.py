@@ -20,6 +20,7 @@ from regbench.data.digits import Digits
 from regbench.errors import ConfigError, of_the_system
 from regbench.records.identity import conditions, identity, parts_of_content
 from regbench.regularizers.base import Regularizer
+from regbench.regularizers.distillation import Distillation
 from regbench.storage import checkpoint
 from regbench.types import ForwardPass
 from tests.conftest import CSV, compose, finished_run, reg_node, tiny
@@ -285,6 +286,28 @@ def test_what_is_neither_model_nor_weights_is_refused() -> None:
     node = {"_target_": f"{__name__}.Curious", "other": "a", "strength": 1.0}
     said = refused(tiny() | {"reg": {"curious": node}})
     assert said == "reg.curious.other: reads_runs must say model or weights, got 'logits'"
+
+
+def _computed() -> dict[str, str]:
+    return dict.fromkeys(["teacher"], "model")
+
+
+@dataclass
+class Unwritten(Distillation):
+    """Its text does not say which of its fields names a run."""
+
+    reads_runs: ClassVar[dict[str, str]] = _computed()
+
+
+def test_a_field_of_which_no_text_says_that_it_names_a_run_is_refused() -> None:
+    """No digest would be taken of it: a run with another teacher would pass for this one."""
+    node = reg_node("distillation", teacher=str(digits_run())) | {"_target_": f"{__name__}.Unwritten"}
+    path = f"{__name__}.Unwritten"
+    assert refused(tiny() | {"reg": {"mine": node}}) == (
+        "reg.mine.teacher: must be told to name a run by the text of its class, and is not; write "
+        f"reads_runs = {{'teacher': 'model'}} into {path}, and set reg.mine._target_={path}"
+    )
+    build_run(tiny() | {"reg": {"mine": node | {"teacher": None, "share": 0.0}}})
 
 
 # --- identity
