@@ -15,6 +15,7 @@ from regbench.assembly.given_runs import give_runs
 from regbench.assembly.memory_layout import lay_by_pixels, lies_by_pixels
 from regbench.assembly.model import build_model
 from regbench.assembly.optimization import build_optimizer, build_schedule
+from regbench.assembly.other_splits import other_splits
 from regbench.assembly.parameter_groups import grouped
 from regbench.assembly.sinks import check_sinks
 from regbench.assembly.stack import build_stack
@@ -88,7 +89,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
         bf16=settings.precision == "bf16",
         evaluate=settings.evaluate,
         class_weights=None if weights is None else weights.to(device),
-        warnings=warnings,
+        warnings=[*warnings, *other_splits(config)],
         note=groups.note,
         monitor=_monitor(train, data),
         few=few_rows(train.evaluate_rows, data),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import regbench
 from regbench.assembly.data import content_of, load_data
+from regbench.assembly.other_splits import other_splits
 from regbench.assembly.run import build_run
 from regbench.data.digits import Digits
 from regbench.errors import ConfigError, of_the_system
@@ -308,6 +309,41 @@ def test_a_field_of_which_no_text_says_that_it_names_a_run_is_refused() -> None:
         f"reads_runs = {{'teacher': 'model'}} into {path}, and set reg.mine._target_={path}"
     )
     build_run(tiny() | {"reg": {"mine": node | {"teacher": None, "share": 0.0}}})
+
+
+# --- whose train rows may be val here
+
+
+def test_a_teacher_of_the_same_rows_split_otherwise_is_warned_of() -> None:
+    run = digits_run()
+    assert [*build_run(distilled(run)).warnings] == [*build_run(distilled(run, num_train=50)).warnings] == []
+    said = (
+        f"reg.distillation.teacher: the run in {run} has split its dataset otherwise (split_seed 0 there, 1 "
+        "here), so it may have learned rows that are val here"
+    )
+    assert [*build_run(distilled(run, split_seed=1)).warnings] == [said]
+    start = pulled(run, "dataset.split_seed=1")
+    assert said.replace("distillation.teacher", "l2_sp.start") in build_run(start).warnings
+    start["reg"]["l2_sp"] |= {"strength": 0.0, "head_strength": 0.0}
+    assert not any("otherwise" in warning for warning in build_run(start).warnings)
+
+
+def test_a_teacher_of_files_with_other_rows_is_warned_of_and_one_of_another_dataset_is_not(
+    tmp_path: Path,
+) -> None:
+    run = finished_run(json.dumps(tiny("text")["dataset"]))
+    assert not any("otherwise" in one for one in build_run(distilled(run, "text")).warnings)
+    other = tmp_path / "other.csv"
+    lines = CSV.read_text().splitlines()
+    other.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    config = distilled(run, "text", path=str(other))
+    (said,) = other_splits(config)
+    assert "has split its dataset otherwise (its files hold other rows), so" in said
+    elsewhere = tmp_path / "same.csv"
+    shutil.copy(CSV, elsewhere)
+    assert [*other_splits(distilled(run, "text", path=str(elsewhere)))] == []
+    assert [*other_splits(distilled(run, split_seed=1))] == []
+    assert [*other_splits(distilled(tmp_path / "gone", split_seed=1))] == []
 
 
 # --- identity
