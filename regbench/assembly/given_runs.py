@@ -44,8 +44,8 @@ def give_runs(
             where none are.
 
     Raises:
-        ConfigError: a key is not known; or what is named is no finished run, or none that fits; in one sentence that begins with the
-            key.
+        ConfigError: a key is not known; or what is named is no finished run, or none that fits; in one
+            sentence that begins with the key.
     """
     for member_key, leaf in _keyed(stack, "reg"):
         given: dict[str, Any] = {}

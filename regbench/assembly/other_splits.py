@@ -34,8 +34,8 @@ def other_splits(config: Config) -> Iterator[str]:
         apart = _apart(theirs, data, config)
         if apart:
             yield (
-                f"{named.full_key}: the run in {brief(named.path)} has split its dataset otherwise ({apart}), "
-                "so it may have learned rows that are val here"
+                f"{named.full_key}: the run in {brief(named.path)} has split its dataset otherwise "
+                f"({apart}), so it may have learned rows that are val here"
             )
 
 
