@@ -205,13 +205,16 @@ LATER_FIELDS: dict[str, dict[str, Any]] = {  # the same of members, by their cla
 }
 
 
-def with_later_fields(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A member's node with the fields that an older run's lacks, at the value that is what it did.
+def later_fields(cls: type) -> dict[str, Any]:
+    """The fields that a class or one of its bases got later, at the value that is what it did before.
 
     Args:
-        node: with a `_target_`.
+        cls: of a member; a person's own may be made of one of the package.
     """
-    return {**LATER_FIELDS.get(str(node["_target_"]), {}), **node}
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found |= LATER_FIELDS.get(f"{base.__module__}.{base.__qualname__}", {})
+    return found
 
 
 def _without_later_fields(stack: Any) -> Any:
