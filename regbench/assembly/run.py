@@ -63,7 +63,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
     with members_prepare():
         stack.check_data(data.train)
         known = {named.full_key for named in named_runs(config["reg"])}
-        give_runs(stack, data, model, device, initial, known)
+        left_out = give_runs(stack, data, model, device, initial, known)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)
@@ -90,7 +90,7 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
         evaluate=settings.evaluate,
         class_weights=None if weights is None else weights.to(device),
         warnings=[*warnings, *other_splits(config)],
-        note=groups.note,
+        note="\n".join(filter(None, [groups.note, *left_out])),
         monitor=_monitor(train, data),
         few=few_rows(train.evaluate_rows, data),
         clock=clock,

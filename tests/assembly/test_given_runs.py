@@ -255,6 +255,36 @@ def test_weights_by_name_a_head_of_another_size_left_out(tmp_path: Path) -> None
     assert reg.note() == "2 of 3 weights are pulled to what the run in start has come to"
 
 
+def test_what_members_have_brought_to_the_other_run_is_left_out_and_it_is_said(tmp_path: Path) -> None:
+    run = digits_run("model.width=16", "+reg=batch_norm")
+    best = checkpoint.load(run / "best.pt")
+    own = [name for name in best if name.startswith("net.") and ".norm." not in name]
+    built = build_run(pulled(run, "model.width=16"))
+    given = built.reg.members["l2_sp"].runs["start"]
+    assert [*given] == own
+    assert all(torch.equal(given[name], best[name]) for name in own)
+    assert built.note == (
+        "reg.l2_sp.start: what members have brought there is left out: net.layers.0.norm.body.weight, "
+        "net.layers.0.norm.body.bias, net.layers.0.norm.body.running_mean, 7 more"
+    )
+    config = pulled(run, "model.width=16")
+    config["reg"] = {"batch_norm": reg_node("batch_norm"), **config["reg"]}
+    reg = build_run(config).reg.members["l2_sp"]
+    assert reg.note() == "3 of 3 weights are pulled to what the run in start has come to"
+    assert refused(pulled(run, "model.width=8")).startswith(
+        "reg.l2_sp.start: must hold weights of the model's"
+    )
+    deeper = digits_run("model.width=16", "model.depth=3")
+    assert refused(pulled(deeper, "model.width=16")).startswith(
+        "reg.l2_sp.start: must hold the model's weights"
+    )
+    odd = copied(run, tmp_path / "odd")
+    record = json.loads((odd / ".hydra" / "config.yaml").read_text())
+    record["model"] |= {"_target_": "builtins.nothing"}
+    (odd / ".hydra" / "config.yaml").write_text(json.dumps(record))
+    assert "net.layers.0.norm.body.weight" in refused(pulled(odd, "model.width=16"))
+
+
 def test_weights_of_another_shape_and_of_another_model_are_refused() -> None:
     run = digits_run("model.width=16")
     said = refused(pulled(run, "model.width=8"))
