@@ -206,15 +206,9 @@ LATER_FIELDS: dict[str, dict[str, Any]] = {  # the same of members, by their cla
 
 
 def later_fields(cls: type) -> dict[str, Any]:
-    """The fields that a class or one of its bases got later, at the value that is what it did before.
-
-    Args:
-        cls: of a member; a person's own may be made of one of the package.
-    """
-    found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        found |= LATER_FIELDS.get(f"{base.__module__}.{base.__qualname__}", {})
-    return found
+    """The fields that a class or one of its bases got later, at the value that is what it did before."""
+    paths = (f"{base.__module__}.{base.__qualname__}" for base in reversed(cls.__mro__))
+    return {name: value for path in paths for name, value in LATER_FIELDS.get(path, {}).items()}
 
 
 def _without_later_fields(stack: Any) -> Any:
