@@ -7,14 +7,16 @@ engine asks for the device itself; it is made of torch's own kernels, which wait
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from regbench.training.loop import Run, train_step
@@ -60,25 +62,40 @@ def copies_of_a_step(run: Run) -> Counter[str]:
 def _move(run: Run) -> None:
     """Put the model, the train rows and what members hold on the GPU."""
     moved = {parameter: nn.Parameter(_fake(parameter)) for parameter in run.model.parameters()}
-    for module in run.model.modules():
-        for name, buffer in module._buffers.items():
-            if buffer is not None:
-                module._buffers[name] = _fake(buffer)
-        for name, parameter in module._parameters.items():
-            if parameter is not None:
-                module._parameters[name] = moved[parameter]
+    _move_module(run.model, moved)
     for group in run.optimizer.param_groups:
         group["params"] = [moved[parameter] for parameter in group["params"]]
         group["fused"] = None  # one kernel of torch's, for which there are no fake tensors
     for _, leaf in run.reg.leaves():
         for name, value in vars(leaf).items():
             setattr(leaf, name, _held(value))
+        leaf.runs = {
+            name: _taught_there(one) if isinstance(one, nn.Module) else one for name, one in leaf.runs.items()
+        }
     run.device = GPU
     run.data = replace(run.data, train=_fake_split(run.data.train))
 
 
+def _move_module(model: nn.Module, moved: Mapping[nn.Parameter, nn.Parameter]) -> None:
+    for module in model.modules():
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = _fake(buffer)
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                module._parameters[name] = moved[parameter]
+
+
+def _taught_there(teacher: nn.Module) -> nn.Module:
+    """The model of another run, which other runs of this process are given too: a copy of it."""
+    with unset_fake_temporarily():
+        copied = copy.deepcopy(teacher)
+    _move_module(copied, {one: nn.Parameter(_fake(one), requires_grad=False) for one in copied.parameters()})
+    return copied
+
+
 def _held(value: Any) -> Any:
-    """What a member has made of the train rows, which lie on the device."""
+    """What a member has made of the train rows, or been given of other runs, which lies on the device."""
     if isinstance(value, Tensor):
         return _fake(value)
     if isinstance(value, dict):
