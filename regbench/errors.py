@@ -122,7 +122,9 @@ def of_the_system(error: BaseException) -> str:
     if isinstance(error, OSError):
         return _said(error)
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:  # one may be its own cause
+        seen.add(id(cause))
         if isinstance(cause, OSError) and cause.errno in EXHAUSTED:
             return _said(cause)
         for number in EXHAUSTED:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from regbench.assembly.initial_weights import weights_of_run
-from regbench.assembly.matched_weights import fitting
+from regbench.assembly.initial_weights import InitialWeights, weights_of_run
+from regbench.assembly.matched_weights import MOST_NAMED, fitting
 from regbench.assembly.run_folders import weights_in
-from regbench.assembly.trained import Trained, read_trained
+from regbench.assembly.trained import Trained, plain_names, read_trained
 from regbench.composition.trust import Trust
-from regbench.errors import ConfigError, brief
+from regbench.errors import ConfigError, brief, listed
 from regbench.regularizers.base import Regularizer, Stack
 from regbench.storage import checkpoint
 from regbench.types import Dataset
@@ -25,8 +26,13 @@ NO_TRUST = Trust(False, "type the line there, or put that code below the current
 
 
 def give_runs(
-    stack: Stack, data: Dataset, model: nn.Module, device: torch.device, initial: bool = True
-) -> None:
+    stack: Stack,
+    data: Dataset,
+    model: nn.Module,
+    device: torch.device,
+    initial: bool = True,
+    known: Collection[str] | None = None,
+) -> list[str]:
     """Fill in the `runs` of every member that acts and names one (`Regularizer.reads_runs`).
 
     Args:
@@ -35,25 +41,44 @@ def give_runs(
         model: of the run, into which no member has put anything yet.
         device: of the run; where the models and weights are put.
         initial: read weights too; False where a checkpoint is to come, in which members keep theirs.
+        known: the keys of which source text tells that they name runs, for by these digests are taken; None
+            where none are.
+
+    Returns:
+        Sentences on what of a run is left out.
 
     Raises:
-        ConfigError: what is named is no finished run, or none that fits; in one sentence that begins with the
-            key.
+        ConfigError: a key is not known; or what is named is no finished run, or none that fits; in one
+            sentence that begins with the key.
     """
+    said: list[str] = []
     for member_key, leaf in _keyed(stack, "reg"):
         given: dict[str, Any] = {}
         for field, what in leaf.reads_runs.items():
             folder, key = getattr(leaf, field), f"{member_key}.{field}"
             if leaf.is_off or not folder:
                 continue
+            if known is not None and key not in known:
+                raise ConfigError(_unknown(leaf, member_key, field))
             if what == "model":
                 given[field] = _model(folder, key, data, device)
             elif what != "weights":
                 raise ConfigError(f"{key}: reads_runs must say model or weights, got {brief(repr(what))}")
             elif initial:
-                given[field] = _weights(folder, key, data, model, device)
+                given[field], note = _weights(folder, key, data, model, device)
+                said += [note] if note else []
         if given:
             leaf.runs = given
+    return said
+
+
+def _unknown(leaf: Regularizer, member_key: str, field: str) -> str:
+    cls = type(leaf)
+    path = f"{cls.__module__}.{cls.__qualname__}"
+    return (
+        f"{member_key}.{field}: must be told to name a run by the text of its class, and is not; write "
+        f"reads_runs = {dict(leaf.reads_runs)} into {path}, and set {member_key}._target_={path}"
+    )
 
 
 def _keyed(stack: Stack, key: str) -> Iterator[tuple[str, Regularizer]]:
@@ -66,9 +91,29 @@ def _keyed(stack: Stack, key: str) -> Iterator[tuple[str, Regularizer]]:
 
 def _weights(
     folder: str, key: str, data: Dataset, model: nn.Module, device: torch.device
-) -> dict[str, Tensor]:
-    found = fitting(model, weights_of_run(weights_in(folder, key), folder, key), data.num_classes)
-    return {name: tensor.to(device) for name, tensor in found.items()}
+) -> tuple[dict[str, Tensor], str]:
+    """Another run's weights by the names of a model's, and what is to be said of those that are left out."""
+    file, note = weights_in(folder, key), ""
+    weights = weights_of_run(file, folder, key)
+    try:
+        found = fitting(model, weights, data.num_classes)
+    except ConfigError:
+        brought = _brought(file.parent, weights, data)
+        if not brought:
+            raise
+        kept = {name: tensor for name, tensor in weights.tensors.items() if name not in brought}
+        found = fitting(model, replace(weights, tensors=kept), data.num_classes)
+        note = f"{key}: what members have brought there is left out: {listed(brought, MOST_NAMED)}"
+    return {name: tensor.to(device) for name, tensor in found.items()}, note
+
+
+def _brought(folder: Path, weights: InitialWeights, data: Dataset) -> list[str]:
+    """The tensors of a run that its members have put into its model; none where its record does not tell."""
+    try:
+        plain = plain_names(folder, data, NO_TRUST)
+    except ConfigError:
+        return []
+    return [name for name in weights.tensors if name not in plain]
 
 
 def _model(folder: str, key: str, data: Dataset, device: torch.device) -> nn.Module:

@@ -46,6 +46,8 @@ def initial_path(node: Config) -> Path | None:
         if not asked or not path.exists():
             raise ConfigError(f"model: init must be a file of weights, and there is none at {brief(asked)!r}")
         return weight_files.file_of(path)
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         raise _refused(path, error) from error
 
@@ -67,6 +69,8 @@ def initial_digest(node: Config, recorded: str = "") -> str:
         return ""
     try:
         found = weight_files.digest(path)
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         raise _refused(path, error) from error
     if recorded and found != recorded:
@@ -88,6 +92,8 @@ def read_initial(node: Config) -> InitialWeights | None:
         return None
     try:
         tensors = weight_files.read(path)
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         raise _refused(path, error) from error
     return _finite(InitialWeights(path, _plainly_named(tensors)))
@@ -106,6 +112,8 @@ def weights_of_run(file: Path, folder: str, key: str) -> InitialWeights:
     """
     try:
         tensors = weight_files.read(file)
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         said = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{key}: must be the folder of a run, and {brief(file)} {said}") from error
@@ -127,8 +135,6 @@ def _finite(weights: InitialWeights) -> InitialWeights:
 
 
 def _refused(path: Path, error: Exception) -> ConfigError:
-    if isinstance(error, ConfigError):
-        return error
     said = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
     return ConfigError(f"model: init must be a file of weights, and {brief(path)} {said}")
 

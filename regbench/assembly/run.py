@@ -15,10 +15,12 @@ from regbench.assembly.given_runs import give_runs
 from regbench.assembly.memory_layout import lay_by_pixels, lies_by_pixels
 from regbench.assembly.model import build_model
 from regbench.assembly.optimization import build_optimizer, build_schedule
+from regbench.assembly.other_splits import other_splits
 from regbench.assembly.parameter_groups import grouped
 from regbench.assembly.sinks import check_sinks
 from regbench.assembly.stack import build_stack
 from regbench.composition.kinds import look_at
+from regbench.composition.named_runs import named_runs
 from regbench.composition.settings import Config, Settings, TrainSettings, read_settings
 from regbench.errors import ConfigError, brief, nearest
 from regbench.images.checks import require_pixels
@@ -60,7 +62,8 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
     stack.count(len(data.train))
     with members_prepare():
         stack.check_data(data.train)
-        give_runs(stack, data, model, device, initial)
+        known = {named.full_key for named in named_runs(config["reg"])}
+        left_out = give_runs(stack, data, model, device, initial, known)
         if learn:
             stack.prepare_data(data.train)
         model = stack.prepare_model(model).to(device)
@@ -86,8 +89,8 @@ def build_run(config: Config, stack: Stack | None = None, learn: bool = True, in
         bf16=settings.precision == "bf16",
         evaluate=settings.evaluate,
         class_weights=None if weights is None else weights.to(device),
-        warnings=warnings,
-        note=groups.note,
+        warnings=[*warnings, *other_splits(config)],
+        note="\n".join(filter(None, [groups.note, *left_out])),
         monitor=_monitor(train, data),
         few=few_rows(train.evaluate_rows, data),
         clock=clock,

@@ -12,6 +12,8 @@ from regbench.records.files import Damaged, read_summary
 from regbench.storage import weight_files
 from regbench.storage.reading import there
 
+OFF = "off"  # in the place of a digest
+
 
 def weights_in(folder: str, key: str) -> Path:
     """The file of weights of a finished run: those of its best epoch, or its last where no best are kept.
@@ -37,12 +39,16 @@ def weights_in(folder: str, key: str) -> Path:
         return weight_files.file_of(path)
     except Damaged as error:
         raise ConfigError(f"{what}, and in {brief(folder)} {error.said}") from error
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         raise _refused(folder, key, error) from error
 
 
 def digests_of(config: Config, recorded: dict[str, str]) -> dict[str, str]:
     """A digest of the weights of each run that a stack names, by the key that names it.
+
+    A member that is off reads none, so which one it names makes no difference.
 
     Args:
         config: resolved.
@@ -54,6 +60,9 @@ def digests_of(config: Config, recorded: dict[str, str]) -> dict[str, str]:
     found = {}
     for named in named_runs(config.get("reg")):
         key, before = named.full_key, recorded.get(named.full_key)
+        if named.is_off:
+            found[key] = OFF
+            continue
         found[key] = before if before and not Path(named.path).exists() else _digest(named.path, key)
         if before and found[key] != before:
             raise ConfigError(
@@ -67,13 +76,13 @@ def _digest(folder: str, key: str) -> str:
     path = weights_in(folder, key)
     try:
         return weight_files.digest(path)
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
         raise _refused(folder, key, error) from error
 
 
 def _refused(folder: str, key: str, error: Exception) -> ConfigError:
-    if isinstance(error, ConfigError):
-        return error
     said = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
     return ConfigError(
         f"{key}: must be the folder of a run that has kept weights, and {brief(folder)} {said}"

@@ -13,8 +13,8 @@ from regbench.errors import ConfigError
 from regbench.instantiation.boundary import refusing
 from regbench.instantiation.fields import make
 from regbench.instantiation.locating import locate
-from regbench.instantiation.signatures import classes_in, hints_of
-from regbench.records.identity import with_later_fields
+from regbench.instantiation.signatures import classes_in, hints_of, parameters_of
+from regbench.records.identity import later_fields
 from regbench.regularizers.base import Regularizer
 from regbench.strengths import ends
 
@@ -64,7 +64,11 @@ def make_member(node: Mapping[str, Any], key: str) -> Regularizer:
 
 
 def _made(node: Mapping[str, Any], key: str) -> Regularizer:
-    made: Regularizer = make(with_later_fields(node), key, REGULARIZER)
+    """A member; a field that its class got after the node was written has the value that changes nothing."""
+    cls = locate(node["_target_"], key)
+    later = later_fields(cls) if isinstance(cls, type) else {}
+    taken = {name: value for name, value in later.items() if name in parameters_of(cls)}
+    made: Regularizer = make({**taken, **node}, key, REGULARIZER)
     return made
 
 

@@ -25,6 +25,7 @@ from regbench.records.identity import identity, is_path
 from regbench.storage import checkpoint, checkpoint_form
 from regbench.streams import Clock, kept_draws, seed_draws
 from regbench.tasks import Regression
+from regbench.types import Dataset
 from regbench.weights import load_plain_state, plain_state
 
 ABOUT = ("in_shape", "num_classes", "vocabulary", "classes", "tokens", "columns")  # what is kept of the data
@@ -73,6 +74,24 @@ def read_trained(folder: Path, weights: str, trust: Trust) -> Trained:
     model = _built(folder, config, state, tensors, weights)
     about = {name: state[name] for name in ABOUT if name in state}
     return Trained(model.eval(), about, _numbers(folder, state.get("numbers")))
+
+
+def plain_names(folder: Path, data: Dataset, trust: Trust) -> set[str]:
+    """The names of the tensors of a run's model as it was before any member put something in.
+
+    Args:
+        folder: of the run.
+        data: what the model is to be made for; what it was trained on need not be there.
+        trust: what of the run may be called.
+
+    Raises:
+        ConfigError: as `read_trained`, or the model cannot be made for these data.
+    """
+    config, _ = read_run(folder, trust=trust)
+    require_trusted(config, distrust_of(folder, trust))
+    with kept_draws():
+        net = build_net(config["model"], data.in_shape, data.num_classes, data.vocabulary)
+    return {f"net.{name}" for name in plain_state(net)}
 
 
 def require_same_run(folder: Path, config: Mapping[str, Any], state: Mapping[str, Any]) -> None:

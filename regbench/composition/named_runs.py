@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regbench.composition.source_text import reads_runs_of
+from regbench.composition.source_text import off_of, reads_runs_of
 
 NO_PATH = ("", "???")
 
@@ -24,11 +24,13 @@ class NamedRun:
         key: of the member.
         field: of the member, as its class writes it in `reads_runs`.
         node: of the member; the value stands there.
+        is_off: whether the member is, so that nothing is read there.
     """
 
     key: str
     field: str
     node: dict[str, Any]
+    is_off: bool = False
 
     @property
     def full_key(self) -> str:
@@ -58,13 +60,14 @@ def named_runs(stack: Any, typed_in: str | None = None, key: str = "reg") -> Ite
             continue
         asked = [name for name, value in node.items() if isinstance(value, str) and value not in NO_PATH]
         if len(asked) > 1 and isinstance(target, str):  # one is `_target_` itself
-            fields = _fields(target, (os.getcwd(), typed_in or "", *sys.path))
-            yield from (NamedRun(inner, field, node) for field in asked if field in fields)
+            fields, off = _told(target, (os.getcwd(), typed_in or "", *sys.path))
+            is_off = bool(off) and all(node.get(field) == value for field, value in off.items())
+            yield from (NamedRun(inner, field, node, is_off) for field in asked if field in fields)
 
 
 @functools.lru_cache(maxsize=1024)  # each job of a sweep has the same
-def _fields(target: str, folders: tuple[str, ...]) -> Collection[str]:
-    """What a class reads runs by; nothing where none of the folders has the text of it.
+def _told(target: str, folders: tuple[str, ...]) -> tuple[Collection[str], Mapping[str, Any]]:
+    """What a class reads runs by, and its off values; nothing where none of the folders has the text of it.
 
     Args:
         target: of the class.
@@ -72,7 +75,8 @@ def _fields(target: str, folders: tuple[str, ...]) -> Collection[str]:
     """
     parts = target.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        return ()
+        return (), {}
     with suppress(OSError, ValueError, RecursionError, MemoryError):  # a file that cannot be read, or parsed
-        return tuple(reads_runs_of(target, tuple(map(Path, dict.fromkeys(filter(None, folders))))))
-    return ()
+        roots = tuple(map(Path, dict.fromkeys(filter(None, folders))))
+        return tuple(reads_runs_of(target, roots)), off_of(target, roots)
+    return (), {}

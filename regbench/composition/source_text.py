@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -187,16 +188,28 @@ def _parsed(module: str, roots: Roots) -> ast.Module | None:
         for path in (root.joinpath(*parts[:-1], f"{parts[-1]}.py"), root.joinpath(*parts, "__init__.py")):
             if module and path.is_file():
                 try:
-                    return ast.parse(path.read_bytes(), path)
+                    tree = ast.parse(path.read_bytes(), path)
                 except SyntaxError as error:
                     raise ValueError(f"{path} must be valid Python, got {error}") from error
+                _make_absolute(tree, parts if path.name == "__init__.py" else parts[:-1])
+                return tree
     return None
+
+
+def _make_absolute(tree: ast.Module, package: Sequence[str]) -> None:
+    """Write the relative imports of a module as absolute ones, in place."""
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and 0 < statement.level <= len(package):
+            within = package[: len(package) + 1 - statement.level]
+            statement.module = ".".join([*within, *filter(None, [statement.module])])
+            statement.level = 0
 
 
 def _lookup(name: str, tree: ast.Module | None, roots: Roots) -> tuple[ast.stmt, ast.Module] | None:
     """The class, function or alias that a module knows by a name, and the module where it is written."""
     if tree is None:
         return None
+    outer, _, inner = name.rpartition(".")
     for statement in tree.body:
         if isinstance(statement, Definition) and statement.name == name:
             return statement, tree
@@ -205,6 +218,14 @@ def _lookup(name: str, tree: ast.Module | None, roots: Roots) -> tuple[ast.stmt,
                 return statement, tree
             case ast.ImportFrom(module=str(module), level=0, names=aliases):
                 for alias in aliases:
-                    if (alias.asname or alias.name) == name:
-                        return _lookup(alias.name, _parsed(module, roots), roots)
+                    known = alias.asname or alias.name
+                    if known == name:
+                        there = _parsed(module, roots)
+                        return None if there is tree else _lookup(alias.name, there, roots)
+                    if known == outer:  # a module, of which the name is
+                        return _lookup(inner, _parsed(f"{module}.{alias.name}", roots), roots)
+            case ast.Import(names=aliases):
+                for alias in aliases:
+                    if (alias.asname or alias.name) == outer:
+                        return _lookup(inner, _parsed(alias.name, roots), roots)
     return None

@@ -205,13 +205,10 @@ LATER_FIELDS: dict[str, dict[str, Any]] = {  # the same of members, by their cla
 }
 
 
-def with_later_fields(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A member's node with the fields that an older run's lacks, at the value that is what it did.
-
-    Args:
-        node: with a `_target_`.
-    """
-    return {**LATER_FIELDS.get(str(node["_target_"]), {}), **node}
+def later_fields(cls: type) -> dict[str, Any]:
+    """The fields that a class or one of its bases got later, at the value that is what it did before."""
+    paths = (f"{base.__module__}.{base.__qualname__}" for base in reversed(cls.__mro__))
+    return {name: value for path in paths for name, value in LATER_FIELDS.get(path, {}).items()}
 
 
 def _without_later_fields(stack: Any) -> Any:

@@ -42,8 +42,9 @@ class Regularizer:
             it is off.
         reads_runs: the fields whose value is the folder of a finished run, or None, and for each what is read
             there. `model`: the run's model, which must take the same inputs and know the same classes;
-            `weights`: its weights alone, which must be this run's model's. Written out, as a dictionary of
-            words: paths are made absolute, and digests taken, by source text alone.
+            `weights`: its weights alone, which must be this run's model's; what its members have brought is
+            left out. Written out, as a dictionary of words: paths are made absolute, and digests taken, by
+            source text alone, and a field that this does not tell of is refused.
         needs_rows: whether it reads `Batch.rows`, so that a batch without is refused, unless it is off.
         follows: the fields whose value may change between steps, so that a schedule can be set for them:
             read in each step, or kept under the same name by a module that it has put into the model. What

@@ -27,8 +27,9 @@ class Distillation(Regularizer):
     inputs as they are shown, without a gradient. `objective/data` is the first term,
     `objective/distillation` the second. The teacher may be of any model, stack and seed, and must know the
     same classes and take the same inputs. One with the student's own model makes a born-again network, the
-    next generation of which has that student for its teacher. Two teachers are two members, the second with
-    its share of what the first leaves.
+    next generation of which has that student for its teacher. Two teachers are two members: each keeps its
+    own share of the objective, whichever comes first, and the data loss has (1 - share) of the one times
+    (1 - share) of the other, so that the three add up to more than 1.
 
     Paper: Hinton et al., 2015, https://arxiv.org/abs/1503.02531, section 2; born again: Furlanello et al.,
     2018, https://arxiv.org/abs/1805.04770, section 3

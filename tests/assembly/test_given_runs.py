@@ -15,11 +15,13 @@ from torch import Tensor, nn
 
 import regbench
 from regbench.assembly.data import content_of, load_data
+from regbench.assembly.other_splits import other_splits
 from regbench.assembly.run import build_run
 from regbench.data.digits import Digits
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, of_the_system
 from regbench.records.identity import conditions, identity, parts_of_content
 from regbench.regularizers.base import Regularizer
+from regbench.regularizers.distillation import Distillation
 from regbench.storage import checkpoint
 from regbench.types import ForwardPass
 from tests.conftest import CSV, compose, finished_run, reg_node, tiny
@@ -82,6 +84,14 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         content_of(distilled(gone))
     inner = {"both": {"distillation": reg_node("distillation", teacher=gone)}}
     assert refused(distilled(gone) | {"reg": inner}).startswith("reg.both.distillation.teacher: must be")
+
+
+@pytest.mark.parametrize("config", [distilled("/gone/run"), pulled("/gone/run")])
+def test_a_refusal_is_no_cause_of_itself(config: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        content_of(config)
+    assert caught.value.__cause__ is None
+    assert of_the_system(caught.value) == ""
 
 
 def test_a_folder_that_is_none_of_a_run(tmp_path: Path) -> None:
@@ -245,6 +255,36 @@ def test_weights_by_name_a_head_of_another_size_left_out(tmp_path: Path) -> None
     assert reg.note() == "2 of 3 weights are pulled to what the run in start has come to"
 
 
+def test_what_members_have_brought_to_the_other_run_is_left_out_and_it_is_said(tmp_path: Path) -> None:
+    run = digits_run("model.width=16", "+reg=batch_norm")
+    best = checkpoint.load(run / "best.pt")
+    own = [name for name in best if name.startswith("net.") and ".norm." not in name]
+    built = build_run(pulled(run, "model.width=16"))
+    given = built.reg.members["l2_sp"].runs["start"]
+    assert [*given] == own
+    assert all(torch.equal(given[name], best[name]) for name in own)
+    assert built.note == (
+        "reg.l2_sp.start: what members have brought there is left out: net.layers.0.norm.body.weight, "
+        "net.layers.0.norm.body.bias, net.layers.0.norm.body.running_mean, 7 more"
+    )
+    config = pulled(run, "model.width=16")
+    config["reg"] = {"batch_norm": reg_node("batch_norm"), **config["reg"]}
+    reg = build_run(config).reg.members["l2_sp"]
+    assert reg.note() == "3 of 3 weights are pulled to what the run in start has come to"
+    assert refused(pulled(run, "model.width=8")).startswith(
+        "reg.l2_sp.start: must hold weights of the model's"
+    )
+    deeper = digits_run("model.width=16", "model.depth=3")
+    assert refused(pulled(deeper, "model.width=16")).startswith(
+        "reg.l2_sp.start: must hold the model's weights"
+    )
+    odd = copied(run, tmp_path / "odd")
+    record = json.loads((odd / ".hydra" / "config.yaml").read_text())
+    record["model"] |= {"_target_": "builtins.nothing"}
+    (odd / ".hydra" / "config.yaml").write_text(json.dumps(record))
+    assert "net.layers.0.norm.body.weight" in refused(pulled(odd, "model.width=16"))
+
+
 def test_weights_of_another_shape_and_of_another_model_are_refused() -> None:
     run = digits_run("model.width=16")
     said = refused(pulled(run, "model.width=8"))
@@ -279,6 +319,63 @@ def test_what_is_neither_model_nor_weights_is_refused() -> None:
     assert said == "reg.curious.other: reads_runs must say model or weights, got 'logits'"
 
 
+def _computed() -> dict[str, str]:
+    return dict.fromkeys(["teacher"], "model")
+
+
+@dataclass
+class Unwritten(Distillation):
+    """Its text does not say which of its fields names a run."""
+
+    reads_runs: ClassVar[dict[str, str]] = _computed()
+
+
+def test_a_field_of_which_no_text_says_that_it_names_a_run_is_refused() -> None:
+    """No digest would be taken of it: a run with another teacher would pass for this one."""
+    node = reg_node("distillation", teacher=str(digits_run())) | {"_target_": f"{__name__}.Unwritten"}
+    path = f"{__name__}.Unwritten"
+    assert refused(tiny() | {"reg": {"mine": node}}) == (
+        "reg.mine.teacher: must be told to name a run by the text of its class, and is not; write "
+        f"reads_runs = {{'teacher': 'model'}} into {path}, and set reg.mine._target_={path}"
+    )
+    build_run(tiny() | {"reg": {"mine": node | {"teacher": None, "share": 0.0}}})
+
+
+# --- whose train rows may be val here
+
+
+def test_a_teacher_of_the_same_rows_split_otherwise_is_warned_of() -> None:
+    run = digits_run()
+    assert [*build_run(distilled(run)).warnings] == [*build_run(distilled(run, num_train=50)).warnings] == []
+    said = (
+        f"reg.distillation.teacher: the run in {run} has split its dataset otherwise (split_seed 0 there, 1 "
+        "here), so it may have learned rows that are val here"
+    )
+    assert [*build_run(distilled(run, split_seed=1)).warnings] == [said]
+    start = pulled(run, "dataset.split_seed=1")
+    assert said.replace("distillation.teacher", "l2_sp.start") in build_run(start).warnings
+    start["reg"]["l2_sp"] |= {"strength": 0.0, "head_strength": 0.0}
+    assert not any("otherwise" in warning for warning in build_run(start).warnings)
+
+
+def test_a_teacher_of_files_with_other_rows_is_warned_of_and_one_of_another_dataset_is_not(
+    tmp_path: Path,
+) -> None:
+    run = finished_run(json.dumps(tiny("text")["dataset"]))
+    assert not any("otherwise" in one for one in build_run(distilled(run, "text")).warnings)
+    other = tmp_path / "other.csv"
+    lines = CSV.read_text().splitlines()
+    other.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    config = distilled(run, "text", path=str(other))
+    (said,) = other_splits(config)
+    assert "has split its dataset otherwise (its files hold other rows), so" in said
+    elsewhere = tmp_path / "same.csv"
+    shutil.copy(CSV, elsewhere)
+    assert [*other_splits(distilled(run, "text", path=str(elsewhere)))] == []
+    assert [*other_splits(distilled(run, split_seed=1))] == []
+    assert [*other_splits(distilled(tmp_path / "gone", split_seed=1))] == []
+
+
 # --- identity
 
 
@@ -296,6 +393,25 @@ def test_the_same_teacher_elsewhere_makes_the_same_run_and_another_in_its_place_
     copied(digits_run(seed=98), here)
     assert identity_of(distilled(here)) != before
     assert identity_of(pulled(here)) != identity_of(pulled(there))
+
+
+def test_a_member_that_is_off_needs_no_folder_and_where_it_would_lie_makes_no_difference(
+    tmp_path: Path,
+) -> None:
+    off = {"distillation": reg_node("distillation", share=0.0, teacher=str(tmp_path / "gone"))}
+    config, other = tiny() | {"reg": off}, tiny() | {"reg": json.loads(json.dumps(off))}
+    other["reg"]["distillation"]["teacher"] = str(digits_run())
+    assert identity_of(config) == identity_of(other)
+    assert content_of(config, content_of(other)) == content_of(other)
+    assert build_run(config).reg.members["distillation"].runs == {}
+    config["reg"]["distillation"]["share"] = {
+        "_target_": "regbench.strengths.Ramp",
+        "start": 0,
+        "end": 0.5,
+        "over": 1.0,
+    }
+    with pytest.raises(ConfigError, match=r"^reg\.distillation\.teacher: "):
+        content_of(config)
 
 
 def test_a_teacher_is_no_condition_of_what_is_compared() -> None:

@@ -293,3 +293,9 @@ def test_where_a_schedule_had_come_to_is_no_weight(tmp_path: Path) -> None:
     model: Any = build_run(tiny("mlp") | {"seed": 1}).model
     assert start_from(model.net, weights, 10) == ""
     assert all(torch.equal(one, held[f"net.{name}"]) for name, one in model.net.state_dict().items())
+
+
+def test_a_refusal_is_no_cause_of_itself(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_initial({"init": str(tmp_path / "gone")})
+    assert caught.value.__cause__ is None

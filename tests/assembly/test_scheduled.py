@@ -14,10 +14,12 @@ from regbench.assembly.run import build_run
 from regbench.assembly.stack import build_stack
 from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer
+from regbench.regularizers.l2_sp import L2SP
 from regbench.training.audit import audit
 from regbench.training.loop import EpochEnd, Run, batch_order, begin_step, fit, objective, train_step
 from regbench.training.replicas.proof import unstackable
 from regbench.types import Record
+from regbench.weights import Scope
 from tests.conftest import reg_node, tiny
 
 CANNOT = "must be a number and cannot follow a schedule, as"
@@ -196,3 +198,26 @@ def test_what_cannot_be_is_refused_in_one_sentence(name: str, values: dict[str, 
     with pytest.raises(ConfigError) as caught:
         build_run(config_of(name=name, **values))
     assert str(caught.value) == said
+
+
+@dataclass
+class OwnPull(L2SP):
+    """Somebody's own, written when the class had three fields."""
+
+
+class Unasked(L2SP):
+    """Another one, which takes these three alone."""
+
+    def __init__(self, strength: float, head_strength: float, scope: Scope) -> None:
+        super().__init__(strength, head_strength, scope, None)
+
+
+@pytest.mark.parametrize("cls", ["OwnPull", "Unasked"])
+def test_a_class_made_of_one_that_got_a_field_later_needs_no_value_for_it(cls: str) -> None:
+    values = {"_target_": f"{OWN}.{cls}", "strength": 0.1, "head_strength": 0.01, "scope": "weights"}
+    member = build_stack({"mine": values}).members["mine"]
+    assert isinstance(member, L2SP)
+    assert member.start is None
+    scheduled = build_stack({"mine": values | {"strength": ramp(0.0, 0.1)}}).members["mine"]
+    assert isinstance(scheduled, L2SP)
+    assert (scheduled.start, scheduled.strength) == (None, 0.1)

@@ -40,6 +40,16 @@ def test_what_is_no_path_is_none(value: Any) -> None:
     assert keys({"distillation": reg_node("distillation", teacher=value)}) == []
 
 
+def test_a_class_says_at_which_values_nothing_is_read() -> None:
+    def off(name: str, **values: Any) -> list[bool]:
+        return [named.is_off for named in named_runs({name: reg_node(name, **values)})]
+
+    assert off("distillation", teacher="a", share=0) == [True]
+    assert off("distillation", teacher="a", share=0.1) == [False]
+    assert off("l2_sp", start="a", strength=0.0) == [False]
+    assert off("l2_sp", start="a", strength=0.0, head_strength=0.0) == [True]
+
+
 def test_members_within_members_have_longer_keys() -> None:
     inner = {"first": reg_node("distillation", teacher="a"), "second": reg_node("distillation", teacher="b")}
     expected = [("reg.both.first.teacher", "a"), ("reg.both.second.teacher", "b")]
@@ -56,6 +66,32 @@ def test_a_class_of_ones_own_is_read_and_not_imported(
     monkeypatch.syspath_prepend(tmp_path)
     assert keys(stack) == [("reg.mine.from_run", "a")]
     assert "mine_named" not in sys.modules
+
+
+BASES = {  # ways to a class of the package, and to one of a module beside
+    "from_module": "from regbench.regularizers import distillation as d\nclass Mine(d.Distillation): pass",
+    "as_module": "import regbench.regularizers.distillation as d\nclass Mine(d.Distillation): pass",
+    "whole_name": "import regbench.regularizers.distillation\n"
+    "class Mine(regbench.regularizers.distillation.Distillation): pass",
+    "beside": "from . import as_module\nclass Mine(as_module.Mine): pass",
+    "above": "from ..mypk_named.as_module import Mine as Other\nclass Mine(Other): pass",
+    "__init__": "from .impl import Mine as Ours\nfrom . import Absent",
+    "impl": "from regbench.regularizers.distillation import Distillation\nclass Mine(Distillation): pass",
+}
+
+
+@pytest.mark.parametrize("way", BASES)
+def test_a_class_is_found_by_whatever_way_it_is_imported(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "outer_named" / "mypk_named"
+    package.mkdir(parents=True)
+    for name, text in BASES.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    target = "outer_named.mypk_named." + ("Ours" if way == "__init__" else f"{way}.Mine")
+    assert keys({"mine": {"_target_": target, "teacher": "a"}}) == [("reg.mine.teacher", "a")]
+    assert keys({"mine": {"_target_": "outer_named.mypk_named.Absent", "teacher": "a"}}) == []
 
 
 @pytest.mark.parametrize("text", ["class Mine(:", "(" * 10_000, "x = 1"])

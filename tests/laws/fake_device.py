@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from regbench.training.loop import Run, train_step
@@ -60,20 +61,22 @@ def copies_of_a_step(run: Run) -> Counter[str]:
 
 def _move(run: Run) -> None:
     """Put the model, the train rows and what members hold on the GPU."""
-    moved = _move_tensors(run.model)
+    moved = {parameter: nn.Parameter(_fake(parameter)) for parameter in run.model.parameters()}
+    _move_module(run.model, moved)
     for group in run.optimizer.param_groups:
         group["params"] = [moved[parameter] for parameter in group["params"]]
         group["fused"] = None  # one kernel of torch's, for which there are no fake tensors
     for _, leaf in run.reg.leaves():
         for name, value in vars(leaf).items():
             setattr(leaf, name, _held(value))
+        leaf.runs = {
+            name: _taught_there(one) if isinstance(one, nn.Module) else one for name, one in leaf.runs.items()
+        }
     run.device = GPU
     run.data = replace(run.data, train=_fake_split(run.data.train))
 
 
-def _move_tensors(model: nn.Module) -> dict[nn.Parameter, nn.Parameter]:
-    """Put a model's tensors on the GPU; the parameters there by those that were."""
-    moved = {parameter: nn.Parameter(_fake(parameter)) for parameter in model.parameters()}
+def _move_module(model: nn.Module, moved: Mapping[nn.Parameter, nn.Parameter]) -> None:
     for module in model.modules():
         for name, buffer in module._buffers.items():
             if buffer is not None:
@@ -81,18 +84,20 @@ def _move_tensors(model: nn.Module) -> dict[nn.Parameter, nn.Parameter]:
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 module._parameters[name] = moved[parameter]
-    return moved
+
+
+def _taught_there(teacher: nn.Module) -> nn.Module:
+    """The model of another run, which other runs of this process are given too: a copy of it."""
+    with unset_fake_temporarily():
+        copied = copy.deepcopy(teacher)
+    _move_module(copied, {one: nn.Parameter(_fake(one), requires_grad=False) for one in copied.parameters()})
+    return copied
 
 
 def _held(value: Any) -> Any:
-    """What a member has made of the train rows, and models of other runs, which lie on the device."""
+    """What a member has made of the train rows, or been given of other runs, which lies on the device."""
     if isinstance(value, Tensor):
         return _fake(value)
-    if isinstance(value, nn.Module):
-        theirs = [*value.parameters(), *value.buffers()]
-        other = copy.deepcopy(value, {id(tensor): tensor for tensor in theirs})  # it is shared by runs
-        _move_tensors(other)
-        return other
     if isinstance(value, dict):
         return {name: _held(each) for name, each in value.items()}
     return value

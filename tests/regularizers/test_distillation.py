@@ -17,7 +17,7 @@ from regbench.assembly.run import build_run
 from regbench.errors import ConfigError
 from regbench.regularizers.distillation import Distillation
 from regbench.training.loop import EpochEnd, Run, fit, objective
-from regbench.training.replicas.proof import unstackable
+from regbench.training.replicas.proof import _copied, pays, unstackable
 from regbench.types import Batch, ForwardPass
 from tests.conftest import finished_run, reg_node, tiny
 from tests.training.replicas.side_by_side import assert_as_alone
@@ -151,13 +151,22 @@ def test_the_teacher_sees_the_inputs_as_they_are_shown() -> None:
     assert not torch.equal(inputs[0], run.data.train[slice(0, 32)].inputs)
 
 
-def test_two_teachers_share_what_the_first_leaves() -> None:
+def test_two_teachers_each_have_their_share_and_the_targets_the_product_of_what_both_leave() -> None:
     one, other = reg_node("distillation", share=0.5), reg_node("distillation", share=0.2, temperature=2.0)
-    plain = first_step(build_run(tiny(reg={"distillation": reg_node("distillation", share=0.5)})))[0]
-    terms, _ = first_step(build_run(tiny(reg={"distillation": one, "second": other})))
-    assert terms["data"].item() == pytest.approx(0.8 * plain["data"].item(), rel=1e-5)
-    assert terms["distillation"].item() == plain["distillation"].item()
-    assert terms["second"].item() > 0
+    run = build_run(tiny(reg={"distillation": one, "second": other}))
+    terms, seen = first_step(run)
+    teacher = dict(run.reg.leaves())["second"].runs["teacher"]
+    with torch.no_grad():
+        taught = teacher(seen.batch.inputs)
+    logits = seen.logits.detach()
+    plain = nn.functional.cross_entropy(logits, seen.batch.targets)
+    assert terms["data"].item() == pytest.approx(0.5 * 0.8 * plain.item(), rel=1e-4)
+    for name, share, temperature in (("distillation", 0.5, 4.0), ("second", 0.2, 2.0)):
+        distance = nn.functional.kl_div(
+            (logits / temperature).log_softmax(1), (taught / temperature).softmax(1), reduction="batchmean"
+        )
+        expected = share * temperature**2 * distance.item()
+        assert terms[name].item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_teacher_stays_as_it_is() -> None:
@@ -190,6 +199,20 @@ def test_runs_with_one_teacher_are_trained_at_once_and_numbers_may_differ() -> N
     configs = [tiny(reg=node) | {"seed": seed} for seed, node in enumerate(nodes)]
     assert unstackable(list(map(build_run, configs))) == ""
     assert_as_alone(configs)
+
+
+def test_trying_whether_runs_can_be_trained_at_once_copies_no_teacher() -> None:
+    config = tiny(reg={"distillation": reg_node("distillation")})
+    runs = [build_run(config | {"seed": seed}) for seed in range(2)]
+    teacher = dict(runs[0].reg.leaves())["distillation"].runs["teacher"]
+    before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
+    copied = [_copied(run) for run in runs]
+    assert all(dict(one.reg.leaves())["distillation"].runs["teacher"] is teacher for one in copied)
+    assert copied[0].model is not runs[0].model
+    assert unstackable(runs) == ""
+    assert pays(runs, 1) > 0
+    assert not teacher.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in teacher.state_dict().items())
 
 
 def taught_by(*teachers: Path) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import regbench
-from regbench.errors import alike, counted, did_you_mean, listed, nearest, with_keys
+from regbench.errors import alike, counted, did_you_mean, listed, nearest, of_the_system, with_keys
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,10 @@ def test_things_are_listed_and_those_beyond_the_most_counted() -> None:
     assert listed("ab", most=2) == "a, b"
     assert listed("abcd", most=2, before_rest=" and ") == "a, b and 2 more"
     assert listed([]) == ""
+
+
+def test_an_error_in_a_ring_of_causes_says_nothing_and_ends() -> None:
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = one, ValueError("third")
+    other.__cause__.__cause__ = other
+    assert of_the_system(one) == of_the_system(other) == ""

@@ -204,8 +204,9 @@ def _generators() -> list[Any]:
 
 
 def _copied(run: Run) -> Run:
-    """A copy that shares nothing but the data."""
-    return copy.deepcopy(run, {id(one): one for one in _parts(run.data)})
+    """A copy that shares nothing but the data, and what members read of other runs, which stays as it is."""
+    read = [one for _, leaf in run.reg.leaves() for one in leaf.runs.values()]
+    return copy.deepcopy(run, {id(one): one for one in [*_parts(run.data), *read]})
 
 
 def _parts(value: Any) -> Iterator[Any]:
