@@ -14,7 +14,7 @@ from rich.text import Text
 
 from regbench.composition.catalogue import GROUPS, Entry, Parameter, entries
 from regbench.composition.source_text import KINDS
-from regbench.errors import nearest, printable
+from regbench.errors import ConfigError, nearest, printable
 from regbench.terminal.arguments import path
 from regbench.terminal.screen import Screen
 
@@ -126,14 +126,14 @@ def _ask(asked: argparse.Namespace) -> tuple[list[Entry], dict[tuple[str, str], 
     """The options wanted, and why some of the regularizers cannot act."""
     if asked.group is not None and asked.group not in GROUPS:
         hint = nearest(asked.group, [*GROUPS, SITES]) or f"; choose from {', '.join([*GROUPS, SITES])}"
-        raise ValueError(f"unknown group {asked.group!r}{hint}")
+        raise ConfigError(f"unknown group {asked.group!r}{hint}")
     _require_folder(asked.config_dir)
     if asked.model is not None and asked.group not in (None, "reg"):
-        raise ValueError(
+        raise ConfigError(
             f"--model marks regularizers, and must come with group reg or none, got {asked.group!r}"
         )
     if asked.words and (asked.model is None or "=" not in asked.words[0]):
-        raise ValueError(f"unrecognized arguments: {' '.join(asked.words)}; KEY=VALUE is for --model NAME")
+        raise ConfigError(f"unrecognized arguments: {' '.join(asked.words)}; KEY=VALUE is for --model NAME")
     refused = {} if asked.model is None else _refusals(asked.model, asked.words, asked.config_dir)
     groups = GROUPS if asked.group is None else [asked.group]
     return [entry for group in groups for entry in entries(group, asked.config_dir)], refused
@@ -141,7 +141,7 @@ def _ask(asked: argparse.Namespace) -> tuple[list[Entry], dict[tuple[str, str], 
 
 def _require_folder(extra: Path | None) -> None:
     if extra is not None and not extra.is_dir():
-        raise ValueError(f"--config-dir must name a folder, got '{extra}'")
+        raise ConfigError(f"--config-dir must name a folder, got '{extra}'")
 
 
 def _sites(asked: argparse.Namespace) -> list[FoundSite]:
@@ -152,7 +152,7 @@ def _sites(asked: argparse.Namespace) -> list[FoundSite]:
     """
     words = [*([f"model={asked.model}"] if asked.model else []), *asked.words]
     if not any(word.partition("=")[0] == "model" for word in words):
-        raise ValueError(f"{SITES} must come with a model; type regbench list {SITES} model=NAME")
+        raise ConfigError(f"{SITES} must come with a model; type regbench list {SITES} model=NAME")
     _require_folder(asked.config_dir)
     from regbench.assembly.found_sites import found_sites  # imports torch, which takes seconds
 
@@ -182,7 +182,7 @@ def _refusals(model: str, words: Sequence[str], extra: Path | None) -> dict[tupl
     known = [entry.name for entry in entries("model", extra)]
     if model not in known:
         hint = nearest(model, known) or f"; choose from {', '.join(known)}"
-        raise ValueError(f"unknown model {model!r}{hint}")
+        raise ConfigError(f"unknown model {model!r}{hint}")
     from regbench.assembly.refusals import refusals  # imports torch, which takes seconds
 
     return {("reg", name): reason for name, reason in refusals(model, words, extra).items()}

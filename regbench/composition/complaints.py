@@ -241,8 +241,10 @@ class Complaints:
         """What is said of a path to an option's file, and of an experiment that is named twice."""
         for name in names:
             parts = name.split("/")
-            if {".", ".."} & {*parts} or name.endswith((".yaml", ".yml")):
+            if (name and {"", ".", ".."} & {*parts}) or name.endswith((".yaml", ".yml")):
+                whole = "/".join(filter(None, parts))  # Hydra would take /cnn for cnn
                 close = nearest(parts[-1].rpartition(".")[0] or parts[-1], self.options[group])
+                close = f"; did you mean {whole!r}?" if whole in self._options_in(group) else close
                 return f"{group}: no option {name!r}{close}"
         if group != MEMBERS and len({*names}) < len(names):
             return f"{group}: must name each option once, got {line}"

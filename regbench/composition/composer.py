@@ -26,7 +26,7 @@ from regbench.composition.ranges import jobs_of, refuse_endless
 from regbench.composition.recorded import choices_of
 from regbench.composition.settings import PARTS, SETTINGS, settled
 from regbench.composition.template import Shared, Templates
-from regbench.composition.unresolved import unresolved
+from regbench.composition.unresolved import require_there, unresolved
 from regbench.composition.words import Words
 from regbench.errors import ConfigError
 
@@ -98,6 +98,7 @@ class Composer:
             raise ConfigError(f"{missing}: must be there, and was taken away")
         with open_dict(cfg):
             cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)
+        require_there(cfg)
         HydraConfig.instance().set_config(cfg)
         try:
             folder = OmegaConf.select(cfg, folder_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +211,28 @@ def _require_content(root: Any, path: Path, group: str, package: str) -> None:
         )
     if group == "experiment" and found and package in ("", "_group_"):
         raise ConfigError(f"{path}: an experiment must begin with the line # @package _global_")
+    if package == "_global_":
+        _require_groups(found, path)
     values = any(not isinstance(node, yaml.MappingNode) for node in found.values())
     one_thing = package not in ("_global_", "") or group in MADE
     if group in (*MADE, *LISTED) and not named and target is None and values and one_thing:
         raise ConfigError(f"{path}: must name its class by _target_, such as my_module.MyClass, got none")
+
+
+def _require_groups(found: Mapping[str, Any], path: Path) -> None:
+    """Refuse a part that is no mapping: Hydra merges no list into one, and much refers to what is in it."""
+    for name in (*MADE, *LISTED, "train", "hydra"):
+        node = found.get(name)
+        refers = isinstance(node, yaml.ScalarNode) and node.value.startswith("${")
+        if node is None or isinstance(node, yaml.MappingNode) or refers:
+            continue
+        got = "a list" if isinstance(node, yaml.SequenceNode) else brief(node.value, 40) or "nothing"
+        option = "NAME" if name in MADE else "[NAME]"
+        chosen = f"; an option is chosen in defaults, by - override /{name}: {option}"
+        raise ConfigError(
+            f"{_at(path, node.start_mark)}: {name} must be a group of settings, got {got}"
+            f"{chosen if name in (*MADE, *LISTED) else ''}"
+        )
 
 
 def _defaults(node: Any, path: Path) -> list[str]:

@@ -160,6 +160,8 @@ def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, An
     config = _sound(config)
     train = config.get("train")
     _list_globs(config)
+    if type(config.get("sweep")) in (int, float):  # a name that looks like a number
+        config["sweep"] = str(config["sweep"])
     for part, kind in ((config, Settings), (train if isinstance(train, dict) else {}, TrainSettings)):
         for name in _integers(kind):
             if name in part:

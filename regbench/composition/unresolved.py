@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from regbench.composition.complaints import first_line, flat
 from regbench.composition.settings import meant, resolved
+from regbench.errors import ConfigError
 
 
 def unresolved(cfg: DictConfig, error: Exception) -> str:
@@ -27,6 +28,37 @@ def unresolved(cfg: DictConfig, error: Exception) -> str:
     for part in key.split("."):
         text = text.get(part, "") if isinstance(text, dict) else ""
     return _sentence(key, str(text), error, flat(cfg))
+
+
+def require_there(cfg: DictConfig) -> None:
+    """Refuse a reference to what Hydra has not, which its own resolver takes for null.
+
+    Args:
+        cfg: with Hydra's own part.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    plain: Any = OmegaConf.to_container(cfg, resolve=False)
+    own = plain.pop("hydra")
+    keys = set(flat(own))
+    for key, text in _texts(plain):
+        absent = next((name for name in re.findall(r"\$\{hydra:([\w.]+)\}", text) if name not in keys), None)
+        if absent:
+            close = meant(absent, keys)
+            raise ConfigError(f"{key}: {text} refers to {absent} of Hydra's, and there is no such key{close}")
+
+
+def _texts(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a configuration, with its key."""
+    if isinstance(node, str):
+        yield key, node
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            yield from _texts(value, f"{key}.{name}".lstrip("."))
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value, key)
 
 
 def _sentence(key: str, text: str, error: Exception, known: Iterable[str]) -> str:

@@ -192,7 +192,9 @@ def conditions(jobs: Sequence[Composed], alike: Callable[[Composed], Mapping[str
 
 def is_over_splits(jobs: Iterable[Composed]) -> bool:
     """Whether of two seeds or more each has a split of its own."""
-    return follows((one.config["seed"], one.config["dataset"].get("split_seed")) for one in jobs)
+    runs = [(one.config["seed"], one.config["dataset"].get("split_seed")) for one in jobs]
+    # of what is no number, which is refused where the data are read, nothing follows
+    return all(type(value) in (int, float) for run in runs for value in run) and follows(runs)
 
 
 def _title(jobs: Sequence[Composed], keys: Sequence[str]) -> str:

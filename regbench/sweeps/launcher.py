@@ -23,6 +23,7 @@ from regbench.composition.compose import LAUNCHER, in_sweep, keys_of
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_interface import context
 from regbench.composition.spelling import escaped
+from regbench.errors import ConfigError, brief
 from regbench.runs.interruption import released
 from regbench.storage.shared import sharing
 from regbench.sweeps.claiming import Claiming, Task
@@ -57,10 +58,17 @@ class Launch:
         is_ours: whether a signal stops jobs after their step; by launchers of others it ends them at once.
 
     Raises:
-        ConfigError: there is no such launcher.
+        ConfigError: there is no such launcher, or none can work in the current folder.
     """
 
     def __init__(self, line: CommandLine, composer: Composer | None = None) -> None:
+        if (
+            "${" in os.getcwd()
+        ):  # Hydra writes the path of a job's folder into its configuration, and reads it so
+            raise ConfigError(
+                "hydra.sweep.dir: the current folder's path must have no ${, which Hydra would fill in, got "
+                + brief(os.getcwd())
+            )
         self.composer = composer or Composer(line.config_dir)
         overrides = in_sweep(list(line.overrides))
         quiet = ["hydra/hydra_logging=none", "hydra.job_logging.root.handlers=[file]"]

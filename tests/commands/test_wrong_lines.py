@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_jobs, read_line
 from regbench.composition.settings import read_settings
 from regbench.errors import LONGEST, ConfigError
+from regbench.sweeps.launcher import Launch
 from tests.conftest import compose
 from tests.sampling import some_of
 
@@ -276,3 +278,39 @@ def test_a_value_beyond_single_precision_is_refused_before_a_step() -> None:
     config = compose("optimizer.momentum=1e300")
     with pytest.raises(ConfigError, match=r"optimizer: momentum must be at most 3e\+38 in size, got 1e\+300"):
         build_optimizer(config["optimizer"], torch.nn.Linear(2, 2), 0.1)
+
+
+@pytest.mark.parametrize("flag", ["", "-m"])
+@pytest.mark.parametrize(
+    "key", ["reg", "model", "dataset", "optimizer", "schedule", "sinks", "train", "hydra"]
+)
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [("5", "5"), ("dropout", "dropout"), ("[dropout]", "a list"), ("null", "null"), ("", "nothing")],
+)
+def test_a_group_that_an_experiment_makes_something_else_is_refused(
+    tmp_path: Path, flag: str, key: str, value: str, got: str
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "mine.yaml"
+    file.write_text(f"# @package _global_\nseed: 1\n{key}: {value}\n")
+    told = said(f"{flag} --config-dir {shlex.quote(str(tmp_path))} +experiment=mine")
+    assert re.match(
+        rf"{re.escape(str(file))}, line \d, column \d+: {key} must be a group of settings, got {got}(;|$)",
+        told,
+    )
+
+
+def test_a_group_that_an_experiment_refers_to_another_for_is_none_that_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nsinks: ${reg}\n")
+    assert jobs(f"--config-dir {shlex.quote(str(tmp_path))} +experiment=mine") == 1
+
+
+def test_a_sweep_where_hydra_would_fill_in_the_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "${nope}").mkdir()
+    monkeypatch.chdir(tmp_path / "${nope}")
+    with pytest.raises(ConfigError, match=r"^hydra\.sweep\.dir: the current folder's path must have no \$\{"):
+        Launch(read_line(["-m", "seed=0,1"], "train"))

@@ -12,6 +12,8 @@ from regbench.composition.compose import compose_jobs, read_line
 from regbench.composition.composed import Composed
 from regbench.composition.paths import config_dir
 from regbench.errors import ConfigError
+from regbench.studies.study import is_over_splits
+from regbench.sweeps.folder import place_of
 
 
 def jobs(*words: str) -> list[Composed]:
@@ -36,6 +38,21 @@ def stack(*words: str) -> list[str]:
         (
             "experiment=published/max_nrm",
             "experiment: no option 'published/max_nrm'; did you mean 'published/max_norm'?",
+        ),
+        ("model=/cnn", "model: no option '/cnn'; did you mean 'cnn'?"),  # the folder would be digits_/cnn
+        ("+reg=[l2,/dropout]", "reg: no option '/dropout'; did you mean 'dropout'?"),
+        (
+            "experiment=published//sam",
+            "experiment: no option 'published//sam'; did you mean 'published/sam'?",
+        ),
+        (
+            "dataset.num_train=${hydra:nope}",  # which Hydra takes for null
+            "dataset.num_train: ${hydra:nope} refers to nope of Hydra's, and there is no such key",
+        ),
+        (
+            "dataset.num_train=${hydra:job.numb}",
+            "dataset.num_train: ${hydra:job.numb} refers to job.numb of Hydra's, and there is no such key; "
+            "did you mean 'job.num'?",
         ),
         ("train.epoch=3", "train.epoch: no such key; did you mean 'train.epochs'?"),
         ("trian.epochs=3", "trian.epochs: no such key; did you mean 'train.epochs'?"),
@@ -193,6 +210,21 @@ def test_a_sweep_runs_stacks_by_seeds_in_the_order_of_the_command_line() -> None
     assert [(list(job.config["reg"]), job.config["seed"]) for job in found] == expected
     assert {job.config["threads"] for job in found} == {None}, "what it is alone, it is here"
     assert jobs("-m", "seed=0,1", "threads=2")[0].config["threads"] == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"), [("5", "5"), ("0", "0"), ("1.5", "1.5"), ("2026-11-27", "2026-11-27")]
+)
+def test_the_name_of_a_sweep_may_look_like_a_number(typed: str, name: str) -> None:
+    words = ["-m", f"sweep={typed}", "seed=0,1"]
+    assert [job.config["sweep"] for job in jobs(*words)] == [name, name]
+    assert place_of(read_line(words), jobs(*words)).root == Path("outputs/sweeps") / name
+
+
+@pytest.mark.parametrize("split", ["{1:1}", "[1]", "x", "null", "0", "${seed}"])
+def test_only_splits_that_are_numbers_may_follow_the_seed(split: str) -> None:
+    found = jobs("-m", "seed=0,1", f"dataset.split_seed={split}")
+    assert is_over_splits(found) == (split == "${seed}")
 
 
 def test_a_job_of_a_sweep_is_composed_as_it_would_be_alone() -> None:

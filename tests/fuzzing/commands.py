@@ -195,8 +195,18 @@ def comparing(chance: random.Random) -> Case:
     """An option of compare with what it cannot have."""
     words, names = chance.choice(pairs(COMPARING))
     words = ["compare", "sweep", *words]
-    statuses = (2, 0) if names == ["seed=3"] else (2,)
-    return Case(words, names, statuses, prepare=sweep_here, about=" ".join(words)[:60])
+    beside = words[-2:-1] == ["--tensorboard"] and words[-1] in (
+        "precious",
+        ".",
+        "sweep",
+    )  # files of others stay
+    statuses = (2, 0) if names == ["seed=3"] or beside else (2,)
+    kept = f"{words[-1]}/" if beside and words[-1] != "." else ""
+    writes = (
+        [f"{kept}{name}" for name in ("baseline*", "dropout*", ".regbench-events.json")] if beside else ()
+    )
+    about = " ".join(words)[:60]
+    return Case(words, names, statuses, prepare=sweep_here, writes=writes, about=about)
 
 
 LISTING = """

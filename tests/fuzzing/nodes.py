@@ -53,7 +53,12 @@ def header(chance: random.Random) -> Case:
     # the package of a group and a name is the right one; the order of _self_ decides nothing here
     statuses = (
         (2, 0)
-        if "_group_" in bad or "optional" in bad or "/reg: mine" in bad or "_global_" in bad or "reg.5" in bad
+        if "_group_" in bad
+        or "optional" in bad
+        or "/reg: mine" in bad
+        or "_global_" in bad
+        or "reg.5" in bad
+        or "reg.mine.x" in bad  # a stack of one member
         else (2,)
     )
     return of(

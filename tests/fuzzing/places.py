@@ -30,7 +30,7 @@ PYTHONHASHSEED 0 random
 MPLBACKEND nope EMPTY tkagg agg
 MPLCONFIGDIR /dev/null /proc/x EMPTY
 OMP_NUM_THREADS 0 abc -1 EMPTY
-FORCE_COLOR 1 EMPTY
+FORCE_COLOR EMPTY 0
 NO_COLOR 1
 COMP_LINE regbench␣train␣ EMPTY a␤b regbench
 USER NONE
@@ -124,7 +124,7 @@ def pattern(name: str) -> str:
 
 @RECIPES
 def folders(chance: random.Random) -> Case:
-    """A current folder of an odd name: the run is right there."""
+    """A current folder of an odd name: the run is right there, or refused."""
     odd = chance.choice(ODD)
 
     def prepare(work: Path, stock: Stock) -> None:
@@ -137,8 +137,11 @@ def folders(chance: random.Random) -> Case:
         ["train", *TINY, "hydra.run.dir=here"],
     )
     writes = (f"{pattern(odd)}/outputs*", f"{pattern(odd)}/here*")
+    words = chance.choice(lines)
+    filled = "${" in odd and "-m" in words  # Hydra's own launchers cannot work there
+    named, statuses = (("hydra.sweep.dir",), (2,)) if filled else ((), (0,))
     return Case(
-        chance.choice(lines), cwd=odd, statuses=(0,), prepare=prepare, writes=writes, about=f"in {odd[:20]!r}"
+        words, named, cwd=odd, statuses=statuses, prepare=prepare, writes=writes, about=f"in {odd[:20]!r}"
     )
 
 

@@ -89,12 +89,12 @@ no label
 empty label,
 "never closed,pos
 say "no" to,this,pos
-,,,,
 x;pos
 x␉pos
 x,"pos
 """)
 EITHER_ROWS = each("""
+,,,,
 a␀b,pos
 ,
 ,pos

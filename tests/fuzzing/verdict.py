@@ -54,7 +54,7 @@ def _of_sentence(err: str, case: Case) -> list[str]:
     sentence = err.rstrip("\n")
     if not sentence.startswith(BEGINS):
         said.append(f"does not begin with {BEGINS!r}")
-    if len(sentence) > LONGEST:
+    if len(sentence.partition("; type ")[0]) > LONGEST:  # what is to be typed is as long as what was
         said.append(f"a sentence of {len(sentence)} signs")
     if case.named and not any(name.lower() in sentence.lower() for name in case.named):
         said.append(f"names none of {', '.join(case.named)}"[:200])

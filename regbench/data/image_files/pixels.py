@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Formats are told by their first bytes, never by the suffix. Others that Pillow knows are no photographs, or
 # start another program (EPS).
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+LARGEST_FILE = 2**31  # bytes; whatever lies behind an image is read too, for a digest of the data
 WHITE = (255, 255, 255)
 DEEPEST = 65535  # white of 16 bits; 65535 = 257 * 255
 
@@ -69,8 +70,11 @@ def decode(file: Path, size: int, channels: int, background: Color = WHITE) -> D
     """
     from PIL import Image, ImageOps
 
-    if file.stat().st_size == 0:
+    length = file.stat().st_size
+    if length == 0:
         raise ValueError("is empty")
+    if length > LARGEST_FILE:
+        raise ValueError(f"must have at most {LARGEST_FILE:,} bytes, got {length:,}")
     try:
         # Pillow warns of large photographs, and of what is odd though it can be read
         with warnings.catch_warnings(action="ignore"), Image.open(file, formats=_formats()) as image:

@@ -1,3 +1,4 @@
+import os
 import struct
 from pathlib import Path
 
@@ -123,6 +124,9 @@ def test_what_is_damaged_is_refused_with_its_reason(tmp_path: Path):
     assert not is_image(tmp_path / "page.jpg")
     (tmp_path / "zero.png").touch()
     with pytest.raises(ValueError, match=r"^is empty$"):
+        grey(tmp_path / "zero.png")
+    os.truncate(tmp_path / "zero.png", 20_000_000_000)  # a hole
+    with pytest.raises(ValueError, match=r"^must have at most 2,147,483,648 bytes, got 20,000,000,000$"):
         grey(tmp_path / "zero.png")
 
 
