@@ -89,7 +89,16 @@ class Complaints:
                 return say(*found.groups())
         if re.search(r"no viable alternative|mismatched input|token recognition|extraneous input", text):
             text = f"a reference, ${{KEY}}, cannot be read: {text}"
+        if text.startswith("Cannot merge DictConfig with ListConfig"):
+            return self._other_kind(overrides)
         return f"{self._culprit(overrides)}: {text}"
+
+    def _other_kind(self, overrides: Sequence[str]) -> str:
+        """A list where keys are due, or the other way round."""
+        key = self._culprit(overrides)
+        value = next((word.partition("=")[2] for word in overrides if _key(word) == key), "")
+        there = OmegaConf.select(self._base(lambda word: _key(word) != key), key)
+        return f"{key}: must be {'a list' if OmegaConf.is_list(there) else 'keys and values'}, got {brief(value)}"
 
     def _failed(self, overrides: Sequence[str]) -> str:
         key = self._culprit(overrides)

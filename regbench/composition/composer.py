@@ -51,6 +51,7 @@ class Composer:
         self._own = OptionFiles(extra) if extra is not None else None
         self.loader: ConfigLoader = loader_of(extra, self._own.require_sound if self._own else _sound)
         self._line: list[str] = []  # what is being composed
+        self._mode = RunMode.RUN  # and how
         self._complaints = Complaints(self.loader, self._base, self._composes, self._own)
         self.words = Words(self.loader, self._complaints)
         self._by_options: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
@@ -157,7 +158,7 @@ class Composer:
         return self._by_options[options]
 
     def compose(self, overrides: list[str], mode: RunMode) -> DictConfig:
-        self._line = overrides
+        self._line, self._mode = overrides, mode
         self.words.read(overrides)
         try:
             cfg = self._compose(overrides, mode)
@@ -191,7 +192,7 @@ class Composer:
 
     def _composes(self, overrides: Sequence[str]) -> bool:
         try:
-            self._compose(list(overrides), RunMode.MULTIRUN if self._complaints.in_sweep else RunMode.RUN)
+            self._compose(list(overrides), RunMode.MULTIRUN if self._complaints.in_sweep else self._mode)
         except Exception:
             return False
         return True

@@ -54,6 +54,10 @@ def stack(*words: str) -> list[str]:
             "dataset.num_train: ${hydra:job.numb} refers to job.numb of Hydra's, and there is no such key; "
             "did you mean 'job.num'?",
         ),
+        ("evaluate={a:1}", "evaluate: must be a list, got {a:1}"),
+        ("-m +reg=dropout reg.dropout.p=0,0.5 evaluate={a:1}", "evaluate: must be a list, got {a:1}"),
+        ("train=[1]", "train: must be keys and values, got [1]"),
+        ("-m +reg=dropout reg.dropout=[1] seed=1,2", "reg.dropout: must be keys and values, got [1]"),
         ("train.epoch=3", "train.epoch: no such key; did you mean 'train.epochs'?"),
         ("trian.epochs=3", "trian.epochs: no such key; did you mean 'train.epochs'?"),
         ("modle=mlp", "modle: no such key; did you mean 'model'?"),

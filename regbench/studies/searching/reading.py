@@ -11,6 +11,7 @@ from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each
 from regbench.composition.composer import Composer
 from regbench.composition.hydra_words import Ranged, ranged
+from regbench.composition.settings import read_settings
 from regbench.composition.spelling import bare
 from regbench.errors import ConfigError, listed, nearest
 from regbench.instantiation.locating import locate
@@ -54,6 +55,7 @@ def space_of(line: CommandLine, composer: Composer) -> Space:
     plain, *alone = compose_each(
         line, [said.base, *([*said.base, f"+reg=[{one}]"] for one in options)], composer
     )
+    read_settings(plain.config)  # a rate that is none has no range around it
     members = {
         option: {name: node for name, node in one.config["reg"].items() if name not in plain.config["reg"]}
         for option, one in zip(options, alone, strict=True)
