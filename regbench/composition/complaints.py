@@ -98,7 +98,8 @@ class Complaints:
         key = self._culprit(overrides)
         value = next((word.partition("=")[2] for word in overrides if _key(word) == key), "")
         there = OmegaConf.select(self._base(lambda word: _key(word) != key), key)
-        return f"{key}: must be {'a list' if OmegaConf.is_list(there) else 'keys and values'}, got {brief(value)}"
+        due = "a list" if OmegaConf.is_list(there) else "keys and values"
+        return f"{key}: must be {due}, got {brief(value)}"
 
     def _failed(self, overrides: Sequence[str]) -> str:
         key = self._culprit(overrides)
