@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -147,5 +148,10 @@ def is_a_persons(file: Path) -> bool:
 
 def is_of_python(file: Path) -> bool:
     """Whether a file belongs to Python's own library."""
+    return _is_of_python(file) if file.is_absolute() else _is_of_python.__wrapped__(file)
+
+
+@functools.lru_cache(maxsize=4096)  # each job of a sweep asks the same of the same modules
+def _is_of_python(file: Path) -> bool:
     path = file.resolve()
     return any(path.is_relative_to(folder) for folder in LIBRARY) and not PACKAGES & {*path.parts}
