@@ -10,7 +10,7 @@ from regbench import __version__
 from regbench.analysis.searching import Arm, Confirmation, Finalist, Outcome, SearchReport, Trial
 from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import number
-from regbench.errors import counted
+from regbench.errors import counted, listed
 from regbench.records.metrics import Terms
 from regbench.studies.searching.optuna_trials import shown
 from regbench.studies.searching.search import Search
@@ -123,11 +123,25 @@ def _unconfirmed(
     left = [arm.name for arm in arms if arm.finalists and not arm.chosen]
     if left:
         return Outcome.OPEN, f"no finalist of {left[0]} has finished all of its seeds"
-    complete = {arm.name: any(one.score is not None for one in arm.trials) for arm in arms}
-    none = [name for name, any_ in complete.items() if not any_]
-    if none:
-        return Outcome.OPEN, f"no trial of {none[0]} has come to its end, so there is nothing to choose from"
+    base, *others = arms
+    if not any(one.score is not None for one in base.trials):
+        return (
+            Outcome.OPEN,
+            f"no trial of {base.name} has come to its end, so there is nothing to choose from{_reason(base)}",
+        )
+    if search.is_spent:  # and yet no finalists: a candidate is in none that is complete
+        names = listed([arm.name for arm in others])
+        return (
+            Outcome.NOTHING,
+            f"Nothing was found that survives: no trial of {names} with a candidate has come to its "
+            f"end{''.join(map(_reason, others[:1]))}. The tuned baseline is what to use.",
+        )
     return Outcome.OPEN, "trials are left to run"
+
+
+def _reason(arm: Arm) -> str:
+    """Why the first of an arm's trials is not complete."""
+    return next((f" ({one.reason})" for one in arm.trials if one.reason), "")
 
 
 def _mean(arm: Arm) -> float:

@@ -306,6 +306,11 @@ class Search:
             arm: finalists_of(of_arm, self.judge, named["seeds"]) for arm, of_arm in jobs.items()
         }
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether every arm has had all of its trials, where they are numbered."""
+        return all(of is not None and of <= len(self._trials[name]) for name, of in self._budgets.items())
+
     def lost(self) -> str:
         """Why the winner need not be confirmed; empty where it is to be.
 

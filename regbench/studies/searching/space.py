@@ -169,7 +169,8 @@ class Space:
     def edges(self) -> Iterator[tuple[Tuned, Iterator[list[str]]]]:
         """For each end, or each value, of what the line asks for, the words of trials that have it.
 
-        The first of them has the rest as at first, the others what else the same member is given.
+        The first of them has the rest as at first, the others what else the same member is given; none has a
+        candidate besides, which may exclude it.
         """
         seen: set[str] = set()
         for side in self.sides:
@@ -177,6 +178,15 @@ class Space:
                 if one.key in self.asked and one.key not in seen:
                     seen.add(one.key)
                     yield from ((one, _with(side, one, value)) for value in one.edges)
+
+    def alone(self) -> Iterator[Iterator[list[str]]]:
+        """For each candidate, the words of trials with it and no other, at the ends of what it is given."""
+        seen: set[str] = set()
+        for side in self.sides:
+            for one in (*side.always, *side.candidates):
+                if one.option not in seen:
+                    seen.add(one.option)
+                    yield (side.words(values) for values in _with_ends(side, one.option, one.tuned))
 
     @property
     def shared(self) -> list[str]:
@@ -189,9 +199,18 @@ def _with(side: Side, one: Tuned, value: Any) -> Iterator[list[str]]:
     others = [
         other for other in side.tuned if other.candidate == one.candidate is not None and other.key != one.key
     ]
-    for values in product(*((other.first, *other.edges) for other in others)):
-        given = {other.key: given for other, given in zip(others, values, strict=True)}
-        yield side.words({**side.first(), **given, one.key: value})
+    for values in _with_ends(side, one.candidate, others):
+        yield side.words({**values, one.key: value})
+
+
+def _with_ends(side: Side, option: str | None, tuned: Sequence[Tuned]) -> Iterator[Values]:
+    """Values of trials with one candidate, or none: what is tuned of it as at first, then at all ends."""
+    alone = {
+        **side.first(),
+        **{USE + one.option: one.option == option for one in side.candidates if side.switched},
+    }
+    for values in product(*((one.first, *one.edges) for one in tuned)):
+        yield {**alone, **{one.key: value for one, value in zip(tuned, values, strict=True)}}
 
 
 def spelled(value: Any) -> str:

@@ -20,7 +20,7 @@ from regbench.assembly.stack import build_stack
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, keys_of, sound_words
 from regbench.composition.composer import Composer
-from regbench.composition.settings import read_settings
+from regbench.composition.settings import Config, read_settings
 from regbench.composition.spelling import quoted
 from regbench.errors import ConfigError
 from regbench.folders.exclusion import refuse_unsafe
@@ -38,7 +38,6 @@ from regbench.studies.searching.reading import space_of
 from regbench.studies.searching.rounds import FORMAT, StudyFolder
 from regbench.studies.searching.search import Search
 from regbench.studies.searching.settings import Settings
-from regbench.studies.searching.space import Tuned
 from regbench.studies.study import is_over_splits
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.launcher import Launch
@@ -198,12 +197,17 @@ class SearchStudy:
             jobs.of(Trial(0, TrialState.OPEN, [], {}, side.words(side.first()))) for side in self.space.sides
         ]
         check(firsts[0][0].config)
+        for several in self.space.alone():
+            self._require_one(jobs, check, islice(several, MOST_TRIED))
         for tuned, several in self.space.edges():
-            self._require_one(jobs, tuned, islice(several, MOST_TRIED))
+            possible = check if tuned.candidate is None else _check_stack
+            self._require_one(jobs, possible, islice(several, MOST_TRIED))
         return jobs, firsts[0]
 
-    def _require_one(self, jobs: TrialJobs, tuned: Tuned, several: Iterable[list[str]]) -> None:
-        """Refuse a value that no trial can have, whatever else its member is given.
+    def _require_one(
+        self, jobs: TrialJobs, possible: Callable[[Config], object], several: Iterable[list[str]]
+    ) -> None:
+        """Refuse a member or a value that no trial can have, whatever else the member is given.
 
         Raises:
             ConfigError: it is one; the sentence is that of the first trial.
@@ -212,10 +216,7 @@ class SearchStudy:
         for words in several:
             config = jobs.of(Trial(0, TrialState.OPEN, [], {}, words))[0].config
             try:
-                if tuned.candidate is None:
-                    check(config)
-                else:
-                    build_stack(config["reg"])
+                possible(config)
             except ConfigError as error:
                 refused = refused or error
             else:
@@ -312,6 +313,15 @@ class SearchStudy:
         return report_of(
             self._search, self.name, self._typed, self._config, self._choices, self.terms, self.spent()
         )
+
+
+def _check_stack(config: Config) -> None:
+    """Make the members and forget them.
+
+    Raises:
+        ConfigError: one of them cannot be made.
+    """
+    build_stack(config["reg"])
 
 
 def _digest(about: dict[str, Any]) -> str:

@@ -216,6 +216,13 @@ def _told(trial: Mapping[str, Any], is_impossible: bool) -> None:
     ("words", "said"),
     [
         (["reg.dropout.p=interval(0,2)"], r"reg\.dropout\.p: must lie in \[0, 1\), got 2\.0"),
+        (["reg.dropout.p=2"], r"reg\.dropout\.p: must lie in \[0, 1\), got 2\.0"),
+        (
+            ["reg.dropout.p={_target_:regbench.strengths.Nope}"],
+            r"reg\.dropout\.p\._target_: module regbench\.strengths has no class 'Nope'",
+        ),
+        (["+reg=distillation"], r"reg\.distillation: teacher must be the folder of a finished run, got null"),
+        (["+reg=[dropblock,mixup]"], r"reg\.dropblock: MLP has no 'hidden' site with maps \(C, H, W\)"),
         (["reg.dropout.mode=inverted,nope"], r"reg\.dropout\.mode: must be one of .*, got 'nope'"),
         (["train.lr=interval(-1,1)"], r"train\.lr: must lie in \[0, .*, got -1\.0"),
         (
@@ -228,9 +235,23 @@ def _told(trial: Mapping[str, Any], is_impossible: bool) -> None:
 def test_what_is_wrong_with_trials_is_said_before_a_folder_is_made(
     tmp_path: Path, words: list[str], said: str
 ) -> None:
-    done = search(tmp_path, *LINE, *words)
+    given = {word.partition("=")[0]: word for word in (*LINE, *words)}  # the last one of each counts
+    done = search(tmp_path, *given.values())
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
     assert re.fullmatch(f"regbench: {said}\n", done.stderr)
+
+
+def test_an_arm_that_comes_to_no_end_has_found_nothing(tmp_path: Path) -> None:
+    """Every run with such a penalty diverges, which no check before it can know."""
+    given = {word.partition("=")[0]: word for word in (*LINE, "+reg=l1", "trials=4", "reg.l1.strength=1e30")}
+    done = search(tmp_path, *given.values(), "--json", "found.json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["outcome"] == "nothing"
+    assert found["said"].startswith(
+        "Nothing was found that survives: no trial of l1 with a candidate has come"
+    )
+    assert "to go on:" not in done.stdout
 
 
 def test_a_value_that_some_trials_can_have_is_searched(tmp_path: Path) -> None:
@@ -244,7 +265,8 @@ def test_a_value_that_some_trials_can_have_is_searched(tmp_path: Path) -> None:
     none = [line[0], areas[0], "reg.random_erasing.max_area=interval(0.1,0.2)", *line[3:]]
     done = search(tmp_path, *none, "--plan")
     assert done.returncode == 2
-    said = "reg.random_erasing.min_area: must be at most max_area, got 0.3 and 0.1"
+    # the values nearest to the defaults
+    said = "reg.random_erasing.min_area: must be at most max_area, got 0.3 and 0.2"
     assert done.stderr == f"regbench: {said}\n"
 
 

@@ -95,6 +95,25 @@ def test_a_range_of_the_line_is_what_is_tried(word: str, key: str, domain: Inter
         assert domains(space(TWO, word).sides[0])[key] == domain  # the baseline's too
 
 
+def test_each_candidate_is_looked_at_without_the_others_which_may_exclude_it() -> None:
+    found = space("+reg=[augmix,smart_augmentation],[mixup]", "reg.mixup.per=example")
+    first = [next(several) for several in found.alone()]
+    stacks = [next(word for word in words if word.startswith("+reg=")) for words in first]
+    assert stacks == ["+reg=[l2]", "+reg=[augmix,l2]", "+reg=[smart_augmentation,l2]", "+reg=[mixup,l2]"]
+    assert "reg.mixup.per=example" in first[-1]
+    asked = space(TWO, "reg.mixup.alpha=interval(0.2,0.4)", "train.lr=interval(0.1,0.2)")
+    ends = {
+        one.key: [next(edge) for key, edge in asked.edges() if key.key == one.key] for one, _ in asked.edges()
+    }
+    assert [
+        [word for word in words if "mixup" in word or "dropout" in word] for words in ends["reg.mixup.alpha"]
+    ] == [
+        ["+reg=[mixup,l2]", "reg.mixup.alpha=0.2"],
+        ["+reg=[mixup,l2]", "reg.mixup.alpha=0.4"],
+    ]
+    assert all("+reg=[l2]" in words for words in ends["train.lr"])  # of every trial: with no candidate
+
+
 def test_whole_numbers_stay_whole() -> None:
     _, arm = space(TWO, "train.batch_size=interval(16,64)").sides
     one = next(each for each in arm.tuned if each.key == "train.batch_size")
