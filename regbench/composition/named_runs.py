@@ -58,8 +58,9 @@ def named_runs(stack: Any, typed_in: str | None = None, key: str = "reg") -> Ite
         if target is None:
             yield from named_runs(node, typed_in, inner)
             continue
-        asked = [name for name, value in node.items() if isinstance(value, str) and value not in NO_PATH]
-        if len(asked) > 1 and isinstance(target, str):  # one is `_target_` itself
+        # a folder's name may look like a number; `_target_` is one of these values
+        asked = [n for n, value in node.items() if type(value) in (str, int, float) and value not in NO_PATH]
+        if len(asked) > 1 and isinstance(target, str):
             fields, off = _told(target, (os.getcwd(), typed_in or "", *sys.path))
             is_off = bool(off) and all(node.get(field) == value for field, value in off.items())
             yield from (NamedRun(inner, field, node, is_off) for field in asked if field in fields)

@@ -168,7 +168,7 @@ def settled(config: dict[str, Any], typed_in: str | None = None) -> dict[str, An
                 part[name] = whole(part[name])
     _make_absolute({name: node for name, node in config.items() if isinstance(node, dict)}, typed_in)
     for named in named_runs(config.get("reg"), typed_in):
-        named.node[named.field] = _absolute(named.path, typed_in)
+        named.node[named.field] = _absolute(named.path, typed_in)  # a text, whatever it looked like
     return config
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from regbench.errors import ConfigError, brief, listed
 from regbench.evaluation.measurement import gaps
-from regbench.library.front import judged
+from regbench.library.front import judged, load_around, state_around
 from regbench.library.gap import some_of
 from regbench.library.outputs import measured
 from regbench.library.own_run import OwnRun
@@ -43,7 +43,12 @@ class Applied(Steps):
     @property
     def eval_model(self) -> nn.Module:
         """What is to be evaluated: the model, or what a member puts in its place, as averaged weights."""
-        return judged(self.reg.eval_model(self._run.model))
+        return self._judged(self.reg.eval_model(self._run.model))
+
+    def _judged(self, module: nn.Module) -> nn.Module:
+        tensor = next(iter(module.state_dict().values()), None)
+        few = self._run.data.train.inputs[:2]
+        return judged(module, few if tensor is None else few.to(tensor.device))
 
     def end_epoch(
         self,
@@ -90,7 +95,7 @@ class Applied(Steps):
 
     def final_model(self) -> nn.Module:
         """What to keep at the end: the evaluated model, with the weights of the epoch that a member kept."""
-        return judged(self.reg.final_model(self.reg.eval_model(self._run.model)))
+        return self._judged(self.reg.final_model(self.reg.eval_model(self._run.model)))
 
     def state_dict(self) -> dict[str, Any]:
         """All that has changed in the members since they were applied, and where the run stands.
@@ -101,6 +106,7 @@ class Applied(Steps):
             "step": self.step_count,
             "history": [[record.epoch, record.metrics] for record in self.history],
             "reg": self.reg.state_dict(),
+            "around": state_around(self._run.model),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -122,4 +128,8 @@ class Applied(Steps):
         self._run.clock.step = state["step"]
         self.history = [Record(epoch, dict(metrics)) for epoch, metrics in state["history"]]
         self.reg.load_state_dict(dict(reg))
+        if "around" in state:  # one of before has none
+            load_around(self._run.model, state["around"])
         self._epoch = None
+        if self.step_count:  # the curves of this epoch are those of its last step
+            self.reg.follow(self._time_of(self.step_count - 1))

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from regbench.assembly.sites import mark_sites, settle_noise, told_of_noise
+from regbench.errors import ConfigError, listed
 from regbench.nn.normalization import Normalized
 from regbench.nn.snapshots import WithWeights
+from regbench.sites import Site
 from regbench.types import Split
 
 Sites = Literal["auto", "none"] | Mapping[str, list[str]]
@@ -63,11 +65,54 @@ def _numbers_of(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def judged(module: nn.Module) -> nn.Module:
-    """What is evaluated of the person's own model: itself, or a front whose outputs are others."""
-    if isinstance(module, Front) and module._forward_hooks:  # an ensemble's mean is no state of one model
-        return module
+def judged(module: nn.Module, inputs: Tensor) -> nn.Module:
+    """What is evaluated of the person's own model: itself, or a front whose outputs are others.
+
+    Args:
+        module: what members evaluate.
+        inputs: some rows, to see whether anything before the person's model changes them in evaluation.
+    """
+    front = module.model if isinstance(module, WithWeights) else module
+    if isinstance(front, Front) and (front._forward_hooks or _changes(front.input, inputs)):
+        return module  # an ensemble's mean, and what a member does to the inputs, are no state of one model
     return unfronted(module)
+
+
+@torch.no_grad()
+def _changes(site: nn.Module | None, inputs: Tensor) -> bool:
+    """Whether a site before the person's model is more than the identity in evaluation."""
+    if not isinstance(site, Site) or site.untouched:
+        return False
+    before = site.training
+    try:
+        return not torch.equal(site.eval()(inputs), inputs)
+    finally:
+        site.train(before)
+
+
+def state_around(module: nn.Module) -> dict[str, Tensor]:
+    """What members keep in the front of a person's model, which the model's own state does not hold."""
+    if not isinstance(module, Front):
+        return {}
+    return {name: tensor for name, tensor in module.state_dict().items() if not name.startswith("net.")}
+
+
+def load_around(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Take up what `state_around` returned.
+
+    Raises:
+        ConfigError: it is of other members.
+    """
+    if not isinstance(module, Front):
+        return
+    own = module.state_dict()
+    around = {name for name in own if not name.startswith("net.")}
+    if around != state.keys():
+        raise ConfigError(
+            f"state: what members keep around the model must be {listed(around) or 'nothing'}, got "
+            f"{listed(state) or 'nothing'}"
+        )
+    module.load_state_dict({**own, **state})
 
 
 def unfronted(module: nn.Module) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import MethodType
 from typing import Any
@@ -12,28 +12,27 @@ from torch import nn
 
 from regbench.assembly.run import members_prepare
 from regbench.errors import ConfigError, brief
-from regbench.regularizers.base import Stack
+from regbench.library.own_run import OwnRun
 
 STEPPING = "_regbench_stepping"
 
 
-def prepared(stack: Stack, model: nn.Module, optimizer: Any, step: Callable[[Any], Any]) -> Any:
+def prepared(run: OwnRun, optimizer: Any, step: Callable[[Any], Any]) -> Any:
     """The optimizer within the wrappers of the members, its own `step` replaced by another.
 
     The object stays the person's own, so that schedulers and trainers see the optimizer that they know, and
     nobody steps past the members. Within `stepping` it steps as it always did.
 
     Args:
-        stack: bound, its model prepared.
-        model: the prepared one.
-        optimizer: of torch.
+        run: its model prepared.
+        optimizer: of torch; parameters of the person's model that it lacks stay out of it.
         step: called with the closure, or None.
 
     Raises:
-        ConfigError: it is no optimizer, has been prepared before, misses parameters of the model, or a member
-            refuses it.
+        ConfigError: it is no optimizer, has been prepared before, holds none of the model's parameters, or a
+            member refuses it.
     """
-    chain = within_wrappers(stack, model, optimizer)
+    chain = within_wrappers(run, optimizer)
     plain = optimizer.step
 
     @functools.wraps(plain)  # a scheduler leaves its mark on what it has wrapped
@@ -47,7 +46,7 @@ def prepared(stack: Stack, model: nn.Module, optimizer: Any, step: Callable[[Any
     return chain
 
 
-def within_wrappers(stack: Stack, model: nn.Module, optimizer: Any) -> Any:
+def within_wrappers(run: OwnRun, optimizer: Any) -> Any:
     """The optimizer within the wrappers of the members, which also holds what they have added to the model.
 
     Raises:
@@ -57,9 +56,9 @@ def within_wrappers(stack: Stack, model: nn.Module, optimizer: Any) -> Any:
         raise ConfigError(f"optimizer: must be a torch optimizer, got {brief(type(optimizer).__name__)}")
     if hasattr(optimizer, STEPPING):
         raise ConfigError("optimizer: a stack has been applied to it already; make it anew")
-    _follow(optimizer, model)
+    _follow(optimizer, run.model, run.own_parameters)
     with members_prepare():
-        return stack.prepare_optimizer(optimizer)
+        return run.reg.prepare_optimizer(optimizer)
 
 
 @contextmanager
@@ -72,8 +71,10 @@ def stepping(optimizer: Any) -> Iterator[None]:
         setattr(optimizer, STEPPING, False)
 
 
-def _follow(optimizer: Any, model: nn.Module) -> None:
+def _follow(optimizer: Any, model: nn.Module, own: Sequence[nn.Parameter]) -> None:
     """Let the groups hold what the model has now: parameters that members have added go to the first.
+
+    What a person has left out of the optimizer is not to be trained, and stays out.
 
     Raises:
         ConfigError: none of the parameters is the model's.
@@ -85,7 +86,8 @@ def _follow(optimizer: Any, model: nn.Module) -> None:
         raise ConfigError("optimizer: must hold the parameters of the model, and holds none of them")
     for group in groups:
         group["params"] = [p for p in group["params"] if id(p) in there]
-    added = [p for p in now if id(p) not in held and p.requires_grad]
+    known = held | set(map(id, own))
+    added = [p for p in now if id(p) not in known and p.requires_grad]
     if len(groups) == 1:  # in the model's order, which sums of norms depend on
         kept = held & there | set(map(id, added))
         groups[0]["params"] = [p for p in now if id(p) in kept]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from regbench.nn.logits import as_column, logits_of
 from regbench.training.loop import Run
@@ -19,10 +19,12 @@ class OwnRun(Run):
     Attributes:
         own_loss: of (outputs, targets); None for the task's.
         own_forward: what a batch's inputs are given to in the place of the model, for one forward pass.
+        own_parameters: those of the person's model before members prepared it.
     """
 
     own_loss: Callable[[Tensor, Tensor], Tensor] | None = None
     own_forward: Callable[[Any], Any] | None = None
+    own_parameters: Sequence[nn.Parameter] = ()
 
     def forward(self, inputs: Tensor) -> Any:
         if self.own_forward is None:

@@ -146,6 +146,7 @@ def run_of(
         train.num_classes,
     )
     stack.count(train_rows)
+    own_parameters = list(model.parameters())
     with members_prepare():
         stack.check_data(on_device)
         give_runs(stack, data, model, device)
@@ -165,4 +166,5 @@ def run_of(
         class_weights=class_weights,
         clock=clock,
         own_loss=loss,
+        own_parameters=own_parameters,
     )

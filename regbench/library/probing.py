@@ -87,7 +87,7 @@ def audit(
             batch_size=min(batch_size, len(rows)),
         )
         run.schedule = schedule or run.schedule
-        run.optimizer = within_wrappers(run.reg, run.model, its_optimizer)
+        run.optimizer = within_wrappers(run, its_optimizer)
         run.lr = max(group["lr"] for group in its_optimizer.param_groups)
         for group in its_optimizer.param_groups:
             group[LR_FACTOR] = group["lr"] / run.lr if run.lr else 1.0

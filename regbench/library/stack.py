@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from regbench.assembly.stack import build_stack
+from regbench.composition.kinds import STRENGTH
 from regbench.composition.named_option import named_option
 from regbench.errors import ConfigError, brief
 from regbench.library.applied import Applied
@@ -142,5 +144,14 @@ def _member(name: str, values: Any, seed: int, config_dir: str | Path | None) ->
         raise ConfigError(
             f"reg.{name}: must be a Regularizer, or a mapping of fields to values, got {brief(repr(values))}"
         )
-    node = named_option("reg", name, dict(values), config_dir)
+    node = named_option("reg", name, {key: _as_node(value) for key, value in values.items()}, config_dir)
     return build_stack({name: node}, seed=seed).members[name]
+
+
+def _as_node(value: Any) -> Any:
+    """A schedule as a configuration has it; any other value as it is."""
+    cls = type(value)
+    if not is_dataclass(value) or isinstance(value, type) or not STRENGTH.suits(cls):
+        return value
+    own = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+    return {"_target_": f"{cls.__module__}.{cls.__qualname__}", **own}

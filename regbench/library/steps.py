@@ -15,6 +15,7 @@ from regbench.library.optimizer import prepared, stepping
 from regbench.library.own_run import OwnRun
 from regbench.library.rows import numbers_of, targets_of
 from regbench.nn.logits import still_logits
+from regbench.nn.normalization import Normalized
 from regbench.regularizers.base import Stack
 from regbench.sites import Site
 from regbench.training.loop import make_update, objective
@@ -80,7 +81,7 @@ class Steps:
         """
         if self.optimizer is not None:
             raise ConfigError("optimizer: must be one for each model, and this one has an optimizer already")
-        self._run.optimizer = prepared(self.reg, self._run.model, optimizer, self._step)
+        self._run.optimizer = prepared(self._run, optimizer, self._step)
         self.optimizer = optimizer
         return optimizer
 
@@ -124,12 +125,15 @@ class Steps:
         return total
 
     def _heed_input(self, training: bool, called_past: bool) -> None:
-        """Put the site before the person's model, which only its front has, into the model's mode.
+        """Put what only the front of the person's model has, a site and hooks, into the model's mode.
 
         Raises:
             ConfigError: a member acts there, and a person's own forward goes past it.
         """
-        site = getattr(self._run.model, "input", None)
+        front = self._run.model
+        if isinstance(front, Normalized):
+            front.training = training  # that of its parts is the person's
+        site = getattr(front, "input", None)
         if not isinstance(site, Site) or site.untouched:
             return
         site.train(training)
@@ -179,7 +183,12 @@ class Steps:
         if epoch != self._epoch:
             self.reg.begin_epoch(epoch / self.epochs)
             self._epoch = epoch
-        self.reg.begin_step(step / (steps - 1) if steps > 1 else 1.0)
+        self.reg.begin_step(self._time_of(step))
+
+    def _time_of(self, step: int) -> float:
+        """The share of the run at which members are told of a step: 0 of the first, 1 of the last."""
+        steps = self.epochs * self.steps_per_epoch
+        return step / (steps - 1) if steps > 1 else 1.0
 
     def step(
         self,

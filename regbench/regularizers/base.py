@@ -307,9 +307,12 @@ class Stack(Regularizer):
         for leaf in self._acting["begin_epoch"]:
             leaf.begin_epoch(progress)
 
-    def begin_step(self, progress: float) -> None:
+    def follow(self, progress: float) -> None:
         for _, leaf in () if self.at_largest else self._following:
             leaf.follow(progress)
+
+    def begin_step(self, progress: float) -> None:
+        self.follow(progress)
         for leaf in self._acting["begin_step"]:
             leaf.begin_step(progress)
 

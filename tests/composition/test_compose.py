@@ -225,6 +225,14 @@ def test_the_name_of_a_sweep_may_look_like_a_number(typed: str, name: str) -> No
     assert place_of(read_line(words), jobs(*words)).root == Path("outputs/sweeps") / name
 
 
+@pytest.mark.parametrize(("typed", "folder"), [("7", "7"), ("1.5", "1.5"), ("./7", "7"), ("null", None)])
+def test_the_folder_of_a_run_may_look_like_a_number(typed: str, folder: str | None) -> None:
+    (job,) = jobs("+reg=distillation", f"reg.distillation.teacher={typed}", "reg.distillation.temperature=1")
+    expected = None if folder is None else str(Path.cwd() / folder)
+    assert job.config["reg"]["distillation"]["teacher"] == expected
+    assert job.config["reg"]["distillation"]["temperature"] == 1
+
+
 @pytest.mark.parametrize("split", ["{1:1}", "[1]", "x", "null", "0", "${seed}"])
 def test_only_splits_that_are_numbers_may_follow_the_seed(split: str) -> None:
     found = jobs("-m", "seed=0,1", f"dataset.split_seed={split}")

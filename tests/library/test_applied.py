@@ -433,3 +433,109 @@ def test_an_ensemble_of_snapshots_is_what_is_evaluated_and_kept() -> None:
     kept = applied.final_model().eval()
     torch.testing.assert_close(kept(inputs).softmax(1), (ends[0] + ends[1]) / 2)
     assert not torch.allclose(ends[0], ends[1])
+
+
+@pytest.mark.parametrize("name", ["", "batch_norm", "l2"])
+def test_what_a_person_leaves_out_of_the_optimizer_is_not_trained(name: str) -> None:
+    inputs, labels = rows()
+    model = net()
+    model.insert(2, _norm_site())
+    first, last = (module for module in model if isinstance(module, nn.Linear))
+    before = first.weight.detach().clone(), last.weight.detach().clone()
+    optimizer = torch.optim.SGD([{"params": [last.weight]}, {"params": [last.bias]}], lr=0.1)
+    stack = regbench.stack(*filter(None, [name]))
+    applied = stack.apply(model, optimizer, train=rows(), epochs=1, steps_per_epoch=3)
+    for _ in range(3):
+        applied.step(inputs, labels)
+    added = 2 if name == "batch_norm" else 0  # weight and bias of the layer that the member brings along
+    assert [len(group["params"]) for group in optimizer.param_groups] == [1 + added, 1]
+    assert torch.equal(first.weight, before[0])
+    assert not torch.equal(last.weight, before[1])
+
+
+def _after(applied: Applied, steps: int) -> Applied:
+    inputs, labels = rows()
+    for _ in range(steps):
+        applied.step(inputs, labels)
+    return applied
+
+
+def test_an_ensemble_goes_on_from_the_three_states() -> None:
+    """Snapshots lie around the model, whose own state does not hold them."""
+    stack = regbench.stack(snapshot={"cycles": 4})
+    whole = _after(applied_to(stack, net(), epochs=4, steps_per_epoch=4), 9)
+    states = copy.deepcopy([one.state_dict() for one in (whole.model, whole.optimizer, whole)])
+    other = net()
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(1.0)
+    taken_up = applied_to(stack, other, epochs=4, steps_per_epoch=4)
+    for one, state in zip((taken_up.model, taken_up.optimizer, taken_up), states, strict=True):
+        one.load_state_dict(state)
+    inputs, _ = rows()
+    for applied in (whole, taken_up):
+        applied.eval_model.eval()
+    assert torch.equal(whole.eval_model(inputs), taken_up.eval_model(inputs))
+    for applied in (whole, taken_up):
+        applied.model.train()
+        _after(applied, 7)
+        applied.eval_model.eval()
+    assert torch.equal(whole.eval_model(inputs), taken_up.eval_model(inputs))
+    with pytest.raises(ConfigError, match=r"^state: what members keep around the model must be "):
+        taken_up.load_state_dict({**states[2], "around": {}})
+
+
+def unmarked() -> nn.Sequential:
+    """A network that has no sites of its own, so that one is put before it."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def test_what_a_member_does_to_the_inputs_in_evaluation_is_evaluated() -> None:
+    """Classic dropout shows half of each input then: the logits are those of net(x / 2)."""
+    inputs, labels = rows()
+    model = unmarked()
+    stack = regbench.stack(dropout={"where": "input", "mode": "classic", "p": 0.5}, ema={"decay": 0.5})
+    for members in (stack, stack.without("ema")):
+        model = unmarked()
+        applied = _after(applied_to(Stack(members.members), model), 2)
+        evaluated = applied.eval_model.eval()
+        own = evaluated.state_dict() if "ema" in members.members else None
+        copied = unmarked().eval()
+        copied.load_state_dict(
+            model.state_dict()
+            if own is None
+            else {n.removeprefix("net."): t for n, t in own.items() if n.startswith("net.")}
+        )
+        torch.testing.assert_close(evaluated(inputs), copied(inputs / 2))
+        torch.testing.assert_close(applied.final_model().eval()(inputs), copied(inputs / 2))
+        if own is None:
+            measured = regbench.gap(applied.eval_model, train=rows(), val=rows()).train["loss"]
+            assert measured == pytest.approx(F.cross_entropy(copied(inputs / 2), labels).item(), rel=1e-5)
+
+
+def test_noise_on_the_inputs_that_evaluation_lacks_leaves_the_person_s_own_model() -> None:
+    model = unmarked()
+    applied = _after(applied_to(regbench.stack(dropout={"where": "input", "p": 0.5}), model), 2)
+    assert applied.eval_model is model
+    assert applied.final_model() is model
+
+
+def test_the_curve_of_an_epoch_that_ended_before_the_state_was_saved() -> None:
+    """After step 4 of 6 a ramp from 0.1 to 0.6 is at 0.1 + 0.5 * 3 / 5 = 0.4."""
+    ramp = regbench.strengths.Ramp(0.1, 0.6, 1.0)
+    stack = regbench.stack(dropout={"p": ramp})
+    whole = _after(applied_to(stack, net()), 4)
+    taken_up = applied_to(stack, net())
+    taken_up.load_state_dict(whole.state_dict())
+    for applied in (whole, taken_up):
+        applied.end_epoch()
+        assert applied.history[-1].metrics["dropout/p"] == pytest.approx(0.4)
+
+
+def test_a_schedule_may_be_given_as_an_object_or_as_a_configuration_has_it() -> None:
+    node = {"_target_": "regbench.strengths.Ramp", "start": 0.1, "end": 0.6, "over": 1.0}
+    for value in (node, regbench.strengths.Ramp(0.1, 0.6, 1.0)):
+        applied = _after(applied_to(regbench.stack(dropout={"p": value}), net()), 6)
+        applied.end_epoch()
+        assert applied.history[-1].metrics["dropout/p"] == 0.6
