@@ -128,11 +128,16 @@ def run_of(
         batch_size: rows of a batch.
 
     Raises:
-        ConfigError: a member refuses the data or the model, or has a loss of its own beside a person's.
+        ConfigError: a member refuses the data or the model, or has or computes a loss beside a person's.
     """
     owners = [n for n, leaf in stack.leaves() if "data_loss" in hooks(type(leaf)) and not leaf.is_off]
     if loss is not None and owners:
         raise ConfigError(f"loss: must be left out beside reg.{owners[0]}, which replaces the data loss")
+    own = [name for name, leaf in stack.leaves() if leaf.computes_task_loss and not leaf.is_off]
+    if loss is not None and own:
+        raise ConfigError(
+            f"loss: must be left out beside reg.{own[0]}, which computes the loss of the task by itself"
+        )
     clock = Clock()
     stack.bind(seed, clock)
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))

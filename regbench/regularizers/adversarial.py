@@ -86,6 +86,10 @@ class Adversarial(Regularizer):
         passes = "1 pass" if self.steps == 1 else f"{self.steps} passes"
         return f"{passes} to move the inputs and 1 to learn from them; {bounded}"
 
+    @property
+    def computes_task_loss(self) -> bool:
+        return True
+
     def moved(self, forward: ForwardPass) -> Tensor:
         """(B, ...): the inputs x' of a forward pass."""
         clean = forward.batch.inputs.detach()

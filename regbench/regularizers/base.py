@@ -187,6 +187,11 @@ class Regularizer:
         """Whether what it does in a step depends on how many the run has: then none can be added later."""
         return not self.is_off and not {"begin_epoch", "begin_step"}.isdisjoint(hooks(type(self)))
 
+    @property
+    def computes_task_loss(self) -> bool:
+        """Whether it computes the loss of the task by itself, as no loss of a person's own can be."""
+        return False
+
     # strengths that follow a schedule
 
     def why_fixed(self, field: str) -> str:

@@ -61,6 +61,10 @@ class Flooding(Regularizer):
             return None
         return 2 * (self.level - self._losses(forward)).relu().mean()
 
+    @property
+    def computes_task_loss(self) -> bool:
+        return self.form == "example"
+
     def _losses(self, forward: ForwardPass) -> Tensor:
         """(B,): the loss of the task for each row."""
         logits, targets = forward.logits, forward.batch.targets

@@ -76,6 +76,10 @@ class RDrop(Regularizer):
         first, second = (F.cross_entropy(z, forward.batch.targets, forward.class_weights) for z in passes)
         return (second - first) / 2 + self.strength * divergence(*passes)
 
+    @property
+    def computes_task_loss(self) -> bool:
+        return True
+
     def note(self) -> str:
         return "" if self.is_off else "each batch is passed twice"
 

@@ -65,11 +65,21 @@ class SelfDistillation(Regularizer):
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
         if self.cycles < 2:
             raise ValueError(f"cycles must be at least 2, got {self.cycles}")
-        self._ends = False
+        self._ends = self._is_first = False
         self._teacher: dict[str, Tensor] = {}  # by the names of the model's state; empty in the first part
+        self._first: dict[str, Tensor] = {}  # likewise, the end of the first step, until the second begins
 
     def begin_step(self, progress: float) -> None:
-        self._ends = self._ends_a_part(progress)
+        step = self.stream.moment[0]
+        self._is_first = progress == 0  # from which alone the length of the run is not known
+        if self._is_first:
+            self._ends = False
+            return
+        steps = round(step / progress) + 1
+        if step == 1 and self._ends_a_part(0, steps):
+            self._teacher = self._first
+        self._first = {}
+        self._ends = self._ends_a_part(step, steps)
 
     def transform_loss(self, loss: Tensor) -> Tensor:
         index(
@@ -85,33 +95,37 @@ class SelfDistillation(Regularizer):
         return self.share * softened_divergence(taught, forward.logits, self.temperature)
 
     def end_step(self, model: nn.Module) -> None:
-        if self._ends and (self.schedules or not self.is_off):  # a share that is 0 for a while rises again
-            self._teacher = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        if not (self._ends or self._is_first) or (self.is_off and not self.schedules):
+            return  # with a schedule a share that is 0 for a while rises again
+        kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        if self._ends:
+            self._teacher = kept
+        else:
+            self._first = kept
 
     def note(self) -> str:
         if self.is_off:
             return ""
         return (
-            f"{self.cycles - 1} of {self.cycles} parts learn from a teacher; "
+            f"{self.cycles - 1} of {self.cycles} parts learn from a teacher (fewer where the run has fewer "
+            "steps); "
             f"schedule=cyclic schedule.cycles={self.cycles} ends each part at a small learning rate"
         )
 
     def state_dict(self) -> dict[str, Any]:
-        return {"teacher": dict(self._teacher)}
+        return {"teacher": dict(self._teacher), "first": dict(self._first)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._teacher = {name: tensor.clone() for name, tensor in state["teacher"].items()}
+        first = state.get("first", {})  # which earlier states lack
+        self._first = {name: tensor.clone() for name, tensor in first.items()}
 
-    def _ends_a_part(self, progress: float) -> bool:
-        """Whether the next step belongs to another part than this one, by the middle of each.
+    def _ends_a_part(self, step: int, steps: int) -> bool:
+        """Whether the step after this one of so many belongs to another part, by the middle of each.
 
         Behind the last step there is one more, in which nothing learns: the audit's few steps, each as if it
         were the first or the last of a run, have a teacher by that.
         """
-        step = self.stream.moment[0]
-        if progress == 0:  # the first step, from which alone the length of the run is not known
-            return False
-        steps = round(step / progress) + 1
         part, following = (int((step + ahead) * self.cycles / steps) for ahead in (0.5, 1.5))
         return part < following
 

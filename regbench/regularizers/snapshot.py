@@ -54,7 +54,7 @@ class Snapshot(Regularizer):
         if self.last is not None and self.last < 1:
             raise ValueError(f"last must be at least 1 or null, got {self.last}")
         self._of_classes = True
-        self._ends = False
+        self._ends = self._is_first = False
 
     def check_data(self, train: Split) -> None:
         self._of_classes = train.task.speaks_of_classes
@@ -71,11 +71,23 @@ class Snapshot(Regularizer):
         return model
 
     def begin_step(self, progress: float) -> None:
-        self._ends = progress >= 1 or self._ends_a_cycle(progress)
+        step = self.stream.moment[0]
+        self._is_first = progress == 0  # from which alone the length of the run is not known
+        if self._is_first:
+            self._ends = False
+            return
+        steps = round(step / progress) + 1
+        if step == 1 and not self.is_off and self._ends_a_cycle(0, steps):
+            self._ensemble.count_in()
+        self._ends = progress >= 1 or self._ends_a_cycle(step, steps)
 
     def end_step(self, model: nn.Module) -> None:
-        if self._ends and not self.is_off:
+        if self.is_off:
+            return
+        if self._ends:
             self._ensemble.take(model)
+        elif self._is_first:
+            self._ensemble.put(model, 0)
 
     def eval_model(self, model: nn.Module) -> nn.Module:
         return model  # in evaluation it is the ensemble: beside another member's average it would be neither
@@ -86,16 +98,12 @@ class Snapshot(Regularizer):
         kept = self._ensemble.count
         which = f"the last {kept}" if kept < self.cycles else f"{kept}"
         return (
-            f"averages the predictions at the ends of {which} cycles; "
+            f"averages the predictions at the ends of {which} cycles (fewer where the run has fewer steps); "
             f"schedule=cyclic schedule.cycles={self.cycles} restarts the learning rate in each"
         )
 
-    def _ends_a_cycle(self, progress: float) -> bool:
-        """Whether the next step belongs to another cycle than this one, by the middle of each."""
-        step = self.stream.moment[0]
-        if progress == 0:  # the first step, from which alone the length of the run is not known
-            return False
-        steps = round(step / progress) + 1
+    def _ends_a_cycle(self, step: int, steps: int) -> bool:
+        """Whether the step after this one of so many belongs to another cycle, by the middle of each."""
         cycle, following = (int((step + ahead) * self.cycles / steps) for ahead in (0.5, 1.5))
         return cycle < following
 
@@ -128,13 +136,21 @@ class Ensemble(nn.Module):
             for index in range(self.count):
                 self.register_buffer(_buffer(index, name), tensor.detach().clone())
 
-    @torch.no_grad()
     def take(self, model: nn.Module) -> None:
         """Keep the model as it is, in the place of the oldest where all are taken."""
+        self.put(model, int(self.taken) % self.count)
+        self.count_in()
+
+    @torch.no_grad()
+    def put(self, model: nn.Module, index: int) -> None:
+        """Copy the model as it is into one of the places; it is no snapshot before it is counted in."""
         self.allocate(model)
-        index = int(self.taken) % self.count
         for name, tensor in _own(model).items():
             self.get_buffer(_buffer(index, name)).copy_(tensor)
+
+    @torch.no_grad()
+    def count_in(self) -> None:
+        """Let what was put into the next place be one of the snapshots."""
         self.taken += 1
 
     def predict(self, model: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:

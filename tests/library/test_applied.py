@@ -417,6 +417,26 @@ def test_a_loss_beside_a_member_that_has_one_is_refused() -> None:
         applied_to(stack, net(), loss=F.cross_entropy)
 
 
+COMPUTING = {"adversarial": {"epsilon": 0.1}, "flooding": {"form": "example"}, "r_drop": {}}
+
+
+@pytest.mark.parametrize("name", COMPUTING)
+def test_a_loss_beside_a_member_that_computes_the_tasks_is_refused(name: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"^loss: must be left out beside reg\.{name}, which computes the loss of the task"
+    ):
+        applied_to(regbench.stack(**{name: COMPUTING[name]}), net(), loss=F.cross_entropy)
+
+
+def test_a_loss_may_stand_beside_these_where_they_are_off_or_heed_it() -> None:
+    for values in (
+        {"adversarial": {"epsilon": 0.0}},
+        {"flooding": {"form": "batch"}},
+        {"flooding": {"form": "example", "level": 0.0}},
+    ):
+        applied_to(regbench.stack(**values), net(), loss=F.cross_entropy)
+
+
 def test_an_ensemble_of_snapshots_is_what_is_evaluated_and_kept() -> None:
     torch.manual_seed(0)
     inputs, labels = torch.randn(12, 4), torch.arange(12) % 3

@@ -70,7 +70,43 @@ def test_a_teacher_is_taken_at_the_end_of_every_part():
         seen.append(member._teacher["weight"][0, 0].item() if member._teacher else None)
     # 7 steps in 3 parts: the middles (s + 0.5) * 3 / 7 pass 1 after step 1 and 2 after step 4
     assert seen == [None, 1.0, 1.0, 1.0, 4.0, 4.0, 6.0]
-    assert member.note().startswith("2 of 3 parts learn from a teacher;")  # nothing learns from the last
+    assert member.note().startswith(
+        "2 of 3 parts learn from a teacher (fewer where the run has fewer steps);"
+    )  # nothing learns from the last
+
+
+@pytest.mark.parametrize(
+    ("cycles", "steps", "teachers"),
+    [
+        (2, 2, [None, 0]),
+        # of 0.5, 1.5 and 2.5 the second is 3/2, and begins the second part
+        (2, 3, [None, 0, 0]),
+        (3, 3, [None, 0, 1]),
+        (100, 3, [None, 0, 1]),
+        (4, 7, [None, None, 1, 2, 2, 4, 4]),
+    ],
+)
+def test_a_part_may_have_a_single_step_also_the_first(cycles, steps, teachers):
+    """The step whose end the teacher of each step is; a run that goes on from a state has the same."""
+    member, model, seen = made(cycles=cycles), linear(0.0), []
+    for step in range(steps):
+        model.weight.data[0, 0] = float(step)
+        before, member = member, made(cycles=cycles)
+        member.load_state_dict(before.state_dict())
+        member.stream = Stream(0, "self_distillation", Clock(step=step))
+        member.begin_step(step / (steps - 1))
+        seen.append(member._teacher["weight"][0, 0].item() if member._teacher else None)
+        member.end_step(model)
+    assert seen == teachers
+    assert not member._first
+
+
+def test_in_a_run_of_two_steps_the_second_learns_from_the_first():
+    run = build_run(tiny(reg={"self_distillation": reg_node("self_distillation", cycles=2)}))
+    run.epochs, run.batch_size = 2, len(run.data.train)
+    first, second = (event.record.metrics for event in fit(run) if not isinstance(event, StepEnd))
+    assert "objective/self_distillation" not in first
+    assert "objective/self_distillation" in second
 
 
 def test_a_teacher_is_taken_where_a_schedule_of_the_share_is_at_0():

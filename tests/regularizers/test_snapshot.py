@@ -45,18 +45,49 @@ def run(reg, model, steps, seen):
 
 def taken(cycles, steps):
     """The steps after which weights were kept."""
-    reg, found = member(cycles), []
-    model = reg.prepare_model(net())
+    reg, model = member(cycles), nn.Linear(1, 1, bias=False)
+    model = reg.prepare_model(model)
+    for step in range(steps):
+        model.weight.data.fill_(float(step))
+        reg.clock.step = step
+        reg.begin_step(step / (steps - 1) if steps > 1 else 1.0)
+        reg.end_step(model)
     counted = model.get_submodule(NAME)
-    run(reg, model, steps, lambda step: found.append((step, int(counted.taken))))
-    before = [0, *(count for _, count in found)]
-    return [step for (step, count), last in zip(found, before, strict=False) if count > last]
+    return [int(counted.get_buffer(f"{slot}/weight")) for slot in range(int(counted.taken))]
 
 
 def test_keeps_the_weights_of_the_last_step_of_each_cycle():
     assert taken(4, 20) == [4, 9, 14, 19]
     # of 10 steps in three cycles: those whose middle is the last before 10/3 and 20/3 of 0.5, 1.5, ...
     assert taken(3, 10) == [2, 6, 9]
+
+
+def test_a_cycle_may_have_a_single_step_also_the_first():
+    assert taken(2, 2) == [0, 1]
+    assert taken(3, 3) == [0, 1, 2]
+    # of 3 steps in two cycles: of 0.5, 1.5 and 2.5 the second is 3/2, and begins the second cycle
+    assert taken(2, 3) == [0, 2]
+    assert taken(4, 7) == [1, 2, 4, 6]
+    assert taken(5, 4) == taken(100, 4) == [0, 1, 2, 3]  # no more than there are steps
+    assert taken(2, 1) == [0]
+
+
+def test_a_first_step_that_ends_a_cycle_counts_also_where_the_run_goes_on_from_a_checkpoint():
+    """Whether it does is known in the second step, and the weights lie in the model until then."""
+    reg, other = member(2), member(2)
+    model, again = reg.prepare_model(nn.Linear(3, 2)), other.prepare_model(nn.Linear(3, 2))
+    first, inputs = copy.deepcopy((model.weight.data, model.bias.data)), torch.randn(5, 3)
+    reg.begin_step(0.0)
+    reg.end_step(model)
+    assert torch.equal(model.eval()(inputs), nn.functional.linear(inputs, *first))
+    again.load_state_dict(model.state_dict())
+    other.clock.step = 1
+    other.begin_step(1.0)
+    again.weight.data.add_(1.0)
+    other.end_step(again)
+    second = first[0] + 1.0, first[1]
+    each = [nn.functional.linear(inputs, *weights).softmax(1) for weights in (first, second)]
+    torch.testing.assert_close(again.eval()(inputs).softmax(1), (each[0] + each[1]) / 2)
 
 
 @pytest.mark.parametrize("last", [None, 2, 9])
@@ -126,7 +157,7 @@ def test_notes_which_and_how_the_schedule_follows():
     reg = member(5, 2)
     reg.prepare_model(net())
     assert reg.note() == (
-        "averages the predictions at the ends of the last 2 cycles; "
+        "averages the predictions at the ends of the last 2 cycles (fewer where the run has fewer steps); "
         "schedule=cyclic schedule.cycles=5 restarts the learning rate in each"
     )
 
