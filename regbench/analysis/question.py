@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from regbench.analysis.words import factor
 from regbench.errors import ConfigError, did_you_mean, nearest
-from regbench.records.metrics import CLASSES, JUDGING, NUMBERS, Terms, split_of
+from regbench.records.metrics import CLASSES, JUDGING, MEASURED, NUMBERS, Terms, split_of
 from regbench.records.reader import Result, printable
 from regbench.stats.paired_test import FIXED, SEQUENTIAL, PairedTest
 
@@ -21,8 +21,13 @@ FIXED_SEEDS = (
 )
 
 
-def refuse_metric(command: str, metric: str | None) -> None:
+def refuse_metric(command: str, metric: str | None, possible: Sequence[str] = JUDGING) -> None:
     """Refuse what no verdict can be on; where none is asked for the runs decide.
+
+    Args:
+        command: its name.
+        metric: that is asked for.
+        possible: the splits that its verdict may be on.
 
     Raises:
         ConfigError: the metric is none of a split that judges.
@@ -30,14 +35,15 @@ def refuse_metric(command: str, metric: str | None) -> None:
     if metric is None:
         return
     split, _, what = metric.partition("/")
-    if split in JUDGING and what:
+    if split in possible and what:
         return
-    why = ", which have chosen nothing"
+    why = f", such as {possible[0]}/accuracy"
     if split == "gap":
         why = ": a constant predictor has no gap, so a gap alone ranks nothing"
-    raise ConfigError(
-        f"{command}: --metric must be a figure of {', '.join(JUDGING)}{why}; got {printable(metric)}"
-    )
+    elif split in MEASURED and split not in JUDGING:
+        why = f", which {'has' if len(possible) == 1 else 'have'} chosen nothing"
+    got = printable(metric) or "nothing"
+    raise ConfigError(f"{command}: --metric must be a figure of {', '.join(possible)}{why}; got {got}")
 
 
 def refuse_unmeasured(command: str, metric: str, measured: Iterable[str]) -> None:

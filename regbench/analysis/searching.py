@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from regbench.analysis.report import Comparison
 
 BASELINE = "baseline"  # the arm without members
+EPOCHS = "train.epochs"
 
 
 class TrialState(StrEnum):
@@ -49,6 +50,18 @@ class Parameter:
     log: bool = False
     choices: Sequence[str] = ()
     candidate: str | None = None
+
+    @property
+    def numbers(self) -> list[float]:
+        """The ends of a range, or all values of a choice of numbers."""
+        if self.low is not None and self.high is not None:
+            return [self.low, self.high]
+        return [float(one) for one in self.choices]
+
+
+def epochs_of(values: Mapping[str, Any], usual: int) -> int:
+    """Of a run that is not pruned, where a trial has these values: they may be searched as well."""
+    return int(float(values.get(EPOCHS, usual)))
 
 
 @dataclass(frozen=True)
@@ -202,7 +215,7 @@ class SearchReport:
         objective: the metric of select.
         smaller: whether less of it is better.
         seeds: of every trial.
-        epochs: of a run that is not pruned.
+        epochs: of a run that is not pruned; where they are searched, of the longest.
         sampler, pruner: as they are called.
         fixed: what is tuned elsewhere and here was given, in words.
         arms: the baseline first.
@@ -211,6 +224,7 @@ class SearchReport:
         said: the outcome in a sentence or two.
         spent: jobs, epochs and time, in words.
         storage: where Optuna's own record is.
+        is_read: whether the test split has been read for it.
     """
 
     regbench: str
@@ -232,3 +246,15 @@ class SearchReport:
     said: str
     spent: str
     storage: str
+    is_read: bool = False
+
+    @property
+    def least_epochs(self) -> int:
+        """Of the shortest run that is not pruned; `epochs`, unless they are searched."""
+        asked = [one for arm in self.arms for one in arm.parameters if one.key == EPOCHS]
+        return min((int(min(one.numbers)) for one in asked), default=self.epochs)
+
+    def planned(self, arm: Arm) -> int:
+        """The epochs that the trials of an arm which have ended would have trained without pruning."""
+        ended = (one for one in arm.trials if one.state != TrialState.OPEN)
+        return sum(epochs_of(one.values, self.epochs) for one in ended) * max(1, len(self.seeds))

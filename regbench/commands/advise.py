@@ -13,7 +13,7 @@ from regbench.composition.compose import read_line, refuse_options
 from regbench.composition.composer import Composer
 from regbench.folders.outputs import write_output
 from regbench.reports.advice_text import show, show_plan
-from regbench.studies.study import Output, options, refuse_output
+from regbench.studies.study import Output, options, refuse_outputs
 from regbench.terminal.arguments import path
 from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen, Terminal, print_lines
@@ -39,11 +39,10 @@ def main(argv: list[str]) -> int:
     """
     started = time.time()
     asked, words = parsed(argv)
-    refuse_metric(COMMAND, asked.metric)
+    refuse_metric(COMMAND, asked.metric, ["val"])
     margin = typed_difference(COMMAND, "--margin", asked.margin)
-    for option, file in (("--json", asked.json), ("--html", asked.html)):
-        if file is not None:
-            refuse_output(COMMAND, Output(option, file, False, lambda *_: None))
+    wanted = (("--json", asked.json), ("--html", asked.html))
+    refuse_outputs(COMMAND, [Output(option, file, False, lambda *_: None) for option, file in wanted if file])
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     with kept():
         from regbench.studies.advising.settings import settings_of

@@ -18,7 +18,7 @@ from regbench.reports.search_board import plan_of
 from regbench.reports.search_exports import search_json
 from regbench.reports.search_text import show
 from regbench.studies.searching.settings import settings_of
-from regbench.studies.study import Output, options, refuse_output
+from regbench.studies.study import Output, options, refuse_outputs, refuse_within
 from regbench.terminal.arguments import path
 from regbench.terminal.imports import kept
 from regbench.terminal.screen import Screen, Terminal, print_lines, print_table
@@ -50,10 +50,9 @@ def main(argv: list[str]) -> int:
     """
     asked, words = parsed(argv)
     settings, words = settings_of(words)
-    refuse_metric(COMMAND, asked.metric)
+    refuse_metric(COMMAND, asked.metric, ["val"])
     margin = typed_difference(COMMAND, "--margin", asked.margin)
-    for one in outputs(asked):
-        refuse_output(COMMAND, one)
+    refuse_outputs(COMMAND, outputs(asked))
     line = read_line(words, COMMAND)
     refuse_options(line, COMMAND)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
@@ -63,6 +62,7 @@ def main(argv: list[str]) -> int:
 
     composer = Composer(line.config_dir)
     study = SearchStudy(line, composer, settings, asked.metric, asked.at, margin, argv)
+    refuse_within(COMMAND, outputs(asked), study.files)
     launch = Launch(study.line, composer)
     if asked.plan:
         _plan(study, launch)
@@ -81,7 +81,9 @@ def parsed(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--margin", metavar="NUMBER", help=margin)
     parser.add_argument("--html", metavar="FILE", type=path, help="write the report as one page")
-    parser.add_argument("--figures", metavar="FOLDER", type=path, help="write its figures, as PDF and PNG")
+    parser.add_argument(
+        "--figures", metavar="FOLDER", type=path, help="write its figures, as PDF, SVG and PNG"
+    )
     return parser.parse_known_args(argv)
 
 

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from regbench.folders.ownership import is_ours
+from regbench.folders.ownership import LOCK, is_ours, kind_of
 from regbench.folders.placement import REPLACED, WRITTEN_IN_PLACE
 from regbench.storage.files import write_bytes
 from regbench.storage.folders import emptied_on_failure
 
+# of a search: the folder of its files, and the one that says what it is
+STUDY, ABOUT = "study", "search.json"
+ADVICE = "advice.json"  # says what an advice is on, beside what each of its stages has come to
+OF_ADVICE = (ADVICE, "plan.json", "race.json", "search.json", "ablation.json")
 MAKER = "regbench"  # stands in every figure that is written, and tells it from a person's own
 
 
@@ -32,8 +36,8 @@ def write_output(path: Path, content: bytes) -> None:
         kind = stat.S_IFREG
     if kind == stat.S_IFDIR:
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if _is_of_a_run(path):
-        raise OSError(errno.EPERM, "is a file of a run", str(path))
+    if owner := owner_of(path):
+        raise OSError(errno.EPERM, f"is a file of {owner}", str(path))
     if kind == stat.S_IFBLK:
         raise OSError(errno.EPERM, "is a disk", str(path))
     if kind != stat.S_IFREG or Path(os.path.abspath(path)).parts[1:2] in (("dev",), ("proc",)):
@@ -42,13 +46,35 @@ def write_output(path: Path, content: bytes) -> None:
         _replace(path, content)
 
 
-def _is_of_a_run(path: Path) -> bool:
-    """Whether a path is that of a file that a run folder has, or of one in its record."""
-    place = Path(os.path.abspath(path))
-    return any(
+def owner_of(path: Path) -> str:
+    """Whose file a path is: one that a run, a search or an advice has or may have; empty where nobody's."""
+    place = place_of(path)
+    if any(
         str(place.relative_to(folder)) in (*WRITTEN_IN_PLACE, *REPLACED) and is_ours(folder)
         for folder in place.parents[:2]
-    )
+    ):
+        return "a run"
+    if any(folder.name == STUDY and _is_state(folder, ABOUT) for folder in (place, *place.parents)):
+        return "a search"
+    if place.name in OF_ADVICE and _is_state(place.parent, ADVICE):
+        return "an advice"
+    return ""
+
+
+def _is_state(folder: Path, about: str) -> bool:
+    """Whether a folder holds this file, and the lock of who writes it: a person's own has none."""
+    return kind_of(folder / about) != "" and kind_of(folder / LOCK) != ""
+
+
+def run_around(path: Path) -> Path | None:
+    """The run folder that a path is, or lies in; None where there is none."""
+    place = place_of(path)
+    return next((folder for folder in (place, *place.parents[:2]) if is_ours(folder)), None)
+
+
+def place_of(path: Path) -> Path:
+    """Where a path leads by links of folders; one to a file is replaced, and is not followed."""
+    return Path(os.path.realpath(path)) if path.is_dir() else Path(os.path.realpath(path.parent)) / path.name
 
 
 def _replace(path: Path, content: bytes) -> None:

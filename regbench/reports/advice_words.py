@@ -167,7 +167,8 @@ def stage_line(stage: str, plan: Plan, raced: RaceFound | None = None) -> str:
         return "\n".join(["plan:", *(f"  {line}" for line in planned(plan))])
     if stage == "raced" and raced is not None:
         names = listed(raced.candidates) or "none"
-        return f"race: over after {raced.stage.spent}; searched are {names} ({raced.rule})"
+        over = f", as {raced.stage.over}" if raced.stage.over else ""
+        return f"race: over after {raced.stage.spent}{over}; searched are {names} ({raced.rule})"
     return {
         "race": "race: every technique at its defaults, against none",
         "ablation": "ablation: the winner without each of its members",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from regbench.analysis.searching import Arm, Trial, TrialState
 from regbench.analysis.words import number
 from regbench.records.metrics import Terms, smaller_is_better
+from regbench.reports.search_wording import tried
 from regbench.terminal.columns import Table
 
 EMPTY = "-"
@@ -31,7 +32,7 @@ def board(
 
 def _row(arm: Arm, running: int, objective: str) -> list[str]:
     ended, complete = arm.trials, [one for one in arm.trials if one.score is not None]
-    count = f"{len(ended)} of {arm.budget}" if arm.budget is not None else str(len(ended))
+    count = tried(len(ended), arm.budget)
     pruned = sum(one.state is not TrialState.COMPLETE for one in ended)
     best = _best(complete, objective)
     score = number(objective, best.score) if best and best.score is not None else EMPTY

@@ -18,7 +18,7 @@ from regbench.analysis.search_findings import (
 from regbench.analysis.search_stages import Stage, stages
 from regbench.analysis.searching import Arm, Finalist, SearchReport, TrialState
 from regbench.analysis.words import number
-from regbench.reports.search_wording import ends
+from regbench.reports.search_wording import ends, tried
 from regbench.terminal.columns import Table
 
 NONE = "-"
@@ -82,9 +82,10 @@ def _open(report: SearchReport) -> bool:
 
 def _arm(arm: Arm, report: SearchReport) -> list[str]:
     took, best = spent(arm, report), best_of(arm, report.smaller)
-    budget = str(len(arm.trials)) if arm.budget is None else f"{len(arm.trials)} of {arm.budget}"
+    budget = tried(len(arm.trials), arm.budget)
+    planned = report.planned(arm)
     states = [str(took.states.get(state, 0)) for state in STATES[: 4 if _open(report) else 3]]
-    share = f"{100 * took.epochs / took.all_epochs:.0f} %" if took.all_epochs else NONE
+    share = f"{100 * took.epochs / planned:.0f} %" if planned else NONE
     reached = [number(report.objective, best[1]), str(best[0].number)] if best else [NONE, NONE]
     return [arm.name, budget, *states, str(took.epochs), share, *reached]
 

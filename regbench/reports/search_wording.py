@@ -40,13 +40,24 @@ def setup(report: SearchReport) -> list[str]:
     arms, metric = counted(len(report.arms), "arm"), terms_of(report).title(report.objective)
     lines = [
         f"study {report.name}: {report.dataset} {report.model}, {arms}, by {metric} "
-        f"({better} is better) over {counted(report.epochs, 'epoch')}, "
+        f"({better} is better) over {_epochs(report)}, "
         f"{'seed' if len(report.seeds) == 1 else 'seeds'} {seeds}",
         f"sampler {report.sampler}, pruner {report.pruner}; spent: {report.spent}",
     ]
     if report.fixed:
         lines.append(f"given, not searched: {'; '.join(report.fixed)}")
     return lines
+
+
+def _epochs(report: SearchReport) -> str:
+    """Of a run that is not pruned."""
+    least, most = report.least_epochs, counted(report.epochs, "epoch")
+    return most if least == report.epochs else f"{least} to {most}"
+
+
+def tried(trials: int, budget: int | None) -> str:
+    """How many trials an arm has had, of how many; of fewer where there were more before a line said so."""
+    return str(trials) if budget is None or trials > budget else f"{trials} of {budget}"
 
 
 def confirmed(report: SearchReport) -> list[str]:
@@ -92,13 +103,11 @@ def commands(report: SearchReport) -> list[tuple[str, str]]:
         if report.outcome == Outcome.NOTHING:
             sides = [sides[1], ("to train the winner all the same", found.winner)]
         made += [(what, training(side)) for what, side in sides]
-    if found is not None and report.outcome != Outcome.OPEN:
-        made.append(
-            (
-                "to read the test split, once, at the very end",
-                shlex.join(["regbench", "final", report.folder]),
-            )
-        )
+    if found is not None and (report.is_read or report.outcome != Outcome.OPEN):
+        what = "to read the test split, once, at the very end"
+        if report.is_read:
+            what = "the test split has been read, and is not read again; to see what was read"
+        made.append((what, shlex.join(["regbench", "final", report.folder])))
     return made
 
 

@@ -89,10 +89,22 @@ def count_of(key: str, text: str | None) -> int | None:
     """
     if text is None:
         return None
-    number = int(text) if re.fullmatch(r"\d{1,9}", text.strip()) else 0
-    if number < 1:
-        raise ConfigError(f"{key}: must be a whole number of at least 1, got {printable(text) or 'nothing'}")
-    return number
+    return whole(key, text.strip(), 1)
+
+
+def whole(key: str, text: str, least: int) -> int:
+    """A number of at least this and below `MOST`, as it was typed.
+
+    Raises:
+        ConfigError: it is none; the sentence says which of both bounds it is beyond.
+    """
+    is_whole = re.fullmatch(r"[0-9]+", text) is not None
+    digits = text.lstrip("0") or "0"
+    number = int(digits) if is_whole and len(digits) < len(str(MOST)) else None
+    if number is not None and number >= least:
+        return number
+    bound = f"most {MOST - 1}" if is_whole and number is None else f"least {least}"
+    raise ConfigError(f"{key}: must be a whole number of at {bound}, got {printable(text) or 'nothing'}")
 
 
 def clock(seconds: float) -> str:

@@ -30,7 +30,7 @@ from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
-from regbench.folders.outputs import write_output
+from regbench.folders.outputs import owner_of, place_of, run_around, write_output
 from regbench.records.identity import identity, stack_name
 from regbench.records.metrics import without_classes
 from regbench.records.reader import find, printable
@@ -218,8 +218,7 @@ def carry_out(study: Study, line: CommandLine, asked: argparse.Namespace) -> int
     """
     refuse_metric(study.command, asked.metric)
     outputs = [*_json(study.command, asked.json), *study.outputs]
-    for one in outputs:
-        refuse_output(study.command, one)
+    refuse_outputs(study.command, outputs)
     # Not at the top: torch takes seconds, and a wrong line is answered at once.
     with kept():
         from regbench.sweeps import estimate as plan
@@ -306,9 +305,54 @@ def _json(command: str, file: Path | None) -> list[Output]:
     return [Output("--json", file, False, write)] if file is not None else []
 
 
+def refuse_outputs(command: str, outputs: Sequence[Output]) -> None:
+    """As `refuse_output` for each, and two that are asked for at one place, of which one would be lost.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    for one in outputs:
+        refuse_output(command, one)
+    # a pipe or a device takes what comes one after the other
+    places = [(one.option, place_of(one.path)) for one in outputs if one.is_folder or _is_kept(one.path)]
+    for number, (option, place) in enumerate(places):
+        for other, its in places[:number]:
+            if place == its:
+                raise ConfigError(
+                    f"{command}: {option}: must be another place than that of {other}, got {place.name} for "
+                    "both"
+                )
+
+
+def refuse_within(command: str, outputs: Iterable[Output], folder: Path) -> None:
+    """Refuse what would lie among the files of a search, which may not be there yet.
+
+    Raises:
+        ConfigError: something would.
+    """
+    for one in outputs:
+        if place_of(folder) in (place := place_of(one.path), *place.parents):
+            raise ConfigError(f"{command}: {one.option}: must be no file of a search, got {one.path}")
+
+
+def _is_kept(path: Path) -> bool:
+    return path.is_file() or not path.exists()
+
+
 def refuse_output(command: str, output: Output) -> None:
-    """Refuse before the runs what could not be written after them."""
+    """Refuse before the runs what could not be written after them, or would take the place of a study's file.
+
+    Raises:
+        ConfigError: it is so.
+    """
     path = output.path
+    if owner := owner_of(path):
+        raise ConfigError(f"{command}: {output.option}: must be no file of {owner}, got {path}")
+    if folder := run_around(path):
+        raise ConfigError(
+            f"{command}: {output.option}: must not lie in the folder of a run, got {path}, which lies in "
+            f"{folder.name}"
+        )
     if output.is_folder:
         there = next(one for one in (path, *path.absolute().parents) if one.exists())
         if not there.is_dir() or not os.access(there, os.W_OK):

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from regbench.analysis.search_findings import Importance
-from regbench.analysis.searching import SearchReport
+from regbench.analysis.searching import Parameter, SearchReport
+from regbench.records.metrics import Terms
+from regbench.reports.search_board import board
 from regbench.reports.search_text import show
 from regbench.reports.search_wording import outcome
 from regbench.terminal.screen import Screen
@@ -103,6 +105,32 @@ def test_a_search_that_has_just_begun_has_nothing_to_hide() -> None:
     assert "baseline 1 of 8 0 0 0 1 0 - - -" in rows(found)
     assert "nan" not in found
     assert "None" not in found
+
+
+def test_epochs_that_are_searched_are_told_and_counted_by_trial() -> None:
+    epochs = Parameter("train.epochs", "10, 40", choices=("10", "40"))
+    baseline, *others = search().arms
+    short = [replace(one, values=one.values | {"train.epochs": "10"}) for one in baseline.trials[:3]]
+    trials = [*short, *baseline.trials[3:]]
+    arm = replace(baseline, parameters=[*baseline.parameters, epochs], trials=trials)
+    found = text(replace(search(), arms=[arm, *others]), {})
+    assert "over 10 to 40 epochs, seed 0" in found
+    assert "baseline 8 of 8 5 2 1 223 97 % 90.79 5" in rows(found)  # of 3 times 10 and 5 times 40
+
+
+def test_more_trials_than_the_line_asks_for_are_no_part_of_fewer() -> None:
+    arms = [replace(arm, budget=4) for arm in search().arms]
+    lines = rows(text(replace(search(), arms=arms), {}))
+    assert "baseline 8 5 2 1 223 70 % 90.79 5" in lines
+    table = board(arms, [], "select/accuracy", "", Terms())
+    assert [row[1] for row in table.rows] == ["8", "12"]
+
+
+def test_a_test_split_that_has_been_read_is_not_to_be_read() -> None:
+    found = text(replace(search(), is_read=True), {})
+    assert "the test split has been read, and is not read again; to see what was read:" in found
+    assert "to read the test split, once" not in found
+    assert "  regbench final outputs/searches/digits-mlp" in found.splitlines()
 
 
 def test_of_a_loss_less_is_better() -> None:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from regbench.analysis.advising import Acting, LeftOut
-from regbench.assembly.run import check
+from regbench.assembly.run import build_run, check, members_prepare
 from regbench.assembly.stack import build_stack
 from regbench.assembly.workload import threads_of
 from regbench.composition.catalogue import entries
@@ -29,6 +29,7 @@ from regbench.sweeps.estimate import Costs, duration
 from regbench.sweeps.jobs import Job
 
 PROBE = 2**32 - 1  # a seed that no run has: what was learned for one may be kept, and would be read at once
+LEAST_LIMIT = 3.0  # seconds of learning that no technique is left out for, however short runs are
 DOING = ("acts", "rule")  # what the audit says of a member that does something, or may
 
 
@@ -61,31 +62,38 @@ def options_of(line: CommandLine, words: Sequence[str], composer: Composer) -> l
 
 
 def tried(
-    options: Sequence[Option], job: Callable[[Composed], Job], costs: Costs, limit: float
-) -> tuple[list[Acting], list[LeftOut]]:
-    """Those that act here with the time of a run of each, and the others with the reason.
+    options: Sequence[Option], job: Callable[[Composed], Job], costs: Costs, run: float
+) -> tuple[list[Acting], dict[str, float], list[LeftOut]]:
+    """Those that act here with the time of a run of each; and the others with the reason.
 
     Args:
         options: all.
         job: makes the job of one.
         costs: what jobs take.
-        limit: seconds that learning before a run may take: those that a run without a technique does.
+        run: seconds of one without a technique, and learning before a run may take no longer.
+
+    Returns:
+        Those that act; by their names the seconds that trying each took, learning left out, which the first
+        run of it takes again; and the others.
     """
     acting: list[Acting] = []
+    firsts: dict[str, float] = {}
     left_out: list[LeftOut] = []
     for one in options:
         if one.composed is None:
             left_out.append(LeftOut(one.name, one.reason))
             continue
         try:
-            seconds = _learning(one.name, one.composed.config, limit)
-            acting.append(Acting(one.name, seconds + costs.of(job(one.composed)).seconds))
+            started = time.monotonic()
+            learning = _learning(one.composed.config, run)
+            acting.append(Acting(one.name, learning + costs.of(job(one.composed)).seconds))
+            firsts[one.name] = time.monotonic() - started - learning
         except ConfigError as error:
             left_out.append(LeftOut(one.name, _why(error, one.name)))
-    return acting, left_out
+    return acting, firsts, left_out
 
 
-def _learning(name: str, config: dict[str, Any], limit: float) -> float:
+def _learning(config: dict[str, Any], run: float) -> float:
     """Prove that it acts; give the seconds that it learns before a run.
 
     Raises:
@@ -93,21 +101,35 @@ def _learning(name: str, config: dict[str, Any], limit: float) -> float:
     """
     read_settings(config)
     leaves = list(build_stack(config["reg"]).leaves())
-    learns = any("prepare_data" in hooks(type(leaf)) for _, leaf in leaves)
-    if learns:
+    seconds = 0.0
+    if any("prepare_data" in hooks(type(leaf)) for _, leaf in leaves):
         check(config)  # which does not learn
         config = {**config, "seed": PROBE}
-    try:
-        with within(limit if learns else None) as taken:
-            found = audited(config, threads_of(config))
-    except TooLongError:
-        raise ConfigError(
-            f"what it learns before each run takes longer than a whole run without it ({duration(limit)})"
-        ) from None
+        seconds = _learned(config, run)
+    found = audited(config, threads_of(config))
     states = [finding["state"] for finding in found["findings"]]
     if states and not any(state in DOING for state in states):
         raise ConfigError(f"it does nothing here: {states[0]}")
-    return taken() if learns else 0.0
+    return seconds
+
+
+def _learned(config: dict[str, Any], run: float) -> float:
+    """Seconds that learning alone takes: many members only note rows in `prepare_data`.
+
+    Raises:
+        ConfigError: it takes longer than a run without it, and than the least that is allowed.
+    """
+    made = build_run(config, learn=False)
+    limit = max(run, LEAST_LIMIT)
+    try:
+        with within(limit) as taken, members_prepare():
+            made.reg.prepare_data(made.data.train)
+        return taken()
+    except TooLongError:
+        raise ConfigError(
+            f"what it learns before each run must take no longer than {duration(limit)}, as a run without it "
+            f"takes {duration(run)}, and takes longer"
+        ) from None
 
 
 def _why(error: ConfigError, name: str) -> str:

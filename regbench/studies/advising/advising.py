@@ -24,8 +24,8 @@ from regbench.studies.advising.ablating import ablate
 from regbench.studies.advising.acting import Option, options_of
 from regbench.studies.advising.folder import AdviceFolder
 from regbench.studies.advising.larger import larger_of
-from regbench.studies.advising.planning import Subject, plan_of
-from regbench.studies.advising.racing import race
+from regbench.studies.advising.planning import PLAN, Subject, plan_of
+from regbench.studies.advising.racing import plain_entry, race
 from regbench.studies.advising.recipe import recipe_of
 from regbench.studies.advising.searched import search
 from regbench.studies.advising.settings import Settings
@@ -35,7 +35,7 @@ from regbench.sweeps.launcher import Launch
 from regbench.terminal.screen import Screen
 
 FORMAT = 1  # of what it is on
-PLAN, RACE, SEARCH, ABLATION = "plan.json", "race.json", "search.json", "ablation.json"
+RACE, SEARCH, ABLATION = "race.json", "search.json", "ablation.json"
 Say = Callable[[str], None]
 
 
@@ -119,7 +119,8 @@ class Advising:
         """Every technique as it is composed; none where there is a plan already."""
         if self.folder.read(PLAN) is not None:
             return []
-        return options_of(self._line, self._line.overrides, self._composer)
+        # as the race has them: what the audit finds of one here is not asked again there
+        return options_of(self._line, plain_entry(self._line).overrides, self._composer)
 
     def plan(
         self, launch: Launch, options: Sequence[Option], started: float, console: Screen | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from regbench.analysis.advising import Acting
@@ -59,6 +59,8 @@ class Asked:
         typed: whether a person has typed these, so that they stay.
         baseline: seconds of a run without a technique, with these epochs.
         acting: the techniques, and the seconds of a run of each.
+        fixed: of the seconds of every run, those that fewer epochs do not save: it is built and written.
+        firsts: seconds that the first run of a technique takes beside, by name: it is tried and audited.
     """
 
     seconds: float
@@ -68,22 +70,38 @@ class Asked:
     typed: bool
     baseline: float
     acting: Sequence[Acting]
+    fixed: float = 0.0
+    firsts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def least(self) -> int:
         """The fewest epochs that runs may have."""
         return self.epochs if self.typed else math.ceil(self.epochs / LEAST_PART)
 
+    def once(self, acting: Sequence[Acting]) -> float:
+        """Seconds of the clock that the first runs of these take beside.
+
+        In a race the jobs are tried by one process, and audits side by side slow each other down.
+        """
+        return sum(self.firsts.get(one.option, 0.0) for one in acting)
+
+    def each(self, epochs: int, acting: Sequence[Acting]) -> float:
+        """Seconds of a run of none and of each of these, summed; what is not fixed goes with the epochs."""
+        several = [self.baseline, *(one.seconds for one in acting)]
+        return sum(self.fixed + (one - self.fixed) * epochs / self.epochs for one in several)
+
     def seeds(self, epochs: int, acting: Sequence[Acting]) -> int:
-        """How many seeds of these techniques and of none fit into the race; time goes with the epochs."""
-        each = sum(_each(self.baseline, acting)) * epochs / self.epochs
-        return int(self.seconds * RACE_SHARE * self.workers / each + 1e-9)
+        """How many seeds of these techniques and of none fit into the race."""
+        left = self.seconds * RACE_SHARE - self.once(acting)
+        return int(max(0.0, left) * self.workers / self.each(epochs, acting) + 1e-9)
+
+    def a_run(self, epochs: int, acting: Sequence[Acting]) -> float:
+        """Seconds of a run of the search, the mean of these techniques' and none; a trial is a new stack."""
+        return (self.each(epochs, acting) + TRIALS_SHARE * self.once(acting)) / (1 + len(acting))
 
     def runs(self, epochs: int, acting: Sequence[Acting]) -> int:
-        """How many runs fit into the search, each taking the mean of these techniques' and of none."""
-        each = _each(self.baseline, acting)
-        mean = sum(each) / len(each) * epochs / self.epochs
-        return int(self.seconds * SEARCH_SHARE * self.workers / mean + 1e-9)
+        """How many runs fit into the search."""
+        return int(self.seconds * SEARCH_SHARE * self.workers / self.a_run(epochs, acting) + 1e-9)
 
 
 def fit(asked: Asked) -> Fit:
@@ -114,15 +132,11 @@ def fit(asked: Asked) -> Fit:
     )
 
 
-def _each(baseline: float, acting: Sequence[Acting]) -> list[float]:
-    return [baseline, *(one.seconds for one in acting)]
-
-
 def _needed(asked: Asked, cheapest: Acting) -> float:
     """Seconds with which the least that means anything fits: one technique, the fewest epochs."""
-    both = (asked.baseline + cheapest.seconds) * asked.least / asked.epochs
-    race = LEAST_SEEDS * both / asked.workers / RACE_SHARE
-    search = LEAST_RUNS * both / 2 / asked.workers / SEARCH_SHARE
+    one = [cheapest]
+    race = (LEAST_SEEDS * asked.each(asked.least, one) / asked.workers + asked.once(one)) / RACE_SHARE
+    search = LEAST_RUNS * asked.a_run(asked.least, one) / asked.workers / SEARCH_SHARE
     return asked.planning + max(race, search)
 
 

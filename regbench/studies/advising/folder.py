@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+from regbench.analysis.words import factor
 from regbench.errors import ConfigError
 from regbench.folders.lock import locked
 from regbench.folders.placement import refuse_place, refuse_unwritable
@@ -69,9 +70,10 @@ class AdviceFolder:
         there = self.read(name)
         for key, value in about.items() if there is not None else ():
             if there and there.get(key) != json.loads(json.dumps(value)):
+                of_there, of_this = _typed(key, there), _typed(key, about)
                 raise ConfigError(
-                    f"study: {self.root} holds other advice, whose {key} is {_brief(there.get(key))} and not "
-                    f"{_brief(value)}; name this one by study=NAME"
+                    f"study: {self.root} holds other advice, whose {key} is {of_there} and not {of_this}; "
+                    "name this one by study=NAME"
                 )
 
     def once(self, name: str, reading: Callable[[Mapping[str, Any]], T], make: Callable[[], T]) -> T:
@@ -111,6 +113,12 @@ class AdviceFolder:
                 write_json(self.root / name, dict(content))
 
 
-def _brief(value: Any) -> str:
+def _typed(key: str, about: Mapping[str, Any]) -> str:
+    """A value as a person types it: a margin in the metric's own unit, not in the plain one."""
+    value = about.get(key)
+    if value is None:
+        return "none"
+    if key == "margin":
+        return f"{value * factor(about['metric']):g}"
     text = json.dumps(value)
     return text if len(text) <= 120 else f"{text[:117]}..."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,7 @@ from regbench.records.metrics import Terms
 from regbench.studies.advising.acting import Option, tried
 from regbench.studies.advising.fitting import ABLATION_SHARE, RACE_SHARE, SEARCH_SHARE, Asked, fit
 from regbench.studies.advising.racing import plain_entry
-from regbench.studies.advising.timing import besides
+from regbench.studies.advising.timing import Beside, besides, undone_if_refused
 from regbench.studies.entries import Field, Jobs
 from regbench.studies.searching.reading import DECAY
 from regbench.studies.searching.study import ROOT
@@ -31,6 +32,11 @@ from regbench.sweeps.launcher import Launch
 from regbench.terminal.screen import Screen
 
 EPOCHS = "train.epochs"
+PLAN = "plan.json"
+UNTIMED = (
+    "no run was made to see how long one takes: this is by a few steps, and what a run takes beside them may "
+    "leave time for fewer seeds and runs"
+)
 
 
 @dataclass(frozen=True)
@@ -91,14 +97,38 @@ def plan_of(
         console: where the runs are shown that are made to see how long they take; None: none is made.
 
     Raises:
-        ConfigError: nothing can act here, or not even the least fits into the budget.
+        ConfigError: nothing can act here, or not even the least fits into the budget; what has been run to
+            see that is taken away.
     """
     check(subject.example.config)
     base = _timed(subject, subject.example)
     costs = Costs([base])
-    baseline, workers = costs.of(base).seconds, launch.at_once([base])
-    more = besides(_plain(subject, workers), baseline, subject.seconds, launch, console) if console else 0.0
-    acting, left_out = tried(options, lambda one: _timed(subject, one), costs, baseline + more)
+    guess, workers = costs.of(base).seconds, launch.at_once([base])
+    if console is None:
+        plan = _fitted(subject, options, started, workers, costs, guess, Beside())
+        return replace(plan, said=[*plan.said, UNTIMED])
+    rounds = _plain(subject, workers)
+    with undone_if_refused([job for jobs in rounds for job in jobs], subject.root / PLAN):
+        beside = besides(rounds, guess, subject.seconds, launch, console)
+        return _fitted(subject, options, started, workers, costs, guess, beside)
+
+
+def _fitted(
+    subject: Subject,
+    options: Sequence[Option],
+    started: float,
+    workers: int,
+    costs: Costs,
+    guess: float,
+    beside: Beside,
+) -> Plan:
+    """The plan, once it is known how long a run without a technique takes.
+
+    Raises:
+        ConfigError: as `plan_of`.
+    """
+    more = beside.training + beside.fixed
+    acting, firsts, left_out = tried(options, lambda one: _timed(subject, one), costs, guess + more)
     if all(one.option == DECAY for one in acting):
         raise ConfigError("advise: no technique of the catalogue can act here; `regbench list reg` says why")
     planning = time.time() - started
@@ -111,8 +141,10 @@ def plan_of(
             workers,
             epochs,
             EPOCHS in keys_of(words),
-            baseline + more,
+            guess + more,
             [Acting(one.option, one.seconds + more) for one in acting],
+            beside.fixed,
+            firsts,
         )
     )
     dropped = [LeftOut(one.option, "the budget is too short for it") for one in found.dropped]
@@ -133,7 +165,7 @@ def plan_of(
         race_epochs=found.race_epochs,
         epochs=found.epochs,
         asked_epochs=epochs,
-        baseline=baseline + more,
+        baseline=guess + more,
         acting=found.acting,
         left_out=sorted([*left_out, *dropped], key=lambda one: one.option),
         seeds=found.seeds,
@@ -149,8 +181,9 @@ def _timed(subject: Subject, one: Composed) -> Job:
     return arranged(line, [replace(one, folder=subject.root / "none")])[1][0]
 
 
-def _plain(subject: Subject, count: int) -> list[Job]:
-    """The first runs without a technique, as the race has them."""
+def _plain(subject: Subject, workers: int) -> list[list[Job]]:
+    """Two rounds of runs without a technique, as the race has them: the first that nobody has begun."""
     line = subject.within("race")
     jobs = Jobs(line, Field([plain_entry(line)], None, added=False), subject.composer)
-    return [jobs.at(0, turn) for turn in range(count)]
+    new = (job for turn in count() if not (job := jobs.at(0, turn)).folder.exists())
+    return [list(islice(new, workers)) for _ in range(2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from regbench.assembly.run import check
 from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each, keys_of
 from regbench.composition.composer import Composer
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, counted
 from regbench.records.identity import stack_name
 from regbench.records.metrics import smaller_is_better
 from regbench.studies.budget import Budget, Spending
@@ -26,6 +27,9 @@ from regbench.terminal.screen import Screen
 
 MOST = 6  # candidates of the search
 BETTER = "better"
+SPENT = "the time is spent"
+A_TIME = r"(?:\d+ h \d+ min|\d+ min \d+ s|[\d.]+ s)"  # as `duration` gives it
+NEXT = re.compile(rf"(?<={SPENT}): the next job would take about {A_TIME}, and {A_TIME} are left of {A_TIME}")
 Say = Callable[[str], None]
 Together = Callable[[Sequence[str]], str]  # why options cannot be in one search; empty where they can
 
@@ -59,9 +63,26 @@ def race(
         return why_not_together(options, line, composer)
 
     rows = [_raced(one) for one in going.places()[1:]]
+    over = over_of(going.over, rows, plan.seeds)
     rows, rule = choose(rows, smaller_is_better(plan.chooses), together)
     names = [one.name for one in rows if one.searched]
-    return RaceFound(rows, names, rule, Stage(spending.seconds, going.spent(), going.over))
+    return RaceFound(rows, names, rule, Stage(spending.seconds, going.spent(), over))
+
+
+def over_of(over: str, rows: Sequence[Raced], planned: int) -> str:
+    """Why it ended; where its time was spent on fewer seeds than were planned, with both numbers."""
+    over = without_next(over)
+    seeds = sorted(one.seeds for one in rows if _is_open(one) or not one.seeds)
+    if not over.startswith(SPENT) or not seeds or seeds[0] >= planned:
+        return over
+    least, most = seeds[0], seeds[-1]
+    came = counted(most, "seed") if least == most else f"{least} to {counted(most, 'seed')}"
+    return f"{SPENT}: {came} of each technique, where about {planned} were planned"
+
+
+def without_next(text: str) -> str:
+    """Without what the next job would take: of a stage that is over it tells nothing, and is often 0.0 s."""
+    return NEXT.sub("", text)
 
 
 def plain_entry(line: CommandLine) -> Entry:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from regbench.analysis.question import Question
 from regbench.analysis.searching import Setting
 from regbench.errors import ConfigError, as_typed
-from regbench.studies.searching.rounds import CONFIRMATION, StudyFolder
+from regbench.studies.searching.rounds import StudyFolder
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,7 @@ def confirmed_of(folder: StudyFolder) -> Confirmed:
             f"final: the search in {as_typed(root)} has no winner to read test for: nothing was found that "
             f"survives, as {why}"
         )
-    try:
-        found = _read(kept)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"final: {folder.path / CONFIRMATION} is not that of a search") from error
+    found = _read(kept)
     if not found.seeds:
         raise ConfigError(
             f"final: the search in {as_typed(root)} must have a fresh seed of which winner and baseline have "

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from regbench import __version__
-from regbench.analysis.searching import Arm, Confirmation, Finalist, Outcome, SearchReport, Trial
+from regbench.analysis.searching import (
+    EPOCHS,
+    Arm,
+    Confirmation,
+    Finalist,
+    Outcome,
+    SearchReport,
+    Trial,
+)
 from regbench.analysis.verdicts import NOT_RESOLVED
 from regbench.analysis.words import number
 from regbench.errors import counted, listed
@@ -52,7 +60,7 @@ def report_of(
         objective=search.judge.objective,
         smaller=search.judge.smaller,
         seeds=list(search.space.seeds),
-        epochs=config["train"]["epochs"],
+        epochs=_most_epochs(arms, config["train"]["epochs"]),
         sampler=settings.sampler,
         pruner=settings.pruner,
         fixed=list(search.space.fixed),
@@ -62,7 +70,14 @@ def report_of(
         said=said,
         spent=spent,
         storage=shown(settings.storage) if settings.storage else str(search.folder.journal),
+        is_read=search.folder.final() is not None,
     )
+
+
+def _most_epochs(arms: list[Arm], usual: int) -> int:
+    """Of the longest run: the line's, unless it is over several."""
+    asked = [one for arm in arms for one in arm.parameters if one.key == EPOCHS]
+    return max((int(max(one.numbers)) for one in asked), default=usual)
 
 
 def outcome_of(
@@ -80,20 +95,19 @@ def outcome_of(
             f"Nothing was found that survives: of the fresh seeds {search.confirming.out}. The tuned "
             "baseline is what to use.",
         )
+    named = search.folder.finalists() or {}
+    short = confirmation.word in ("", NOT_RESOLVED) and len(confirmation.seeds) < len(named.get("fresh", ()))
+    if short and (read := _as_read(search, confirmation, terms)):
+        return read
     if confirmation.mean is None:
         return Outcome.OPEN, f"{stack} is the winner; it is not confirmed yet, as no fresh seed has ended"
-    difference = f"{terms.title(metric)} {_signed(metric, confirmation.mean, terms)}"
-    if confirmation.low is not None and confirmation.high is not None:
-        difference += (
-            f" [{number(metric, confirmation.low, True)}, {number(metric, confirmation.high, True)}]"
-        )
+    difference = _difference(metric, confirmation.mean, confirmation.low, confirmation.high, terms)
     if confirmation.word == BETTER:
         return (
             Outcome.SURVIVES,
             f"{stack} survives: on {seeds} it is better than the tuned baseline, {difference}.",
         )
-    named = search.folder.finalists() or {}
-    if confirmation.word == NOT_RESOLVED and len(confirmation.seeds) < len(named.get("fresh", ())):
+    if short and not search.folder.is_read():  # after that no seeds are added, so it has come to its end
         why = confirmation.over or "fresh seeds are left to run"
         return (
             Outcome.OPEN,
@@ -105,6 +119,37 @@ def outcome_of(
         f"Nothing was found that survives: on {seeds} {stack} against the tuned baseline is "
         f"{confirmation.word}, {difference}. The tuned baseline is what to use.",
     )
+
+
+def _as_read(search: Search, found: Confirmation, terms: Terms) -> tuple[Outcome, str] | None:
+    """What the confirmation had come to when test was read, where fewer of its runs are left by now.
+
+    None where test has not been read, or as many are left.
+    """
+    val = (search.folder.final() or {}).get("val") or {}
+    seeds = len(val.get("differences", ()))
+    if seeds <= len(found.seeds):
+        return None
+    difference = _difference(found.metric, val["mean"], val["low"], val["high"], terms)
+    said = f"on {counted(seeds, 'fresh seed')}, of which the runs of {len(found.seeds)} are left,"
+    stack = found.winner.stack
+    if val["word"] == BETTER:
+        return (
+            Outcome.SURVIVES,
+            f"{stack} survives: {said} it was better than the tuned baseline, {difference}.",
+        )
+    return (
+        Outcome.NOTHING,
+        f"Nothing was found that survives: {said} {stack} against the tuned baseline was {val['word']}, "
+        f"{difference}. The tuned baseline is what to use.",
+    )
+
+
+def _difference(metric: str, mean: float, low: float | None, high: float | None, terms: Terms) -> str:
+    said = f"{terms.title(metric)} {_signed(metric, mean, terms)}"
+    if low is None or high is None:
+        return said
+    return f"{said} [{number(metric, low, True)}, {number(metric, high, True)}]"
 
 
 def _unconfirmed(

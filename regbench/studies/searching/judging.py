@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from regbench.analysis.searching import Trial, TrialState
+from regbench.analysis.searching import Trial, TrialState, epochs_of
 from regbench.errors import ConfigError, printable
 from regbench.folders.state import State, state_of
 from regbench.records.course import Epoch, read_lines
@@ -22,6 +22,7 @@ from regbench.sweeps.members import LATE
 from regbench.types import Record
 
 LOSS = "select/loss"
+OTHER = Past({}, None)  # a trial that is nothing to the pruner but a number
 
 
 def require_chosen_by(metric: str, terms: Terms) -> None:
@@ -148,13 +149,21 @@ class Judge:
         return {epoch: statistics.fmean(one[epoch] for one in found) for epoch in epochs}
 
     def watch(self, past: Sequence[Trial], job: Job, number: int) -> Pruning | None:
-        """What prunes a run of a trial, given the arm's trials of earlier rounds; None where nothing does."""
+        """What prunes a run of a trial, given the arm's trials of earlier rounds; None where nothing does.
+
+        Of these only trials of as many epochs tell: after the same epoch a shorter run is further along its
+        schedule of rates, and would look better than a longer one that ends above it.
+        """
         if self._pruner == "none":
             return None
-        known = tuple(Past(one.steps, value_of(one, self.smaller), one.noted) for one in past)
-        return Pruning(
-            self._pruner, job.config["train"]["epochs"], self.objective, self.smaller, known, number
+        epochs = job.config["train"]["epochs"]
+        known = tuple(
+            Past(one.steps, value_of(one, self.smaller), one.noted)
+            if epochs_of(one.values, epochs) == epochs
+            else OTHER
+            for one in past
         )
+        return Pruning(self._pruner, epochs, self.objective, self.smaller, known, number)
 
     def taken(self, job: Job) -> float:
         """Seconds that a run took that has ended; 0 of others."""

@@ -6,7 +6,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -230,15 +230,33 @@ class Record:
         self.where = shown(url) if url else str(journal)
         with quiet():
             if url is None:
-                _trim(journal)
-                self._storage: Any = JournalStorage(
-                    JournalFileBackend(str(journal), lock_obj=_OurLock())  # type: ignore[arg-type]
-                )
+                self._storage: Any = _journal(journal)
                 return
             try:
                 self._storage = RDBStorage(url)
             except Exception as error:  # of SQLAlchemy, and of any database's driver
                 raise _unopened(url, error) from error
+
+    def refuse_another(self, arms: Iterable[str]) -> None:
+        """Refuse a storage with another search of the name; nothing is written.
+
+        Raises:
+            ConfigError: it holds one, or cannot be read.
+        """
+        try:
+            for arm in arms:
+                with quiet(), suppress(KeyError):  # of a study that is not there yet
+                    number = self._storage.get_study_id_from_name(f"{self._name}/{arm}")
+                    self._require_own(self._storage.get_study_user_attrs(number).get("regbench"))
+        except (SQLAlchemyError, StorageInternalError, OSError) as error:
+            raise _unopened(self.where, error) from error
+
+    def _require_own(self, token: str | None) -> None:
+        if token not in (None, self._token):
+            raise ConfigError(
+                f"storage: {self.where} holds another search of the name {self._name}; name this one by "
+                "study=NAME"
+            )
 
     def put(self, side: Side, trials: Sequence[Trial], smaller: bool) -> None:
         """Add those of an arm's trials that are not there yet.
@@ -260,13 +278,9 @@ class Record:
                 load_if_exists=True,
             )
             token = study.user_attrs.get("regbench")
+            self._require_own(token)
             if token is None:
                 study.set_user_attr("regbench", self._token)
-            elif token != self._token:
-                raise ConfigError(
-                    f"storage: {self.where} holds another search of the name {self._name}; name this one by "
-                    "study=NAME"
-                )
             there = len(study.get_trials(deepcopy=False))
             for trial in trials[there:]:
                 study.add_trial(frozen(trial, side, smaller))
@@ -274,6 +288,21 @@ class Record:
     def _failed(self, error: Exception) -> ConfigError:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         return ConfigError(f"storage: {self.where} cannot be written: {said}; the same line goes on")
+
+
+def _journal(path: Path) -> JournalStorage:
+    """Optuna's own record in a file of ours.
+
+    Raises:
+        ConfigError: something else has been put there.
+    """
+    try:
+        _trim(path)
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=_OurLock()))  # type: ignore[arg-type]
+    except Exception as error:  # of Optuna, which takes every line for one of its own
+        raise ConfigError(
+            f"study: {path} must be a journal of Optuna's, and is none; move it away, and it is written anew"
+        ) from error
 
 
 def _trim(journal: Path) -> None:

@@ -27,6 +27,7 @@ from regbench.sweeps.members import LATE
 from regbench.sweeps.sweep import Round
 
 T = TypeVar("T")
+READ = "the test split has been read, and no seeds are added after that"
 TRIALS_SHARE, FINALISTS_SHARE = 0.6, 0.75  # of the time: until then there are trials, and then finalists
 
 
@@ -111,13 +112,16 @@ class Search:
             number += 1
             if self.late:
                 break
+        if self.folder.finalists() is not None:
+            self._say_closed()
         yield from self._finals()
         self._name_winner()
         if (won := self.winner()) and not self.lost():
             named = self.folder.finalists()
             assert named is not None
-            self.confirming = self._confirm(won, named["fresh"])
-            yield from self._confirmed(self.confirming.race)
+            fresh = self._usable(named["fresh"])
+            self.confirming = self._confirm(won, fresh)
+            yield from self._confirmed(self.confirming.race, len(fresh) < len(named["fresh"]))
         self._keep_confirmation()
 
     def _name_winner(self) -> None:
@@ -135,13 +139,32 @@ class Search:
                     }
                 )
 
-    def _confirmed(self, race: Race) -> Iterator[Round]:
+    def _confirmed(self, race: Race, is_cut: bool) -> Iterator[Round]:
         """The rounds on fresh seeds; none are added once the test split has been read."""
         for one in race.rounds():
             if self.folder.is_read() and not all(state_of(job.folder).ended for job in one.jobs):
-                race.over = "the test split has been read, and no seeds are added after that"
+                race.over = READ
                 return
             yield one
+        if is_cut and not any(one.decided or one.out for one in race.places()):
+            race.over = READ  # and not that all are used: some runs are gone
+
+    def _usable(self, fresh: Sequence[int]) -> list[int]:
+        """The fresh seeds; once test has been read, without those of which a run is gone.
+
+        None is run again then, and the verdict is on the pairs that are whole.
+        """
+        kept = self.folder.confirmation() if self.folder.is_read() else None
+        if kept is None or "winner" not in kept:
+            return list(fresh)
+        sides = [kept[side]["folders"] for side in ("winner", "baseline")]
+        gone = {
+            seed
+            for seed in kept["seeds"]
+            if not all(state_of(self.folder.root / of[str(seed)]).ended for of in sides)
+        }
+        left = [seed for seed in fresh if seed not in gone]
+        return left or list(fresh)
 
     def _keep_confirmation(self) -> None:
         """Write what `final` needs to know, once the confirmation has ended."""
@@ -164,10 +187,7 @@ class Search:
         """The trials of a round, asked for by whoever comes first; none where there are enough."""
         if number < self.folder.rounds():
             return self.folder.asked(number)
-        if self.folder.finalists() is not None:
-            self._say_closed()
-            return []
-        if not self._has_time(TRIALS_SHARE):
+        if self.folder.finalists() is not None or not self._has_time(TRIALS_SHARE):
             return []
         if plan:
             return self._ask()
@@ -177,12 +197,18 @@ class Search:
             return self.folder.asked(number) if number < self.folder.rounds() else []
 
     def _say_closed(self) -> None:
-        """Say that fewer are tried than the line asks for: val has seen a winner, and may choose none."""
+        """Say that others are tried than the line asks for: val has seen a winner, and may choose none."""
         tried = sum(map(len, self._trials.values()))
-        if any(of is not None and of > len(self._trials[name]) for name, of in self._budgets.items()):
+        left = [None if of is None else of - len(self._trials[name]) for name, of in self._budgets.items()]
+        if any(self._has_time(TRIALS_SHARE) if one is None else one > 0 for one in left):
             self._say(
                 f"its finalists were named after {tried} trials, so no more are tried here; a longer search "
                 "is another one: study=NAME"
+            )
+        elif any(one is not None and one < 0 for one in left):
+            self._say(
+                f"its finalists were named after {tried} trials, more than trials={self.settings.trials} "
+                "asks for; all of them are shown"
             )
         named = self.folder.finalists() or {}
         counts = (len(named.get("seeds", ())), len(named.get("fresh", ())))

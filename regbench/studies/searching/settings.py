@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from regbench.errors import ConfigError, nearest, printable
 from regbench.stats.paired_test import SEQUENTIAL
 from regbench.studies.budget import KEY as BUDGET
-from regbench.studies.budget import count_of, seconds_of
+from regbench.studies.budget import count_of, seconds_of, whole
 
 TRIALS = 60  # of a search that is given neither trials nor time
 NAME = re.compile(r"[\w.+-]{1,120}")
@@ -24,6 +24,7 @@ COUNTS = {
     "batch": "batch",
 }
 SEED = "sampler.seed"
+KNOWN = frozenset({BUDGET, *COUNTS, "sampler", SEED, "pruner", "storage", "study"})
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,15 @@ def settings_of(words: Sequence[str]) -> tuple[Settings, list[str]]:
     Raises:
         ConfigError: a word is given twice, or is not what it must be.
     """
-    known = {BUDGET, *COUNTS, "sampler", SEED, "pruner", "storage", "study"}
-    tops = {key.partition(".")[0] for key in known}
+    tops = {key.partition(".")[0] for key in KNOWN}
     found: dict[str, str] = {}
     others = []
     for word in words:
         key, sign, value = word.lstrip("+").partition("=")
         if not sign or key.partition(".")[0] not in tops:
             others.append(word)
-        elif key not in known:
-            hint = nearest(key, known) or f"; there are {', '.join(sorted(known))}"
+        elif key not in KNOWN:
+            hint = nearest(key, KNOWN) or f"; there are {', '.join(sorted(KNOWN))}"
             raise ConfigError(f"{printable(key)}: there is no such setting of a search{hint}")
         elif key in found:
             raise ConfigError(f"{key}: given twice, as {printable(found[key])} and as {printable(value)}")
@@ -111,7 +111,7 @@ def settings_of(words: Sequence[str]) -> tuple[Settings, list[str]]:
         if key in found:
             given[key] = _one_of(key, found[key], options)
     if SEED in found:
-        given["seed"] = _seed(found[SEED])
+        given["seed"] = whole(SEED, found[SEED], 0)
     if "study" in found:
         given["study"] = _name(found["study"])
     if "storage" in found:
@@ -152,12 +152,6 @@ def _one_of(key: str, value: str, options: Sequence[str]) -> str:
             f"{nearest(value, options)}"
         )
     return value
-
-
-def _seed(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text):
-        raise ConfigError(f"{SEED}: must be a whole number of at least 0, got {printable(text) or 'nothing'}")
-    return int(text)
 
 
 def _name(text: str) -> str:

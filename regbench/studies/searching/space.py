@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -48,8 +49,7 @@ class Tuned:
     def first(self) -> Any:
         """The value that is tried first: the default, or the nearest to it that the domain has."""
         if isinstance(self.domain, Choice):
-            usual = spelled(self.default)
-            return next((one for one in self.domain.values if spelled(one) == usual), self.domain.values[0])
+            return _nearest(self.domain.values, self.default)
         if isinstance(self.default, bool) or not isinstance(self.default, int | float):
             return self.domain.low
         nearest = min(max(self.default, self.domain.low), self.domain.high)
@@ -211,6 +211,26 @@ def _with_ends(side: Side, option: str | None, tuned: Sequence[Tuned]) -> Iterat
     }
     for values in product(*((one.first, *one.edges) for one in tuned)):
         yield {**alone, **{one.key: value for one, value in zip(tuned, values, strict=True)}}
+
+
+def _nearest(values: Sequence[Any], default: Any) -> Any:
+    """The default, of numbers else the nearest to it, else the first."""
+    usual = spelled(default)
+    if (same := [one for one in values if spelled(one) == usual]) or (wanted := _number(default)) is None:
+        return [*same, values[0]][0]
+    away = [abs(number - wanted) if (number := _number(one)) is not None else math.inf for one in values]
+    return values[away.index(min(away))]
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, also one that is a text as it was typed; None of all else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def spelled(value: Any) -> str:

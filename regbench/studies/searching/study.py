@@ -175,12 +175,40 @@ class SearchStudy:
         refuse_place(self.root, "study")
         refuse_unwritable(self.root, "study")
         refuse_unsafe(self.root, "study")
+        self._refuse_another()
+        # before the folder is claimed: a line with a storage that is refused leaves nothing
+        record = self._opened() if self._settings.storage is not None else None
         with self._folder.held():
-            self._folder.require(self._about_it, {"line": [shown(word) for word in self._typed]})
+            self._folder.require(self._about_it, self._told())
             self._require_margin()
-            token = _digest({**self._about_it, "n": self.name})
-            record = Record(self._settings.storage, self._folder.journal, self.name, token)
+            record = record or self._opened()  # a journal, which only who holds the folder may trim
         return self._made(launch, jobs, example, record, say)
+
+    def _refuse_another(self) -> None:
+        """Refuse a folder that holds another search; nothing is written.
+
+        Raises:
+            ConfigError: it does.
+        """
+        if self._folder.about() is not None:
+            self._folder.require(self._about_it, self._told())
+            self._require_margin()
+
+    def _told(self) -> dict[str, Any]:
+        """What the folder says besides, for readers."""
+        return {"line": [shown(word) for word in self._typed]}
+
+    def _opened(self) -> Record:
+        """Optuna's record.
+
+        Raises:
+            ConfigError: the storage cannot be opened, or holds another search of the name.
+        """
+        token = _digest({**self._about_it, "n": self.name})
+        record = Record(self._settings.storage, self._folder.journal, self.name, token)
+        if self._settings.storage is not None:
+            record.refuse_another(side.name for side in self.space.sides)
+        return record
 
     def _jobs(self) -> tuple[TrialJobs, list[Job]]:
         """What makes the runs of trials, and those of the first one.
@@ -270,8 +298,7 @@ class SearchStudy:
 
     def planned(self, launch: Launch) -> tuple[list[Arm], list[Job]]:
         """The arms as they stand, and the jobs of the next round; nothing is started or written."""
-        if self._folder.about() is not None:
-            self._folder.require(self._about_it, {})
+        self._refuse_another()
         search = self._made(launch, *self._jobs(), None, lambda _: None)
         jobs = search.planned()
         return search.arms(), jobs
@@ -290,6 +317,11 @@ class SearchStudy:
         if self._spending is None or self._search is None:
             return ""
         return self._spending.said(self._spending.jobs)
+
+    @property
+    def files(self) -> Path:
+        """The folder of what it knows, which need not be there yet."""
+        return self._folder.path
 
     @property
     def has_begun(self) -> bool:

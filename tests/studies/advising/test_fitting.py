@@ -88,6 +88,34 @@ def test_a_refusal_names_a_budget_that_would_do() -> None:
     assert fit(replace(asked, seconds=needed - 10 + 0.01)).acting == [Acting("quick", 2.0)]
 
 
+def test_what_first_runs_take_beside_is_planned_for() -> None:
+    first = replace(ASKED, firsts={"slow": 60.0, "quick": 50.0, "middle": 40.0})
+    # race: 200 s less 150 are 100 of a worker, 12 each seed; search: 600, of runs of (12 + 90) / 4 = 25.5
+    assert (first.seeds(20, first.acting), first.runs(20, first.acting)) == (8, 23)
+    # where they leave too little for 3 seeds techniques go: 190 s of slow take the time, not its epochs
+    found = fit(replace(first, typed=True, firsts={"slow": 190.0}))
+    assert (names(found.acting), found.seeds) == (["quick", "middle"], 66)
+
+
+def test_what_is_fixed_of_a_run_is_not_saved_by_fewer_epochs() -> None:
+    found = replace(ASKED, fixed=1.0)
+    # of 1 + 6 + 2 + 3 seconds 4 are fixed; of the other 8 a quarter of the epochs leaves 2
+    assert found.each(20, found.acting) == 12.0
+    assert found.each(5, found.acting) == 6.0
+
+
+def test_a_refusal_counts_what_is_fixed_and_what_comes_first() -> None:
+    asked = replace(ASKED, seconds=5.0, fixed=1.0, firsts={"quick": 20.0}, acting=[Acting("quick", 2.0)])
+    with pytest.raises(ConfigError) as caught:
+        fit(asked)
+    # none takes 1 and the quickest 1.25 with 5 epochs, and 20 are first, of 60 % of the LEAST_RUNS
+    needed = 10 + LEAST_RUNS * (2.25 + 12) / 2 / 2 * 2
+    found = re.search(r"at least about (\d+) min (\d+) s", str(caught.value))
+    assert found
+    assert int(found[1]) * 60 + int(found[2]) == pytest.approx(needed, abs=0.6)
+    assert names(fit(replace(asked, seconds=needed - 10 + 0.01)).acting) == ["quick"]
+
+
 @pytest.mark.parametrize(
     ("runs", "finalists", "seeds", "fresh"),
     # 15 % are for finalists of two arms, of which 60 % may be filled, and 25 % for fresh seeds of two

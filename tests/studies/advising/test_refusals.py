@@ -29,10 +29,16 @@ BASELINE = Setting("baseline", 0, "tuned baseline", [], {})
 SPENT, DIVERGED = "the time is spent", "the baseline diverged"
 
 
-def advising(*words: str, seconds: float = 900.0, metric: str | None = None, test: bool = False) -> Advising:
+def advising(
+    *words: str,
+    seconds: float = 900.0,
+    metric: str | None = None,
+    test: bool = False,
+    margin: float | None = None,
+) -> Advising:
     line = CommandLine((*LINE, *words))
     return Advising(
-        line, Composer(None), Settings(seconds, True, "a"), metric, "last", None, test, ["budget=15min"]
+        line, Composer(None), Settings(seconds, True, "a"), metric, "last", margin, test, ["budget=15min"]
     )
 
 
@@ -78,6 +84,8 @@ def test_a_budget_is_fixed_by_the_plan_and_no_earlier() -> None:
 def test_what_has_another_subject_is_refused_without_a_plan() -> None:
     first = advising()
     first.folder.require(first._about)
+    with pytest.raises(ConfigError, match=r"whose margin is none and not 0\.5; name"):
+        advising(margin=0.5)
     with pytest.raises(ConfigError, match=r"whose metric is"):
         advising(metric="val/loss")
 

@@ -106,4 +106,4 @@ def test_it_is_killed_and_goes_on_and_is_shown_again(tmp_path: Path) -> None:
     assert {**kept, "typed": ""} == {**found, "typed": ""}
     other = advise(tmp_path, "--margin", "1")
     assert other.returncode == 2
-    assert "study: outputs/advice/mine holds other advice, whose margin is null and not 0.01" in other.stderr
+    assert "study: outputs/advice/mine holds other advice, whose margin is none and not 1;" in other.stderr

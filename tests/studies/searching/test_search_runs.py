@@ -129,6 +129,34 @@ def test_the_same_line_runs_nothing_again(undisturbed: Path) -> None:
     assert again["said"] == first["said"]
 
 
+@pytest.mark.parametrize("name", ["0000.asked", "0000.ended", "finalists", "winner", "confirmation"])
+@pytest.mark.parametrize("content", ["{}", '{"trials": [{}]}'])
+def test_a_damaged_file_is_told_in_a_sentence(
+    undisturbed: Path, tmp_path: Path, name: str, content: str
+) -> None:
+    shutil.copytree(undisturbed / ROOT, tmp_path / ROOT)
+    path = tmp_path / ROOT / "study" / f"{name}.json"
+    assert path.exists()
+    path.write_text(content)
+    done = search(tmp_path, *LINE)
+    assert done.returncode == 2
+    assert re.fullmatch(rf"regbench: study: in {ROOT}/study {path.name} must hold .* lacks it\n", done.stderr)
+    assert path.read_text() == content
+
+
+def test_what_is_no_journal_is_told_in_a_sentence(undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copytree(undisturbed / ROOT, tmp_path / ROOT)
+    journal = tmp_path / ROOT / "study" / "optuna.journal"
+    before = journal.read_text()
+    journal.write_text("{}\n")
+    done = search(tmp_path, *LINE)
+    said = f"study: {journal.relative_to(tmp_path)} must be a journal of Optuna's, and is none"
+    assert done.stderr == f"regbench: {said}; move it away, and it is written anew\n"
+    journal.unlink()
+    assert search(tmp_path, *LINE).returncode == 0
+    assert journal.read_text().count('"op_code":4') == before.count('"op_code":4') == 8  # its trials
+
+
 def test_another_line_is_refused_in_the_folder(undisturbed: Path) -> None:
     done = search(undisturbed, *LINE, "sampler.seed=1")
     assert done.returncode == 2
@@ -147,7 +175,9 @@ def test_no_seeds_are_added_once_the_test_split_has_been_read(undisturbed: Path,
     root = tmp_path / ROOT
     shutil.copytree(undisturbed / ROOT, root)
     kept = json.loads((root / "study" / "confirmation.json").read_text())
-    (root / "study" / "reading.json").write_text("{}")  # as `final` leaves it before it reads
+    names = [name for side in ("winner", "baseline") for name in kept[side]["folders"].values()]
+    reading = json.dumps(dict.fromkeys(names, 0))  # as `final` leaves it before it reads
+    (root / "study" / "reading.json").write_text(reading)
     gone = root / kept["winner"]["folders"][str(max(map(int, kept["winner"]["folders"])))]
     shutil.rmtree(gone)
     done = search(tmp_path, *LINE)

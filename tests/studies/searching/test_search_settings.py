@@ -82,6 +82,17 @@ def test_arms_get_equally_many_unless_the_baseline_s_are_given(
         (["finalists.seed=2"], "did you mean 'finalists.seeds'"),
         (["sampler=tpi"], "sampler: must be one of tpe, random"),
         (["sampler.seed=-1"], "sampler.seed: must be a whole number"),
+        (["sampler.seed="], "sampler.seed: must be a whole number of at least 0, got nothing"),
+        (
+            ["sampler.seed=1000000000"],
+            "sampler.seed: must be a whole number of at most 999999999, got 1000000000",
+        ),
+        (["trials=1000000000"], "trials: must be a whole number of at most 999999999, got 1000000000"),
+        (["finalists=9999999999"], "finalists: must be a whole number of at most 999999999, got 9999999999"),
+        (
+            ["confirm.seeds=1000000000"],
+            "confirm.seeds: must be a whole number of at most 999999999, got 1000",
+        ),
         (["pruner="], "pruner: must be one of median, halving, hyperband, none, got nothing"),
         (["storage=a.db"], "storage: must be a URL"),
         (["study=../up"], "study: must be a name"),

@@ -149,8 +149,54 @@ def test_the_first_values_are_the_defaults_or_the_nearest() -> None:
     assert (first["use.dropout"], first["use.mixup"]) == (True, True)
     assert Tuned("a", Choice(("x", "y")), "y").first == "y"
     assert Tuned("a", Choice(("x", "y")), "z").first == "x"
+    assert Tuned("a", Choice(("0.1", "0.4", "null")), 0.5).first == "0.4"
+    assert Tuned("a", Choice(("1", "2e-4", "true")), 1e-4).first == "2e-4"
     assert Tuned("a", Interval(1, 9), 4).first == 4
     assert Tuned("a", Interval(0.1, 0.9), None).first == 0.1
+
+
+RAMP = "regbench.strengths.Ramp"
+
+
+def test_the_first_value_is_what_the_line_has_for_the_member() -> None:
+    ramp = f"reg.dropout.p={{_target_: {RAMP}, start: 0, end: 0.5, over: 0.3}}"
+    _, arm = space(TWO, ramp, "reg.dropout.p.end=interval(0.1,0.6)").sides
+    assert arm.first()["reg.dropout.p.end"] == 0.5
+    _, arm = space(
+        TWO, ramp.replace("end: 0.5", "end: 1"), "reg.dropout.p.end=tag(log,interval(0.1,0.6))"
+    ).sides
+    assert arm.first()["reg.dropout.p.end"] == 0.6  # a 1 that was typed does not say: whole numbers
+
+
+def test_a_range_has_the_numbers_that_are_meant() -> None:
+    _, arm = space(TWO, "reg.dropout.p=range(0.1,0.5,0.1)").sides
+    assert domains(arm)["reg.dropout.p"] == Choice(("0.1", "0.2", "0.3", "0.4"))
+    assert arm.first()["reg.dropout.p"] == "0.4"
+    typed = "0.30000000000000004"
+    _, arm = space(TWO, f"reg.dropout.p={typed},0.5").sides
+    assert domains(arm)["reg.dropout.p"] == Choice((typed, "0.5"))
+
+
+def test_parts_of_what_stands_in_the_place_of_a_value_are_searched_and_the_value_is_not() -> None:
+    parts = [f"+reg.dropout.p._target_={RAMP}", "+reg.dropout.p.start=0", "+reg.dropout.p.over=0.5"]
+    _, arm = space(TWO, *parts, "+reg.dropout.p.end=0.1,0.3").sides
+    assert "reg.dropout.p" not in domains(arm)
+    words = arm.words(arm.first())
+    assert words[1:5] == [*parts, "+reg.dropout.p.end=0.1"]
+
+
+def test_a_member_that_is_in_every_arm_is_told_and_has_its_words() -> None:
+    found = space("+reg@reg.a=dropout", "+reg=[mixup,l2]", "reg.a.p=0.1")
+    assert found.base == ["+reg@reg.a=dropout", "reg.a.p=0.1"]
+    said = "a (+reg@reg.a=dropout reg.a.p=0.1) is in every arm, the baseline's too, as the line has it"
+    assert said in found.fixed
+    assert not any(key.startswith("reg.a") for side in found.sides for key in domains(side))
+
+
+def test_a_member_that_is_in_every_arm_may_be_tuned_there() -> None:
+    found = space("+reg@reg.a=dropout", "+reg=[mixup,l2]", "reg.a.p=interval(0.1,0.3)")
+    assert [domains(side)["reg.a.p"] for side in found.sides] == [Interval(0.1, 0.3)] * 2
+    assert "a (+reg@reg.a=dropout) is in every arm, the baseline's too, and tuned there" in found.fixed
 
 
 @pytest.mark.parametrize(
@@ -158,6 +204,8 @@ def test_the_first_values_are_the_defaults_or_the_nearest() -> None:
     [
         ([], "must be given candidates"),
         (["+reg=[]"], "must be given candidates"),
+        (["+reg@reg.a=dropout"], r"got \+reg@reg.a=dropout, by which members are in every arm"),
+        (["+reg@reg.a=dropout", TWO, "reg.z.p=1"], "must be of a candidate or of a member of every arm"),
         (["+reg=[l2]"], "reg: must have a candidate beside l2"),
         (["+reg=[dropout,dropout]"], "must name each candidate once"),
         (["+reg=[dropout],[dropout]"], "must name each list of candidates once"),
