@@ -26,7 +26,7 @@ from regbench.analysis.question import (
 )
 from regbench.analysis.report import Report
 from regbench.errors import ConfigError, nearest
-from regbench.folders.outputs import write_output
+from regbench.folders.outputs import refuse_one_place, write_output
 from regbench.records.reader import find, printable
 from regbench.reports import across_exports, across_text, exports
 from regbench.reports.comparison_text import show
@@ -126,6 +126,9 @@ def _refuse_outputs(asked: argparse.Namespace) -> None:
     for name in ("html", "figures", "tensorboard"):
         if getattr(asked, name) == STANDARD_OUTPUT:
             raise ConfigError(f"compare: --{name}: must name a place on the disk, got {STANDARD_OUTPUT}")
+    asked_for = [(name, getattr(asked, name)) for name in (*EXPORTS, "html", "figures", "tensorboard")]
+    files = [(name, Path(file)) for name, file in asked_for if file and file != STANDARD_OUTPUT]
+    refuse_one_place("compare", [(f"--{name}", file) for name, file in files])
     for name in ("one", "tensorboard"):
         if asked.across is not None and getattr(asked, name):
             raise ConfigError(

@@ -6,10 +6,11 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from regbench.errors import ConfigError
 from regbench.folders.ownership import LOCK, is_ours, kind_of
 from regbench.folders.placement import REPLACED, WRITTEN_IN_PLACE
 from regbench.storage.files import write_bytes
@@ -75,6 +76,28 @@ def run_around(path: Path) -> Path | None:
 def place_of(path: Path) -> Path:
     """Where a path leads by links of folders; one to a file is replaced, and is not followed."""
     return Path(os.path.realpath(path)) if path.is_dir() else Path(os.path.realpath(path.parent)) / path.name
+
+
+def refuse_one_place(command: str, outputs: Iterable[tuple[str, Path]]) -> None:
+    """Refuse two outputs at one place, of which one would be lost.
+
+    Args:
+        command: its name.
+        outputs: the option and the path of each.
+
+    Raises:
+        ConfigError: there are two.
+    """
+    found: dict[Path, str] = {}
+    for option, path in outputs:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            continue  # a pipe or a device takes what comes one after the other
+        place = place_of(path)
+        if other := found.get(place):
+            raise ConfigError(
+                f"{command}: {option}: must be another place than that of {other}, got {place.name} for both"
+            )
+        found[place] = option
 
 
 def _replace(path: Path, content: bytes) -> None:

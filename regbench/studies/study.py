@@ -30,7 +30,7 @@ from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.composition.settings import read_settings
 from regbench.errors import ConfigError
-from regbench.folders.outputs import owner_of, place_of, run_around, write_output
+from regbench.folders.outputs import owner_of, place_of, refuse_one_place, run_around, write_output
 from regbench.records.identity import identity, stack_name
 from regbench.records.metrics import without_classes
 from regbench.records.reader import find, printable
@@ -313,15 +313,7 @@ def refuse_outputs(command: str, outputs: Sequence[Output]) -> None:
     """
     for one in outputs:
         refuse_output(command, one)
-    # a pipe or a device takes what comes one after the other
-    places = [(one.option, place_of(one.path)) for one in outputs if one.is_folder or _is_kept(one.path)]
-    for number, (option, place) in enumerate(places):
-        for other, its in places[:number]:
-            if place == its:
-                raise ConfigError(
-                    f"{command}: {option}: must be another place than that of {other}, got {place.name} for "
-                    "both"
-                )
+    refuse_one_place(command, [(one.option, one.path) for one in outputs])
 
 
 def refuse_within(command: str, outputs: Iterable[Output], folder: Path) -> None:
@@ -333,10 +325,6 @@ def refuse_within(command: str, outputs: Iterable[Output], folder: Path) -> None
     for one in outputs:
         if place_of(folder) in (place := place_of(one.path), *place.parents):
             raise ConfigError(f"{command}: {one.option}: must be no file of a search, got {one.path}")
-
-
-def _is_kept(path: Path) -> bool:
-    return path.is_file() or not path.exists()
 
 
 def refuse_output(command: str, output: Output) -> None:

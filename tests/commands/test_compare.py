@@ -277,6 +277,8 @@ def test_piped_tables_do_not_break_their_words(sweep: Path) -> None:
 
 def test_one_standard_output_takes_one_file(sweep: Path) -> None:
     refused(compare(sweep, "sweep", "--csv", "-", "--json", "-"), "one file at most .* got --csv, --json")
+    one = compare(sweep, "sweep", "--csv", "same", "--html", "./same")
+    refused(one, "--html: must be another place than that of --csv, got same for both")
     refused(compare(sweep, "sweep", "--html", "-"), "--html: must name a place on the disk, got -")
     refused(compare(sweep, "sweep", "--baseline", ""), "no stack is called")
 

@@ -24,7 +24,8 @@ from regbench.records.summary import Summary
 from regbench.runs.sealed import read_counted, require_readable
 from regbench.studies.readings import Readings
 from regbench.studies.searching.confirmed import Confirmed, confirmed_of, side_of
-from regbench.studies.searching.rounds import FINAL, StudyFolder
+from regbench.studies.searching.rounds import StudyFolder
+from regbench.studies.searching.shapes import FINAL
 
 FORMAT = 1  # of the file
 
