@@ -35,9 +35,15 @@ def test_a_members_own_class_says_which_of_its_values_are_such() -> None:
     assert keys({"l2_sp": reg_node("l2_sp", start="c")}) == [("reg.l2_sp.start", "c")]
 
 
-@pytest.mark.parametrize("value", [None, "", "???", 3])
+@pytest.mark.parametrize("value", [None, "", "???", True, ["a"]])
 def test_what_is_no_path_is_none(value: Any) -> None:
     assert keys({"distillation": reg_node("distillation", teacher=value)}) == []
+
+
+@pytest.mark.parametrize(("value", "path"), [(3, "3"), (1.5, "1.5")])
+def test_a_folder_may_have_a_number_for_a_name(value: float, path: str) -> None:
+    found = keys({"distillation": reg_node("distillation", teacher=value)})
+    assert found == [("reg.distillation.teacher", path)]
 
 
 def test_a_class_says_at_which_values_nothing_is_read() -> None:
