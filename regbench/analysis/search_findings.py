@@ -142,8 +142,8 @@ def shown_counts(courses: Mapping[str, Course]) -> list[int]:
 def spent(arm: Arm, report: SearchReport) -> Spent:
     """What an arm's trials took. Those that are not ended count for neither number of epochs."""
     ended = of_state(arm, *ENDED)
-    planned = len(ended) * report.epochs * max(1, len(report.seeds))
-    return Spent(dict(Counter(one.state for one in arm.trials)), sum(one.epochs for one in ended), planned)
+    states = dict(Counter(one.state for one in arm.trials))
+    return Spent(states, sum(one.epochs for one in ended), report.planned(arm))
 
 
 def contrasts(arm: Arm) -> list[Contrast]:

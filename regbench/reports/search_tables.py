@@ -83,9 +83,8 @@ def _open(report: SearchReport) -> bool:
 def _arm(arm: Arm, report: SearchReport) -> list[str]:
     took, best = spent(arm, report), best_of(arm, report.smaller)
     budget = tried(len(arm.trials), arm.budget)
-    planned = report.planned(arm)
     states = [str(took.states.get(state, 0)) for state in STATES[: 4 if _open(report) else 3]]
-    share = f"{100 * took.epochs / planned:.0f} %" if planned else NONE
+    share = f"{100 * took.epochs / took.all_epochs:.0f} %" if took.all_epochs else NONE
     reached = [number(report.objective, best[1]), str(best[0].number)] if best else [NONE, NONE]
     return [arm.name, budget, *states, str(took.epochs), share, *reached]
 
