@@ -7,9 +7,16 @@ import errno
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)  # of open files, and of the disk
+
+# what torch and the libraries of devices say of it, some of them in a plain RuntimeError
+OUT_OF_MEMORY = re.compile(r"OutOfMemory|can't allocate memory|out of memory|ALLOC_FAILED", re.IGNORECASE)
+ARGS, CAUSE, CONTEXT = (  # of any exception, whatever its class has made of these names
+    vars(BaseException)[name].__get__ for name in ("args", "__cause__", "__context__")
+)
+ASKED = re.compile(r"allocate (\d+|\d+\.\d+) ?(bytes|[KMGT]?i?B)\b")
 
 LONGEST = 400  # signs of a sentence, what is to be typed and paths left out
 LONGEST_PIECE = 300  # of what has no blank in it; a path is hardly longer
@@ -118,20 +125,47 @@ def counted(number: int, noun: str) -> str:
 
 
 def of_the_system(error: BaseException) -> str:
-    """One line on an error of the system, or on one that came of a lack of files or disk; else nothing."""
+    """An error of the system, or what came of a lack of files, disk or memory, in a line; or nothing."""
     if isinstance(error, OSError):
         return _said(error)
-    cause: BaseException | None = error
-    seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:  # one may be its own cause
-        seen.add(id(cause))
+    for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in EXHAUSTED:
             return _said(cause)
         for number in EXHAUSTED:
             if os.strerror(number) in str(cause):
                 return os.strerror(number)
-        cause = cause.__cause__ or cause.__context__
+    return "" if isinstance(error, ConfigError) else lack_of_memory(error)  # which says it with its key
+
+
+def lack_of_memory(error: BaseException) -> str:
+    """What was asked for when memory ran out, the machine's or a device's; nothing where it did not."""
+    for cause in _causes(error):
+        if not issubclass(type(cause), (MemoryError, RuntimeError)):
+            continue
+        said = " ".join(one for one in ARGS(cause) if type(one) is str)  # not by a `__str__` of a person's
+        if issubclass(type(cause), MemoryError) or OUT_OF_MEMORY.search(f"{type(cause).__name__}: {said}"):
+            asked = ASKED.search(said)
+            return (
+                f"out of memory where {_amount(*asked.groups())} more were asked for"
+                if asked
+                else "out of memory"
+            )
     return ""
+
+
+def _amount(number: str, unit: str) -> str:
+    """Bytes as one says them: 3.6 GB; what has a larger unit already stays as it is."""
+    return f"{float(number) / 1e9:.3g} GB" if unit == "bytes" else f"{number} {unit}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it came of."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:  # one may be its own cause
+        seen.add(id(cause))
+        yield cause
+        cause = CAUSE(cause) or CONTEXT(cause)
 
 
 def _said(error: OSError) -> str:

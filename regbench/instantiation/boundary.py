@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, lack_of_memory
 
 PLAIN = (ValueError, TypeError, IndexError, RuntimeError, OverflowError, OSError, ImportError)
 # a sysconfig call costs as much as a small model, and these are asked for at every look at a target
@@ -65,6 +65,8 @@ def reason(error: BaseException) -> str:
     refusal in its author's words (`raise ValueError("hidden must be at least 1, got 0")`).
     """
     lines, kind = _lines(error), kind_of(error)
+    if lack := lack_of_memory(error):
+        return lack
     said = lines[0] if lines else kind
     if lines and not issubclass(type(error), PLAIN):
         said = f"{kind}: {said}"  # alone, a KeyError's message is the key

@@ -10,7 +10,7 @@ from functools import partial
 
 from regbench.assembly.launched import Rank, this_rank
 from regbench.assembly.sinks import makers_of
-from regbench.errors import ConfigError, printable
+from regbench.errors import ConfigError, lack_of_memory, printable
 from regbench.instantiation.boundary import kind_of, raised, refusing, shown, stops, trace
 from regbench.instantiation.boundary import reason as reason_of
 from regbench.records.files import ENVIRONMENT, LOG, METRICS
@@ -238,13 +238,21 @@ class Session:
         ongoing.place.require()
         self._log(error)
         ours = issubclass(type(error), ConfigError)
-        said = shown(str(error), 2000) if ours else raised(error)
+        said = shown(str(error), 2000) if ours else self._beyond_memory(error) or raised(error)
         if ongoing.untried and issubclass(type(error), Exception) and (not said or ours):
             said = f"its checkpoint cannot be gone on from: {said or reason_of(error)}"
         if not said or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise error
         after = f"after epoch {len(ongoing.history)}" if ongoing.history else "in the first epoch"
         return f"{said}, {after}"
+
+    def _beyond_memory(self, error: BaseException) -> str:
+        """What can be done where memory has run out; empty where it has not."""
+        lack = lack_of_memory(error)
+        if not lack:
+            return ""
+        rows = self.ongoing.run.batch_size
+        return f"train.batch_size: must be smaller, or train.accumulate larger, got {rows}: {lack}"
 
 
 def _why(name: str, error: BaseException) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import signal
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from regbench.errors import ConfigError
@@ -122,3 +124,20 @@ def test_statuses_are_told_by_what_the_command_line_returns() -> None:
 
 def test_an_outcome_travels_between_processes() -> None:
     assert pickle.loads(pickle.dumps(Outcome("failed", "why", "note"))) == Outcome("failed", "why", "note")
+
+
+def test_where_memory_runs_out_the_size_of_a_step_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(self: Keeper, event: EpochEnd, due: bool) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(Keeper, "keep", out_of_memory)
+    outcome = work_in(home(tmp_path / "run", batch_size=16), Policy.FRESH)
+    assert (outcome.status, outcome.exit_code) == ("failed", 1)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["reason"] == (
+        "train.batch_size: must be smaller, or train.accumulate larger, got 16: "
+        "out of memory where 20.00 MiB more were asked for, after epoch 1"
+    )
+    assert "OutOfMemoryError" in (tmp_path / "run" / "train.log").read_text()

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from regbench.errors import of_the_system
+from regbench.errors import ConfigError, lack_of_memory, of_the_system
 from regbench.terminal.stdio import flushed
 from tests.records.made import figures, write_run
 
@@ -63,6 +64,34 @@ def test_what_came_of_a_lack_of_files_or_disk_is_told_by_that_and_a_fault_of_our
     error.__cause__ = OSError(errno.EMFILE, "Too many open files", "x.py")
     assert of_the_system(error) == "x.py: Too many open files"
     assert of_the_system(KeyError("width")) == ""
+
+
+CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity")
+CPU = RuntimeError(
+    "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 2508800000 bytes"
+)
+ROWS = MemoryError(
+    "Unable to allocate 37.3 GiB for an array with shape (100000, 50000) and data type float64"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (CUDA, "out of memory where 2.00 GiB more were asked for"),
+        (CPU, "out of memory where 2.51 GB more were asked for"),
+        (ROWS, "out of memory where 37.3 GiB more were asked for"),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out of memory"),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ""),
+        (ValueError("out of memory"), ""),
+    ],
+)
+def test_a_lack_of_memory_is_told_whoever_notices_it(error: Exception, said: str) -> None:
+    assert of_the_system(error) == lack_of_memory(error) == said
+    outer = ConfigError("model: it is too large")
+    outer.__cause__ = error
+    assert (of_the_system(outer), lack_of_memory(outer)) == ("", said)  # its own words have the key
 
 
 def test_what_a_persons_code_has_put_in_the_place_of_the_output_is_not_flushed(
