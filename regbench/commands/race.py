@@ -151,7 +151,7 @@ def _plan(race: Race, field: Field, workers: int, together: bool) -> None:
         f"{needed * len(field.entries)} jobs"
     )
     if not jobs:
-        print(f"nothing is left to run: {race.over}")
+        print(f"nothing is left to run: {race.why_over}")
         return
     print("the next round:")
     estimate.show(jobs, workers, together=together)
@@ -160,7 +160,9 @@ def _plan(race: Race, field: Field, workers: int, together: bool) -> None:
 def _conclude(race: Race, jobs: Jobs, spent: str, asked: argparse.Namespace) -> None:
     """Print how it ended and what `compare` says of the same runs; write the file that is asked for."""
     console = Terminal()
-    print_lines(console, [f"the race is over after {spent}: {race.over}" if race.over else f"spent: {spent}"])
+    print_lines(
+        console, [f"the race is over after {spent}: {race.why_over}" if race.over else f"spent: {spent}"]
+    )
     found = race.report()
     if not found.comparisons:
         print_lines(console, ["no run has ended, so there is nothing to say"])
@@ -171,7 +173,7 @@ def _conclude(race: Race, jobs: Jobs, spent: str, asked: argparse.Namespace) -> 
     console.print()
     print_lines(console, ["to repeat this report from the folders:", f"  {_repeated(race, jobs, asked)}"])
     if asked.json is not None:
-        kept = {"format": FORMAT, "regbench": __version__, "command": COMMAND, "over": race.over}
+        kept = {"format": FORMAT, "regbench": __version__, "command": COMMAND, "over": race.why_over}
         kept |= {"spent": spent, "stacks": [asdict(one) | {"state": one.state} for one in race.places()]}
         kept |= {"report": json.loads(as_json(found))}
         text = json.dumps(kept, indent=1, allow_nan=False) + "\n"

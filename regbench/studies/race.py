@@ -26,6 +26,9 @@ from regbench.sweeps.jobs import Job
 from regbench.sweeps.sweep import Round
 from regbench.terminal.columns import Table
 
+SPENT = "the time is spent"
+SHORTEST = 0.1  # seconds of a job that are worth a sentence
+
 
 class Race:
     """The rounds of a race, and what they have found so far.
@@ -43,6 +46,7 @@ class Race:
 
     Attributes:
         over: why it has ended; empty where it has not.
+        next_job: what the next job would have taken of what was left, where the time is spent; else empty.
     """
 
     def __init__(
@@ -54,7 +58,7 @@ class Race:
         say: Callable[[str], None],
         tuned: Collection[str] = (),
     ) -> None:
-        self.over = ""
+        self.over = self.next_job = ""
         self._field, self._jobs, self._question, self._spending = field, jobs, question, spending
         self._say = say
         self._said: set[int] = set()
@@ -68,6 +72,11 @@ class Race:
     def jobs(self) -> list[Job]:
         """All that have been asked for, but those that were late."""
         return [self._jobs.at(*cell) for cell in self._cells.values()]
+
+    @property
+    def why_over(self) -> str:
+        """Why it has ended, with what the next job would have taken; empty where it has not."""
+        return ": ".join(filter(None, [self.over, self.next_job]))
 
     @property
     def most(self) -> float:
@@ -234,10 +243,12 @@ class Race:
         self._spending.add(-len(late), 0)
         takes = min(self._spending.end - latest[job.name] for job in late)
         left = max(0.0, self._spending.end - time.time())
-        self.over = (
-            f"the time is spent: the next job would take about {duration(takes)}, and "
-            f"{duration(left)} are left of {duration(self._spending.budget.seconds or 0)}"
-        )
+        self.over = SPENT
+        if takes >= SHORTEST:
+            self.next_job = (
+                f"the next job would take about {duration(takes)}, and "
+                f"{duration(left)} are left of {duration(self._spending.budget.seconds or 0)}"
+            )
 
     def _tell(self) -> None:
         """Say of each stack once that it is decided, or out."""

@@ -17,6 +17,7 @@ import pytest
 from regbench.commands import compare
 from regbench.commands.race import main
 from regbench.errors import ConfigError
+from regbench.studies.readings import Readings
 from tests import processes
 
 QUICK = [
@@ -174,13 +175,32 @@ def test_a_job_that_would_not_end_in_time_is_not_started(race: Any, tmp_path: Pa
     in_turn = "hydra/launcher=basic"  # the first job then begins at once, however busy the machine is
     code, said, found = race("+reg=[],label_smoothing", *QUICK, "budget=1s", in_turn)
     assert code == 0
-    assert "the next job would take about " in found["over"]
-    assert found["over"].endswith("are left of 1.0 s")
+    assert found["over"].startswith("the time is spent")
     assert 0 < len(jobs(tmp_path)) < 40
     seeds = [one["seeds"] for one in found["stacks"]]
     assert sum(seeds) == len(jobs(tmp_path)), "what was not started does not count"
     assert {path.name for path in tmp_path.glob("outputs/sweeps/*/*")} == jobs(tmp_path)
     assert "failed" not in said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(90.0, ": the next job would take about 1 min 30 s, and "), (0.04, "")]
+)
+def test_what_the_next_job_would_take_is_told_where_it_is_a_time(
+    seconds: float, said: str, race: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = Readings.longest
+
+    def longest(self: Readings, entry: int) -> float | None:
+        if measured(self, entry) is None:  # of the first round: nothing has been run
+            return None
+        time.sleep(1.2 if seconds < 1 else 0)  # asked before the jobs are started: the time is over then
+        return seconds
+
+    monkeypatch.setattr(Readings, "longest", longest)
+    _, _, found = race("+reg=[],label_smoothing", *QUICK, "budget=1s", "hydra/launcher=basic")
+    assert found["over"].partition(said or "?")[0] == "the time is spent"
+    assert found["over"].endswith("are left of 1.0 s" if said else "spent")
 
 
 def test_a_plan_says_what_comes_first_and_starts_nothing(race: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import keys_of
 from regbench.composition.composer import Composer
 from regbench.records.metrics import Terms
-from regbench.studies.advising.racing import Say, without_next
+from regbench.studies.advising.racing import Say
 from regbench.studies.budget import Budget, Spending
 from regbench.studies.entries import Entry, Field, Jobs
 from regbench.studies.race import Race
@@ -91,7 +91,7 @@ def ablate(
     going = Race(field, jobs, question, spending, say)
     run_rounds(launch, going.rounds(), jobs.place.words, line.fail_fast, going.board, console)
     rows = [part_of(name, one) for name, one in zip(winner.members, going.places()[1:], strict=True)]
-    return AblationFound(rows, Stage(spending.seconds, going.spent(), without_next(going.over)))
+    return AblationFound(rows, Stage(spending.seconds, going.spent(), going.over))
 
 
 def time_of(plan: Plan, found: SearchFound) -> float:

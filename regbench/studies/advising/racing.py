@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ from regbench.records.identity import stack_name
 from regbench.records.metrics import smaller_is_better
 from regbench.studies.budget import Budget, Spending
 from regbench.studies.entries import Entry, Field, Jobs
-from regbench.studies.race import Race
+from regbench.studies.race import SPENT, Race
 from regbench.studies.searching.jobs import LEAVING_NOTHING
 from regbench.studies.searching.reading import DECAY, space_of
 from regbench.sweeps.launcher import Launch
@@ -27,9 +26,6 @@ from regbench.terminal.screen import Screen
 
 MOST = 6  # candidates of the search
 BETTER = "better"
-SPENT = "the time is spent"
-A_TIME = r"(?:\d+ h \d+ min|\d+ min \d+ s|[\d.]+ s)"  # as `duration` gives it
-NEXT = re.compile(rf"(?<={SPENT}): the next job would take about {A_TIME}, and {A_TIME} are left of {A_TIME}")
 Say = Callable[[str], None]
 Together = Callable[[Sequence[str]], str]  # why options cannot be in one search; empty where they can
 
@@ -71,18 +67,12 @@ def race(
 
 def over_of(over: str, rows: Sequence[Raced], planned: int) -> str:
     """Why it ended; where its time was spent on fewer seeds than were planned, with both numbers."""
-    over = without_next(over)
     seeds = sorted(one.seeds for one in rows if _is_open(one) or not one.seeds)
-    if not over.startswith(SPENT) or not seeds or seeds[0] >= planned:
+    if over != SPENT or not seeds or seeds[0] >= planned:
         return over
     least, most = seeds[0], seeds[-1]
     came = counted(most, "seed") if least == most else f"{least} to {counted(most, 'seed')}"
     return f"{SPENT}: {came} of each technique, where about {planned} were planned"
-
-
-def without_next(text: str) -> str:
-    """Without what the next job would take: of a stage that is over it tells nothing, and is often 0.0 s."""
-    return NEXT.sub("", text)
 
 
 def plain_entry(line: CommandLine) -> Entry:

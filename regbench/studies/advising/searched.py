@@ -16,7 +16,7 @@ from regbench.composition.command_line import CommandLine
 from regbench.composition.compose import compose_each
 from regbench.composition.composer import Composer
 from regbench.studies.advising.fitting import CONFIRMED, LEAST_RUNS, search_settings
-from regbench.studies.advising.racing import Say, without_next
+from regbench.studies.advising.racing import Say
 from regbench.studies.searching.study import SearchStudy
 from regbench.sweeps.launcher import Launch
 from regbench.terminal.screen import Screen
@@ -103,7 +103,6 @@ def found_of(
             sides[number] = _side(of, made, number == 1, line, composer)
     fresh = list(study.fresh)
     said = report.said if report.outcome is not Outcome.OPEN else open_said(report.said, made)
-    said = without_next(said)
     return SearchFound(
         report.outcome,
         said,
@@ -118,7 +117,7 @@ def found_of(
         made.word if made else "",
         _time(made),
         {one.name: len(one.trials) for one in report.arms},
-        Stage(study.seconds, report.spent, without_next(made.over) if made else ""),
+        Stage(study.seconds, report.spent, made.over if made else ""),
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from regbench.analysis.advising import Raced
-from regbench.studies.advising.racing import choose, over_of, without_next
+from regbench.studies.advising.racing import choose, over_of
+from regbench.studies.race import SPENT
 
 
 def row(name: str, mean: float | None, word: str = "not resolved") -> Raced:
@@ -75,23 +76,14 @@ def test_nothing_is_searched_where_no_pair_has_ended() -> None:
     assert searched(found) == []
 
 
-LATE = "the time is spent: the next job would take about 0.0 s, and 0.0 s are left of 24.1 s"
-
-
 def test_a_race_that_ends_with_fewer_seeds_than_planned_says_both_numbers() -> None:
     rows = [replace(row("a", 0.1), seeds=1), replace(row("b", None, "diverged with seed 0"), seeds=0)]
     short = "the time is spent: 1 seed of each technique, where about 8 were planned"
-    assert over_of(LATE, rows[:1], 8) == short
-    assert over_of(LATE, [row("a", 0.1), replace(row("b", 0.2), seeds=6)], 8) == (
+    assert over_of(SPENT, rows[:1], 8) == short
+    assert over_of(SPENT, [row("a", 0.1), replace(row("b", 0.2), seeds=6)], 8) == (
         "the time is spent: 3 to 6 seeds of each technique, where about 8 were planned"
     )
-    assert over_of(LATE, [replace(row("a", 0.1), seeds=8), row("b", 0.1, "failed with seed 3")], 8) == (
+    assert over_of(SPENT, [replace(row("a", 0.1), seeds=8), row("b", 0.1, "failed with seed 3")], 8) == (
         "the time is spent"
     )
     assert over_of("all is decided", rows, 8) == "all is decided"
-
-
-def test_what_the_next_job_would_take_is_not_said_of_a_stage_that_is_over() -> None:
-    assert without_next(f"x; {LATE}; y 1.5 s.") == "x; the time is spent; y 1.5 s."
-    long = "the time is spent: the next job would take about 1 h 2 min, and 3 min 4 s are left of 2 h 0 min"
-    assert without_next(f"{long}.") == "the time is spent."
