@@ -81,29 +81,30 @@ def seconds_of(text: str | None) -> float | None:
     return seconds
 
 
-def count_of(key: str, text: str | None) -> int | None:
+def count_of(key: str, text: str | None, most: int = MOST - 1) -> int | None:
     """A number of things as it was typed; None where none was.
 
     Raises:
-        ConfigError: it is no whole number of at least 1.
+        ConfigError: it is no whole number from 1 to `most`.
     """
     if text is None:
         return None
-    return whole(key, text.strip(), 1)
+    return whole(key, text.strip(), 1, most)
 
 
-def whole(key: str, text: str, least: int) -> int:
-    """A number of at least this and below `MOST`, as it was typed.
+def whole(key: str, text: str, least: int, most: int = MOST - 1) -> int:
+    """A number from `least` to `most`, as it was typed.
 
     Raises:
         ConfigError: it is none; the sentence says which of both bounds it is beyond.
     """
     is_whole = re.fullmatch(r"[0-9]+", text) is not None
     digits = text.lstrip("0") or "0"
-    number = int(digits) if is_whole and len(digits) < len(str(MOST)) else None
-    if number is not None and number >= least:
+    number = int(digits) if is_whole and len(digits) <= len(str(most)) else None
+    if number is not None and least <= number <= most:
         return number
-    bound = f"most {MOST - 1}" if is_whole and number is None else f"least {least}"
+    is_beyond = is_whole and (number is None or number > most)
+    bound = f"most {most}" if is_beyond else f"least {least}"
     raise ConfigError(f"{key}: must be a whole number of at {bound}, got {printable(text) or 'nothing'}")
 
 

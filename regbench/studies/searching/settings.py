@@ -23,6 +23,8 @@ COUNTS = {
     "confirm.seeds": "confirm_seeds",
     "batch": "batch",
 }
+ALL_AT_ONCE = ("batch", "finalists.seeds", "confirm.seeds")  # all of them are drawn before the first is run
+MOST_AT_ONCE = 10_000
 SEED = "sampler.seed"
 KNOWN = frozenset({BUDGET, *COUNTS, "sampler", SEED, "pruner", "storage", "study"})
 
@@ -104,7 +106,7 @@ def settings_of(words: Sequence[str]) -> tuple[Settings, list[str]]:
         else:
             found[key] = value
     given: dict[str, object] = {
-        name: count for key, name in COUNTS.items() if (count := count_of(key, found.get(key))) is not None
+        name: count for key, name in COUNTS.items() if (count := _count(key, found.get(key))) is not None
     }
     given["seconds"] = seconds_of(found.get(BUDGET))
     for key, options in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
@@ -121,6 +123,10 @@ def settings_of(words: Sequence[str]) -> tuple[Settings, list[str]]:
     made = Settings(**given)  # type: ignore[arg-type]
     _refuse_few(made)
     return made, others
+
+
+def _count(key: str, text: str | None) -> int | None:
+    return count_of(key, text, MOST_AT_ONCE) if key in ALL_AT_ONCE else count_of(key, text)
 
 
 def _refuse_few(settings: Settings) -> None:

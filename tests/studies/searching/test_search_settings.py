@@ -90,9 +90,11 @@ def test_arms_get_equally_many_unless_the_baseline_s_are_given(
         (["trials=1000000000"], "trials: must be a whole number of at most 999999999, got 1000000000"),
         (["finalists=9999999999"], "finalists: must be a whole number of at most 999999999, got 9999999999"),
         (
-            ["confirm.seeds=1000000000"],
-            "confirm.seeds: must be a whole number of at most 999999999, got 1000",
+            ["confirm.seeds=10001"],
+            "confirm.seeds: must be a whole number of at most 10000, got 10001",
         ),
+        (["batch=1" + 20 * "0"], "batch: must be a whole number of at most 10000, got 1000"),
+        (["finalists.seeds=99999"], "finalists.seeds: must be a whole number of at most 10000, got 99999"),
         (["pruner="], "pruner: must be one of median, halving, hyperband, none, got nothing"),
         (["storage=a.db"], "storage: must be a URL"),
         (["study=../up"], "study: must be a name"),
