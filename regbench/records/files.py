@@ -10,7 +10,7 @@ from regbench.errors import ConfigError, as_typed
 from regbench.records import summary
 from regbench.records.summary import Summary
 from regbench.records.typed import plain
-from regbench.storage.files import write_json
+from regbench.storage.files import Ready, at_once, write_json
 from regbench.storage.reading import json_object
 
 RECORD_VERSION = 3  # of what a run leaves behind: another one when the same run leaves other figures
@@ -59,9 +59,15 @@ def undamaged(folder: Path) -> Summary | None:
         return None
 
 
-def write_summary(folder: Path, whole: Summary) -> None:
-    """Put a run's summary into its folder, and on the disk: checkpoints are deleted once it is there."""
-    write_json(folder / SUMMARY, plain(whole), sync=True)
+def write_summary(folder: Path, whole: Summary, ready: Ready = at_once) -> None:
+    """Put a run's summary into its folder, and on the disk: checkpoints are deleted once it is there.
+
+    Args:
+        folder: of the run.
+        whole: its summary.
+        ready: see `storage.files.replaced`.
+    """
+    write_json(folder / SUMMARY, plain(whole), sync=True, ready=ready)
 
 
 def change_summary(folder: Path, **changes: Any) -> None:

@@ -63,7 +63,7 @@ class Keeper:
         if each:
             ongoing.place.require()
             path = ongoing.home.path / checkpoint.OF_EPOCH.format(event.record.epoch)
-            checkpoint.save(path, weights)
+            checkpoint.save(path, weights, ready=ongoing.place.require)
         if due or each:
             self.write()
 
@@ -78,10 +78,11 @@ class Keeper:
         self._state = self._best = None
         if state is None:
             return
-        ongoing.place.require()
+        ongoing.place.require()  # before it is begun, and whenever a file is about to take its place
+        folder, ready = ongoing.home.path, ongoing.place.require
         if best is not None:
-            checkpoint.save(ongoing.home.path / checkpoint.BEST, best, ongoing.identity)
-        checkpoint.save_last(ongoing.home.path, _about(ongoing) | state)
+            checkpoint.save(folder / checkpoint.BEST, best, ongoing.identity, ready)
+        checkpoint.save_last(folder, _about(ongoing) | state, ready)
 
 
 def _about(ongoing: Ongoing) -> dict[str, Any]:
@@ -191,7 +192,7 @@ def keep_final(ongoing: Ongoing, final: nn.Module) -> bool:
     state, weights = _newest(folder), plain_state(final)
     if same_states(state["evaluated"], weights):
         return False
-    checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": weights})
+    checkpoint.save(folder / checkpoint.LAST, state | {"evaluated": weights}, ready=ongoing.place.require)
     return True
 
 

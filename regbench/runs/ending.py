@@ -85,7 +85,7 @@ def end(ongoing: Ongoing, status: Status, reason: str, sinks: Sinks, ask: bool =
         ended=datetime.now(UTC).isoformat(timespec="microseconds"),
     )
     ongoing.place.require()
-    write_summary(home.path, summary)
+    write_summary(home.path, summary, ongoing.place.require)
     _show_classes(sinks, summary)
     sinks.end(plain(summary))
     commands = sinks.commands()

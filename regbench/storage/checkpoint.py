@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench.storage import archives
-from regbench.storage.files import replaced, write_bytes
+from regbench.storage.files import Ready, at_once, replaced, write_bytes
 from regbench.storage.reading import machine_memory, opened, sentence, there
 
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
@@ -26,13 +26,14 @@ class Damaged(ValueError):
     """A file that is no checkpoint, or no whole one."""
 
 
-def save(path: Path, state: Mapping[str, Any], owner: str = "") -> None:
+def save(path: Path, state: Mapping[str, Any], owner: str = "", ready: Ready = at_once) -> None:
     """Write to a temporary file, sync, rename; a file of that name is replaced in one go or kept.
 
     Args:
         path: of the file.
         state: what it holds.
         owner: the identity of what it belongs to, for a state that does not tell.
+        ready: see `files.replaced`.
 
     Raises:
         OSError: it cannot be written, for the reason that the system gives.
@@ -44,7 +45,7 @@ def save(path: Path, state: Mapping[str, Any], owner: str = "") -> None:
     archives.close(content, owner)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write_bytes(path, content.getbuffer(), sync=True)
+        write_bytes(path, content.getbuffer(), sync=True, ready=ready)
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}") from error
 
@@ -64,16 +65,16 @@ def _compact(value: Any) -> Any:
     return found
 
 
-def save_last(folder: Path, state: Mapping[str, Any]) -> None:
-    """Write the newest checkpoint and keep the one before it."""
+def save_last(folder: Path, state: Mapping[str, Any], ready: Ready = at_once) -> None:
+    """Write the newest checkpoint and keep the one before it; `ready` as in `files.replaced`."""
     if there(folder / LAST):
-        with replaced(folder / PREVIOUS) as link:
+        with replaced(folder / PREVIOUS, ready=ready) as link:
             try:
                 os.link(folder / LAST, link)
             except OSError:  # a file system without links
                 with suppress(shutil.SameFileError):  # a server may have made it, and have been asked again
                     shutil.copy2(folder / LAST, link)
-    save(folder / LAST, state)
+    save(folder / LAST, state, ready=ready)
 
 
 def leave(folder: Path, wanted: str) -> None:

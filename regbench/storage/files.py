@@ -13,9 +13,15 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+Ready = Callable[[], None]  # raises where a file that is written must not take its place after all
+
+
+def at_once() -> None:
+    """Nothing more is looked at before a file takes its place."""
+
 
 @contextmanager
-def replaced(path: Path, aside: Path | None = None) -> Iterator[Path]:
+def replaced(path: Path, aside: Path | None = None, ready: Ready = at_once) -> Iterator[Path]:
     """A name to write to, which takes the place of the path where the body ends; where it raises it goes.
 
     So nobody ever finds half a file. What is at the name already was left by a process that was killed; a
@@ -25,14 +31,17 @@ def replaced(path: Path, aside: Path | None = None) -> Iterator[Path]:
     Args:
         path: of the file that is to be there.
         aside: the name to write to, in the same folder; one that only this process has where None.
+        ready: is asked at the last moment: writing may have taken long, or the process have been stopped.
 
     Raises:
         OSError: it cannot take the place; what was there still is.
+        Exception: what `ready` raises; likewise.
     """
     aside = path.with_name(f"{path.name}.{writer()}.tmp") if aside is None else aside
     try:
         aside.unlink(missing_ok=True)
         yield aside
+        ready()
         os.replace(aside, path)
     finally:
         with suppress(OSError):
@@ -57,7 +66,11 @@ def is_unfinished(name: str, of: Callable[[str], bool]) -> bool:
 
 
 def write_bytes(
-    path: Path, content: bytes | memoryview, aside: Path | None = None, sync: bool = False
+    path: Path,
+    content: bytes | memoryview,
+    aside: Path | None = None,
+    sync: bool = False,
+    ready: Ready = at_once,
 ) -> None:
     """Write a whole file, by another name (`replaced`).
 
@@ -66,22 +79,23 @@ def write_bytes(
         content: of it.
         aside: see `replaced`.
         sync: whether it must outlast a machine that goes down.
+        ready: see `replaced`.
     """
-    with replaced(path, aside) as temporary, temporary.open("xb") as file:
+    with replaced(path, aside, ready) as temporary, temporary.open("xb") as file:
         file.write(content)
         if sync:
             file.flush()
             os.fsync(file.fileno())
 
 
-def write_text(path: Path, text: str, sync: bool = False) -> None:
+def write_text(path: Path, text: str, sync: bool = False, ready: Ready = at_once) -> None:
     """Write a whole file in UTF-8; signs that it lacks are spelled out."""
-    write_bytes(path, text.encode(errors="backslashreplace"), sync=sync)
+    write_bytes(path, text.encode(errors="backslashreplace"), sync=sync, ready=ready)
 
 
-def write_json(path: Path, content: Mapping[str, Any], sync: bool = False) -> None:
+def write_json(path: Path, content: Mapping[str, Any], sync: bool = False, ready: Ready = at_once) -> None:
     """An object as a whole file; raises ValueError for a number that is not finite."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", sync)
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", sync, ready)
 
 
 def append(file: FileIO, content: bytes) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from regbench.errors import ConfigError
 from regbench.folders.lock import locked
+from regbench.folders.ownership import Place
 from regbench.runs import session, work
 from regbench.runs.checkpoints import Keeper
 from regbench.runs.folder import RunFolder
@@ -141,3 +142,26 @@ def test_where_memory_runs_out_the_size_of_a_step_is_named(
         "out of memory where 20.00 MiB more were asked for, after epoch 1"
     )
     assert "OutOfMemoryError" in (tmp_path / "run" / "train.log").read_text()
+
+
+@pytest.mark.parametrize("name", ["last.pt", "previous.pt", "best.pt", "summary.json"])
+def test_what_was_being_written_when_the_folder_was_taken_over_does_not_take_its_place(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    run = interrupted(folder, monkeypatch)
+    before = (folder / name).read_bytes() if (folder / name).exists() else None
+    lost: list[str] = []
+
+    def require(self: Place) -> None:
+        lost.extend(
+            path.name for path in folder.glob(f"{name}.*.tmp")
+        )  # written, when the process is stopped
+        if lost:
+            raise ConfigError("run: was taken over")
+
+    monkeypatch.setattr(Place, "require", require)
+    assert work_in(run, Policy.CONTINUE).reason == "run: was taken over"
+    assert lost
+    assert ((folder / name).read_bytes() if (folder / name).exists() else None) == before
+    assert not list(folder.glob("*.tmp"))
