@@ -28,7 +28,7 @@ class FoundWeights:
     """`regularized_weights` of a model in training, whose modules are looked through once, not in each step.
 
     A weight that is frozen or thawed on the way, or that another stands for, is heeded; a module that is put
-    in later is not.
+    in later is not, so it is not asked while members prepare the model.
     """
 
     def __init__(self, scope: Scope) -> None:

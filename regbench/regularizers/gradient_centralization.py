@@ -47,7 +47,8 @@ class GradientCentralization(Regularizer):
         self._found = FoundWeights("weights")
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
-        if not self.is_off and not any(map(self._is_meant, self._found.with_modules(model))):
+        there = FoundWeights("weights").with_modules(model)  # a later member may put more into it
+        if not self.is_off and not any(map(self._is_meant, there)):
             wanted = "convolutional layer" if self.layers == "conv" else "layer"
             raise ValueError(f"{type(getattr(model, 'net', model)).__name__} has no {wanted} to centralize")
         return model

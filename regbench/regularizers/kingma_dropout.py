@@ -15,7 +15,7 @@ from regbench.nn.weight_noise import TINY, has_own_outputs
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
 from regbench.streams import Stream
-from regbench.types import ForwardPass, Split
+from regbench.types import ForwardPass
 from regbench.weights import first_names, regularized_places
 
 Rates = Literal["layer", "unit", "weight"]
@@ -78,11 +78,7 @@ class KingmaDropout(Regularizer):
         if not 0 <= self.ramp <= 1:
             raise ValueError(f"ramp must lie in [0, 1], got {self.ramp}")
         self._noises: list[LearnedNoise] = []
-        self._rows = 0
         self._share = 0.0 if self.ramp else 1.0
-
-    def prepare_data(self, train: Split) -> None:
-        self._rows = len(train)
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.is_off:
@@ -113,7 +109,7 @@ class KingmaDropout(Regularizer):
         if self.is_off or self.strength == 0:
             return None
         total = torch.stack([noise.divergence() for noise in self._noises]).sum()
-        return total * (self.strength * self._share / self._rows)
+        return total * (self.strength * self._share / self.train_rows)
 
     def edit_weights(self, model: nn.Module) -> None:
         with torch.no_grad():

@@ -52,7 +52,7 @@ class MaxNorm(Regularizer):
     def prepare_model(self, model: nn.Module) -> nn.Module:
         if self.c is None:
             return model
-        held = self._found.with_modules(model)
+        held = FoundWeights("weights").with_modules(model)  # a later member may put more into it
         if not held:
             raise ValueError("the model must have weights to hold, got none")
         lengths = torch.cat([units_of(m).norms(w.detach()).flatten() for _, m, w in held])

@@ -13,7 +13,7 @@ from regbench.nn.units import units_of
 from regbench.regularizers.base import Regularizer
 from regbench.space import Domain, Interval
 from regbench.types import ForwardPass
-from regbench.weights import FoundWeights
+from regbench.weights import FoundWeights, regularized_weights
 
 Form = Literal["soft", "double", "off_diagonal"]
 
@@ -54,7 +54,7 @@ class Orthogonal(Regularizer):
         self._found = FoundWeights("weights")
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
-        if not self.is_off and not self._found.of(model):
+        if not self.is_off and not regularized_weights(model):
             raise ValueError(f"{type(getattr(model, 'net', model)).__name__} has no weights to be orthogonal")
         return model
 

@@ -157,7 +157,8 @@ class Ensemble(nn.Module):
         """What the model returns: in evaluation the mean over the snapshots, where there are some."""
         if model.training:
             return output
-        kept = min(int(self.taken), self.count)
+        is_program = torch.compiler.is_exporting()  # in which no number is known: all places are asked then
+        kept = self.count if is_program else min(int(self.taken), self.count)
         if kept == 0:
             return output
         names = _own(model)
@@ -173,9 +174,20 @@ class Ensemble(nn.Module):
                 for index in range(kept)
             ]
         )
+        if is_program:
+            return self._averaged(outputs, output)
         if not self.of_classes:
             return outputs.mean(0)
         return outputs.log_softmax(2).logsumexp(0) - math.log(kept)
+
+    def _averaged(self, outputs: Tensor, own: Tensor) -> Tensor:
+        """The mean over those of the places (count, B, K) that are taken; where none is, the model's own."""
+        count = self.taken.clamp(max=self.count)
+        is_left_out = (torch.arange(self.count, device=self.taken.device) >= count).view(-1, 1, 1)
+        shares = outputs.log_softmax(2).masked_fill(is_left_out, -torch.inf)
+        of_classes = shares.logsumexp(0) - count.to(outputs.dtype).log()
+        of_numbers = outputs.masked_fill(is_left_out, 0).sum(0) / count
+        return torch.where(count > 0, torch.where(self.of_classes, of_classes, of_numbers), own)
 
 
 class _Plain(nn.Module):

@@ -41,7 +41,7 @@ class SWA(Regularizer):
 
     Raises:
         ValueError: a field is out of range; `eval_model`: the model has batch normalizations, and no train
-            rows were given to `prepare_data`.
+            rows were given to `check_data`.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"start": 1.0}
@@ -64,8 +64,8 @@ class SWA(Regularizer):
         self._live = LiveState()
         self._train: Split | None = None
 
-    def prepare_data(self, train: Split) -> None:
-        self._train = train
+    def check_data(self, train: Split) -> None:
+        self._train = train  # not `prepare_data`: a run that is only tried learns nothing, and takes steps
 
     def begin_step(self, progress: float) -> None:
         self._progress = progress
@@ -122,7 +122,7 @@ class SWA(Regularizer):
             ValueError: the train rows are not known.
         """
         if self._train is None:
-            raise ValueError("swa must be given the train rows (prepare_data) for the batch normalizations")
+            raise ValueError("swa must be given the train rows (check_data) for the batch normalizations")
         rows = len(self._train)
         ends = [rows * part // -(-rows // ROWS) for part in range(-(-rows // ROWS) + 1)]
         with _only_training(evaluated.model, layers):

@@ -41,7 +41,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["model=rnn", "model.width=8", "model.embedding=8", "dataset=text_csv", f"dataset.path={CSV}"],
         ["With torch alone", "With onnxruntime"],
     ),
-    "numbers": (["dataset=diabetes", "model.width=8"], ["With torch alone", "With onnxruntime"]),
+    "numbers": (
+        ["dataset=diabetes", "model.width=8", "+reg=snapshot"],
+        ["With torch alone", "With onnxruntime"],
+    ),
     "of_others": (
         [
             *["dataset=iris", "model=own", "model._target_=torchvision.ops.MLP", "+model.in_channels=4"],

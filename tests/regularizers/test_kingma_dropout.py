@@ -14,7 +14,7 @@ from regbench.models.rnn import RNN
 from regbench.regularizers.gaussian_dropout import GaussianDropout
 from regbench.regularizers.kingma_dropout import KingmaDropout, LearnedNoise
 from regbench.streams import Clock, Stream
-from regbench.types import Batch, ForwardPass, Split
+from regbench.types import Batch, ForwardPass
 
 
 def plain() -> nn.Sequential:
@@ -25,7 +25,7 @@ def plain() -> nn.Sequential:
 def member(rows: int = 50, **fields: Any) -> KingmaDropout:
     made = KingmaDropout(**({"p": 0.2, "rates": "unit", "strength": 1.0, "ramp": 0.0} | fields))
     made.stream = Stream(0, "noise", Clock())
-    made.prepare_data(Split(torch.zeros(rows, 1), torch.zeros(rows, dtype=torch.int64), 2))
+    made.train_rows = rows
     return made
 
 

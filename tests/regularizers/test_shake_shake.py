@@ -8,12 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from regbench.assembly.run import build_run
 from regbench.models.mlp import MLP
 from regbench.models.resnet import ResNet
 from regbench.models.transformer import Transformer
 from regbench.regularizers.shake_shake import ShakeShake, TwoBranches
 from regbench.sites import Site, sites
 from regbench.streams import Clock, Stream
+from regbench.training.loop import EpochEnd, fit
+from tests.conftest import reg_node, tiny
 
 
 class Written(Stream):
@@ -196,3 +199,17 @@ def test_refuses_what_it_cannot_do():
         ValueError, match=r"^residual branches must have no attention in them, got blocks.0.att"
     ):
         member().prepare_model(Transformer((6,), 2, 20, 8, 1, 2, None, 1, "layer"))
+
+
+@pytest.mark.parametrize(
+    "name", ["max_norm", "orthogonal", "gradient_centralization", "l2", "gradient_clipping"]
+)
+def test_weights_of_second_branches_are_those_of_members_before_it_too(name: str) -> None:
+    changed = {"max_norm": {"c": 0.2}, "gradient_clipping": {"limit": 0.01}}.get(name, {})
+    nodes = {name: reg_node(name, **changed), "shake_shake": reg_node("shake_shake")}
+    records = []
+    for order in (nodes, dict(reversed(nodes.items()))):
+        events = fit(build_run(tiny("resnet", order, epochs=1)))
+        (record,) = [event.record for event in events if isinstance(event, EpochEnd)]
+        records.append({key: one for key, one in record.metrics.items() if not key.startswith("time/")})
+    assert records[0] == records[1]

@@ -178,3 +178,23 @@ def test_refuses_what_is_out_of_range():
         Snapshot(0, None)
     with pytest.raises(ValueError, match=r"^last must be at least 1 or null, got 0$"):
         Snapshot(3, 0)
+
+
+@pytest.mark.parametrize("numbers", [None, Regression((2.0, 0.0), (3.0, 1.0))])
+@pytest.mark.parametrize("kept", [0, 1, 2, 5])
+def test_a_program_of_the_model_computes_the_same_mean_however_many_are_kept(kept, numbers):
+    reg = member(4, last=3, numbers=numbers)
+    model = reg.prepare_model(net())
+    counted = model.get_submodule(NAME)
+    for _ in range(kept):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        counted.take(model)
+    counted.allocate(model)  # as a checkpoint's names are asked for
+    rows = torch.randn(5, 3)
+    program = torch.export.export(
+        model.eval(), (rows,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), strict=False
+    )
+    inputs = torch.randn(9, 3)
+    torch.testing.assert_close(program.module()(inputs), model(inputs))

@@ -66,7 +66,7 @@ def test_equals_torchs_averaged_model_with_its_statistics_updated():
     """Three parts of 200 rows; torch's own pass would drop units, so its average evaluates all else."""
     model, reg, train = net(), SWA(0.0, 1), rows(600)
     theirs = AveragedModel(model)
-    reg.prepare_data(train)
+    reg.check_data(train)
     trained(model, watching(reg, model), lambda _: theirs.update_parameters(model))
     theirs.module[1].p = 0.0
     update_bn(train.inputs.split(200), theirs)
@@ -82,7 +82,7 @@ def test_equals_torchs_averaged_model_with_its_statistics_updated():
 
 def test_statistics_are_those_of_all_rows_together_where_they_are_one_part():
     model, reg, train = net(), SWA(0.0, 1), rows(50)
-    reg.prepare_data(train)
+    reg.check_data(train)
     trained(model, watching(reg, model), steps=2)
     state = reg.eval_model(model).state_dict()
     hidden = train.inputs @ state["0.weight"].T + state["0.bias"]  # nothing is dropped
@@ -92,7 +92,7 @@ def test_statistics_are_those_of_all_rows_together_where_they_are_one_part():
 
 def test_an_evaluation_leaves_the_model_the_average_and_its_modes_alone():
     model, reg = net(), SWA(0.0, 1)
-    reg.prepare_data(rows(300))
+    reg.check_data(rows(300))
     trained(model, watching(reg, model), steps=3)
     model.eval()
     model[0].train()

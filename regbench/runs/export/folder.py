@@ -23,7 +23,7 @@ from regbench.instantiation.locating import locate
 from regbench.instantiation.signatures import takes
 from regbench.records.files import undamaged
 from regbench.runs.export import programs, readme
-from regbench.runs.load import load_model
+from regbench.runs.load import TakesRows, TakesSentences, load_model
 from regbench.storage import checkpoint_form, weight_files
 from regbench.storage.files import write_bytes
 from regbench.storage.folders import emptied_on_failure
@@ -106,8 +106,9 @@ def export(folder: Path, weights: str, trust: Trust) -> Exported:
     model: Any = load_model(folder, weights, trust)
     config, _ = read_run(folder, trust=trust)
     state, _ = checkpoint_form.newest(folder)
-    for hooks in (model._forward_pre_hooks, model._forward_hooks):
-        hooks.clear()  # what they make of a person's own rows is in preprocessing.json
+    for key, hook in list(model._forward_pre_hooks.items()):
+        if isinstance(hook, TakesSentences | TakesRows):  # what they make of a person's own rows is in
+            del model._forward_pre_hooks[key]  # preprocessing.json; other hooks are the model's
     about = _preprocessing(state, model)
     numbers = about["numbers"] and Regression(**about["numbers"])
     tensors = plain_state(model)
