@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from regbench.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -49,3 +52,25 @@ def test_the_index_is_reached_from_the_readme_and_no_page_is_left_out_of_the_lis
     assert "docs/README.md" in links(ROOT / "README.md")
     lines = [line for line in (DOCS / "README.md").read_text().splitlines() if line.startswith("- ")]
     assert [re.match(r"- \[(.+)\]\(\1\.md\): \S", line) is None for line in lines] == [False] * len(lines)
+
+
+COMMAND = re.compile(rf"\bregbench (?:{'|'.join(COMMANDS)}) [^`|]*")
+
+
+def unreadable(text: str) -> list[str]:
+    """Command lines of a text in which a shell finds no commands: a bracket without quotes, an open quote."""
+    lines = [found[0] for line in text.splitlines() if (found := COMMAND.search(line))]
+    return [one for one in lines if subprocess.run(["sh", "-nc", one], capture_output=True).returncode]
+
+
+def test_a_line_that_no_shell_reads_is_seen() -> None:
+    text = "a\nregbench train -m seed=range(4)\n# run: regbench train -m 'seed=range(4)'\nregbench plan 'x"
+    assert unreadable(text) == ["regbench train -m seed=range(4)", "regbench plan 'x"]
+
+
+EXPERIMENTS = sorted((ROOT / "configs" / "experiment").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("page", [*PAGES, *EXPERIMENTS], ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_can_be_typed_as_it_stands(page: Path) -> None:
+    assert unreadable(page.read_text()) == []
