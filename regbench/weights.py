@@ -126,7 +126,7 @@ def _weight_names(module: nn.Module) -> list[str]:
     if isinstance(module, nn.Linear | nn.Bilinear | _ConvNd):
         return ["weight"]
     if isinstance(module, nn.RNNBase):  # not its parameters: a parametrized matrix is none of them
-        return [n for n in module._flat_weights_names if n.startswith(("weight_ih", "weight_hh"))]
+        return [n for n in module._flat_weights_names if n.startswith("weight_")]  # of projections too
     if isinstance(module, nn.RNNCellBase):
         return ["weight_ih", "weight_hh"]
     if isinstance(module, nn.MultiheadAttention):

@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
         from regbench.studies.advising.advising import Advising
         from regbench.sweeps.launcher import Launch
 
-    composer = Composer(line.config_dir)
+    composer = Composer(line.config_dir, of_one_job=True)
     advising = Advising(line, composer, settings, asked.metric, asked.at, margin, asked.test, argv)
     if not settings.given:
         print("no budget is set: it takes about an hour; budget=TIME sets another")

@@ -44,6 +44,7 @@ class Complaints:
             default one where that cannot be composed.
         composes: whether words make a configuration.
         own: the folder of a person's options, where there is one.
+        of_one_job: whether the command takes no sweep, with -m or without.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Complaints:
         base: Callable[[Callable[[str], bool]], DictConfig],
         composes: Callable[[Sequence[str]], bool],
         own: OptionFiles | None = None,
+        of_one_job: bool = False,
     ) -> None:
         self._loader, self._base, self._composes, self._own = loader, base, composes, own
+        self.of_one_job = of_one_job
         self.in_sweep = False  # whether the line is of one job of many
 
     @cached_property
@@ -136,7 +139,7 @@ class Complaints:
     def _several(self, word: str) -> str:
         key, _, values = word.partition("=")
         name = bare(key)
-        ways = ["add -m to sweep over them"]
+        ways = self._by_sweep(values)
         if name.split("@")[0] in SEVERAL:
             items = ",".join(re.findall(r"[^][, ]+", values))
             together = "have them all" if name == SINKS else "stack them"
@@ -147,11 +150,24 @@ class Complaints:
                 ways.append(f"type {typed(f'{key}=[{values}]')} for a list")
             elif there is None or isinstance(there, str):
                 ways.append(f"type {typed(in_quotes(key, values))} for one text")
-        return f"{name}: must have one value without -m, got {values}; {', or '.join(ways)}"
+        return self._one_value(name, values, ways)
 
     def _needs_sweep(self, word: str) -> str:
         key, _, values = word.partition("=")
-        return f"{bare(key)}: must have one value without -m, got {values}; add -m to sweep over them"
+        return self._one_value(bare(key), values, self._by_sweep(values))
+
+    def _by_sweep(self, values: str) -> list[str]:
+        """How several values are tried, if at all."""
+        if self.of_one_job:
+            return []
+        is_endless = re.match(r"interval\(|tag\(.*interval\(", values)
+        return ["regbench search tries an interval" if is_endless else "add -m to sweep over them"]
+
+    def _one_value(self, name: str, values: str, ways: Sequence[str]) -> str:
+        unless = "" if self.of_one_job else " without -m"
+        return "; ".join(
+            filter(None, [f"{name}: must have one value{unless}, got {values}", ", or ".join(ways)])
+        )
 
     # --- options
 

@@ -38,6 +38,7 @@ class Composer:
 
     Args:
         extra: the folder of --config-dir.
+        of_one_job: whether the command takes no sweep, with -m or without; it is told so then.
 
     Attributes:
         loader: Hydra's.
@@ -47,12 +48,12 @@ class Composer:
         ConfigError: `extra` is no folder.
     """
 
-    def __init__(self, extra: str | None) -> None:
+    def __init__(self, extra: str | None, of_one_job: bool = False) -> None:
         self._own = OptionFiles(extra) if extra is not None else None
         self.loader: ConfigLoader = loader_of(extra, self._own.require_sound if self._own else _sound)
         self._line: list[str] = []  # what is being composed
         self._mode = RunMode.RUN  # and how
-        self._complaints = Complaints(self.loader, self._base, self._composes, self._own)
+        self._complaints = Complaints(self.loader, self._base, self._composes, self._own, of_one_job)
         self.words = Words(self.loader, self._complaints)
         self._by_options: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
         self._templates = Templates(lambda word: self.words.read([word])[0])

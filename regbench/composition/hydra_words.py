@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.core.override_parser.types import Glob, IntervalSweep, QuotedString
@@ -58,8 +59,18 @@ def ranged(one: Any) -> Ranged:
     if isinstance(value, Glob):
         raise ConfigError(f"{key}: must list its values, got {text}")
     refuse_endless([one])
+    one = _in_order(one, value)
     texts = [str(each) for each in one.sweep_string_iterator()]
     return Ranged(text, sign, True, [_plain(each) for each in one.sweep_iterator()], texts)
+
+
+def _in_order(one: Any, value: Any) -> Any:
+    """The word without its shuffling: the order of values has no meaning, and is to be the same again."""
+    if not getattr(value, "shuffle", False):
+        return one
+    ordered = copy.copy(one)
+    ordered._value = replace(value, shuffle=False)
+    return ordered
 
 
 def _plain(value: Any) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, Glob, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, RangeSweep, Sweep
 
 from regbench.errors import ConfigError
 
@@ -75,6 +75,31 @@ def _count(one: Any, key: str) -> int:
     if isinstance(value, Glob):
         return len(list(one.sweep_iterator()))  # of the options that are there
     return len(value.list) if isinstance(value, ChoiceSweep) else 1
+
+
+def refuse_inner(one: Any) -> None:
+    """Refuse a sweep within a value, or as one of several: Hydra takes it, and fails over it later.
+
+    Args:
+        one: a word, as Hydra's parser reads it.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    key, value = one.get_key_element().lstrip("+~"), one.value()
+    if any(map(_has_sweep, value.list if isinstance(value, ChoiceSweep) else _parts(value))):
+        raise ConfigError(
+            f"{key}: must be values, or one function of them such as choice(1,2) or range(3) that stands "
+            f"alone, got {one.input_line}"
+        )
+
+
+def _has_sweep(value: Any) -> bool:
+    return isinstance(value, Sweep | Glob) or any(map(_has_sweep, _parts(value)))
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _length(of: RangeSweep, key: str, line: str) -> int:

@@ -9,6 +9,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from regbench.composition.complaints import Complaints
+from regbench.composition.ranges import refuse_inner
 from regbench.composition.spelling import Speller, require_readable
 from regbench.errors import ConfigError
 
@@ -38,7 +39,7 @@ class Words:
         """Each word as an override.
 
         Raises:
-            ConfigError: one cannot be read, or names what is no name of an option.
+            ConfigError: one cannot be read, has a sweep within a value, or names no option.
         """
         require_readable(words)
         found = [self._one(word) for word in words]
@@ -46,6 +47,8 @@ class Words:
             if one is None or not one.key_or_group:
                 speller = Speller(self._one, self._complaints.options, self._parser.functions.functions)
                 raise ConfigError(speller.complaint(words, index))
+        for one in found:
+            refuse_inner(one)
         wrong = self._complaints.no_names(found)
         if wrong:
             raise ConfigError(wrong)

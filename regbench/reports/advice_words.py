@@ -79,10 +79,10 @@ def _by_how_much(advice: Advice) -> str:
 def _certainty(advice: Advice) -> str:
     found = advice.search
     p = f"p {probability(found.p)}, " if found.p is not None else ""
-    return (
-        f"Certainty: {counted(len(found.seeds), 'fresh seed')}, {p}the interval holds in {LEVEL} of such "
-        "searches, however often one looks."
-    )
+    holds = f"the interval holds in {LEVEL} of such searches, however often one looks"
+    if found.low is None or found.high is None:
+        holds = "of so few none but the whole line is an interval that holds"
+    return f"Certainty: {counted(len(found.seeds), 'fresh seed')}, {p}{holds}."
 
 
 def _levels(advice: Advice) -> str:

@@ -40,20 +40,32 @@ def said(report: FinalReport) -> list[str]:
 
 def _so(report: FinalReport) -> str:
     """What follows of it: nothing but how far val is to be believed."""
-    stack, against = report.winner.stack, _good(report.test) * _good(report.val) < 0
+    stack, test = report.winner.stack, report.test.word
     if report.val.word == BETTER:
         kept = f"the winner stays {stack}: it was confirmed on val, and test chooses nothing"
-        if report.test.word == BETTER:
+        if test == BETTER:
             return f"test says the same, and {kept}"
-        if against:
+        if test == NO_MATTER:
+            return f"test finds no difference that matters, and yet {kept}; report both"
+        if test != NOT_RESOLVED:
             return f"test says the opposite, and yet {kept}; report both"
-        return f"test points the same way without resolving it; {kept}"
+        return f"test {_unresolved(_good(report.test))}; {kept}"
     kept = (
         f"the tuned baseline stays what to use, as {stack} was not confirmed on val, and test chooses nothing"
     )
-    if against or report.test.word == BETTER:
+    if test == BETTER:
         return f"test says something else than val, and yet {kept}; report both"
+    if test not in (NOT_RESOLVED, report.val.word):
+        found = NO_MATTER if test == NO_MATTER else f"that {stack} is {test}"
+        return f"test finds {found}; {kept}"
     return kept
+
+
+def _unresolved(good: float) -> str:
+    """What a mean difference says that is not resolved: next to nothing."""
+    if good == 0:
+        return "resolves nothing, its mean difference is 0"
+    return f"points {'the same' if good > 0 else 'the other'} way without resolving it"
 
 
 def _good(one: Compared) -> float:

@@ -15,8 +15,8 @@ HEADLINES = {
     Outcome.NOTHING: "Nothing was found that survives",
 }
 CURSE = (
-    "The best of many trials owes a part of its score to luck: what it had over the baseline as it was "
-    "chosen is more than what it has. Only the fresh seeds, on rows that chose nothing, say what is left."
+    "The best of many trials owes a part of its score to luck, and is mostly chosen by more than it has over "
+    "the baseline. Only the fresh seeds, on rows that chose nothing, say what it has."
 )
 
 

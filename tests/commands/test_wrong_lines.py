@@ -169,6 +169,11 @@ SWEEPS = [
     ("train.lr=range(0,1,1e-9)", "train.lr: a line must make at most 10,000 jobs, got 1,000,000,000"),
     ("seed=range(1e300,1e301,1)", "seed: a line must make at most 10,000 jobs, got more than can be counted"),
     ("'seed=shuffle(range(1000000000))'", "seed: a line must make at most 10,000 jobs"),
+    ("'seed=choice(1,2),5'", "seed: must be values, or one function of them such as choice(1,2) or range(3) that stands alone, got seed=choice(1,2),5"),
+    ("'train.lr=range(2),interval(0,1)'", "train.lr: must be values, or one function of them"),
+    ("'model=mlp,glob(*)'", "model: must be values, or one function of them"),
+    ("'train.lr=[choice(1,2)]'", "train.lr: must be values, or one function of them"),
+    ("'+reg={a:choice(l1,l2)}'", "reg: must be values, or one function of them"),
     ("'seed=glob(*)'", "seed=glob(*): must list at least one value to sweep over"),
 ]  # fmt: skip
 

@@ -47,6 +47,8 @@ SEVERAL = [
         "or type 'evaluate=[calibration,corruption]' for a list",
     ),
     (f"{FOLDER} dataset.path=a,b", f"dataset.path: {MUST} a,b; {SWEEP}, or type 'dataset.path=\"a,b\"' for one text"),
+    ("'seed=interval(0,1)'", f"seed: {MUST} interval(0,1); regbench search tries an interval"),
+    ("'train.lr=tag(log,interval(0.01,0.1))'", f"train.lr: {MUST} tag(log,interval(0.01,0.1)); regbench search tries an interval"),
     ("-m 'seed=interval(0,1)'", "seed: must list its values, got seed=interval(0,1)"),
     (
         "model=[mlp,cnn]",

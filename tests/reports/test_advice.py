@@ -58,6 +58,13 @@ def test_nothing_is_said_as_plainly_with_the_rate_of_the_baseline() -> None:
     assert "the time kept for it was not used" in text_of(page(NOTHING))
 
 
+def test_no_interval_is_vouched_for_where_there_is_none() -> None:
+    few = replace(FOUND, outcome=Outcome.OPEN, low=None, high=None, seeds=[100, 101, 102, 103], p=0.16)
+    said = text_of(page(replace(ADVICE, search=few, use=None)))
+    assert "4 fresh seeds, p 0.16, of so few none but the whole line is an interval that holds." in said
+    assert "the interval holds" not in said
+
+
 def test_without_a_verdict_nothing_is_recommended() -> None:
     one = replace(ADVICE, search=replace(FOUND, outcome=Outcome.OPEN, winner=None, baseline=None), use=None)
     assert headline(one) == "There is no verdict yet."

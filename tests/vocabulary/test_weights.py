@@ -39,6 +39,7 @@ def names(model: nn.Module) -> list[str]:
             nn.LSTM(2, 3, bidirectional=True),
             ["weight_ih_l0", "weight_hh_l0", "weight_ih_l0_reverse", "weight_hh_l0_reverse"],
         ),
+        (nn.LSTM(2, 3, proj_size=2), ["weight_ih_l0", "weight_hh_l0", "weight_hr_l0"]),
         (nn.GRUCell(2, 3), ["weight_ih", "weight_hh"]),
         (nn.MultiheadAttention(4, 2, add_bias_kv=True), ["in_proj_weight", "out_proj.weight"]),
         (

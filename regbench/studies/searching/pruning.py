@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,7 +108,7 @@ class Pruning:
         return study
 
     def _made(self) -> optuna.pruners.BasePruner:
-        least = max(1, self.epochs // WARM)
+        least = math.ceil(self.epochs / WARM)
         if self.pruner == "halving":
             return optuna.pruners.SuccessiveHalvingPruner(min_resource=least, reduction_factor=FACTOR)
         if self.pruner == "hyperband":

@@ -36,6 +36,25 @@ def test_in_the_first_third_nothing_is_pruned() -> None:
     assert "0.1000 after epoch 3 of 9" in watch(history(0.1, 0.1, 0.1))
 
 
+@pytest.mark.parametrize("pruner", ["median", "halving"])
+@pytest.mark.parametrize(
+    ("epochs", "first"), [(1, 1), (3, 1), (4, 2), (5, 2), (7, 3), (8, 3), (10, 4), (20, 7)]
+)
+def test_the_first_third_is_a_whole_third_where_three_do_not_divide_the_epochs(
+    pruner: str, epochs: int, first: int
+) -> None:
+    past = tuple(
+        Past(dict.fromkeys(range(1, epochs + 1), level), level) for level in (0.5, 0.6, 0.7, 0.8, 0.9)
+    )
+    for earlier in range(len(past)):  # halving goes by what those before it have noted
+        watch = Pruning(pruner, epochs, METRIC, False, past[:earlier])
+        noted = watch.noted(history(*past[earlier].steps.values()))
+        past = (*past[:earlier], Past(past[earlier].steps, past[earlier].value, noted), *past[earlier + 1 :])
+    watch = Pruning(pruner, epochs, METRIC, False, past)
+    ends = [epoch for epoch in range(1, epochs + 1) if watch(history(*[0.1] * epoch))]
+    assert ends[0] == first
+
+
 @pytest.mark.parametrize(
     ("values", "is_pruned"),
     [
