@@ -124,6 +124,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{ending}"
 
 
+def duration(seconds: float) -> str:
+    """A time in words: 2 h 5 min, 3 min 20 s, 1.5 s."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
 def of_the_system(error: BaseException) -> str:
     """An error of the system, or what came of a lack of files, disk or memory, in a line; or nothing."""
     if isinstance(error, OSError):

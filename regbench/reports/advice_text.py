@@ -5,7 +5,8 @@ from __future__ import annotations
 from regbench.analysis.advising import Advice, Plan
 from regbench.analysis.searching import Outcome
 from regbench.analysis.words import number, probability
-from regbench.errors import counted
+from regbench.errors import counted, duration
+from regbench.records.metrics import smaller_is_better
 from regbench.reports.advice_words import (
     CHOSEN,
     answers,
@@ -16,7 +17,6 @@ from regbench.reports.advice_words import (
     of_part,
     planned,
     stage_line,
-    time,
 )
 from regbench.terminal.columns import Table
 from regbench.terminal.screen import Screen, print_command, print_lines, print_table
@@ -110,7 +110,7 @@ def left_out_table(plan: Plan) -> Table:
 def acting_table(plan: Plan) -> Table:
     """What is raced, and how long a run takes."""
     part = plan.race_epochs / plan.asked_epochs
-    rows = [[one.option, time(one.seconds * part)] for one in plan.acting]
+    rows = [[one.option, duration(one.seconds * part)] for one in plan.acting]
     return Table(f"raced, with {counted(plan.race_epochs, 'epoch')}", ["technique", "a run"], rows)
 
 
@@ -129,10 +129,11 @@ def part_table(advice: Advice) -> Table:
         ]
         for one in (advice.ablation.parts if advice.ablation else ())
     ]
+    adds = "difference" if smaller_is_better(metric) else "adds"
     headings = [
         "member",
         "seeds",
-        f"adds ({measure})" if measure else "adds",
+        f"{adds} ({measure})" if measure else adds,
         "interval",
         "adjusted p",
         "so it",
@@ -144,24 +145,24 @@ def part_table(advice: Advice) -> Table:
 def stage_table(advice: Advice) -> Table:
     """What was spent."""
     plan, search = advice.plan, advice.search
-    trials = ", ".join(f"{count} trials of {name}" for name, count in search.trials.items())
+    trials = ", ".join(f"{counted(count, 'trial')} of {name}" for name, count in search.trials.items())
     rows = [
         [
             "plan",
-            time(plan.planning),
+            duration(plan.planning),
             EMPTY,
             f"{counted(len(plan.acting), 'technique')} raced, {len(plan.left_out)} left out",
         ],
-        ["race", time(advice.race.stage.seconds), time(plan.race), advice.race.stage.over],
-        ["search", time(search.stage.seconds), time(plan.search), trials],
+        ["race", duration(advice.race.stage.seconds), duration(plan.race), advice.race.stage.over],
+        ["search", duration(search.stage.seconds), duration(plan.search), trials],
     ]
     if advice.ablation:
         stage = advice.ablation.stage
-        rows.append(["ablation", time(stage.seconds), time(plan.ablation), stage.over])
+        rows.append(["ablation", duration(stage.seconds), duration(plan.ablation), stage.over])
     else:
-        rows.append(["ablation", EMPTY, time(plan.ablation), f"not run: {not_apart(advice)}"])
+        rows.append(["ablation", EMPTY, duration(plan.ablation), f"not run: {not_apart(advice)}"])
     total = sum(float(one) for one in _seconds(advice))
-    rows.append(["all", time(total), time(plan.budget), ""])
+    rows.append(["all", duration(total), duration(plan.budget), ""])
     return Table("what was spent", ["stage", "took", "planned", "what"], rows, prose=("what",))
 
 

@@ -6,7 +6,8 @@ from regbench.analysis.advising import Advice, Part, Plan, RaceFound, Side
 from regbench.analysis.searching import Outcome
 from regbench.analysis.verdicts import NO_MATTER, NOT_RESOLVED
 from regbench.analysis.words import number, probability
-from regbench.errors import counted, listed
+from regbench.errors import counted, duration, listed
+from regbench.records.metrics import smaller_is_better
 
 LEVEL = "95 %"
 CHOSEN = (
@@ -23,15 +24,6 @@ ADDS = {  # of the verdict on what a member adds
     NO_MATTER: "can be left out at no loss that matters",
     NOT_RESOLVED: "not resolved: it may add something or not",
 }
-
-
-def time(seconds: float) -> str:
-    """A time in words: 2 h 5 min, 3 min 20 s, 1.5 s."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
 
 
 def headline(advice: Advice) -> str:
@@ -70,10 +62,10 @@ def answers(advice: Advice) -> list[str]:
 
 def _by_how_much(advice: Advice) -> str:
     plan, found = advice.plan, advice.search
-    return (
-        f"It helps by {effect(plan, found.mean, found.low, found.high)} of {plan.terms.title(plan.metric)}, "
-        "against the baseline tuned alike."
-    )
+    by, title = effect(plan, found.mean, found.low, found.high), plan.terms.title(plan.metric)
+    if smaller_is_better(plan.metric):
+        return f"It changes {title} by {by}, of which less is better, against the baseline tuned alike."
+    return f"It helps by {by} of {title}, against the baseline tuned alike."
 
 
 def _certainty(advice: Advice) -> str:
@@ -98,8 +90,11 @@ def _levels(advice: Advice) -> str:
 
 
 def _cost(advice: Advice) -> list[str]:
-    ratio = advice.search.time
-    return [] if ratio is None else [f"It costs {ratio:.2f} times the training time of the tuned baseline."]
+    found = advice.search
+    if found.time is None:
+        return []
+    who = "It" if found.survives else found.winner.stack if found.winner else "The winner"
+    return [f"{who} costs {found.time:.2f} times the training time of the tuned baseline."]
 
 
 def effect(plan: Plan, mean: float | None, low: float | None, high: float | None) -> str:
@@ -130,12 +125,15 @@ def of_ablation(advice: Advice) -> list[str]:
     if by["better"]:
         said.append(f"To keep, as it adds to the rest: {listed(by['better'])}.")
     if by["worse"]:
-        said.append(f"To leave out, as the stack is better without it: {listed(by['worse'])}.")
+        each = "each of them alone" if len(by["worse"]) > 1 else "it"
+        said.append(f"To leave out, as the stack is better without {each}: {listed(by['worse'])}.")
     if by[NO_MATTER]:
-        said.append(f"It can be left out at no loss that matters: {listed(by[NO_MATTER])}.")
+        one = "It can" if len(by[NO_MATTER]) == 1 else "Each of them alone, the others kept, can"
+        said.append(f"{one} be left out at no loss that matters: {listed(by[NO_MATTER])}.")
     if by[NOT_RESOLVED]:
         margin = "" if advice.plan.margin is not None else "; --margin says which loss would not matter"
         said.append(f"Not resolved, which is not the same as no loss: {listed(by[NOT_RESOLVED])}{margin}.")
+    said += [f"Not known of {one.member}: {one.word}." for one in parts if one.word not in ADDS]
     return [*said, REUSED] if said else []
 
 
@@ -148,15 +146,17 @@ def not_apart(advice: Advice) -> str:
 
 def planned(plan: Plan) -> list[str]:
     """The plan in sentences."""
-    runs = f"{counted(plan.epochs, 'epoch')}, about {time(plan.baseline * plan.epochs / plan.asked_epochs)}"
+    runs = (
+        f"{counted(plan.epochs, 'epoch')}, about {duration(plan.baseline * plan.epochs / plan.asked_epochs)}"
+    )
     lines = [
         f"{counted(len(plan.acting), 'technique')} can act on {plan.model} and {plan.dataset}, "
         f"{len(plan.left_out)} left out; a run without any has {runs}, {plan.workers} at once",
-        f"race: {time(plan.race)}, about {counted(plan.seeds, 'seed')} of each with "
+        f"race: {duration(plan.race)}, about {counted(plan.seeds, 'seed')} of each with "
         f"{counted(plan.race_epochs, 'epoch')}, judged by {plan.terms.title(plan.chooses)}",
-        f"search: {time(plan.search)} and what the race leaves, about {counted(plan.runs, 'run')}; a part of "
-        f"them confirms, judged by {plan.terms.title(plan.metric)}",
-        f"ablation: {time(plan.ablation)}, if the winner survives",
+        f"search: {duration(plan.search)} and what the race leaves, about {counted(plan.runs, 'run')}; a "
+        f"part of them confirms, judged by {plan.terms.title(plan.metric)}",
+        f"ablation: {duration(plan.ablation)}, if the winner survives",
     ]
     return [*lines, *plan.said]
 

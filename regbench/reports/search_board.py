@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from regbench.analysis.searching import Arm, Trial, TrialState
 from regbench.analysis.words import number
+from regbench.errors import counted
 from regbench.records.metrics import Terms, smaller_is_better
 from regbench.reports.search_wording import tried
 from regbench.terminal.columns import Table
@@ -47,6 +48,6 @@ def _best(trials: Sequence[Trial], objective: str) -> Trial | None:
 
 def plan_of(arm: Arm) -> Table:
     """What an arm sets, and how many trials it gets."""
-    budget = "as many trials as there is time for" if arm.budget is None else f"{arm.budget} trials"
+    budget = "as many trials as there is time for" if arm.budget is None else counted(arm.budget, "trial")
     rows = [[one.key, one.domain, one.candidate or "every trial"] for one in arm.parameters]
     return Table(f"{arm.name}: {budget}", ["key", "values", "of"], rows, prose=("values",))

@@ -66,6 +66,8 @@ def confirmed(report: SearchReport) -> list[str]:
     if found is None:
         return []
     if found.mean is None:
+        if found.over:
+            return [f"no fresh seed has a run of both to compare: {found.over}"]
         return ["no fresh seed of winner and baseline has ended yet"]
     words = f" is {found.word}" if found.word else ""
     if found.word.startswith("no "):
@@ -103,7 +105,7 @@ def commands(report: SearchReport) -> list[tuple[str, str]]:
         if report.outcome == Outcome.NOTHING:
             sides = [sides[1], ("to train the winner all the same", found.winner)]
         made += [(what, training(side)) for what, side in sides]
-    if found is not None and (report.is_read or report.outcome != Outcome.OPEN):
+    if found is not None and (report.is_read or (report.outcome != Outcome.OPEN and found.seeds)):
         what = "to read the test split, once, at the very end"
         if report.is_read:
             what = "the test split has been read, and is not read again; to see what was read"

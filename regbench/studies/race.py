@@ -12,7 +12,7 @@ from regbench.analysis.comparison import report
 from regbench.analysis.question import Question
 from regbench.analysis.racing import Place, rule_of
 from regbench.analysis.report import Report
-from regbench.errors import listed
+from regbench.errors import duration, listed
 from regbench.folders.placement import refuse_links
 from regbench.folders.state import State, state_of
 from regbench.records.reader import find
@@ -21,12 +21,13 @@ from regbench.stats.racing import Next, next_pairs
 from regbench.studies.budget import Spending
 from regbench.studies.entries import Field, Rows
 from regbench.studies.readings import Cell, Readings
-from regbench.sweeps.estimate import Costs, duration
+from regbench.sweeps.estimate import Costs
 from regbench.sweeps.jobs import Job
 from regbench.sweeps.sweep import Round
 from regbench.terminal.columns import Table
 
 SPENT = "the time is spent"
+DIVERGED = "diverged"
 SHORTEST = 0.1  # seconds of a job that are worth a sentence
 
 
@@ -223,7 +224,7 @@ class Race:
             if state in (State.NEW, State.LEFT) and now > latest.get(job.name, math.inf):
                 late.append(job)
                 continue
-            what = {State.DIVERGED: "diverged", State.PRUNED: "was pruned"}.get(state, "failed")
+            what = {State.DIVERGED: DIVERGED, State.PRUNED: "was pruned"}.get(state, "failed")
             self._out[number] = self._out[number] or f"{what} with seed {self._field.seed(turn)}"
         self._readings.refuse_unmeasured()
         for number, one in enumerate(self.places()):
@@ -259,8 +260,11 @@ class Race:
 
     def _end(self, places: Sequence[Place]) -> str:
         """Why nothing is left to do, though there is something to spend."""
-        still = [one for one in places[1:] if not one.decided]
+        others = places[1:]
+        still = [one for one in others if not one.decided]
         out = [f"{one.name} {one.out}" for one in still if one.out]
         if len(out) < len(still):
             return f"all {self.most:.0f} seeds are used"
+        if len(still) == len(others):
+            return listed(out)
         return f"all others are decided, and {listed(out)}" if out else "all is decided"

@@ -16,6 +16,7 @@ from regbench.assembly.run import build_run, check
 from regbench.assembly.stack import build_stack
 from regbench.assembly.workload import threads_of
 from regbench.composition.settings import read_settings
+from regbench.errors import duration
 from regbench.evaluation.measurement import evaluate
 from regbench.folders.state import State, damage_of, state_of
 from regbench.records.files import READ_VERSIONS, undamaged
@@ -192,15 +193,6 @@ def _from_steps(job: Job) -> Cost:
     seconds = train.epochs * (steps * step + evaluation / train.evaluate_every) + judging
     size = STATE_COPIES * sum(p.numel() * p.element_size() for p in run.model.parameters())
     return Cost(seconds, size)
-
-
-def duration(seconds: float) -> str:
-    """A time in words: 2 h 5 min, 3 min 20 s, 1.5 s."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return (
-        f"{hours} h {minutes} min" if hours else f"{minutes} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
-    )
 
 
 def _bytes(size: float) -> str:

@@ -9,11 +9,23 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from regbench.analysis.advising import AblationFound, Advice, Part, Plan, RaceFound, SearchFound, as_json
+from regbench.analysis.advising import (
+    AblationFound,
+    Advice,
+    Part,
+    Plan,
+    Raced,
+    RaceFound,
+    SearchFound,
+    as_json,
+)
+from regbench.analysis.racing import Place
 from regbench.analysis.searching import Outcome
-from regbench.reports.advice_text import race_table, show, show_plan, stage_table
+from regbench.reports.advice_text import part_table, race_table, show, show_plan, stage_table
 from regbench.reports.advice_words import answers, headline, of_ablation
 from regbench.reports.page.advice import page
+from regbench.studies.advising.ablating import part_of
+from regbench.studies.advising.larger import larger_of
 from regbench.terminal.screen import Terminal
 from tests.reports.advices import ADVICE, FOUND, PLAN
 
@@ -84,6 +96,52 @@ def test_what_is_not_resolved_is_never_called_no_loss() -> None:
     assert "at no loss that matters:" not in said
     assert "Not resolved, which is not the same as no loss: dropout; --margin says" in said
     assert "To leave out, as the stack is better without it: mixup." in said
+
+
+def test_members_that_were_taken_out_one_at_a_time_are_not_said_to_go_together() -> None:
+    def said(word: str) -> str:
+        parts = [Part(name, 9, 0.0, -0.001, 0.001, 0.5, word) for name in ("dropout", "mixup")]
+        return of_ablation(replace(ADVICE, ablation=AblationFound(parts, FOUND.stage)))[0]
+
+    assert said("no difference that matters") == (
+        "Each of them alone, the others kept, can be left out at no loss that matters: dropout, mixup."
+    )
+    assert said("worse") == "To leave out, as the stack is better without each of them alone: dropout, mixup."
+
+
+def test_a_run_that_diverged_without_a_member_is_told_of_that_stack() -> None:
+    entry = Place("without dropout", 4, None, "diverged with seed 103")
+    part = part_of("dropout", entry)
+    assert part.word == "without it a run diverged with seed 103"
+    assert of_ablation(replace(ADVICE, ablation=AblationFound([part], FOUND.stage)))[0] == (
+        "Not known of dropout: without it a run diverged with seed 103."
+    )
+
+
+def test_of_a_loss_less_is_better_and_nobody_is_helped_by_a_negative_number() -> None:
+    found = replace(FOUND, mean=-1.2, low=-1.9, high=-0.5)
+    of_loss = replace(ADVICE, plan=replace(PLAN, metric="val/loss"), search=found)
+    assert answers(of_loss)[0].startswith("It changes val")
+    assert ", of which less is better" in answers(of_loss)[0]
+    assert part_table(of_loss).headings[2].startswith("difference")
+    assert part_table(ADVICE).headings[2] == "adds (points)"
+
+
+def test_what_was_not_confirmed_is_named_by_what_it_costs() -> None:
+    open_ = replace(ADVICE, search=replace(FOUND, outcome=Outcome.OPEN))
+    assert "dropout+mixup costs 1.25 times the training time of the tuned baseline." in answers(open_)
+    assert "It costs 1.25 times the training time of the tuned baseline." in answers(ADVICE)
+
+
+def test_a_larger_budget_is_named_only_where_it_is_larger_and_buys_something() -> None:
+    def said(seeds: int, budget: float) -> str:
+        rows = [Raced("dropout", seeds, 0.01, None, None, 0.5, "not resolved")]
+        plan = replace(PLAN, budget=budget, epochs=20, race_epochs=20)
+        return " ".join(larger_of(replace(ADVICE, plan=plan, race=replace(ADVICE.race, rows=rows))))
+
+    assert "in the race" in said(3, 600.0)
+    assert "in the race" not in said(40, 600.0)
+    assert "in the race" not in said(3, 5 * 3600.0)  # it had more, and spent it otherwise
 
 
 def test_every_technique_of_the_race_and_every_stage_has_a_row() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import regbench
-from regbench.errors import alike, counted, did_you_mean, listed, nearest, of_the_system, with_keys
+from regbench.errors import alike, counted, did_you_mean, duration, listed, nearest, of_the_system, with_keys
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,18 @@ def test_an_error_in_a_ring_of_causes_says_nothing_and_ends() -> None:
     one.__cause__, other.__cause__ = one, ValueError("third")
     other.__cause__.__cause__ = other
     assert of_the_system(one) == of_the_system(other) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0.0 s"),
+        (59.9, "59.9 s"),
+        (59.96, "1 min 0 s"),
+        (119.7, "2 min 0 s"),
+        (3599.6, "1 h 0 min"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_a_time_has_no_sixty_seconds(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -37,7 +37,7 @@ def finalists(report: SearchReport) -> Drawing | None:
     title = f"{terms.with_unit(metric)}; {'left' if report.smaller else 'right'} is better"
     caption = (
         "The best trials of each arm, run again with seeds that no trial has seen. The hollow sign is the "
-        "score for which a trial became a finalist; what it lost by the new seeds is what luck had lent it."
+        "score for which a trial became a finalist; where the new seeds give less, luck may have lent a part."
     )
     return Drawing([Panel(marks, Axis(title), rows=rows)], caption, keys)
 

@@ -109,10 +109,11 @@ def without(winner: Side, member: str, line: CommandLine) -> list[str]:
 def part_of(member: str, one: Place) -> Part:
     """What a member adds: the winner less the winner without it, so signs and words are turned around."""
     found = one.standing
+    out = one.out and f"without it a run {one.out}"
     if found is None:
-        return Part(member, 0, None, None, None, None, one.out or NOT_RESOLVED)
+        return Part(member, 0, None, None, None, None, out or NOT_RESOLVED)
     word = found.verdict.word
-    word = one.out if one.out and not one.decided else TURNED.get(word, word)
+    word = out if out and not one.decided else TURNED.get(word, word)
     low, high = _negative(found.high), _negative(found.low)
     return Part(member, len(found.differences), -found.mean, low, high, found.verdict.p_adjusted, word)
 

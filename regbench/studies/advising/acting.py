@@ -22,10 +22,10 @@ from regbench.composition.compose import compose_each
 from regbench.composition.composed import Composed
 from regbench.composition.composer import Composer
 from regbench.composition.settings import read_settings
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, duration
 from regbench.regularizers.base import hooks
 from regbench.runs.audited import audited
-from regbench.sweeps.estimate import Costs, duration
+from regbench.sweeps.estimate import Costs
 from regbench.sweeps.jobs import Job
 
 PROBE = 2**32 - 1  # a seed that no run has: what was learned for one may be kept, and would be read at once

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from regbench.analysis.advising import Acting
-from regbench.errors import ConfigError, counted
+from regbench.errors import ConfigError, counted, duration
 from regbench.stats.paired_test import SEQUENTIAL
 from regbench.studies.searching.search import FINALISTS_SHARE, TRIALS_SHARE
 from regbench.studies.searching.settings import Settings
-from regbench.sweeps.estimate import duration
 
 # Of the time that the plan leaves. What one stage does not use goes to the search.
 RACE_SHARE, SEARCH_SHARE, ABLATION_SHARE = 1 / 3, 1 / 2, 1 / 6

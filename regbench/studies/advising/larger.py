@@ -18,11 +18,13 @@ def larger_of(advice: Advice) -> list[str]:
     if shortest < plan.asked_epochs:
         more = plan.budget * plan.asked_epochs / shortest
         said.append(f"with about {_budget(more)} runs could have all {counted(plan.asked_epochs, 'epoch')}")
-    open_ = [one for one in advice.race.rows if one.word == NOT_RESOLVED]
-    if open_:
-        needed = SEQUENTIAL.seeds_needed(len(plan.acting))
+    needed = SEQUENTIAL.seeds_needed(len(plan.acting))
+    more = _for_seeds(plan, needed)
+    if more > plan.budget and any(
+        one.word == NOT_RESOLVED and one.seeds < needed for one in advice.race.rows
+    ):
         said.append(
-            f"with about {_budget(_for_seeds(plan, needed))} each technique could have {needed} seeds in the "
+            f"with about {_budget(more)} each technique could have {needed} seeds in the "
             f"race, with fewer of which none of {len(plan.acting)} can be decided"
         )
     if found.outcome is Outcome.OPEN:

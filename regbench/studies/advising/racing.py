@@ -111,12 +111,20 @@ def choose(rows: Sequence[Raced], smaller: bool, together: Together) -> tuple[li
     better = [one for one in fit if one.word == BETTER]
     gaining = [one for one in fit if _gain(one, smaller) > 0]
     asked = better or gaining or fit[:1]
-    if better:
+    if not fit:
+        rule = "none, as of each a run has diverged, failed or not ended"
+    elif better:
         rule = "those that the race found better"
     elif gaining:
-        rule = "none was found better in so few seeds, so those whose mean difference is the largest above 0"
+        rule = (
+            f"none{_but_decay(rows)} was found better, so those whose mean difference is the largest above 0"
+        )
     else:
-        rule = "none has gained anything, so the one that has lost the least: at another strength it may help"
+        least = "has lost nothing" if _gain(fit[0], smaller) == 0 else "has lost the least"
+        rule = (
+            f"none{_but_decay(rows)} has gained anything, so one that {least}: "
+            "at another strength it may help"
+        )
     taken: list[str] = []
     why: dict[str, str] = {}
     for one in asked:
@@ -128,7 +136,13 @@ def choose(rows: Sequence[Raced], smaller: bool, together: Together) -> tuple[li
             taken.append(one.name)
     why[DECAY] = "it is tuned in every arm of the search, the baseline's too"
     found = [replace(one, searched=one.name in taken, why=why.get(one.name, "")) for one in order]
-    return found, f"{rule}, at most {MOST}"
+    return found, f"{rule}, at most {MOST}" if fit else rule
+
+
+def _but_decay(rows: Sequence[Raced]) -> str:
+    """Weight decay aside, where the race has found that better: no choice is made of it."""
+    is_better = any(one.name == DECAY and one.word == BETTER for one in rows)
+    return f" but {DECAY}, which every arm has," if is_better else ""
 
 
 def _is_open(one: Raced) -> bool:

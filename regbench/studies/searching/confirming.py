@@ -17,7 +17,7 @@ from regbench.folders.state import state_of
 from regbench.records.identity import stack_name
 from regbench.studies.budget import Spending
 from regbench.studies.entries import Entry, Field, Jobs
-from regbench.studies.race import Race
+from regbench.studies.race import DIVERGED, Race
 from regbench.studies.searching.jobs import TrialJobs
 
 TUNED_BASELINE = "tuned baseline"
@@ -77,6 +77,11 @@ class Confirming:
         """Whether that was the winner."""
         base, winner = self.race.places()
         return bool(winner.out) and not base.out
+
+    @property
+    def baseline_diverged(self) -> bool:
+        """Whether the tuned baseline did, which it would again: there is nothing to compare with."""
+        return self.race.places()[0].out.startswith(DIVERGED)
 
     def found(self) -> Confirmation:
         """What both have reached so far."""

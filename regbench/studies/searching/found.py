@@ -95,6 +95,12 @@ def outcome_of(
             f"Nothing was found that survives: of the fresh seeds {search.confirming.out}. The tuned "
             "baseline is what to use.",
         )
+    if search.confirming and search.confirming.baseline_diverged and confirmation.word != BETTER:
+        return (
+            Outcome.NOTHING,
+            f"Nothing was found that survives: of the fresh seeds {search.confirming.out}, and nothing can "
+            "be compared without it.",
+        )
     named = search.folder.finalists() or {}
     short = confirmation.word in ("", NOT_RESOLVED) and len(confirmation.seeds) < len(named.get("fresh", ()))
     if short and (read := _as_read(search, confirmation, terms)):

@@ -57,6 +57,17 @@ def test_weight_decay_is_no_candidate_as_every_arm_has_it() -> None:
     assert "tuned in every arm" in found[0].why
 
 
+def test_the_rule_is_true_of_every_row() -> None:
+    _, rule = choose([row("l2", 0.05, "better"), row("a", 0.01)], False, never)
+    assert rule.startswith("none but l2, which every arm has, was found better, so those whose mean")
+    _, rule = choose([row("l2", 0.05, "better"), row("a", -0.01)], False, never)
+    assert "none but l2, which every arm has, has gained anything, so one that has lost the least" in rule
+    _, rule = choose([row("a", 0.0), row("b", -0.1)], False, never)
+    assert "so one that has lost nothing" in rule
+    _, rule = choose([row("a", 0.05, "diverged with seed 2")], False, never)
+    assert rule == "none, as of each a run has diverged, failed or not ended"
+
+
 def test_what_has_diverged_is_not_searched() -> None:
     found, _ = choose([row("a", 0.05, "diverged with seed 2"), row("b", 0.01)], False, never)
     assert searched(found) == ["b"]

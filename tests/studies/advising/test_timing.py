@@ -57,13 +57,13 @@ def tried(several: list[acting.Option], run: float) -> Any:
 def test_a_tiny_run_leaves_out_nothing_for_what_it_learns(
     monkeypatch: pytest.MonkeyPatch, limits: list[float | None]
 ) -> None:
-    found = tried(options(monkeypatch, "swa", "dropout", "input_noise"), 0.001)
-    assert [one.option for one in found[0]] == ["dropout", "input_noise", "swa"]
-    assert found[1].keys() == {"dropout", "input_noise", "swa"}
+    found = tried(options(monkeypatch, "hide_and_seek", "dropout", "input_noise"), 0.001)
+    assert [one.option for one in found[0]] == ["dropout", "hide_and_seek", "input_noise"]
+    assert found[1].keys() == {"dropout", "hide_and_seek", "input_noise"}
     assert set(limits) == {acting.LEAST_LIMIT}
     assert acting.LEAST_LIMIT >= 2
     limits.clear()
-    tried(options(monkeypatch, "swa"), 60.0)
+    tried(options(monkeypatch, "hide_and_seek"), 60.0)
     assert limits == [60.0]
 
 
@@ -83,7 +83,7 @@ def test_the_audit_is_not_what_is_learned(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(acting, "within", within)
     monkeypatch.setattr(acting, "audited", found)
-    tried(options(monkeypatch, "swa"), 1.0)
+    tried(options(monkeypatch, "hide_and_seek"), 1.0)
     assert audited == [False]
 
 
@@ -94,7 +94,7 @@ def test_what_learns_for_too_long_is_left_out_with_both_times(monkeypatch: pytes
         yield
 
     monkeypatch.setattr(acting, "within", within)
-    (one,) = tried(options(monkeypatch, "swa"), 0.5)[2]
+    (one,) = tried(options(monkeypatch, "hide_and_seek"), 0.5)[2]
     assert one.reason == (
         "what it learns before each run must take no longer than 3.0 s, as a run without it takes 0.5 s, and "
         "takes longer"

@@ -109,7 +109,7 @@ def test_runs_that_are_gone_after_test_was_read_are_left_out_by_their_seeds(
     assert search._usable(fresh) == [100, 102]
 
 
-def of(folder: Folder, seeds: int, word: str) -> tuple[Outcome, str]:
+def of(folder: Folder, seeds: int, word: str, diverged: bool = False) -> tuple[Outcome, str]:
     """The outcome with so many pairs."""
     side = Setting("dropout", 0, "dropout", [])
     found = Confirmation(
@@ -117,10 +117,19 @@ def of(folder: Folder, seeds: int, word: str) -> tuple[Outcome, str]:
         0.0, 0.02, 0.5, word,
     )  # fmt: skip
     won = (Arm("dropout", ["dropout"], [], 1, [trial(0)]), trial(0), trial(0))
-    search: Any = SimpleNamespace(
-        winner=lambda: won, folder=folder, confirming=SimpleNamespace(winner_is_out=False)
-    )
+    out = "tuned baseline diverged with seed 102"
+    confirming = SimpleNamespace(winner_is_out=False, baseline_diverged=diverged, out=out)
+    search: Any = SimpleNamespace(winner=lambda: won, folder=folder, confirming=confirming)
     return outcome_of(search, [won[0]], found, Terms())
+
+
+def test_a_tuned_baseline_that_diverges_on_a_fresh_seed_ends_the_search(tmp_path: Path) -> None:
+    outcome, said = of(Folder(tmp_path, fresh=8), 2, "not resolved", diverged=True)
+    assert outcome is Outcome.NOTHING
+    assert said == (
+        "Nothing was found that survives: of the fresh seeds tuned baseline diverged with seed 102, and "
+        "nothing can be compared without it."
+    )
 
 
 def read(folder: Folder, word: str, seeds: int) -> None:
