@@ -85,7 +85,7 @@ def across(found: Found, told: Report, question: Question, keys: Sequence[str]) 
         ranking=ranked if isinstance(ranked, Ranking) else None,
         unaveraged=unaveraged,
         families=families(techniques, studied, not unaveraged, ranked),
-        notes=[*_about(techniques, studied, base), *notes],
+        notes=[*_about(techniques, studied, base, isinstance(ranked, Ranking)), *notes],
     )
 
 
@@ -231,21 +231,32 @@ def _in_order(techniques: Sequence[Technique], smaller: bool) -> list[Technique]
     return sorted(techniques, key=place)
 
 
-def _about(techniques: Sequence[Technique], studied: Sequence[Studied], base: str) -> Iterator[str]:
-    """What is missing or went wrong, and where."""
+def _about(
+    techniques: Sequence[Technique], studied: Sequence[Studied], base: str, ranked: bool
+) -> Iterator[str]:
+    """What is missing or went wrong, and where.
+
+    Args:
+        techniques: all.
+        studied: the conditions.
+        base: the name of the baseline.
+        ranked: whether there are ranks.
+    """
     for one in techniques:
         gone = [f"{cell.condition} ({cell.missing})" for cell in one.cells if cell.missing]
         if gone:
-            there = counted(len(one.cells) - len(gone), "condition")
-            rank = "" if one.rank else "; it is left out of the ranks"
-            yield f"{one.name}: nothing to compare in {listed(gone)}; its mean is over {there}{rank}"
+            words = [f"{one.name}: nothing to compare in {listed(gone)}"]
+            words += [f"its mean is over {counted(one.mean.n, 'condition')}"] if one.mean else []
+            words += ["it is left out of the ranks"] if ranked and one.rank is None else []
+            yield "; ".join(words)
         lost = [f"{cell.condition} (seed {listed(cell.diverged)})" for cell in one.cells if cell.diverged]
         if lost:
-            last = "it ranks last there, and is not called better over the conditions"
-            yield f"{one.name}: diverged in {listed(lost)}: {last}"
+            words = ["ranks last there"] if one.rank is not None else []
+            words += ["is not called better over the conditions"] if one.mean else []
+            yield f"{one.name}: diverged in {listed(lost)}{': it ' if words else ''}{', and '.join(words)}"
     lost = [one.condition.name for one in studied if one.comparison.arms[0].diverged]
     if lost:
-        yield f"{base} diverged in {listed(lost)}, where it ranks last"
+        yield f"{base} diverged in {listed(lost)}{', where it ranks last' if ranked else ''}"
     own = [one.condition.name for one in studied if one.comparison.notes]
     if own:
         yield f"there are notes on {listed(own, 3)}: `regbench compare` without --across has them"

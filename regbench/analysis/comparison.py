@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import permutations
 
@@ -20,7 +20,7 @@ from regbench.analysis.splits import asked_of, over_splits, told_apart
 from regbench.analysis.verdicts import design, differences, held_back, in_order, judge, judge_of
 from regbench.errors import counted, listed
 from regbench.records.metrics import is_percent, smaller_is_better
-from regbench.records.reader import Excluded, Found, printable
+from regbench.records.reader import Excluded, Found, Result, printable
 from regbench.stats.paired import sampling_error
 from regbench.stats.paired_test import PairedTest
 
@@ -31,7 +31,12 @@ ROUNDING = 1e-12  # of the figures that differences are of
 def report(found: Found, question: Question) -> Report:
     """Everything that the runs say, and everything that was left out."""
     made, duplicates, choices, unchosen = sorted_out(found, question)
-    comparisons = [compare(cohort, question, choices) for cohort in made]
+    readers = [result for result in over_splits(found.results) if result.summary.reads]
+    comparisons = []
+    for cohort in made:
+        one = compare(cohort, question, choices)
+        told = _other_reads(cohort, readers, question.best_of)
+        comparisons.append(replace(one, notes=[*one.notes, *told]))
     comparisons.sort(key=lambda one: one.name)
     return Report(
         regbench=__version__,
@@ -40,6 +45,29 @@ def report(found: Found, question: Question) -> Report:
         duplicates=duplicates,
         complaints=found.complaints,
     )
+
+
+def _other_reads(cohort: Cohort, readers: Iterable[Result], keys: Collection[str]) -> Iterator[str]:
+    """A sentence on the runs under a cohort's conditions that read the test split and do not count in it.
+
+    Such as one of which a newer run counts, one that diverged, and one at a value that was not chosen: who
+    has read test with it knows what test says, whichever runs are compared.
+
+    Args:
+        cohort: whose runs count.
+        readers: all runs that have read it.
+        keys: of which the best value was chosen, so that they are no condition.
+    """
+    counting = {result.folder for group in cohort.groups for result in group.results.values()}
+    others = [
+        f"{result.folder} ({counted(result.summary.reads, 'reading')})"
+        for result in sorted(readers, key=lambda one: one.folder)
+        if result.folder not in counting
+        and {key: value for key, value in result.shared.items() if key not in keys} == cohort.shared
+    ]
+    if others:
+        runs = counted(len(others), "run")
+        yield f"the test split was read by {runs} not counted here: {listed(others, 5)}"
 
 
 def sorted_out(

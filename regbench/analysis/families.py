@@ -27,7 +27,7 @@ def families(
     judges = [one.comparison.judge.test for one in studied if one.comparison.judge]
     lines = [_cells(len(studied), listed(dict.fromkeys(judges)))]
     if averaged:
-        lines.append(_means(len(techniques), len(studied)))
+        lines.append(_means([one.mean.n for one in techniques if one.mean]))
     lines.append(ranked if isinstance(ranked, str) else _ranks(ranked))
     if averaged:
         lines.append(
@@ -46,13 +46,20 @@ def _cells(conditions: int, test: str) -> str:
     )
 
 
-def _means(techniques: int, conditions: int) -> str:
-    least, needed = FIXED.smallest_p(techniques, conditions), FIXED.seeds_needed(techniques)
+def _means(over: Sequence[int]) -> str:
+    """What the tests of means can find.
+
+    Args:
+        over: how many conditions the mean of each technique is over.
+    """
+    techniques, most = len(over), max(over)
+    least, needed = FIXED.smallest_p(techniques, most), FIXED.seeds_needed(techniques)
+    up_to = "up to " if min(over) < most else ""
     first = (
         "a mean counts each condition once; its interval and verdict have the conditions as the unit, as "
         "independent draws of those one would know about, chosen beforehand and looked at once; all "
         f"techniques are one family of sign-flip tests; with {counted(techniques, 'technique')} and "
-        f"{counted(conditions, 'condition')} the smallest adjusted p is {probability(least)}"
+        f"{up_to}{counted(most, 'condition')} the smallest adjusted p is {probability(least)}"
     )
     if least > ALPHA:
         return f"{first}, above {ALPHA}, so no mean can be resolved; {needed} conditions would do"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,16 +12,25 @@ from regbench.analysis.choosing import one_rate
 from regbench.analysis.cohorts import Cohort, Group
 from regbench.analysis.notes import Notes, note_of, paired
 from regbench.analysis.question import Question
-from regbench.analysis.report import Design, Difference, Judge, Verdict
+from regbench.analysis.report import ALPHA, Design, Difference, Judge, Verdict
 from regbench.analysis.splits import about, asked_of, is_over
-from regbench.analysis.verdicts import design, difference, held_back, in_order, judge, judge_of
-from regbench.errors import listed
+from regbench.analysis.verdicts import (
+    NOT_RESOLVED,
+    design,
+    difference,
+    held_back,
+    in_order,
+    judge,
+    judge_of,
+)
+from regbench.errors import counted, listed
 from regbench.records.metrics import Terms, smaller_is_better
 from regbench.stats.paired import bootstrap_best
 from regbench.stats.paired_test import FIXED
 
 UNDER, OVER, BEST = "under-regularized", "over-regularized", "as good as any"
 BELOW, ABOVE = "below the best", "above the best"
+WORSE = "worse than the best"
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,8 @@ class Point:
         gap: the generalization gap likewise.
         difference: score - the baseline's, paired by seed; None for the baseline, or where no seed is shared.
         verdict: on the difference, Holm over all values; None for the baseline.
-        side: under-regularized, over-regularized, as good as any (within the interval of the best), below or
+        side: under-regularized, over-regularized, as good as any (within the interval of the best), worse
+            than the best (within it too, but resolved as worse: two values apart trade the lead), below or
             above the best where nobody knows which way regularizes more; empty where it cannot be told, so of
             a value at which a seed diverged.
     """
@@ -87,7 +97,7 @@ class Response:
         baseline: what the differences are to.
         points: by value; the baseline among them where it is a value.
         without: the baseline where it is the stack without the member; else None.
-        best: None where the values that did not diverge share no seed.
+        best: None where a seed diverged at every value, or the others share no seed.
         design: what the tests can find; None where there is nothing to test.
         notes: sentences on what a person should know before believing it.
         judge: what verdicts, and the intervals beside them, are by.
@@ -186,7 +196,10 @@ def response(cohort: Cohort, swept: Swept, question: Question, name: str = "") -
     tried = [v for v in values if v is not None and (made[v].seeds or made[v].diverged)]
     well = {value: taken[value] for value in tried if not made[value].diverged}
     best = _best(well, tried, swept.off, question)
-    side = _side_of(best, swept.off)
+    worse = _worse(well, best, question)
+    if base in values:
+        worse |= {v for v in tried if (known := made[v].verdict) and known.word == "worse"}
+    side = _side_of(best, swept.off, worse)
     points = [
         made[value] if made[value].diverged else replace(made[value], side=side(value))
         for value in values
@@ -269,14 +282,47 @@ def _best(
     )
 
 
-def _side_of(best: Best | None, off: float | None) -> Callable[[float | None], str]:
-    """What a value is called: where it lies from the interval of the best, as seen from off."""
+def _worse(taken: Mapping[float, Notes], best: Best | None, question: Question) -> set[float]:
+    """The values that are resolved as worse than the best, over the seeds that all of them have.
+
+    Adjusted for all pairs of values, not those with the best alone, as the same runs have chosen it.
+
+    Args:
+        taken: the runs at each value that may be the best.
+        best: of them.
+        question: the metric and the test.
+    """
+    if best is None:
+        return set()
+    shared = {value: {seed: notes[seed] for seed in best.seeds} for value, notes in taken.items() if notes}
+    everyone = {seed for notes in taken.values() for seed in notes}
+    pairs = len(shared) * (len(shared) - 1) // 2
+    found = set()
+    for value, notes in shared.items():
+        if value == best.value:
+            continue
+        differences = np.asarray(paired(notes, shared[best.value], question.metric))
+        p = min(1.0, pairs * question.test.p(differences))
+        verdict = Verdict("worse" if p <= ALPHA else NOT_RESOLVED, p, p, None)
+        if in_order(verdict, best.seeds, everyone, question).word == "worse":
+            found.add(value)
+    return found
+
+
+def _side_of(best: Best | None, off: float | None, worse: Collection[float]) -> Callable[[float | None], str]:
+    """What a value is called: where it lies from the interval of the best, as seen from off.
+
+    Args:
+        best: with its interval.
+        off: where the member does nothing.
+        worse: values that are resolved as worse than another, wherever they lie.
+    """
 
     def side(value: float | None) -> str:
         if best is None or best.low is None or best.high is None or value is None:
             return ""
         if best.low <= value <= best.high:
-            return BEST
+            return WORSE if value in worse and value != best.value else BEST
         if off is None:
             return BELOW if value < best.low else ABOVE
         if value < best.low:
@@ -296,10 +342,20 @@ def _remarks(points: Sequence[Point], baseline: Point, best: Best | None, swept:
             notes.append(f"{what}: no finished run with seed {listed(one.missing)}")
     if not baseline.seeds:
         notes.append("the baseline has no finished run, so there are no differences")
-    if best is None:
-        notes.append("no seed has finished at all values, so there is no best")
-        return notes
-    everyone = sorted({seed for one in points if not one.diverged for seed in one.seeds})
-    if best.seeds != everyone:
-        notes.append(f"the best is over the {len(best.seeds)} seeds that all values have")
-    return notes
+    return [*notes, *_about_best(points, best)]
+
+
+def _about_best(points: Sequence[Point], best: Best | None) -> Iterator[str]:
+    """Why there is no best, or over which seeds it is where some are left out."""
+    diverged = any(one.diverged for one in points)
+    sound = [one for one in points if one.seeds and not one.diverged]
+    if best is None and not sound:
+        why = "a seed diverged at every value that has run" if diverged else "no run has finished"
+        yield f"{why}, so there is no best"
+    elif best is None:
+        where = " at which none diverged" if diverged else ""
+        yield f"no seed has finished at all values{where}, so there is no best"
+    elif best.seeds != sorted({seed for one in sound for seed in one.seeds}):
+        out = [f"{one.value:g}" for one in points if one not in sound]
+        besides = f", {listed(out)} left out" if out else ""
+        yield f"the best is over the {counted(len(best.seeds), 'seed')} that all values have{besides}"

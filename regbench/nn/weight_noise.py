@@ -124,6 +124,7 @@ class Averaged(Scheduled):
         super().__init__()
         self.p, self.inference, self.samples, self.seed = p, inference, samples, seed
         self.expected: tuple[Tensor, Tensor] | None = None
+        self._drawn: list[Tensor] = []
 
     def forward(self, body: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
         if self.training:
@@ -143,13 +144,22 @@ class Averaged(Scheduled):
         return self.inference + (f", samples={self.samples}" if self.inference == "gaussian" else "")
 
     def _sampled(self, body: Callable[[Tensor], Tensor], mean: Tensor, spread: Tensor) -> Tensor:
-        generator = torch.Generator(mean.device).manual_seed(self.seed)
         total = torch.zeros_like(mean)
-        for _ in range(self.samples):
-            # the same draw for all examples: what one is given does not depend on its place in a batch
-            noise = torch.randn(mean.shape[1:], generator=generator, device=mean.device)
+        for noise in self._draws(mean.shape[1:], mean.device):
             total = total + body(mean + spread * noise)
         return total / self.samples
+
+    def _draws(self, shape: torch.Size, device: torch.device) -> list[Tensor]:
+        """The same for all examples: what one is given does not depend on its place in a batch.
+
+        They are drawn once, so that a program of the model has them as numbers and not as draws.
+        """
+        if not self._drawn or (self._drawn[0].shape, self._drawn[0].device) != (shape, device):
+            generator = torch.Generator(device).manual_seed(self.seed)
+            self._drawn = [
+                torch.randn(shape, generator=generator, device=device) for _ in range(self.samples)
+            ]
+        return self._drawn
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Ghost batch normalization."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -90,7 +91,7 @@ class GhostNorm(_BatchNorm):
         rows: examples of a chunk, at least 2.
         axis: the channel axis of the inputs, the batch axis counted.
         eps: what is added to the variance.
-        momentum: weight of the newest batch in the running statistics.
+        momentum: weight of the newest batch in the running statistics; None: as torch has it.
 
     Attributes:
         most_rows: of all batches in training so far, the size of the largest.
@@ -108,9 +109,16 @@ class GhostNorm(_BatchNorm):
         if self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
         chunks = inputs.split(_sizes(len(inputs), self.rows))
-        momentum = self.momentum / len(chunks)  # type: ignore[operator]  # it is a number here, never None
-        self.kept = (1 - momentum) ** len(chunks)
-        return torch.cat([self._normalized(chunk, momentum) for chunk in chunks])
+        momenta = self._momenta(len(chunks))
+        self.kept = math.prod(1 - momentum for momentum in momenta)
+        return torch.cat([self._normalized(*each) for each in zip(chunks, momenta, strict=True)])
+
+    def _momenta(self, chunks: int) -> list[float]:
+        """Of each chunk of a batch; without a momentum the statistics are the mean over all chunks so far."""
+        if self.momentum is not None:
+            return [self.momentum / chunks] * chunks
+        before = (int(self.num_batches_tracked or 1) - 1) * chunks
+        return [1 / (before + chunk) for chunk in range(1, chunks + 1)]
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, rows={self.rows}"

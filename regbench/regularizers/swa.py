@@ -41,7 +41,7 @@ class SWA(Regularizer):
 
     Raises:
         ValueError: a field is out of range; `eval_model`: the model has batch normalizations, and no train
-            rows were given to `check_data`.
+            rows were given to `prepare_data`.
     """
 
     off: ClassVar[Mapping[str, Any]] = {"start": 1.0}
@@ -65,7 +65,10 @@ class SWA(Regularizer):
         self._train: Split | None = None
 
     def check_data(self, train: Split) -> None:
-        self._train = train  # not `prepare_data`: a run that is only tried learns nothing, and takes steps
+        self._train = train  # of a run that is only tried this is all; it need not be all rows
+
+    def prepare_data(self, train: Split) -> None:
+        self._train = train
 
     def begin_step(self, progress: float) -> None:
         self._progress = progress
@@ -84,10 +87,14 @@ class SWA(Regularizer):
         layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
         buffers = {id(buffer) for layer in layers for buffer in layer.buffers()}
         own = model.state_dict(keep_vars=True)  # whose names need not be those of the modules
-        moving = {name for name, tensor in own.items() if id(tensor) in buffers}
-        state = {n: tensor.clone() if n in moving else tensor for n, tensor in self._average.items()}
+        state, clones = dict(self._average), dict[int, Tensor]()
+        for name, tensor in own.items():
+            if id(tensor) in buffers:  # one that has several names is moved under all of them
+                state[name] = clones.setdefault(id(tensor), state[name].clone())
         evaluated = WithWeights(model, state)
         if layers:
+            for layer in layers:
+                clones[id(layer.num_batches_tracked)].zero_()
             self._measure_statistics(evaluated, layers)
         return evaluated
 
@@ -122,13 +129,13 @@ class SWA(Regularizer):
             ValueError: the train rows are not known.
         """
         if self._train is None:
-            raise ValueError("swa must be given the train rows (check_data) for the batch normalizations")
+            raise ValueError("swa must be given the train rows (prepare_data) for the batch normalizations")
         rows = len(self._train)
         ends = [rows * part // -(-rows // ROWS) for part in range(-(-rows // ROWS) + 1)]
         with _only_training(evaluated.model, layers):
-            for index, (start, end) in enumerate(pairwise(ends)):
-                for layer in layers:
-                    layer.momentum = 1 / (index + 1)  # the mean over the parts so far
+            for layer in layers:
+                layer.momentum = None  # the mean over its calls, from none on
+            for start, end in pairwise(ends):
                 evaluated(self._train[slice(start, end)].inputs)
 
 

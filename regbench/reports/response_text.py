@@ -161,9 +161,19 @@ def _about_best(curve: Response) -> Iterator[str]:
         tail = f", as far as {len(best.seeds)} seeds can tell" if side == BEST else ""
         yield f"{side}{tail}: {values}"
     if best.value == curve.off:
-        yield "nothing tried is better than off"
+        yield _about_off(curve)
     elif best.edge:
         yield f"the best is the {_end(curve)} value tried: a better one may lie beyond it"
+
+
+def _about_off(curve: Response) -> str:
+    """What is to be said where off is the best: that nothing is better only where all others are worse."""
+    others = [one for one in curve.points if one.value != curve.off and (one.seeds or one.diverged)]
+    to_off = curve.baseline is not None and curve.baseline.value == curve.off
+    if others and to_off and all(one.verdict and one.verdict.word == "worse" for one in others):
+        return "nothing tried is better than off"
+    which = " at which no seed diverged" if any(one.diverged for one in others) else ""
+    return f"off has the best mean of those tried{which}"
 
 
 FEW = 10  # seeds

@@ -11,7 +11,7 @@ from regbench.analysis.splits import is_over, said_over
 from regbench.analysis.verdicts import NO_MATTER
 from regbench.analysis.words import factor, number, probability
 from regbench.errors import counted
-from regbench.records.metrics import Terms, decimals, split_of
+from regbench.records.metrics import Terms, decimals, smaller_is_better, split_of
 from regbench.records.reader import Excluded
 
 INTERVAL = "95 % interval, unadjusted"
@@ -19,9 +19,9 @@ UNADJUSTED = (
     "An interval is of its one difference and is not adjusted for the number of techniques; a verdict is by "
     "the adjusted p. So an interval that leaves out 0 may stand beside “not resolved”."
 )
-PAIRED = {  # by the verdict on an interaction; the second where the two harm
-    "synergy": ("help each other", "harm less than each alone adds up to"),
-    "overlap": ("overlap", "get in each other's way"),
+PAIRED = {  # by the verdict on an interaction: no more than the verdict says
+    "synergy": "together are better than the sum of each alone",
+    "overlap": "together are worse than the sum of each alone",
 }
 LONGEST = 36  # letters of a name in a chart; the tables have all of it
 ROWS = {"test": "the test split", "corruption": "corrupted rows of this validation split"}
@@ -104,13 +104,9 @@ def tested(verdict: Verdict) -> str:
 def together(metric: str, pair: Interaction, terms: Terms) -> str:
     """What is to be said of two members: do they add up?"""
     names, word = " and ".join(pair.members), pair.verdict.word
-    low, high = _ends(pair.interaction)
+    head = f"not resolved whether {names} add up"
     if word in PAIRED:
-        head = f"{names} {PAIRED[word][_is_harm(pair)]}"
-    elif -math.inf < low <= 0 <= high and not pair.verdict.reason:
-        head = f"{names} add up as far as {len(pair.seeds)} seeds can tell"
-    else:
-        head = f"{names}: not resolved"
+        head = f"{names} {_joined(pair, -1 if smaller_is_better(metric) else 1)}"
     both, alone = effect(metric, pair.together, terms), effect(metric, pair.summed, terms)
     left = in_full(metric, pair.interaction, terms)
     return (
@@ -118,12 +114,25 @@ def together(metric: str, pair: Interaction, terms: Terms) -> str:
     )
 
 
-def _is_harm(pair: Interaction) -> bool:
-    """Whether two members harm: alone, where together they harm less; else together, below either alone."""
-    good = 1 if (pair.interaction.mean > 0) == (pair.verdict.word == "synergy") else -1
+def _joined(pair: Interaction, good: int) -> str:
+    """What two members that do not add up do to each other, as far as the intervals of the effects say so.
+
+    Args:
+        pair: with a verdict that is resolved.
+        good: the sign of a difference that is better.
+    """
+    both, summed = _ends(pair.together, good), _ends(pair.summed, good)
+    lows, highs = zip(*(_ends(alone, good) for alone in (pair.first, pair.second)), strict=True)
     if pair.verdict.word == "synergy":
-        return _ends(pair.summed, good)[1] < 0 and good * pair.together.mean < 0
-    return _ends(pair.together, good)[1] < min(_ends(alone, good)[0] for alone in (pair.first, pair.second))
+        if both[0] > max(0.0, *highs):
+            return "help each other"
+        if both[1] < 0 and summed[1] < 0:
+            return "harm less than each alone adds up to"
+    elif both[1] < min(lows):
+        return "get in each other's way"
+    elif min(lows) > 0:
+        return "overlap"
+    return PAIRED[pair.verdict.word]
 
 
 def _ends(of: Difference, good: int = 1) -> tuple[float, float]:
@@ -169,15 +178,30 @@ def sensitivity(comparison: Comparison) -> list[str]:
         over = "; over the seeds its standard deviation is "
         seeds = "" if spread is None else over + number(judged, spread)
         rows = comparison.rows["val"]
-        lines.append(
-            f"all of it on this validation split, whose {rows} rows alone leave the baseline's accuracy a "
-            f"standard error of {error} points{seeds}"
-        )
+        if comparison.sampling_error == 0:
+            lines.append(_rule_of_three(comparison, rows))
+        else:
+            lines.append(
+                f"all of it on this validation split, whose {rows} rows alone leave the baseline's accuracy "
+                f"a standard error of {error} points{seeds}"
+            )
     elif comparison.design and comparison.metric.startswith("val/"):
         lines.append(f"all of it on this validation split, of {counted(comparison.rows['val'], 'row')}")
     if comparison.judge and comparison.design:
         lines.append(comparison.judge.sentence)
     return lines
+
+
+def _rule_of_three(comparison: Comparison, rows: int) -> str:
+    """How sure an accuracy of 0 or 1 is, of which the standard error by its formula would be 0."""
+    judged = comparison.terms.judged
+    right = comparison.arms[0].figures[judged].mean > 0.5
+    most = number(judged, min(1.0, 3 / rows))
+    return (
+        f"all of it on this validation split, of whose {counted(rows, 'row')} the baseline has "
+        f"{'all' if right else 'none'} right: of other rows like these up to about {most} % may be "
+        f"{'wrong' if right else 'right'} (rule of three, 95 %)"
+    )
 
 
 def said(comparison: Comparison) -> list[str]:

@@ -168,6 +168,48 @@ def test_a_technique_that_diverged_ranks_last_there_and_is_not_better() -> None:
     assert l2.word == "worse"
 
 
+def lost(stack: list[str], rate: float) -> Result:
+    """A run that diverged, with a seed of its own."""
+    return result(stack, 90, [], status="diverged", config={"train": {"lr": rate}})
+
+
+def test_without_ranks_nothing_is_said_to_have_one_or_to_be_left_out() -> None:
+    made = [*condition(0.1, {"dropout": 0.01}), *condition(0.2, {"dropout": 0.01}), *condition(0.3, {})]
+    found = told([*made, lost(["dropout"], 0.2)])
+    assert found.ranking is None
+    assert "dropout: nothing to compare in lr=0.3 (not run); its mean is over 2 conditions" in found.notes
+    assert "dropout: diverged in lr=0.2 (seed 90): it is not called better over the conditions" in found.notes
+    assert "baseline diverged in lr=0.2" in told([*made, lost([], 0.2)]).notes
+
+
+def test_a_technique_without_a_rank_is_not_last_where_others_have_one() -> None:
+    steps = [{"dropout": 0.01, "l2": 0.01}, {"dropout": 0.01, "l2": 0.01}, {"l2": 0.01}]
+    made = [run for rate, step in zip(RATES[:3], steps, strict=True) for run in condition(rate, step)]
+    found = told([*made, lost(["dropout"], 0.2), lost(["l2"], 0.1)])
+    tail = "it is not called better over the conditions"
+    assert f"dropout: diverged in lr=0.2 (seed 90): {tail}" in found.notes
+    assert (
+        "dropout: nothing to compare in lr=0.3 (not run); its mean is over 2 conditions; it is left out of "
+        "the ranks" in found.notes
+    )
+    both = "it ranks last there, and is not called better over the conditions"
+    assert f"l2: diverged in lr=0.1 (seed 90): {both}" in found.notes
+
+
+def test_the_smallest_p_of_means_is_by_the_conditions_that_they_are_over() -> None:
+    made = [*condition(0.1, {"dropout": 0.01}), *condition(0.2, {"dropout": 0.01}), *condition(0.3, {})]
+    assert any(  # 2 / 2^2
+        "with 1 technique and 2 conditions the smallest adjusted p is 0.5, above" in line
+        for line in told(made).families
+    )
+    steps = [{"dropout": 0.01, "l2": 0.01}, {"dropout": 0.01, "l2": 0.01}, {"l2": 0.01}]
+    more = [run for rate, step in zip(RATES[:3], steps, strict=True) for run in condition(rate, step)]
+    assert any(  # l2 in three, dropout in two: 2 * 2 / 2^3
+        "with 2 techniques and up to 3 conditions the smallest adjusted p is 0.5, above" in line
+        for line in told(more).families
+    )
+
+
 def test_nothing_is_worse_than_a_baseline_that_diverged() -> None:
     rates = [place / 10 for place in range(1, 9)]
     lost = result([], 8, [], status="diverged", config={"train": {"lr": 0.8}})
@@ -235,6 +277,13 @@ def test_errors_in_several_units_are_ranked_and_not_averaged(
     assert (dropout.mean is None, dropout.middle is None, dropout.verdict is None) == (bool(why),) * 3
     assert dropout.rank == 1.0
     assert dropout.counts["better"] == 2
+
+
+def test_of_what_is_not_averaged_no_mean_is_told() -> None:
+    runs = [*of_numbers(0.1, "EUR", 0.01), *of_numbers(0.2, "m", 0.01)]
+    runs += [run for run in of_numbers(0.3, "m", 0.01) if "dropout" not in run.folder]
+    found = told(runs, metric="val/rmse")
+    assert "dropout: nothing to compare in lr=0.3 (not run)" in found.notes
 
 
 def test_losses_of_two_kinds_are_not_averaged() -> None:

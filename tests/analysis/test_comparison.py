@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -338,6 +339,36 @@ def test_of_two_runs_of_a_stack_and_seed_the_newer_counts_once() -> None:
     assert arm(one, "baseline").runs[0].figures["val/accuracy"] == 0.5
     (duplicate,) = found.duplicates
     assert duplicate.folder == "baseline_seed0"
+
+
+def sealed(reads: int) -> dict[str, Any]:
+    """What a run has that read test so often."""
+    return read_test(0.9) | {"reads": reads}
+
+
+def test_readings_of_runs_that_do_not_count_are_told() -> None:
+    """Of an older run of the same stack and seed, and of one that diverged."""
+    old = replace(
+        result([], 0, [figures(0.9)], test=sealed(3), ended="2020-01-01T00:00:00.000000+00:00"), folder="old"
+    )
+    gone = replace(result(["dropout"], 9, [figures(0.1)], status="diverged", test=sealed(1)), folder="gone")
+    counts = result(["mixup"], 0, [figures(0.9)], test=sealed(2))
+    (found,) = reported([old, gone, counts], runs([], BASE), runs(["dropout"], BASE)).comparisons
+    assert arm(found, "baseline").test_reads == 0
+    assert (
+        "the test split was read by 2 runs not counted here: gone (1 reading), old (3 readings)"
+        in found.notes
+    )
+
+
+def test_readings_at_values_that_were_not_chosen_are_told() -> None:
+    low = runs([], plus(0.02), config={"train": {"lr": 0.1}})
+    high = runs([], BASE, config={"train": {"lr": 0.3}}, test=sealed(1))[:1]
+    high = [replace(one, folder="high") for one in high]
+    told = "the test split was read by 1 run not counted here: high (1 reading)"
+    (best,) = reported(low, high, best_of=("train.lr",)).comparisons
+    assert told in best.notes
+    assert not any(told in one.notes for one in reported(low, high).comparisons), "there it counts"
 
 
 def test_runs_that_differ_in_anything_else_are_separate_comparisons() -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from regbench.analysis.question import Question
-from regbench.analysis.response import BELOW, BEST, OVER, UNDER, Response, Swept, response
+from regbench.analysis.response import BELOW, BEST, OVER, UNDER, WORSE, Response, Swept, response
+from regbench.records.reader import Result
+from regbench.reports.drawings.sketch import axis, zones
 from regbench.reports.response_text import PLAIN, WIDTH, drawing, pages
 from regbench.stats.paired_test import FIXED
 from tests.records.made import member
@@ -231,6 +233,98 @@ def test_one_seed_gives_a_best_without_an_interval() -> None:
     assert (found.best.value, found.best.low, found.best.high) == (0.2, None, None)
     assert set(sides(found).values()) == {""}
     assert any("one seed gives no interval" in line for line in pages(found)[0][1])
+
+
+def made_of(scores: dict[float, Sequence[float]]) -> list[Result]:
+    """Runs of these accuracies at each value, one for each seed."""
+    return [
+        result([member("dropout", p=p)], seed, score)
+        for p, several in scores.items()
+        for seed, score in enumerate(several)
+    ]
+
+
+def told(found: Response) -> list[str]:
+    return [line for _, lines in pages(found) for line in lines]
+
+
+TRADED = [0.001 * (-1) ** seed for seed in range(12)]  # by turns 0.1 points up and down
+
+
+@pytest.mark.parametrize("off", [0.75, 0.5])  # 0.5 is worse than off; or better than off
+def test_a_value_that_is_resolved_as_worse_than_the_best_is_not_as_good_as_any(off: float) -> None:
+    """0.2 and 0.8 trade the lead, so that the interval is 0.2 to 0.8; 0.5 is 20 points below both."""
+    made = made_of(
+        {
+            0.0: [off] * 12,
+            0.2: [0.8 + more for more in TRADED],
+            0.5: [0.6] * 12,
+            0.8: [0.8 - more for more in TRADED],
+        }
+    )
+    found = response(cohort(made), Swept(KEY, (0.0, 0.2, 0.5, 0.8), 0.0, True), Question(test=FIXED))
+    assert found.best is not None
+    assert (found.best.low, found.best.high) == (0.2, 0.8)
+    assert sides(found) == {0.0: UNDER, 0.2: BEST, 0.5: WORSE, 0.8: BEST}
+    assert "as good as any, as far as 12 seeds can tell: 0.2, 0.8" in told(found)
+    assert "worse than the best: 0.5" in told(found)
+    drawn = zones(found, axis((0.0, 0.2, 0.5, 0.8), 0.0))
+    assert [zone.side for zone in drawn] == [UNDER, BEST, WORSE, BEST]
+
+
+def test_too_few_seeds_to_tell_a_value_from_the_best_leave_it_as_good_as_any() -> None:
+    """6 pairs of values, so the smallest p of 7 seeds is 6 / 2^6 = 0.09."""
+    traded = TRADED[:7]
+    made = made_of(
+        {
+            0.0: [0.5] * 7,
+            0.2: [0.8 + more for more in traded],
+            0.5: [0.7] * 7,
+            0.8: [0.8 - more for more in traded],
+        }
+    )
+    found = response(cohort(made), Swept(KEY, (0.0, 0.2, 0.5, 0.8), 0.0, True), Question(test=FIXED))
+    assert sides(found)[0.5] == BEST
+
+
+def test_off_is_said_to_be_the_best_without_more_where_nothing_is_resolved() -> None:
+    found = response(
+        cohort(made_of({0.0: (0.80, 0.82, 0.84), 0.3: (0.83, 0.81, 0.819)})),
+        Swept(KEY, (0.0, 0.3), 0.0, True),
+        Question(),
+    )
+    assert "off has the best mean of those tried" in told(found)
+    assert "nothing tried is better than off" not in told(found)
+
+
+def test_a_value_that_diverged_may_have_a_better_mean_than_off() -> None:
+    found = with_diverged({0.0: 0.8, 0.2: 0.9, 0.5: 0.7}, 0.2, 12)
+    assert "off has the best mean of those tried at which no seed diverged" in told(found)
+    assert "nothing tried is better than off" not in told(found)
+
+
+def test_where_a_seed_diverged_at_every_value_that_is_why_there_is_no_best() -> None:
+    made = made_of({0.0: (0.80, 0.81, 0.82), 0.3: (0.83, 0.84, 0.85)})
+    made += [result([member("dropout", p=p)], 3, 0.1, "diverged") for p in (0.0, 0.3)]
+    found = response(cohort(made), Swept(KEY, (0.0, 0.3), 0.0, True), Question())
+    assert "a seed diverged at every value that has run, so there is no best" in found.notes
+    assert not any("no seed has finished" in note for note in found.notes)
+
+
+def test_values_that_share_no_seed_have_no_best() -> None:
+    made = [result([member("dropout", p=p)], seed, 0.8) for p, seed in ((0.0, 0), (0.3, 1), (0.6, 0))]
+    sound = response(cohort(made), Swept(KEY, (0.0, 0.3, 0.6), 0.0, True), Question())
+    assert "no seed has finished at all values, so there is no best" in sound.notes
+    made.append(result([member("dropout", p=0.6)], 1, 0.1, "diverged"))
+    found = response(cohort(made), Swept(KEY, (0.0, 0.3, 0.6), 0.0, True), Question())
+    assert "no seed has finished at all values at which none diverged, so there is no best" in found.notes
+
+
+def test_the_seeds_of_the_best_are_counted_and_values_without_a_say_are_named() -> None:
+    made = made_of({0.0: (0.80, 0.81), 0.3: (0.83,), 0.6: (0.84, 0.85)})
+    made.append(result([member("dropout", p=0.6)], 2, 0.1, "diverged"))
+    found = response(cohort(made), Swept(KEY, (0.0, 0.3, 0.6, 0.9), 0.0, True), Question())
+    assert "the best is over the 1 seed that all values have, 0.6, 0.9 left out" in found.notes
 
 
 def test_a_loss_is_best_where_it_is_smallest() -> None:

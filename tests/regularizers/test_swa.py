@@ -6,6 +6,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from regbench.regularizers import swa
+from regbench.regularizers.ghost_batch_norm import GhostNorm
 from regbench.regularizers.swa import SWA
 from regbench.types import Split
 
@@ -88,6 +89,46 @@ def test_statistics_are_those_of_all_rows_together_where_they_are_one_part():
     hidden = train.inputs @ state["0.weight"].T + state["0.bias"]  # nothing is dropped
     torch.testing.assert_close(state["2.running_mean"], hidden.mean(0))
     torch.testing.assert_close(state["2.running_var"], hidden.var(0))
+
+
+class Shared(nn.Module):
+    """One batch normalization at two places, under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.norm = nn.BatchNorm1d(3)
+        self.again = self.norm
+
+    def forward(self, inputs):
+        return self.again(self.two(self.norm(self.one(inputs)).relu()))
+
+
+def test_of_a_batch_normalization_that_is_called_twice_the_statistics_are_torchs_under_both_names():
+    torch.manual_seed(0)
+    model, reg, train = Shared(), SWA(0.0, 1), rows(600)
+    theirs = AveragedModel(model)
+    reg.check_data(train)
+    trained(model, watching(reg, model), lambda _: theirs.update_parameters(model))
+    update_bn(train.inputs.split(200), theirs)
+    evaluated, expected = reg.eval_model(model), theirs.module.state_dict()
+    ours = evaluated.state_dict()
+    for name in ("norm.running_mean", "norm.running_var", "again.running_mean", "again.running_var"):
+        torch.testing.assert_close(ours[name], expected[name], rtol=1e-5, atol=1e-6)
+    loaded, inputs = Shared(), torch.randn(5, 3)
+    loaded.load_state_dict(ours)  # as a checkpoint does
+    torch.testing.assert_close(loaded.eval()(inputs), evaluated.eval()(inputs), rtol=0, atol=0)
+
+
+def test_statistics_of_a_ghost_normalization_are_the_mean_over_all_its_chunks():
+    torch.manual_seed(0)
+    model, reg, train = nn.Sequential(GhostNorm(3, 10, 1, eps=1e-5, momentum=0.1)), SWA(0.0, 1), rows(500)
+    reg.check_data(train)
+    trained(model, watching(reg, model), steps=2)
+    state = reg.eval_model(model).state_dict()
+    # two parts of 250 rows, of 25 chunks of 10 each
+    torch.testing.assert_close(state["0.running_mean"], train.inputs.mean(0))
+    torch.testing.assert_close(state["0.running_var"], train.inputs.view(50, 10, 3).var(1).mean(0))
 
 
 def test_an_evaluation_leaves_the_model_the_average_and_its_modes_alone():

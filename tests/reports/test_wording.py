@@ -73,10 +73,10 @@ def test_a_pair_that_is_held_back_does_not_add_up() -> None:
     words = together(
         "val/accuracy", pair(0.02, 0.01, 0.02, "not resolved", reason="diverged with seed 9"), CLASSED
     )
-    assert words.startswith("a and b: not resolved: together ")
+    assert words.startswith("not resolved whether a and b add up: together ")
     assert words.endswith(", adjusted p 0.004, diverged with seed 9")
     close = pair(0.02, 0.01, 0.0305, "not resolved", reason="diverged with seed 9")
-    assert together("val/accuracy", close, CLASSED).startswith("a and b: not resolved: "), (
+    assert together("val/accuracy", close, CLASSED).startswith("not resolved whether a and b add up: "), (
         "though its interval holds 0"
     )
 
@@ -89,7 +89,6 @@ def test_a_pair_that_is_held_back_does_not_add_up() -> None:
         ("val/accuracy", (0.02, 0.02, 0.02), "overlap", "a and b overlap: "),
         ("val/accuracy", (0.005, 0.005, -0.05), "overlap", "a and b get in each other's way: "),
         ("val/accuracy", (-0.03, -0.03, 0.01), "synergy", "a and b help each other: "),
-        ("val/accuracy", (-0.0005, 0.0, -0.0001), "synergy", "a and b help each other: "),  # sum: to +0.0005
         ("val/loss", (0.3, 0.3, 0.4), "synergy", "a and b harm less than each alone adds up to: "),
         ("val/loss", (-0.3, -0.3, 0.1), "overlap", "a and b get in each other's way: "),
         ("val/loss", (-0.3, -0.3, -0.9), "synergy", "a and b help each other: "),
@@ -101,14 +100,37 @@ def test_what_harms_is_not_said_to_help(
     assert together(metric, pair(*effects, word), CLASSED).startswith(head)
 
 
-def test_a_pair_adds_up_only_where_the_interval_says_so_too() -> None:
-    close = pair(0.02, 0.01, 0.0305, "not resolved", p=0.4)  # -0.0005 to 0.0015
-    assert together("val/accuracy", close, CLASSED).startswith("a and b add up as far as 9 seeds can tell: ")
+BETTER, WORSE = (f"a and b together are {word} than the sum of each alone: " for word in ("better", "worse"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "effects", "half", "word", "head"),
+    [
+        ("val/accuracy", (0.02, -0.03, -0.035), 0.01, "overlap", WORSE),  # one harms: they do not do the same
+        ("val/accuracy", (0.02, 0.005, 0.01), 0.006, "overlap", WORSE),  # the second: -0.001 to 0.011
+        ("val/accuracy", (-0.01, -0.01, -0.03), 0.03, "overlap", WORSE),
+        ("val/accuracy", (-0.02, -0.02, -0.02), 0.05, "synergy", BETTER),  # together from -0.07 to 0.03
+        ("val/accuracy", (-0.0005, 0.0, -0.0001), 0.001, "synergy", BETTER),
+        ("val/accuracy", (0.05, -0.03, 0.04), 0.001, "synergy", BETTER),  # less than the first alone
+        ("val/loss", (-0.3, 0.3, 0.3), 0.1, "overlap", WORSE),
+        ("val/loss", (0.3, 0.3, 0.1), 0.2, "synergy", BETTER),
+        ("val/accuracy", (0.02, 0.02, 0.02), None, "overlap", WORSE),  # no intervals
+    ],
+)
+def test_no_more_is_said_of_a_pair_than_intervals_bear_out(
+    metric: str, effects: tuple[float, float, float], half: float | None, word: str, head: str
+) -> None:
+    assert together(metric, pair(*effects, word, half=half), CLASSED).startswith(head)
+
+
+def test_that_a_pair_adds_up_is_never_claimed() -> None:
+    wide = pair(0.01, 0.01, 0.02, "not resolved", p=0.4, half=0.3)  # -30 to +30 points
+    assert together("val/accuracy", wide, CLASSED).startswith("not resolved whether a and b add up: ")
     far = pair(0.02, 0.02, 0.02, "not resolved", p=0.25)
-    assert together("val/accuracy", far, CLASSED).startswith("a and b: not resolved: ")
+    assert together("val/accuracy", far, CLASSED).startswith("not resolved whether a and b add up: ")
     single = pair(0.02, 0.01, 0.03, "not resolved", p=1.0, half=None)
     words = together("val/accuracy", single, CLASSED)
-    assert words.startswith("a and b: not resolved: together +3.00 points, ")
+    assert words.startswith("not resolved whether a and b add up: together +3.00 points, ")
     assert words.endswith("interaction 0.00 points (no interval from 1 pair), adjusted p 1")
 
 
@@ -130,7 +152,11 @@ def test_a_comparison_says_of_its_pairs_what_they_could_have_found() -> None:
         for s, d in zip(stacks, step, strict=True)
     }
     lines = said(compared(runs, test=FIXED))
-    (place,) = [k for k, line in enumerate(lines) if line.startswith("dropout and mixup: not resolved: ")]
+    (place,) = [
+        k
+        for k, line in enumerate(lines)
+        if line.startswith("not resolved whether dropout and mixup add up: ")
+    ]
     assert lines[place + 1] == (
         "nothing can be resolved: with 1 interaction and 3 pairs the smallest adjusted p is 0.25, "
         "above 0.05; 6 seeds would do"
@@ -168,6 +194,25 @@ def test_what_is_measured_on_test_or_on_corrupted_rows_is_not_said_to_be_on_this
         "test/accuracy": False,
         "corruption/accuracy": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "words"),
+    [
+        (1.0, "the baseline has all right: of other rows like these up to about 1.00 % may be wrong"),
+        (0.0, "the baseline has none right: of other rows like these up to about 1.00 % may be right"),
+    ],
+)
+def test_an_accuracy_of_all_rows_or_none_has_no_standard_error_of_0(accuracy: float, words: str) -> None:
+    """Of 299 rows: 3 / 299 is 1.00 %."""
+    stacks = {
+        "none": [result([], seed, [figures(accuracy)]) for seed in range(3)],
+        "dropout": [result(["dropout"], seed, [figures(0.5)]) for seed in range(3)],
+    }
+    lines = sensitivity(compared(stacks))
+    tail = f"{words} (rule of three, 95 %)"
+    assert f"all of it on this validation split, of whose 299 rows {tail}" in lines
+    assert not any("standard error" in line for line in lines)
 
 
 def test_each_metric_is_of_rows_of_its_own() -> None:

@@ -242,15 +242,16 @@ def _counted(words: Sequence[str]) -> str:
 
 
 def _reads(comparison: Comparison) -> str:
-    """How often the test split was read."""
+    """How often the test split was read by the runs that count; the notes tell of the others."""
     reads = {arm.name: arm.test_reads for arm in comparison.arms}
     times = sorted(set(reads.values()))
     if times in ([], [0]):
-        return "The test split was never read."
+        return "No run that counts here has read the test split."
     if len(times) == 1:
-        return f"The test split was read {_times(times[0])} by a run of each arm."
-    by = [f"{_times(count)} by a run of {name}" for name, count in reads.items() if count]
-    return f"The test split was read: {', '.join(by)}{', and by no other arm' if 0 in times else ''}."
+        return f"Of the runs that count here, one of each arm has read the test split {_times(times[0])}."
+    by = [f"{_times(count)} by one of {name}" for name, count in reads.items() if count]
+    none = ", and by none of another arm" if 0 in times else ""
+    return f"Of the runs that count here, the test split was read {', '.join(by)}{none}."
 
 
 def _times(count: int) -> str:

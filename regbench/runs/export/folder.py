@@ -150,7 +150,9 @@ def _add_programs(
     """Put the model's programs to the files; return why one is not there."""
     try:
         program = programs.exported(served, in_shape, vocabulary)
-        files["model.pt2"] = programs.as_torch(program, {"made_by": MADE_BY})
+        files["model.pt2"] = programs.as_torch(
+            program, {"made_by": MADE_BY}, served, programs.example(in_shape, vocabulary, programs.ROWS)
+        )
         files["model.onnx"] = programs.as_onnx(program, served, in_shape, vocabulary)
     except programs.NoProgram as error:
         return [str(error)]

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 
@@ -17,6 +18,7 @@ from regbench.tasks import Regression
 
 ROWS = 3  # that a program is traced with; 0 and 1 would be taken for what every batch has
 CLOSE = 1e-3  # how far the outputs of another program may be from the model's, relative and absolute
+COLORS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal, in what torch's exporter says
 NEEDED = ("onnx", "onnxscript")
 NOISY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "torch.fx")
 
@@ -67,32 +69,39 @@ def exported(
     Raises:
         NoProgram: torch cannot make one, or it computes something else.
     """
+    rows = example(in_shape, vocabulary, ROWS + 2)
     with _quietly("model.pt2"):
+        due = model(rows)  # before it is traced: what is drawn once is a number then
         made = torch.export.export(
             model,
             (example(in_shape, vocabulary, ROWS),),
             dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
             strict=False,
         )
-        rows = example(in_shape, vocabulary, ROWS + 2)
         found = made.module()(rows)
-    _require_close("model.pt2", found, model(rows))
+    _require_close("model.pt2", found, due)
     return made
 
 
-def as_torch(program: torch.export.ExportedProgram, about: Mapping[str, str]) -> bytes:
-    """The file of a program, for `torch.export.load`.
+def as_torch(
+    program: torch.export.ExportedProgram, about: Mapping[str, str], model: nn.Module, rows: Tensor
+) -> bytes:
+    """The file of a program, for `torch.export.load`, tried as it is read back.
 
     Args:
         program: of `exported`.
         about: more files in it, by name.
+        model: that it is of.
+        rows: inputs to try it with.
 
     Raises:
-        NoProgram: it cannot be written.
+        NoProgram: it cannot be written, or what is read back computes something else.
     """
     content = io.BytesIO()
     with _quietly("model.pt2"):
         torch.export.save(program, content, extra_files=dict(about))
+        found, due = torch.export.load(io.BytesIO(content.getvalue())).module()(rows), model(rows)
+    _require_close("model.pt2", found, due)
     return content.getvalue()
 
 
@@ -154,7 +163,8 @@ def _quietly(name: str) -> Iterator[None]:
     except BaseException as error:
         if stops(error):
             raise
-        raise NoProgram(f"{name} cannot be made of this model: {reason(error)}") from error
+        said = COLORS.sub("", reason(error).replace("\\x1b", "\x1b")).partition(" This is step ")[0]
+        raise NoProgram(f"{name} cannot be made of this model: {said}") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -96,6 +96,44 @@ def words(page: str) -> Words:
     return Words(page)
 
 
+def test_readings_of_test_are_told_of_the_runs_that_count_and_of_others(tmp_path: Path) -> None:
+    write_arm(tmp_path / "none", [], [0.0] * 3)
+    write_arm(tmp_path / "dropout", ["dropout"], GOOD[:3])
+    old = {"ended": "2020-01-01T00:00:00.000000+00:00", "test": sealed(3)}
+    write_arm(tmp_path / "old", [], [0.0], **old)
+    text = Words(render(of(tmp_path))).text
+    assert "No run that counts here has read the test split." in text
+    assert "test split was read by 1 run not counted here" in text
+    assert "(3 readings)" in text
+    assert "never read" not in text
+
+
+@pytest.mark.parametrize(
+    ("none", "dropout", "said"),
+    [
+        (1, 1, "Of the runs that count here, one of each arm has read the test split once."),
+        (
+            0,
+            2,
+            "Of the runs that count here, the test split was read 2 times by one of dropout, and by none of "
+            "another arm.",
+        ),
+    ],
+)
+def test_readings_of_the_runs_that_count_are_told_by_arm(
+    none: int, dropout: int, said: str, tmp_path: Path
+) -> None:
+    write_arm(tmp_path / "none", [], [0.0] * 3, **({"test": sealed(none)} if none else {}))
+    write_arm(tmp_path / "dropout", ["dropout"], GOOD[:3], test=sealed(dropout))
+    assert said in Words(render(of(tmp_path))).text
+
+
+def sealed(reads: int) -> dict[str, Any]:
+    """What a run has that read test so often."""
+    measured = {"accuracy": 0.9, "loss": 0.1}
+    return {"last": measured, "best": measured, "reads": reads}
+
+
 def test_says_one_sentence_for_each_verdict_the_resolved_first(usual: Comparison, words: Words) -> None:
     text = words.text
     better = text.index("dropout is better: val accuracy +1.00 points [+0.86, +1.14], adjusted p")
