@@ -122,6 +122,7 @@ class Ensemble(nn.Module):
     def __init__(self, count: int, of_classes: bool) -> None:
         super().__init__()
         self.count = count
+        self._names: list[str] = []
         self.register_buffer("taken", torch.tensor(0))
         self.register_buffer("of_classes", torch.tensor(of_classes))
 
@@ -132,6 +133,7 @@ class Ensemble(nn.Module):
         """Make room for the snapshots, once every member has put its own into the model."""
         if len(self._buffers) > 2:
             return
+        self._names = list(_own(model))  # while it is exported, torch calls some of them otherwise
         for name, tensor in _own(model).items():
             for index in range(self.count):
                 self.register_buffer(_buffer(index, name), tensor.detach().clone())
@@ -161,13 +163,12 @@ class Ensemble(nn.Module):
         kept = self.count if is_program else min(int(self.taken), self.count)
         if kept == 0:
             return output
-        names = _own(model)
         plain = _Plain(model)
         outputs = torch.stack(
             [
                 torch.func.functional_call(
                     plain,
-                    {f"model.{name}": self.get_buffer(_buffer(index, name)) for name in names},
+                    {f"model.{name}": self.get_buffer(_buffer(index, name)) for name in self._names},
                     inputs,
                     tie_weights=False,
                 )

@@ -70,7 +70,7 @@ class SpectralNorm(Regularizer):
         for name, layer, weight in places:
             _require_one_parameter(name, layer, weight)
             require_free_scale(name, layer, weight)
-            start = getattr(layer, weight).detach()
+            start = _evaluated(layer, weight, None).detach()
             if not start.any():
                 raise ValueError(
                     f"{plain_name(name)} must not begin with zeros alone, which have no direction"
@@ -87,11 +87,29 @@ class SpectralNorm(Regularizer):
 
     def edit_weights(self, model: nn.Module) -> None:
         for layer, weight, normalized in self._normalized:
-            behind: Any = layer.parametrizations[weight]  # type: ignore[index]
-            normalized.iterate(behind.original, self.iterations)
+            normalized.iterate(_evaluated(layer, weight, normalized), self.iterations)
 
     def note(self) -> str:
         return self._note
+
+
+@torch.no_grad()
+def _evaluated(layer: nn.Module, weight: str, before: nn.Module | None) -> Tensor:
+    """A weight as it is in evaluation before this one of its parametrizations, or after all of them.
+
+    What is divided is what the others make of the parameter, without the noise that they have in training.
+    """
+    if not parametrize.is_parametrized(layer, weight):
+        return getattr(layer, weight)
+    behind: Any = layer.parametrizations[weight]  # type: ignore[index]
+    value = behind.original
+    for part in behind:
+        if part is before:
+            break
+        was_training = part.training
+        value = part.eval()(value)
+        part.train(was_training)
+    return value
 
 
 def _require_one_parameter(name: str, layer: nn.Module, weight: str) -> None:

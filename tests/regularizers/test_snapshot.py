@@ -198,3 +198,27 @@ def test_a_program_of_the_model_computes_the_same_mean_however_many_are_kept(kep
     )
     inputs = torch.randn(9, 3)
     torch.testing.assert_close(program.module()(inputs), model(inputs))
+
+
+class Twice(nn.Module):
+    """A module under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.norm = nn.Linear(3, 3), nn.BatchNorm1d(3)
+        self.again = self.norm
+
+    def forward(self, inputs):
+        return self.again(self.one(self.norm(inputs)))
+
+
+def test_a_module_under_two_names_is_in_the_program_too():
+    torch.manual_seed(0)
+    reg = member(2)
+    model = reg.prepare_model(Twice())
+    for _ in range(2):
+        model.train()(torch.randn(8, 3))
+        model.get_submodule(NAME).take(model)
+    rows = torch.randn(5, 3)
+    program = torch.export.export(model.eval(), (rows,), strict=False)
+    torch.testing.assert_close(program.module()(rows), model(rows))
