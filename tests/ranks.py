@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import traceback
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from regbench.assembly.run import build_run
 from regbench.training.loop import EpochEnd, Run, fit
 from regbench.training.ranks import SharedSteps
 
-CLOSE = 1e-6
+CLOSE = 1e-6  # relative, and absolute below 1
 Ended = tuple[list[dict[str, float]], dict[str, Any]]  # records without times, and the state of the run
 
 
@@ -33,7 +34,8 @@ def apart(one: Any, other: Any, place: str = "") -> list[str]:
         close = torch.allclose(one.double(), other.double(), rtol=CLOSE, atol=CLOSE)
         return [] if close else [f"{place}: {(one - other).abs().max()}"]
     if isinstance(one, float):
-        return [] if abs(one - other) <= CLOSE else [f"{place}: {one} {other}"]
+        close = math.isclose(one, other, rel_tol=CLOSE, abs_tol=CLOSE)  # losses are above 1
+        return [] if close else [f"{place}: {one} {other}"]
     return [] if one == other else [f"{place}: {one} {other}"]
 
 
