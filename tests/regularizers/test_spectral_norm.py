@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.nn.utils.parametrize import register_parametrization
 
+from regbench.nn.weight_noise import MaskedWeight
 from regbench.regularizers.spectral_norm import SpectralNorm
 from regbench.regularizers.weight_standardization import WeightStandardization
 from regbench.streams import Clock, Stream
@@ -146,3 +148,31 @@ def test_refuses_what_it_cannot_do_and_does_nothing_without_a_bound():
         normalized(weight_norm(nn.Linear(2, 2)))
     normalized(layer, None)
     assert not hasattr(layer, "parametrizations")
+
+
+class Columns(nn.Module):
+    """A parametrization of a person's: columns of other lengths than those of the parameter."""
+
+    def forward(self, weight):
+        return weight * torch.arange(1.0, weight.shape[1] + 1)
+
+
+def test_of_a_weight_that_is_parametrized_already_what_comes_of_it_is_divided():
+    torch.manual_seed(0)
+    layer = nn.Linear(5, 7)
+    register_parametrization(layer, "weight", Columns())
+    reg = normalized(layer)
+    for _ in range(200):
+        reg.edit_weights(layer)
+    assert torch.linalg.matrix_norm(matrix(layer.weight), 2).item() == pytest.approx(1, rel=1e-4)
+
+
+def test_noise_that_another_member_puts_on_a_weight_is_not_in_the_directions():
+    torch.manual_seed(0)
+    layer = nn.Linear(5, 7)
+    largest = torch.linalg.matrix_norm(matrix(layer.weight), 2).item()
+    register_parametrization(layer, "weight", MaskedWeight(0.5, Stream(0, "dropconnect", Clock()), "weight"))
+    reg = normalized(layer)
+    assert float(reg.note().split()[6]) == pytest.approx(largest, rel=0.01)
+    layer.eval()
+    assert torch.linalg.matrix_norm(matrix(layer.weight), 2).item() == pytest.approx(1, rel=0.01)
