@@ -26,8 +26,9 @@ def families(
     """
     judges = [one.comparison.judge.test for one in studied if one.comparison.judge]
     lines = [_cells(len(studied), listed(dict.fromkeys(judges)))]
-    if averaged:
-        lines.append(_means([one.mean.n for one in techniques if one.mean]))
+    means = [one.mean.n for one in techniques if one.mean] if averaged else []
+    if means:
+        lines.append(_means(means))
     lines.append(ranked if isinstance(ranked, str) else _ranks(ranked))
     if averaged:
         lines.append(
