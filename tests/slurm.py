@@ -62,7 +62,7 @@ class Accident(Regularizer):
         if self.kind == "alone":
             return
         if self.kind == "away":
-            time.sleep(12)  # Slurm saves every 5 s or so, and drains a node on which a job runs that it has not saved
+            time.sleep(12)  # Slurm drains a node with a job that it has not saved, as it does every 5 s or so
             for name in ("slurmctld", "slurmd"):
                 pid = (Path(os.environ["SLURM_CONF"]).parent / f"{name}.pid").read_text()
                 os.kill(int(pid), signal.SIGKILL)
