@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -14,11 +15,12 @@ from safetensors import safe_open
 
 import regbench
 from regbench.assembly.model import build_net
+from regbench.assembly.run import build_run
 from regbench.errors import ConfigError
 from regbench.runs.export import programs
 from regbench.runs.export.folder import Exported, refuse_others, write
 from tests import processes
-from tests.conftest import CSV, compose
+from tests.conftest import CSV, compose, reg_node, tiny
 
 QUICK = ["train.epochs=1", "threads=1", "device=cpu"]
 WITHOUT = """
@@ -192,6 +194,27 @@ def test_a_program_that_computes_something_else_is_left_out() -> None:
 
     with pytest.raises(programs.NoProgram, match=r"^model\.pt2 would compute something else than the model$"):
         programs.exported(Counting(), (4,), None)
+
+
+def test_draws_that_are_the_same_in_every_evaluation_are_numbers_of_the_program() -> None:
+    node = reg_node("dropconnect", inference="gaussian", samples=4)
+    model = build_run(tiny("mlp", {"dropconnect": node})).model.eval()
+    rows = programs.example((1, 8, 8), None, 5)
+    program = programs.exported(model, (1, 8, 8), None)
+    again = torch.export.load(io.BytesIO(programs.as_torch(program, {}, model, rows))).module()
+    torch.testing.assert_close(again(rows), model(rows))
+    torch.testing.assert_close(again(rows), again(rows), rtol=0, atol=0)
+
+
+def test_a_program_that_draws_is_left_out_as_its_file_would_draw_otherwise() -> None:
+    class Drawing(torch.nn.Module):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            generator = torch.Generator().manual_seed(0)
+            return inputs + torch.randn(4, generator=generator)
+
+    with pytest.raises(programs.NoProgram, match=r"^model\.pt2 "):
+        program = programs.exported(Drawing(), (4,), None)
+        programs.as_torch(program, {}, Drawing(), programs.example((4,), None, 5))
 
 
 def test_without_the_extra_the_onnx_file_is_left_out_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
