@@ -212,9 +212,9 @@ def test_a_program_that_draws_is_left_out_as_its_file_would_draw_otherwise() -> 
             generator = torch.Generator().manual_seed(0)
             return inputs + torch.randn(4, generator=generator)
 
-    with pytest.raises(programs.NoProgram, match=r"^model\.pt2 "):
-        program = programs.exported(Drawing(), (4,), None)
-        programs.as_torch(program, {}, Drawing(), programs.example((4,), None, 5))
+    program, rows = programs.exported(Drawing(), (4,), None), programs.example((4,), None, 5)
+    with pytest.raises(programs.NoProgram, match=r"^model\.pt2 would compute something else than the model$"):
+        programs.as_torch(program, {}, Drawing(), rows)
 
 
 def test_without_the_extra_the_onnx_file_is_left_out_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
