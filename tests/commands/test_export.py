@@ -217,6 +217,19 @@ def test_a_program_that_draws_is_left_out_as_its_file_would_draw_otherwise() -> 
         programs.as_torch(program, {}, Drawing(), rows)
 
 
+def test_what_torch_s_exporter_says_in_colors_is_one_plain_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise RuntimeError("Failed to decompose. \x1b[96mThis is step 2/3\x1b[0m of exporting. Next steps:")
+
+    model = torch.nn.Linear(4, 3).eval()
+    made = programs.exported(model, (4,), None)
+    monkeypatch.setattr(torch.onnx, "export", failing)
+    with pytest.raises(
+        programs.NoProgram, match=r"^model\.onnx cannot be made of this model: [^\x1b]*decompose\.$"
+    ):
+        programs.as_onnx(made, model, (4,), None)
+
+
 def test_without_the_extra_the_onnx_file_is_left_out_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     model = torch.nn.Linear(4, 3).eval()
     made = programs.exported(model, (4,), None)

@@ -209,9 +209,8 @@ def differences(report: SearchReport) -> Drawing | None:
         Axis("fresh seed", ends[0], ends[1], ticks=names),
         Axis(f"difference in {terms.title(metric)}{f' ({unit})' if unit else ''}"),
     )
-    caption = "Winner less tuned baseline at each fresh seed, both trained anew"
     holds = "the interval holds whenever one looks, so seeds may be added while it is looked at"
-    caption = (
-        f"{caption}; {holds}." if found.low is not None else f"{caption}; of so few there is no interval."
-    )
+    if found.low is None:
+        holds = "of so few there is no interval"
+    caption = f"Winner less tuned baseline at each fresh seed, both trained anew; {holds}."
     return Drawing([panel], caption, [one.key for one in reversed(marks) if isinstance(one, Series)])
